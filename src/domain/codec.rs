@@ -1,0 +1,243 @@
+//! The primitives of every stored format.
+//!
+//! ```text
+//! varint   LEB128, least significant 7 bits first, at most 10 bytes, shortest form only
+//! signed   zigzag, then varint
+//! float    8 bytes, IEEE 754, little-endian
+//! bytes    varint length, then that many bytes
+//! ```
+//!
+//! A `Reader` trusts nothing: every count that it hands out is bounded by a constant of the caller
+//! and by the bytes that are left, so that no payload makes a decoder allocate more than a small
+//! multiple of its own size.
+
+use super::error::Corrupt;
+
+/// Appends fields to a growing payload.
+#[derive(Default)]
+pub struct Writer {
+    bytes: Vec<u8>,
+}
+
+impl Writer {
+    pub fn new() -> Writer {
+        Writer::default()
+    }
+
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    pub fn u8(&mut self, value: u8) {
+        self.bytes.push(value);
+    }
+
+    pub fn varint(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.bytes.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.bytes.push(value as u8);
+    }
+
+    pub fn signed(&mut self, value: i64) {
+        self.varint(((value << 1) ^ (value >> 63)) as u64);
+    }
+
+    pub fn float(&mut self, value: f64) {
+        self.raw(&value.to_bits().to_le_bytes());
+    }
+
+    pub fn bytes(&mut self, value: &[u8]) {
+        self.varint(value.len() as u64);
+        self.raw(value);
+    }
+
+    /// Bytes whose number the reader knows.
+    pub fn raw(&mut self, value: &[u8]) {
+        self.bytes.extend_from_slice(value);
+    }
+}
+
+/// Takes fields off a payload, in the order in which they were written.
+pub struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(bytes: &'a [u8]) -> Reader<'a> {
+        Reader { rest: bytes }
+    }
+
+    pub fn remaining(&self) -> usize {
+        self.rest.len()
+    }
+
+    pub fn raw(&mut self, field: &'static str, len: usize) -> Result<&'a [u8], Corrupt> {
+        let (head, rest) = self
+            .rest
+            .split_at_checked(len)
+            .ok_or(corrupt(field, "truncated"))?;
+        self.rest = rest;
+        Ok(head)
+    }
+
+    pub fn u8(&mut self, field: &'static str) -> Result<u8, Corrupt> {
+        match self.raw(field, 1)? {
+            [byte] => Ok(*byte),
+            _ => Err(corrupt(field, "truncated")),
+        }
+    }
+
+    pub fn varint(&mut self, field: &'static str) -> Result<u64, Corrupt> {
+        let mut value = 0u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.u8(field)?;
+            let low = u64::from(byte & 0x7f);
+            if shift == 63 && low > 1 {
+                return Err(corrupt(field, "more than 64 bits"));
+            }
+            value |= low << shift;
+            if byte & 0x80 == 0 {
+                if byte == 0 && shift != 0 {
+                    return Err(corrupt(field, "not in its shortest form"));
+                }
+                return Ok(value);
+            }
+        }
+        Err(corrupt(field, "more than 64 bits"))
+    }
+
+    /// A number that the caller accepts up to `max`.
+    pub fn varint_to(&mut self, field: &'static str, max: u64) -> Result<u64, Corrupt> {
+        let value = self.varint(field)?;
+        if value > max {
+            return Err(corrupt(field, "out of range"));
+        }
+        Ok(value)
+    }
+
+    pub fn signed(&mut self, field: &'static str) -> Result<i64, Corrupt> {
+        let value = self.varint(field)?;
+        Ok((value >> 1) as i64 ^ -((value & 1) as i64))
+    }
+
+    /// A float that is neither NaN nor infinite, and not the negative zero.
+    pub fn float(&mut self, field: &'static str) -> Result<f64, Corrupt> {
+        let mut bits = [0; 8];
+        bits.copy_from_slice(self.raw(field, 8)?);
+        let value = f64::from_bits(u64::from_le_bytes(bits));
+        if !value.is_finite() {
+            return Err(corrupt(field, "not a finite number"));
+        }
+        if value == 0.0 && value.is_sign_negative() {
+            return Err(corrupt(field, "a negative zero"));
+        }
+        Ok(value)
+    }
+
+    /// How many items follow, of at least `item_bytes` bytes each: at most `max`, and no more than
+    /// the bytes that are left can hold.
+    pub fn count(
+        &mut self,
+        field: &'static str,
+        max: usize,
+        item_bytes: usize,
+    ) -> Result<usize, Corrupt> {
+        let count = self.varint_to(field, max as u64)? as usize;
+        if count > self.rest.len() / item_bytes.max(1) {
+            return Err(corrupt(field, "more items than bytes"));
+        }
+        Ok(count)
+    }
+
+    pub fn bytes(&mut self, field: &'static str, max: usize) -> Result<&'a [u8], Corrupt> {
+        let len = self.count(field, max, 1)?;
+        self.raw(field, len)
+    }
+
+    /// Nothing may follow the last field.
+    pub fn finish(self) -> Result<(), Corrupt> {
+        if self.rest.is_empty() {
+            Ok(())
+        } else {
+            Err(corrupt("payload", "bytes after its end"))
+        }
+    }
+}
+
+pub const fn corrupt(field: &'static str, problem: &'static str) -> Corrupt {
+    Corrupt { field, problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_varint_has_one_form() {
+        assert_eq!(
+            Reader::new(&[0x80, 0x00]).varint("n").unwrap_err().problem,
+            "not in its shortest form"
+        );
+        assert_eq!(
+            Reader::new(&[0xff; 10]).varint("n").unwrap_err().problem,
+            "more than 64 bits"
+        );
+        assert_eq!(
+            Reader::new(&[0xff]).varint("n").unwrap_err().problem,
+            "truncated"
+        );
+    }
+
+    #[test]
+    fn a_count_is_bounded_by_the_bytes_that_are_left() {
+        let mut reader = Reader::new(&[200, 1, 0, 0]);
+        assert_eq!(
+            reader.count("n", 1000, 1).unwrap_err().problem,
+            "more items than bytes"
+        );
+    }
+
+    #[test]
+    fn floats_are_ordinary_numbers() {
+        for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0] {
+            let mut writer = Writer::new();
+            writer.float(value);
+            assert!(Reader::new(&writer.into_bytes()).float("x").is_err());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(n: u64, i: i64, bytes: Vec<u8>, x in proptest::num::f64::NORMAL) {
+            let mut writer = Writer::new();
+            writer.varint(n);
+            writer.signed(i);
+            writer.bytes(&bytes);
+            writer.float(x);
+            let written = writer.into_bytes();
+            let mut reader = Reader::new(&written);
+            prop_assert_eq!(reader.varint("n").unwrap(), n);
+            prop_assert_eq!(reader.signed("i").unwrap(), i);
+            prop_assert_eq!(reader.bytes("bytes", usize::MAX).unwrap(), &bytes[..]);
+            prop_assert_eq!(reader.float("x").unwrap(), x);
+            reader.finish().unwrap();
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
+            let mut reader = Reader::new(&bytes);
+            while reader.varint("n").is_ok() {}
+        }
+    }
+}

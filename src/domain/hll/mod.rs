@@ -1,0 +1,1 @@
+//! The distinct-count sketch.

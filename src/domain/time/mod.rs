@@ -1,0 +1,1 @@
+//! Periods, zones and windows.
