@@ -1,0 +1,94 @@
+//! Made-up events, the same in every run, and requests encoded before anything is measured.
+
+use crate::client::{encode, Arg};
+
+pub const USERS: u64 = 100_000;
+const EVENTS: [&str; 10] = [
+    "view", "click", "search", "cart", "purchase", "login", "logout", "share", "signup", "error",
+];
+const COUNTRIES: [&str; 20] = [
+    "FR", "DE", "US", "GB", "IT", "ES", "NL", "BE", "CH", "AT", "PL", "SE", "NO", "DK", "FI", "PT",
+    "IE", "CA", "BR", "JP",
+];
+const DEVICES: [&str; 3] = ["phone", "desktop", "tablet"];
+const PLANS: [&str; 4] = ["free", "basic", "pro", "team"];
+
+pub struct Event {
+    pub kind: &'static str,
+    pub user: String,
+    pub country: &'static str,
+    pub device: &'static str,
+    pub plan: &'static str,
+    pub revenue: String,
+    pub latency: String,
+}
+
+/// Draws at random: SplitMix64, fast and good enough here.
+pub struct Dice {
+    state: u64,
+}
+
+impl Dice {
+    pub fn new() -> Dice {
+        Dice { state: 42 }
+    }
+
+    /// A number below the bound.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((u128::from(z ^ (z >> 31)) * u128::from(bound)) >> 64) as u64
+    }
+
+    fn of(&mut self, choices: &[&'static str]) -> &'static str {
+        choices[self.below(choices.len() as u64) as usize]
+    }
+
+    pub fn user(&mut self) -> String {
+        format!("user{}", self.below(USERS))
+    }
+
+    pub fn event(&mut self) -> Event {
+        Event {
+            kind: self.of(&EVENTS),
+            user: self.user(),
+            country: self.of(&COUNTRIES),
+            device: self.of(&DEVICES),
+            plan: self.of(&PLANS),
+            revenue: format!("{:.2}", self.below(100_000) as f64 / 100.0),
+            latency: format!("{:.1}", self.below(10_000) as f64 / 10.0),
+        }
+    }
+}
+
+/// Requests, back to back as they go over the wire, and what they stand for.
+#[derive(Default)]
+pub struct Requests {
+    pub bytes: Vec<u8>,
+    pub replies: u64,
+    pub events: u64,
+}
+
+impl Requests {
+    /// Each call of `add` appends what one event takes.
+    pub fn of(events: u64, mut add: impl FnMut(&mut Requests, u64)) -> Requests {
+        let mut requests = Requests::default();
+        for n in 0..events {
+            add(&mut requests, n);
+        }
+        requests.events = events;
+        requests
+    }
+
+    pub fn push(&mut self, args: &[&dyn Arg]) {
+        encode(&mut self.bytes, args);
+        self.replies += 1;
+    }
+
+    pub fn push_words(&mut self, words: &[String]) {
+        let args: Vec<&dyn Arg> = words.iter().map(|word| word as &dyn Arg).collect();
+        self.push(&args);
+    }
+}

@@ -1,0 +1,104 @@
+//! One run of one workload: requests go out from one thread as fast as the server takes them,
+//! replies are only counted, and the server's processor time is read before and after.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::server::Server;
+use crate::workloads::Workload;
+
+pub struct Sample {
+    nanoseconds: f64,
+    busy: f64,
+}
+
+#[derive(Default)]
+pub struct Series {
+    pub samples: Vec<Sample>,
+    /// Why there are none.
+    pub missing: Option<String>,
+}
+
+impl Series {
+    /// The server's processor time per event.
+    pub fn nanoseconds(&self) -> f64 {
+        median(self.samples.iter().map(|sample| sample.nanoseconds))
+    }
+
+    /// The share of the time that the server was at work. Far below 1, it waited for this program.
+    pub fn busy(&self) -> f64 {
+        median(self.samples.iter().map(|sample| sample.busy))
+    }
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+pub fn run(server: &Server, workload: &Workload, length: Duration) -> Sample {
+    let stream =
+        TcpStream::connect(("127.0.0.1", server.port())).expect("the server takes connections");
+    let (cpu, start) = (server.cpu_time(), Instant::now());
+    let passes = exchange(&stream, workload, start + length);
+    let (cpu, wall) = (server.cpu_time() - cpu, start.elapsed());
+    Sample {
+        nanoseconds: cpu.as_nanos() as f64 / (passes * workload.requests.events) as f64,
+        busy: cpu.as_secs_f64() / wall.as_secs_f64(),
+    }
+}
+
+/// Sends all requests again and again until the deadline; every reply has arrived on return.
+fn exchange(stream: &TcpStream, workload: &Workload, deadline: Instant) -> u64 {
+    let requests = &workload.requests;
+    // The number of replies to wait for: set before the last pass is sent, so that the reader,
+    // which looks after every read, has replies to come when it is set.
+    let expected = AtomicU64::new(u64::MAX);
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let mut passes = 0;
+            loop {
+                passes += 1;
+                let last = Instant::now() >= deadline;
+                if last {
+                    expected.store(passes * requests.replies, Ordering::Release);
+                }
+                (&*stream)
+                    .write_all(&requests.bytes)
+                    .expect("the server takes requests");
+                if last {
+                    return passes;
+                }
+            }
+        });
+        count_replies(stream, &expected, workload.name);
+        writer.join().expect("the writer ends")
+    })
+}
+
+/// Every reply of the workloads is one line, and none but an error has a dash.
+fn count_replies(mut stream: &TcpStream, expected: &AtomicU64, name: &str) {
+    let mut buffer = vec![0; 1 << 16];
+    let mut replies = 0;
+    while replies < expected.load(Ordering::Acquire) {
+        let length = stream.read(&mut buffer).expect("the server replies");
+        assert!(length > 0, "{name}: the server closed the connection");
+        let bytes = &buffer[..length];
+        replies += bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+        if bytes.contains(&b'-') {
+            panic!(
+                "{name}: {}",
+                bytes
+                    .escape_ascii()
+                    .to_string()
+                    .chars()
+                    .take(400)
+                    .collect::<String>()
+            );
+        }
+    }
+}
