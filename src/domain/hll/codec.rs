@@ -16,7 +16,7 @@ use super::entry::{entry, has_extra, index, rank, MAX_INDEX, MAX_RANK, MIN_EXTRA
 use super::nibbles::{Nibbles, FULL_NIBBLE, NIBBLE_BYTES};
 use super::redis::read_packed;
 use super::registers::Registers;
-use super::sparse::{Sparse, MAX_ENTRIES};
+use super::sparse::{Full, Sparse, MAX_ENTRIES};
 use super::widen;
 use super::{Form, Sketch};
 use crate::domain::codec::{corrupt, Reader, Writer};
@@ -97,19 +97,16 @@ fn read_nibbles(reader: &mut Reader) -> Result<Dense, Corrupt> {
     let bytes = bytes.try_into().map_err(|_| corrupt(FIELD, "truncated"))?;
     let mut registers = Registers::zeroed();
     widen::max_nibbles(registers.ranks_mut(), bytes);
-    let mut nibbles = Nibbles::zeroed();
-    for (register, mut rank) in registers.iter() {
-        if rank == FULL_NIBBLE {
-            rank = read_rank(reader, FULL_NIBBLE)?;
-        }
-        nibbles
-            .raise(register, rank)
-            .map_err(|_| corrupt(FIELD, "more than 512 exceptions"))?;
-    }
-    if registers.iter().next().is_none() {
+    if registers.is_zero() {
         return Err(corrupt(FIELD, "no register is set"));
     }
-    Ok(Dense::Nibbles(nibbles))
+    for (register, _) in registers.clone().at_least(FULL_NIBBLE) {
+        registers.raise(register, read_rank(reader, FULL_NIBBLE)?);
+    }
+    match Nibbles::from_registers(&registers) {
+        Ok(nibbles) => Ok(Dense::Nibbles(nibbles)),
+        Err(Full) => Err(corrupt(FIELD, "more than 512 exceptions")),
+    }
 }
 
 fn read_packed_form(reader: &mut Reader) -> Result<Dense, Corrupt> {

@@ -23,13 +23,10 @@ impl Dense {
     }
 
     pub(super) fn from_registers(registers: &Registers) -> Dense {
-        let mut nibbles = Nibbles::zeroed();
-        for (register, rank) in registers.iter() {
-            if nibbles.raise(register, rank).is_err() {
-                return Dense::Packed(Packed::from_registers(registers));
-            }
+        match Nibbles::from_registers(registers) {
+            Ok(nibbles) => Dense::Nibbles(nibbles),
+            Err(Full) => Dense::Packed(Packed::from_registers(registers)),
         }
-        Dense::Nibbles(nibbles)
     }
 
     pub(super) fn heap_bytes(&self) -> usize {

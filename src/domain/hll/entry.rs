@@ -70,12 +70,13 @@ pub(super) fn register(entry: u32) -> u16 {
     register_of_hash(u64::from(entry))
 }
 
+/// Without a branch: where the bits of the index hold no rank they count as 11, and the extra, which
+/// is 0 elsewhere, comes on top.
 #[inline]
 pub(super) fn rank(entry: u32) -> u8 {
-    match (entry >> INDEX_BITS) as u8 {
-        0 => rank_of_hash(u64::from(entry)),
-        extra => RANKS_IN_INDEX + extra,
-    }
+    let extra = (entry >> INDEX_BITS) as u8;
+    let rest = (entry >> PRECISION) | 1 << (RANKS_IN_INDEX - 1);
+    rest.trailing_zeros() as u8 + 1 + extra
 }
 
 #[cfg(test)]

@@ -114,7 +114,7 @@ impl Sketch {
 
     /// Registers from outside. When none is set, that is the empty sketch and no other.
     fn from_registers(registers: &Registers) -> Sketch {
-        if registers.iter().next().is_none() {
+        if registers.is_zero() {
             return Sketch::new();
         }
         Sketch {

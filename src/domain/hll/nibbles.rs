@@ -37,6 +37,22 @@ impl Nibbles {
         }
     }
 
+    pub(super) fn from_registers(registers: &Registers) -> Result<Nibbles, Full> {
+        let mut nibbles = Nibbles::zeroed();
+        let (halves, _) = registers.ranks().as_chunks::<32>();
+        let (pairs, _) = halves.as_chunks::<2>();
+        let (blocks, _) = nibbles.bytes.as_chunks_mut::<32>();
+        for (block, [low, high]) in blocks.iter_mut().zip(pairs) {
+            for (byte, (low, high)) in block.iter_mut().zip(low.iter().zip(high)) {
+                *byte = (*low).min(FULL_NIBBLE) | (*high).min(FULL_NIBBLE) << 4;
+            }
+        }
+        for (register, rank) in registers.at_least(FULL_NIBBLE) {
+            nibbles.raise(register, rank)?;
+        }
+        Ok(nibbles)
+    }
+
     pub(super) fn heap_bytes(&self) -> usize {
         let boxed = |e: &Exceptions| size_of::<Exceptions>() + e.heap_bytes();
         NIBBLE_BYTES + self.exceptions.as_deref().map_or(0, boxed)

@@ -30,10 +30,21 @@ impl Registers {
         &mut self.0
     }
 
-    /// Registers and ranks of those that are set, by register.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u16, u8)> + '_ {
-        let numbered = (0..).zip(self.0.iter().copied());
-        numbered.filter(|(_, rank)| *rank > 0)
+    pub(super) fn is_zero(&self) -> bool {
+        self.0.iter().all(|rank| *rank == 0)
+    }
+
+    /// Registers and ranks of those that reach a rank, by register. Meant for the rare high ones:
+    /// most rows have none, and that is found out for a whole row at once.
+    pub(super) fn at_least(&self, least: u8) -> impl Iterator<Item = (u16, u8)> + '_ {
+        let (rows, _) = self.0.as_chunks::<64>();
+        let highest = |row: &[u8; 64]| row.iter().fold(0, |high, rank| high.max(*rank));
+        (0..)
+            .step_by(64)
+            .zip(rows)
+            .filter(move |(_, row)| highest(row) >= least)
+            .flat_map(|(first, row)| (first..).zip(row.iter().copied()))
+            .filter(move |(_, rank)| *rank >= least)
     }
 
     #[inline]

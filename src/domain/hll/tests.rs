@@ -282,7 +282,7 @@ fn redis_string(encoding: u8, registers: &[u8]) -> Vec<u8> {
 #[test]
 fn sparse_redis_strings_are_read_opcode_by_opcode() {
     // VAL 3 for 2 registers, ZERO 62, VAL 32 for 4, XZERO 16,316.
-    let opcodes = [0b1_00010_01, 61, 0b1_11111_11, 0x40 | 0x3f, 0xbb];
+    let opcodes = [0b1000_1001, 61, 0b1111_1111, 0x40 | 0x3f, 0xbb];
     let sketch = Sketch::from_redis(&redis_string(1, &opcodes)).unwrap();
     let mut registers = vec![0; REGISTERS];
     registers[..2].fill(3);

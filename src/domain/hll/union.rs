@@ -1,7 +1,6 @@
 //! The distinct count of many sketches, as queries need it: add, add, add, estimate.
 
 use super::dense::Dense;
-use super::entry::{rank, register};
 use super::estimate;
 use super::registers::Registers;
 use super::sparse::Sparse;
@@ -48,7 +47,7 @@ impl Union {
 
     fn add_sparse(&mut self, sparse: &Sparse) {
         if self.dense || self.sparse.merge(sparse).is_err() {
-            raise_all(self.registers(), sparse);
+            sparse.add_to(self.registers());
         }
     }
 
@@ -61,15 +60,9 @@ impl Union {
         let registers = self.registers.get_or_insert_with(Registers::zeroed);
         if !self.dense {
             registers.clear();
-            raise_all(registers, &self.sparse);
+            self.sparse.add_to(registers);
             self.dense = true;
         }
         registers
-    }
-}
-
-fn raise_all(registers: &mut Registers, sparse: &Sparse) {
-    for entry in sparse.iter() {
-        registers.raise(register(entry), rank(entry));
     }
 }
