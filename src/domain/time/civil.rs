@@ -73,6 +73,12 @@ impl Date {
         let first = self.month_start(months);
         (first + self.day - 1).min(self.month_start(months.saturating_add(1)) - 1)
     }
+
+    /// The same day of another month, or the first of the next one where there is no such day.
+    pub fn plus_full_months(self, months: i32) -> DayNumber {
+        let first = self.month_start(months);
+        (first + self.day - 1).min(self.month_start(months.saturating_add(1)))
+    }
 }
 
 /// The Monday of the week a day is in.
@@ -171,5 +177,8 @@ mod tests {
         assert_eq!(sum(date(2024, 3, 31), -13), date(2023, 2, 28));
         assert_eq!(sum(date(2024, 12, 15), 1), date(2025, 1, 15));
         assert_eq!(sum(date(2024, 1, 15), -1), date(2023, 12, 15));
+        let full = |from: Date, months| Date::of(from.plus_full_months(months));
+        assert_eq!(full(date(2024, 1, 31), 1), date(2024, 3, 1));
+        assert_eq!(full(date(2024, 1, 29), 1), date(2024, 2, 29));
     }
 }

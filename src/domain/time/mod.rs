@@ -6,22 +6,30 @@
 //! year has four digits in every zone.
 
 mod civil;
+pub mod duration;
 pub mod granularity;
+pub mod instant;
 pub mod label;
 mod local;
 pub mod period;
 #[cfg(test)]
 mod period_oracle;
 pub mod range;
+pub mod retention;
 mod scan;
 pub mod slots;
+pub mod window;
 pub mod zone;
 
+pub use duration::Duration;
 pub use granularity::Granularity;
+pub use instant::parse_instant;
 pub use label::{parse_label, Label};
 pub use period::Period;
 pub use range::Range;
+pub use retention::Retention;
 pub use slots::Slots;
+pub use window::Window;
 pub use zone::Zone;
 
 pub const SECOND: i64 = 1_000;

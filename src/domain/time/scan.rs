@@ -37,7 +37,7 @@ impl<'a> Scan<'a> {
         self.0.is_empty()
     }
 
-    pub fn end(self) -> Option<()> {
-        self.is_at_end().then_some(())
+    pub fn rest(self) -> &'a [u8] {
+        self.0
     }
 }
