@@ -1,0 +1,32 @@
+.DEFAULT_GOAL := help
+PORT ?= 6379
+.PHONY: help run test lint bench clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  PORT=6380          another port for make run"
+	@echo "  REDIS_SERVER=path  another server than the redis-server on the PATH"
+
+run: ## install what is missing, build, start Redis with the module in the foreground
+	@scripts/run "$(PORT)"
+
+test: ## every test; those of tests/flow drive real servers
+	@scripts/setup
+	cargo build --release --lib
+	cargo test
+
+lint: ## format, warnings, the boundary of src/domain, licences of the dependencies
+	@scripts/setup lint
+	cargo fmt --check
+	@scripts/boundary
+	cargo clippy --all-targets -- -D warnings
+	@scripts/licences
+
+bench: ## server CPU per event, against what users run today
+	@scripts/setup
+	cargo bench --bench load
+
+clean: ## remove what was built, and the data that make run left
+	cargo clean
+	rm -rf appendonlydir dump.rdb
