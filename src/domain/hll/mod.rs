@@ -1,1 +1,143 @@
-//! The distinct-count sketch.
+//! The distinct-count sketch: HyperLogLog with Redis's hash, registers and ranks.
+//!
+//! ```text
+//! form       holds                                      bytes            until
+//! sparse     25-bit entries, near exact                 0, 16 to 12,288  2,560 entries
+//! nibbles    16,384 registers of 4 bits + exceptions    8,192 + few      512 registers of 15 or more
+//! packed     16,384 registers of 6 bits                 12,288           ever
+//! ```
+//!
+//! Content alone decides the form, and content only grows: the same users in any order, by any
+//! mixture of inserts and merges, make the same sketch, byte for byte.
+
+mod codec;
+mod dense;
+mod entry;
+mod estimate;
+mod exceptions;
+mod nibbles;
+mod packed;
+mod redis;
+mod registers;
+mod sparse;
+mod union;
+mod widen;
+
+#[cfg(test)]
+mod accuracy;
+#[cfg(test)]
+mod tests;
+
+use dense::Dense;
+use entry::{entry_of_hash, rank_of_hash, register_of_hash};
+use registers::Registers;
+use sparse::{Full, Sparse};
+use std::fmt;
+
+pub use union::Union;
+
+/// A set of hashes of which only the size is asked.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sketch {
+    form: Form,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+enum Form {
+    Sparse(Sparse),
+    Dense(Dense),
+}
+
+impl Sketch {
+    pub fn new() -> Sketch {
+        Sketch::default()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        matches!(&self.form, Form::Sparse(sparse) if sparse.len() == 0)
+    }
+
+    /// In the near exact form?
+    pub fn is_sparse(&self) -> bool {
+        matches!(self.form, Form::Sparse(_))
+    }
+
+    /// Adds what has this hash (`crate::domain::hash::hash`). Did the sketch change?
+    #[inline]
+    pub fn insert(&mut self, hash: u64) -> bool {
+        match &mut self.form {
+            Form::Dense(dense) => dense.raise(register_of_hash(hash), rank_of_hash(hash)),
+            Form::Sparse(sparse) => match sparse.insert(entry_of_hash(hash)) {
+                Ok(changed) => changed,
+                Err(Full) => {
+                    let mut dense = Dense::from_sparse(sparse);
+                    dense.raise(register_of_hash(hash), rank_of_hash(hash));
+                    self.form = Form::Dense(dense);
+                    true
+                }
+            },
+        }
+    }
+
+    pub fn merge(&mut self, other: &Sketch) {
+        match (&mut self.form, &other.form) {
+            (Form::Dense(mine), Form::Dense(theirs)) => mine.merge(theirs),
+            (Form::Dense(mine), Form::Sparse(theirs)) => mine.add_sparse(theirs),
+            (Form::Sparse(mine), Form::Dense(theirs)) => {
+                let mut dense = theirs.clone();
+                dense.add_sparse(mine);
+                self.form = Form::Dense(dense);
+            }
+            (Form::Sparse(mine), Form::Sparse(theirs)) => {
+                if mine.merge(theirs) == Err(Full) {
+                    let mut dense = Dense::from_sparse(mine);
+                    dense.add_sparse(theirs);
+                    self.form = Form::Dense(dense);
+                }
+            }
+        }
+    }
+
+    pub fn estimate(&self) -> f64 {
+        match &self.form {
+            Form::Sparse(sparse) => estimate::of_entries(sparse.len()),
+            Form::Dense(dense) => estimate::of_registers(&dense.to_registers().histogram()),
+        }
+    }
+
+    pub fn heap_bytes(&self) -> usize {
+        match &self.form {
+            Form::Sparse(sparse) => sparse.heap_bytes(),
+            Form::Dense(dense) => dense.heap_bytes(),
+        }
+    }
+
+    /// Registers from outside. When none is set, that is the empty sketch and no other.
+    fn from_registers(registers: &Registers) -> Sketch {
+        if registers.is_zero() {
+            return Sketch::new();
+        }
+        Sketch {
+            form: Form::Dense(Dense::from_registers(registers)),
+        }
+    }
+}
+
+impl Default for Sketch {
+    fn default() -> Sketch {
+        Sketch {
+            form: Form::Sparse(Sparse::default()),
+        }
+    }
+}
+
+impl fmt::Debug for Sketch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let form = match &self.form {
+            Form::Sparse(_) => "sparse",
+            Form::Dense(Dense::Nibbles(_)) => "nibbles",
+            Form::Dense(Dense::Packed(_)) => "packed",
+        };
+        write!(f, "Sketch({form}, about {:.0})", self.estimate())
+    }
+}

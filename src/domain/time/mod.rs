@@ -1,1 +1,51 @@
-//! Periods, zones and windows.
+//! The calendar: periods of a zone, their names and slots, windows, retention, and the plan of which
+//! buckets answer a window.
+//!
+//! An instant is an `i64` of milliseconds since the epoch, a period is half-open. Instants outside
+//! [`MIN_TIME`]..=[`MAX_TIME`] are refused at the door; inside, no arithmetic can overflow and every
+//! year has four digits in every zone.
+
+mod civil;
+pub mod duration;
+pub mod granularity;
+pub mod instant;
+pub mod label;
+mod local;
+pub mod period;
+#[cfg(test)]
+mod period_oracle;
+pub mod range;
+pub mod retention;
+mod scan;
+pub mod slots;
+pub mod window;
+pub mod zone;
+
+pub use duration::Duration;
+pub use granularity::Granularity;
+pub use instant::parse_instant;
+pub use label::{parse_label, Label};
+pub use period::Period;
+pub use range::Range;
+pub use retention::Retention;
+pub use slots::Slots;
+pub use window::Window;
+pub use zone::Zone;
+
+pub const SECOND: i64 = 1_000;
+pub const MINUTE: i64 = 60 * SECOND;
+pub const HOUR: i64 = 60 * MINUTE;
+pub const DAY: i64 = 24 * HOUR;
+pub const WEEK: i64 = 7 * DAY;
+
+/// 0001-01-02T00:00:00Z: a day of margin keeps every local date in year 1.
+pub const MIN_TIME: i64 = -719_161 * DAY;
+
+/// The last millisecond of 9999-12-29Z: every local date, and its ISO year, is in year 9999.
+pub const MAX_TIME: i64 = 2_932_895 * DAY - 1;
+
+/// Whether the calendar knows this instant.
+#[inline]
+pub const fn is_supported(ms: i64) -> bool {
+    MIN_TIME <= ms && ms <= MAX_TIME
+}

@@ -1,0 +1,68 @@
+//! The distinct count of many sketches, as queries need it: add, add, add, estimate.
+
+use super::dense::Dense;
+use super::estimate;
+use super::registers::Registers;
+use super::sparse::Sparse;
+use super::{Form, Sketch};
+
+/// Entries while every sketch was sparse and their union fits, registers of a byte beyond: at any
+/// time the estimate is that of the sketches merged. Cleared, it keeps its memory for the next one.
+#[derive(Default)]
+pub struct Union {
+    sparse: Sparse,
+    /// In use when `dense`; else kept for later.
+    registers: Option<Registers>,
+    dense: bool,
+}
+
+impl Union {
+    pub fn new() -> Union {
+        Union::default()
+    }
+
+    pub fn add(&mut self, sketch: &Sketch) {
+        match &sketch.form {
+            Form::Sparse(sparse) => self.add_sparse(sparse),
+            Form::Dense(dense) => self.add_dense(dense),
+        }
+    }
+
+    pub fn estimate(&self) -> f64 {
+        match &self.registers {
+            Some(registers) if self.dense => estimate::of_registers(&registers.histogram()),
+            _ => estimate::of_entries(self.sparse.len()),
+        }
+    }
+
+    /// Still near exact?
+    pub fn is_sparse(&self) -> bool {
+        !self.dense
+    }
+
+    pub fn clear(&mut self) {
+        self.sparse.clear();
+        self.dense = false;
+    }
+
+    fn add_sparse(&mut self, sparse: &Sparse) {
+        if self.dense || self.sparse.merge(sparse).is_err() {
+            sparse.add_to(self.registers());
+        }
+    }
+
+    fn add_dense(&mut self, dense: &Dense) {
+        dense.add_to(self.registers());
+    }
+
+    /// The registers, to which all that was added so far has moved.
+    fn registers(&mut self) -> &mut Registers {
+        let registers = self.registers.get_or_insert_with(Registers::zeroed);
+        if !self.dense {
+            registers.clear();
+            self.sparse.add_to(registers);
+            self.dense = true;
+        }
+        registers
+    }
+}

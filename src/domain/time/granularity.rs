@@ -1,0 +1,74 @@
+//! The five lengths of a bucket.
+
+use crate::domain::error::{shown, Error, Result};
+
+/// Ordered from the finest to the coarsest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Granularity {
+    Minute = 0,
+    Hour = 1,
+    Day = 2,
+    Week = 3,
+    Month = 4,
+}
+
+use Granularity::{Day, Hour, Minute, Month, Week};
+
+impl Granularity {
+    pub const COUNT: usize = 5;
+
+    /// From the finest to the coarsest: `ALL[g.index()] == g`.
+    pub const ALL: [Granularity; Granularity::COUNT] = [Minute, Hour, Day, Week, Month];
+
+    #[inline]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Minute => "minute",
+            Hour => "hour",
+            Day => "day",
+            Week => "week",
+            Month => "month",
+        }
+    }
+
+    /// In any case.
+    pub fn parse(text: &[u8]) -> Result<Granularity> {
+        Granularity::ALL
+            .into_iter()
+            .find(|granularity| granularity.name().as_bytes().eq_ignore_ascii_case(text))
+            .ok_or_else(|| {
+                Error::new(format!(
+                    "granularity '{}' is not one of minute, hour, day, week, month",
+                    shown(text)
+                ))
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_granularity_is_known_by_its_name_in_any_case() {
+        for (index, granularity) in Granularity::ALL.into_iter().enumerate() {
+            assert_eq!(granularity.index(), index);
+            let upper = granularity.name().to_uppercase();
+            assert_eq!(Granularity::parse(upper.as_bytes()), Ok(granularity));
+        }
+        assert_eq!(
+            Granularity::parse(b"year\n\xff").unwrap_err().to_string(),
+            "granularity 'year\\n\\xff' is not one of minute, hour, day, week, month"
+        );
+    }
+
+    #[test]
+    fn finer_is_less() {
+        assert!(Granularity::ALL.is_sorted());
+    }
+}
