@@ -78,7 +78,6 @@ pub fn cover(window: Range, sources: &Sources<'_>) -> Result<Cover> {
         window,
         local: sources.zone.local(),
         usable: Vec::with_capacity(Granularity::COUNT),
-        taken: 0,
         uncovered: vec![window],
         stretches: Vec::new(),
     };
@@ -88,9 +87,8 @@ pub fn cover(window: Range, sources: &Sources<'_>) -> Result<Cover> {
             plan.usable.push((granularity, from));
         }
     }
-    while let Some((granularity, from)) = plan.usable.get(plan.taken).copied() {
+    for (granularity, from) in plan.usable.clone() {
         plan.take_whole_periods(granularity, from);
-        plan.taken += 1;
     }
     plan.take_slots();
     plan.finish(sources.observed)
@@ -117,10 +115,7 @@ struct Plan<'a> {
     local: Local<'a>,
     /// The granularities there are, coarsest first, and from where on each is usable.
     usable: Vec<(Granularity, i64)>,
-    /// How many of them have taken their whole periods.
-    taken: usize,
-    /// What no stretch covers yet, in the order of time. For each granularity taken, each gap lies
-    /// inside one of its periods, or before all usable ones.
+    /// What no stretch covers yet, in the order of time.
     uncovered: Vec<Range>,
     stretches: Vec<Stretch>,
 }
@@ -135,77 +130,83 @@ struct Stretch {
 
 impl Plan<'_> {
     fn take_whole_periods(&mut self, granularity: Granularity, usable_from: i64) {
-        let mut left = Vec::with_capacity(self.uncovered.len() * 3);
+        let mut left = Vec::with_capacity(self.uncovered.len() + 1);
         for gap in std::mem::take(&mut self.uncovered) {
-            let from = self.joint(gap, usable_from);
-            if from >= gap.to {
+            let from = self.joint(gap, granularity, usable_from);
+            let start = self.local.first_start(granularity, from.min(gap.to));
+            let end = self.local.period(granularity, gap.to).start;
+            if start >= end {
                 left.push(gap);
                 continue;
             }
-            let start = self.local.first_start(granularity, from);
-            let end = self.local.period(granularity, gap.to).start;
-            if start > end {
-                left.extend([Range::new(gap.from, from), Range::new(from, gap.to)]);
-                continue;
-            }
-            left.extend([Range::new(gap.from, from), Range::new(from, start)]);
-            left.push(Range::new(end, gap.to));
-            if start < end {
-                self.stretches.push(Stretch {
-                    counts: Range::new(start, end),
-                    users: Range::new(start, end),
-                    granularity,
-                    slots: None,
-                });
-            }
+            left.extend([Range::new(gap.from, start), Range::new(end, gap.to)]);
+            self.stretches.push(Stretch {
+                counts: Range::new(start, end),
+                users: Range::new(start, end),
+                granularity,
+                slots: None,
+            });
         }
         left.retain(|gap| !gap.is_empty());
         self.uncovered = left;
     }
 
-    /// From where on a granularity serves a gap that may begin before it is usable. If slots of a
-    /// coarser bucket have to serve the beginning, that is after the last of them, so that the two
-    /// meet without an overlap.
-    fn joint(&mut self, gap: Range, usable_from: i64) -> i64 {
-        if usable_from <= gap.from {
-            return gap.from;
+    /// From where on a granularity serves a gap. Where a coarser bucket has to serve what comes before,
+    /// that is after the last of its slots, so that the two meet without an overlap.
+    fn joint(&mut self, gap: Range, granularity: Granularity, usable_from: i64) -> i64 {
+        let mut at = gap.from;
+        while at < usable_from && usable_from < gap.to {
+            let Some((period, end)) = self.serving(Range::new(at, gap.to), Some(granularity))
+            else {
+                break;
+            };
+            if period.granularity() < granularity {
+                break;
+            }
+            if usable_from <= end {
+                let slots = period.slots_in(&mut self.local);
+                return slots.bounds(slots.of(usable_from - 1)).to;
+            }
+            at = end;
         }
-        let Some(coarser) = self.finest(gap).filter(|_| usable_from < gap.to) else {
-            return usable_from;
-        };
-        let slots = coarser.slots_in(&mut self.local);
-        let last = slots.bounds(slots.of(usable_from - 1));
-        let needed_from = last.from.max(gap.from);
-        let finer = self.usable.iter().skip(self.taken + 1);
-        if { finer }.any(|(_, from)| *from <= needed_from) {
-            usable_from
-        } else {
-            last.to
-        }
+        usable_from.max(gap.from)
     }
 
-    /// The finest period that a gap lies in, of the granularities taken.
-    fn finest(&mut self, gap: Range) -> Option<Period> {
-        let taken = self.usable.iter().take(self.taken);
-        let (granularity, _) = { taken }.rev().find(|(_, from)| *from <= gap.from)?;
-        Some(self.local.period(*granularity, gap.from))
+    /// The finest bucket that holds the beginning of a gap, and up to where it is the one to ask: to
+    /// its own end, or to that of the slot in which something finer begins to be usable.
+    fn serving(&mut self, gap: Range, except: Option<Granularity>) -> Option<(Period, i64)> {
+        let others = self.usable.iter().rev();
+        let others = others.filter(|(granularity, _)| Some(*granularity) != except);
+        let (finest, _) = others.clone().find(|(_, from)| *from <= gap.from)?;
+        let period = self.local.period(*finest, gap.from);
+        let mut end = period.end().min(gap.to);
+        for (_, from) in others.take_while(|(granularity, _)| granularity < finest) {
+            if *from < end {
+                let slots = period.slots_in(&mut self.local);
+                end = end.min(slots.bounds(slots.of(from - 1)).to);
+            }
+        }
+        Some((period, end))
     }
 
     /// Covers what is left, where anything holds it, with slots.
     fn take_slots(&mut self) {
-        let mut parts: Vec<(Period, Range)> = Vec::with_capacity(self.uncovered.len());
-        for gap in std::mem::take(&mut self.uncovered) {
-            let Some(period) = self.finest(gap) else {
-                continue;
-            };
-            // A coarser granularity may have cut at a border that nothing begins at.
-            match parts.last_mut() {
-                Some((last, part)) if *last == period && part.to == gap.from => part.to = gap.to,
-                _ => parts.push((period, gap)),
+        for mut gap in std::mem::take(&mut self.uncovered) {
+            while !gap.is_empty() {
+                gap.from = match self.serving(gap, None) {
+                    Some((period, end)) => {
+                        self.take_slots_of(period, Range::new(gap.from, end));
+                        end
+                    }
+                    // Held by nothing, up to where anything begins.
+                    None => self
+                        .usable
+                        .iter()
+                        .map(|(_, from)| *from)
+                        .min()
+                        .unwrap_or(gap.to),
+                }
             }
-        }
-        for (period, part) in parts {
-            self.take_slots_of(period, part);
         }
     }
 
