@@ -154,58 +154,48 @@ impl Plan<'_> {
     /// From where on a granularity serves a gap. Where a coarser bucket has to serve what comes before,
     /// that is after the last of its slots, so that the two meet without an overlap.
     fn joint(&mut self, gap: Range, granularity: Granularity, usable_from: i64) -> i64 {
-        let mut at = gap.from;
-        while at < usable_from && usable_from < gap.to {
-            let Some((period, end)) = self.serving(Range::new(at, gap.to), Some(granularity))
-            else {
-                break;
-            };
+        let mut before = Range::new(gap.from, gap.to.min(usable_from));
+        while let Some((period, part)) = self.serving(before, Some(granularity)) {
             if period.granularity() < granularity {
                 break;
             }
-            if usable_from <= end {
+            if part.to == usable_from {
                 let slots = period.slots_in(&mut self.local);
                 return slots.bounds(slots.of(usable_from - 1)).to;
             }
-            at = end;
+            before.from = part.to;
         }
         usable_from.max(gap.from)
     }
 
-    /// The finest bucket that holds the beginning of a gap, and up to where it is the one to ask: to
-    /// its own end, or to that of the slot in which something finer begins to be usable.
-    fn serving(&mut self, gap: Range, except: Option<Granularity>) -> Option<(Period, i64)> {
+    /// The bucket to ask first in a gap, and for which part of it: the finest one that holds anything
+    /// there, up to its own end or that of the slot in which something finer begins to be usable.
+    fn serving(&mut self, gap: Range, except: Option<Granularity>) -> Option<(Period, Range)> {
         let others = self.usable.iter().rev();
         let others = others.filter(|(granularity, _)| Some(*granularity) != except);
-        let (finest, _) = others.clone().find(|(_, from)| *from <= gap.from)?;
-        let period = self.local.period(*finest, gap.from);
-        let mut end = period.end().min(gap.to);
-        for (_, from) in others.take_while(|(granularity, _)| granularity < finest) {
-            if *from < end {
+        let held_from = others.clone().map(|(_, from)| *from).min()?;
+        let from = gap.from.max(held_from);
+        if from >= gap.to {
+            return None;
+        }
+        let (finest, _) = others.clone().find(|(_, usable)| *usable <= from)?;
+        let period = self.local.period(*finest, from);
+        let mut to = period.end().min(gap.to);
+        for (_, usable) in others.take_while(|(granularity, _)| granularity < finest) {
+            if *usable < to {
                 let slots = period.slots_in(&mut self.local);
-                end = end.min(slots.bounds(slots.of(from - 1)).to);
+                to = to.min(slots.bounds(slots.of(usable - 1)).to);
             }
         }
-        Some((period, end))
+        Some((period, Range::new(from, to)))
     }
 
     /// Covers what is left, where anything holds it, with slots.
     fn take_slots(&mut self) {
         for mut gap in std::mem::take(&mut self.uncovered) {
-            while !gap.is_empty() {
-                gap.from = match self.serving(gap, None) {
-                    Some((period, end)) => {
-                        self.take_slots_of(period, Range::new(gap.from, end));
-                        end
-                    }
-                    // Held by nothing, up to where anything begins.
-                    None => self
-                        .usable
-                        .iter()
-                        .map(|(_, from)| *from)
-                        .min()
-                        .unwrap_or(gap.to),
-                }
+            while let Some((period, part)) = self.serving(gap, None) {
+                self.take_slots_of(period, part);
+                gap.from = part.to;
             }
         }
     }

@@ -336,6 +336,32 @@ fn sources<'a>(zone: &'a Zone, retention: &'a Retention, now: i64) -> Sources<'a
 }
 
 #[test]
+fn a_week_that_crosses_months_is_one_bucket() {
+    assert_eq!(
+        pieces("UTC", "2024-09-30..2024-10-07", "2024-12-13T12:00"),
+        ["2024-W40"]
+    );
+}
+
+#[test]
+fn hours_take_over_from_days_where_a_slot_of_the_day_ends() {
+    // In Kolkata the slots of a day begin at half past; hours are kept from 12:00 UTC on.
+    assert_eq!(
+        pieces(
+            "Asia/Kolkata",
+            "2024-12-06T17:00..2024-12-06T20:00",
+            "2024-12-13T17:35"
+        ),
+        [
+            "2024-12-06 17..18",
+            "2024-12-06T12 30..60",
+            "2024-12-06T13",
+            "2024-12-06T14 0..30"
+        ]
+    );
+}
+
+#[test]
 fn a_window_older_than_everything_is_empty() {
     let retention = Retention::default();
     let now = 1_720_000_000_000;
