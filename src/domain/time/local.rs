@@ -101,6 +101,16 @@ impl<'a> Local<'a> {
         }
     }
 
+    /// The first period that begins at an instant or after it: where that is.
+    pub fn first_start(&mut self, granularity: Granularity, ms: i64) -> i64 {
+        let period = self.period(granularity, ms);
+        if period.start == ms {
+            ms
+        } else {
+            period.end
+        }
+    }
+
     fn local_period(&mut self, granularity: Granularity, ms: i64) -> Period {
         let mut first_day = first_day(granularity, self.day(ms));
         let mut start = self.day_start(first_day);

@@ -6,6 +6,9 @@
 //! year has four digits in every zone.
 
 mod civil;
+pub mod cover;
+#[cfg(test)]
+mod cover_oracle;
 pub mod duration;
 pub mod granularity;
 pub mod instant;
@@ -21,6 +24,7 @@ pub mod slots;
 pub mod window;
 pub mod zone;
 
+pub use cover::{cover, Cover, Piece, Sources};
 pub use duration::Duration;
 pub use granularity::Granularity;
 pub use instant::parse_instant;

@@ -1,7 +1,7 @@
 //! One bucket's stretch of time.
 
 use super::civil::DayNumber;
-use super::local::next_first_day;
+use super::local::{next_first_day, Local};
 use super::{is_supported, Granularity, Range, Slots, Zone, HOUR};
 
 /// A minute or hour of UTC, or a day, ISO week or month of a zone. Only a zone makes one.
@@ -65,6 +65,10 @@ impl Period {
 
     /// Where the slots begin and end.
     pub fn slots(&self, zone: &Zone) -> Slots {
-        Slots::new(self, &mut zone.local())
+        self.slots_in(&mut zone.local())
+    }
+
+    pub(super) fn slots_in(&self, local: &mut Local<'_>) -> Slots {
+        Slots::new(self, local)
     }
 }
