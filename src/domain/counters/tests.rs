@@ -44,7 +44,7 @@ fn amounts() -> impl Strategy<Value = u64> {
 }
 
 fn adds(positions: std::ops::Range<i32>) -> impl Strategy<Value = Vec<(i32, u64)>> {
-    prop::collection::vec((positions, amounts()), 0..80)
+    prop::collection::vec((positions, amounts()), 0..40)
 }
 
 proptest! {
@@ -87,7 +87,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_stored_is_read_back(adds in adds(-20..60)) {
+    fn what_is_stored_is_read_back(adds in adds(-20..60), cut: prop::sample::Index) {
         let (counters, map) = counted(&adds);
         let bytes = encoded(&counters);
         prop_assert_eq!(decoded(&bytes, -20, 59), Ok(counters));
@@ -95,9 +95,7 @@ proptest! {
             prop_assert!(decoded(&bytes, first + 1, 100).is_err());
             prop_assert!(decoded(&bytes, -100, last - 1).is_err());
         }
-        for cut in 0..bytes.len() {
-            prop_assert!(decoded(&bytes[..cut], -20, 59).is_err());
-        }
+        prop_assert!(decoded(&bytes[..cut.index(bytes.len())], -20, 59).is_err());
     }
 
     #[test]
