@@ -7,16 +7,26 @@
 //! bytes    varint length, then that many bytes
 //! ```
 //!
+//! A stored value is a list of such payloads, its pages: where the format allows a page to turn, a
+//! writer starts a new one once the current one holds a mebibyte, so that no string that goes
+//! through Redis is ever near its limit of 512 MB.
+//!
 //! A `Reader` trusts nothing: every count that it hands out is bounded by a constant of the caller
 //! and by the bytes that are left, so that no payload makes a decoder allocate more than a small
 //! multiple of its own size.
 
 use super::error::Corrupt;
 
-/// Appends fields to a growing payload.
+/// One payload of a stored value.
+pub type Page = Vec<u8>;
+
+const FULL_PAGE: usize = 1 << 20;
+
+/// Appends fields to a growing value.
 #[derive(Default)]
 pub struct Writer {
-    bytes: Vec<u8>,
+    full: Vec<Page>,
+    bytes: Page,
 }
 
 impl Writer {
@@ -32,8 +42,22 @@ impl Writer {
         self.bytes.is_empty()
     }
 
-    pub fn into_bytes(self) -> Vec<u8> {
+    /// The whole of a value that has one page.
+    pub fn into_bytes(self) -> Page {
         self.bytes
+    }
+
+    pub fn into_pages(self) -> Vec<Page> {
+        let mut pages = self.full;
+        pages.push(self.bytes);
+        pages
+    }
+
+    /// Starts a new page if this one is full.
+    pub fn turn_page(&mut self) {
+        if self.bytes.len() >= FULL_PAGE {
+            self.full.push(std::mem::take(&mut self.bytes));
+        }
     }
 
     pub fn u8(&mut self, value: u8) {
@@ -70,11 +94,42 @@ impl Writer {
 /// Takes fields off a payload, in the order in which they were written.
 pub struct Reader<'a> {
     rest: &'a [u8],
+    more: &'a [Page],
 }
 
 impl<'a> Reader<'a> {
     pub fn new(bytes: &'a [u8]) -> Reader<'a> {
-        Reader { rest: bytes }
+        Reader {
+            rest: bytes,
+            more: &[],
+        }
+    }
+
+    pub fn over(pages: &'a [Page]) -> Reader<'a> {
+        let mut reader = Reader {
+            rest: &[],
+            more: pages,
+        };
+        reader.turn_page();
+        reader
+    }
+
+    /// Goes on to the next page if this one is read.
+    pub fn turn_page(&mut self) {
+        if let (true, Some((page, more))) = (self.rest.is_empty(), self.more.split_first()) {
+            self.rest = page;
+            self.more = more;
+        }
+    }
+
+    /// Whether one more item of a list follows (1) or the list is over (0).
+    pub fn next_item(&mut self, field: &'static str) -> Result<bool, Corrupt> {
+        self.turn_page();
+        match self.u8(field)? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(corrupt(field, "neither one more nor the end")),
+        }
     }
 
     pub fn remaining(&self) -> usize {
@@ -166,7 +221,7 @@ impl<'a> Reader<'a> {
 
     /// Nothing may follow the last field.
     pub fn finish(self) -> Result<(), Corrupt> {
-        if self.rest.is_empty() {
+        if self.rest.is_empty() && self.more.is_empty() {
             Ok(())
         } else {
             Err(corrupt("payload", "bytes after its end"))
@@ -215,6 +270,28 @@ mod tests {
             writer.float(value);
             assert!(Reader::new(&writer.into_bytes()).float("x").is_err());
         }
+    }
+
+    #[test]
+    fn pages_turn_where_the_format_allows_it() {
+        let mut writer = Writer::new();
+        for _ in 0..3 {
+            writer.turn_page();
+            writer.u8(1);
+            writer.raw(&vec![7; FULL_PAGE]);
+        }
+        writer.turn_page();
+        writer.u8(0);
+        let pages = writer.into_pages();
+        assert_eq!(pages.len(), 4);
+        let mut reader = Reader::over(&pages);
+        let mut items = 0;
+        while reader.next_item("item").unwrap() {
+            reader.raw("item", FULL_PAGE).unwrap();
+            items += 1;
+        }
+        assert_eq!(items, 3);
+        reader.finish().unwrap();
     }
 
     proptest! {

@@ -40,6 +40,15 @@ impl Union {
         !self.dense
     }
 
+    /// Of the estimate, relative: about how far off it is.
+    pub fn standard_error(&self) -> f64 {
+        if self.is_sparse() {
+            estimate::ERROR_OF_ENTRIES
+        } else {
+            estimate::ERROR_OF_REGISTERS
+        }
+    }
+
     pub fn clear(&mut self) {
         self.sparse.clear();
         self.dense = false;

@@ -30,8 +30,9 @@ pub struct Sources<'a> {
     /// what came before. `i64::MIN` for one that always was on.
     pub since: [i64; Granularity::COUNT],
     pub now: i64,
-    /// The first and the last event ever counted, if known: buckets beyond them are not listed, for
-    /// there are none.
+    /// The first and the last event ever counted, if known. Buckets beyond them are not listed, for
+    /// there are none; and a window that reaches beyond them may as well take the whole of a bucket
+    /// that does: today's, for one, although today is not over.
     pub observed: Option<(i64, i64)>,
 }
 
@@ -74,6 +75,8 @@ pub fn cover(window: Range, sources: &Sources<'_>) -> Result<Cover> {
         window.from.clamp(MIN_TIME, MAX_TIME + 1),
         window.to.clamp(MIN_TIME, MAX_TIME + 1),
     );
+    let asked = window;
+    let window = beyond(window, sources.observed);
     let mut plan = Plan {
         window,
         local: sources.zone.local(),
@@ -91,7 +94,31 @@ pub fn cover(window: Range, sources: &Sources<'_>) -> Result<Cover> {
         plan.take_whole_periods(granularity, from);
     }
     plan.take_slots();
-    plan.finish(sources.observed)
+    let mut cover = plan.finish(sources.observed)?;
+    if asked != window {
+        cover.counts = cover.counts.within(asked, window);
+        cover.users = cover.users.within(asked, window);
+    }
+    Ok(cover)
+}
+
+/// The window with every end that lies beyond all events moved as far out as time goes.
+fn beyond(window: Range, observed: Option<(i64, i64)>) -> Range {
+    match observed {
+        Some((first, last)) if !window.is_empty() => Range::new(
+            if window.from <= first {
+                MIN_TIME
+            } else {
+                window.from
+            },
+            if window.to > last {
+                MAX_TIME + 1
+            } else {
+                window.to
+            },
+        ),
+        _ => window,
+    }
 }
 
 /// Where the first period begins that is both kept and complete.

@@ -21,6 +21,22 @@ impl Range {
         }
     }
 
+    /// What this range says of the window that was asked for, when it was planned for a wider one: an
+    /// end that was moved out stands where it was asked for.
+    pub(super) fn within(&self, asked: Range, wider: Range) -> Range {
+        let from = if wider.from < asked.from {
+            self.from.max(asked.from)
+        } else {
+            self.from
+        };
+        let to = if wider.to > asked.to {
+            self.to.min(asked.to)
+        } else {
+            self.to
+        };
+        Range::new(from, to.max(from))
+    }
+
     pub const fn is_empty(&self) -> bool {
         self.to <= self.from
     }

@@ -1,0 +1,431 @@
+//! A dimension or a cube inside one bucket: its values, each with its tally, at most so many of them.
+//!
+//! Past the capacity this is space-saving, done in batches: the lightest eighth of the rows moves
+//! into `~other` at once. A row's weight is what it counted plus its error, and the heaviest weight
+//! that ever left is the `floor`: a value that is not in the table may have lost that many events to
+//! `~other`, and no more. A value that comes in later starts with the floor as its error. So rows and
+//! `~other` add up to the total exactly, a value's true count lies in `events ..= events + error`, and
+//! a value heavier than the floor never leaves.
+//!
+//! ```text
+//! stored:  kind | name (not of `event`) | spilled? | [floor | ~other] | (1 | row)* | 0
+//! row:     value | error (only when spilled) | tally          values ascending
+//! ```
+
+use super::index::Index;
+use crate::domain::codec::{corrupt, Reader, Writer};
+use crate::domain::error::Corrupt;
+use crate::domain::limits;
+use crate::domain::memory::allocated;
+use crate::domain::tally::{Sample, Tally, ValueOrder};
+use crate::domain::text::{Name, Text};
+
+/// The row of everything that has no row of its own. A value of that very name belongs there too.
+pub const OTHER: &[u8] = b"~other";
+
+/// What a breakdown breaks events down by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// The built-in dimension: the event's type.
+    Event,
+    Dimension,
+    /// A declared pair or triple of dimensions.
+    Cube,
+}
+
+#[derive(Debug, Clone)]
+pub struct Breakdown {
+    kind: Kind,
+    name: Name,
+    rows: Vec<Row>,
+    index: Index,
+    spill: Option<Box<Spill>>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Row {
+    value: Box<[u8]>,
+    hash: u64,
+    /// Events of this value that may lie in `~other`.
+    error: u64,
+    pub tally: Tally,
+}
+
+/// What left the table.
+#[derive(Debug, Clone, Default)]
+struct Spill {
+    floor: u64,
+    other: Tally,
+}
+
+impl Row {
+    pub fn value(&self) -> &[u8] {
+        &self.value
+    }
+
+    pub fn error(&self) -> u64 {
+        self.error
+    }
+
+    fn weight(&self) -> u64 {
+        self.tally.events().saturating_add(self.error)
+    }
+}
+
+impl Breakdown {
+    pub fn new(kind: Kind, name: Text) -> Breakdown {
+        Breakdown {
+            kind,
+            name: name.into(),
+            rows: Vec::new(),
+            index: Index::default(),
+            spill: None,
+        }
+    }
+
+    #[inline]
+    pub fn is(&self, kind: Kind, name: Text) -> bool {
+        self.kind == kind && (kind == Kind::Event || self.name.is(name))
+    }
+
+    pub fn order(&self) -> (Kind, &[u8]) {
+        (self.kind, self.name.bytes())
+    }
+
+    /// Heaviest first is the reader's business: rows come in no order.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    pub fn other(&self) -> Option<&Tally> {
+        Some(&self.spill.as_ref()?.other)
+    }
+
+    /// The most events that a value without a row can have had.
+    pub fn floor(&self) -> u64 {
+        self.spill.as_ref().map_or(0, |spill| spill.floor)
+    }
+
+    pub fn row(&self, value: Text) -> Option<&Row> {
+        self.rows.get(self.find(value)?)
+    }
+
+    /// What was counted of a value, `~other` included.
+    pub fn tally(&self, value: Text) -> Option<&Tally> {
+        if value.bytes == OTHER {
+            return self.other();
+        }
+        self.row(value).map(|row| &row.tally)
+    }
+
+    pub fn record(&mut self, value: Text, sample: &Sample, users: bool, capacity: usize) {
+        let row = match self.find(value) {
+            Some(row) => row,
+            None if value.bytes == OTHER => {
+                let spill = self.spill.get_or_insert_default();
+                return spill.other.record(sample, users);
+            }
+            None => {
+                if self.rows.len() >= capacity {
+                    self.evict(capacity);
+                }
+                self.push(Row {
+                    value: value.bytes.into(),
+                    hash: value.hash,
+                    error: self.floor(),
+                    tally: Tally::default(),
+                });
+                self.rows.len() - 1
+            }
+        };
+        if let Some(row) = self.rows.get_mut(row) {
+            row.tally.record(sample, users);
+        }
+    }
+
+    #[inline]
+    fn find(&self, value: Text) -> Option<usize> {
+        let is_it = |row: &Row| row.hash == value.hash && *row.value == *value.bytes;
+        if self.index.is_built() {
+            self.index
+                .find(value.hash, |row| self.rows.get(row).is_some_and(is_it))
+        } else {
+            self.rows.iter().position(is_it)
+        }
+    }
+
+    fn push(&mut self, row: Row) {
+        if self.rows.len() == self.rows.capacity() {
+            // A half more: doubling would leave much of a large bucket empty.
+            self.rows.reserve_exact(1 + self.rows.len() / 2);
+        }
+        let hash = row.hash;
+        self.rows.push(row);
+        if self.index.is_full(self.rows.len() - 1) {
+            self.index = Index::build(self.rows.iter().map(|row| row.hash));
+        } else if self.index.is_built() {
+            self.index.place(hash, self.rows.len() - 1);
+        }
+    }
+
+    /// Moves the lightest rows into `~other` until an eighth of the capacity is free.
+    fn evict(&mut self, capacity: usize) {
+        let keep = capacity - (capacity / 8).clamp(1, capacity);
+        let leave = self.rows.len().saturating_sub(keep);
+        if leave == 0 {
+            return;
+        }
+        // By weight, then by value: no trace of the order in which the rows came.
+        let mut order: Vec<(u64, u32)> = (0u32..)
+            .zip(&self.rows)
+            .map(|(row, it)| (it.weight(), row))
+            .collect();
+        let rows = &self.rows;
+        let value = |row: u32| rows.get(row as usize).map(|row| &*row.value);
+        let (_, last, _) = order.select_nth_unstable_by(leave - 1, |a, b| {
+            a.0.cmp(&b.0).then_with(|| value(a.1).cmp(&value(b.1)))
+        });
+        let heaviest = last.0;
+        let mut leaves = vec![false; self.rows.len()];
+        for (_, row) in order.iter().take(leave) {
+            if let Some(leaves) = leaves.get_mut(*row as usize) {
+                *leaves = true;
+            }
+        }
+        let spill = self.spill.get_or_insert_default();
+        spill.floor = spill.floor.max(heaviest);
+        let mut leaves = leaves.into_iter();
+        self.rows.retain(|row| {
+            let leaves = leaves.next().unwrap_or(false);
+            if leaves {
+                spill.other.merge(&row.tally);
+            }
+            !leaves
+        });
+        self.index = Index::build(self.rows.iter().map(|row| row.hash));
+    }
+
+    pub fn heap_bytes(&self) -> usize {
+        let rows: usize = self
+            .rows
+            .iter()
+            .map(|row| allocated(row.value.len()) + row.tally.heap_bytes())
+            .sum();
+        let spill = self.spill.as_ref().map_or(0, |spill| {
+            allocated(size_of::<Spill>()) + spill.other.heap_bytes()
+        });
+        allocated(self.name.bytes().len())
+            + allocated(self.rows.capacity() * size_of::<Row>())
+            + self.index.heap_bytes()
+            + rows
+            + spill
+    }
+
+    pub fn encode(&self, writer: &mut Writer, ids: &ValueOrder) {
+        writer.u8(self.kind as u8);
+        if self.kind != Kind::Event {
+            writer.bytes(self.name.bytes());
+        }
+        match &self.spill {
+            None => writer.u8(0),
+            Some(spill) => {
+                writer.u8(1);
+                writer.varint(spill.floor);
+                spill.other.encode(writer, ids);
+            }
+        }
+        let mut rows: Vec<&Row> = self.rows.iter().collect();
+        rows.sort_unstable_by(|a, b| a.value.cmp(&b.value));
+        for row in rows {
+            writer.turn_page();
+            writer.u8(1);
+            writer.bytes(&row.value);
+            if self.spill.is_some() {
+                writer.varint(row.error);
+            }
+            row.tally.encode(writer, ids);
+        }
+        writer.u8(0);
+    }
+
+    pub fn decode(reader: &mut Reader, slots: u8, values: usize) -> Result<Breakdown, Corrupt> {
+        let kind = match reader.u8("breakdown kind")? {
+            0 => Kind::Event,
+            1 => Kind::Dimension,
+            2 => Kind::Cube,
+            _ => return Err(corrupt("breakdown kind", "unknown")),
+        };
+        let name = match kind {
+            Kind::Event => &b""[..],
+            Kind::Dimension => reader.bytes("dimension name", limits::NAME)?,
+            Kind::Cube => reader.bytes("cube name", 3 * limits::NAME + 2)?,
+        };
+        if name.is_empty() != (kind == Kind::Event) {
+            return Err(corrupt("breakdown name", "empty"));
+        }
+        let mut breakdown = Breakdown::new(kind, Text::new(name));
+        breakdown.spill = match reader.u8("spilled")? {
+            0 => None,
+            1 => Some(Box::new(Spill {
+                floor: reader.varint("floor")?,
+                other: Tally::decode(reader, slots, values)?,
+            })),
+            _ => return Err(corrupt("spilled", "neither 0 nor 1")),
+        };
+        let longest = match kind {
+            Kind::Cube => 3 * (limits::DIMENSION_VALUE + 2),
+            _ => limits::DIMENSION_VALUE,
+        };
+        while reader.next_item("row")? {
+            if breakdown.rows.len() >= limits::DIMENSION_CAPACITY {
+                return Err(corrupt("rows", "more than any capacity"));
+            }
+            let value = Text::new(reader.bytes("row value", longest)?);
+            if breakdown
+                .rows
+                .last()
+                .is_some_and(|before| *before.value >= *value.bytes)
+            {
+                return Err(corrupt("row value", "not ascending"));
+            }
+            if value.bytes == OTHER {
+                return Err(corrupt("row value", "~other has no row of its own"));
+            }
+            let error = match breakdown.spill {
+                None => 0,
+                Some(_) => reader.varint_to("row error", breakdown.floor())?,
+            };
+            breakdown.push(Row {
+                value: value.bytes.into(),
+                hash: value.hash,
+                error,
+                tally: Tally::decode(reader, slots, values)?,
+            });
+        }
+        if breakdown.rows.is_empty() && breakdown.other().is_none() {
+            return Err(corrupt("rows", "none"));
+        }
+        Ok(breakdown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn sample(user: u64) -> Sample<'static> {
+        Sample {
+            slot: 3,
+            user,
+            session: None,
+            values: &[],
+        }
+    }
+
+    fn filled(values: &[u32], capacity: usize) -> Breakdown {
+        let mut breakdown = Breakdown::new(Kind::Dimension, Text::new(b"page"));
+        for (user, value) in (0..).zip(values) {
+            let text = value.to_string();
+            breakdown.record(Text::new(text.as_bytes()), &sample(user), true, capacity);
+        }
+        breakdown
+    }
+
+    fn encoded(breakdown: &Breakdown) -> Vec<u8> {
+        let mut writer = Writer::new();
+        breakdown.encode(&mut writer, &ValueOrder::new(Vec::new()));
+        writer.into_bytes()
+    }
+
+    fn counts(values: &[u32]) -> BTreeMap<String, u64> {
+        let mut counts = BTreeMap::new();
+        for value in values {
+            *counts.entry(value.to_string()).or_default() += 1;
+        }
+        counts
+    }
+
+    proptest! {
+        #[test]
+        fn rows_bound_the_truth_and_add_up(
+            values in prop::collection::vec((0.0f64..7.0).prop_map(|x| x.exp() as u32), 1..2_000),
+            capacity in 1usize..60,
+        ) {
+            let breakdown = filled(&values, capacity);
+            prop_assert!(breakdown.rows().len() <= capacity);
+            let truth = counts(&values);
+            let other = breakdown.other().map_or(0, Tally::events);
+            let rows: u64 = breakdown.rows().iter().map(|row| row.tally.events()).sum();
+            prop_assert_eq!(rows + other, values.len() as u64);
+            for row in breakdown.rows() {
+                let value = std::str::from_utf8(row.value()).unwrap();
+                let seen = row.tally.events();
+                prop_assert!((seen..=seen + row.error()).contains(&truth[value]));
+            }
+            for (value, count) in &truth {
+                if breakdown.row(Text::new(value.as_bytes())).is_none() {
+                    prop_assert!(*count <= breakdown.floor());
+                }
+            }
+            // The floor is of the order of the classic bound.
+            prop_assert!(breakdown.floor() <= 2 * values.len() as u64 / capacity.max(1) as u64 + 1);
+        }
+
+        #[test]
+        fn below_the_capacity_the_order_of_events_leaves_no_trace(
+            events in prop::collection::vec((0u32..50, 0u64..9), 1..300),
+            turn: usize,
+        ) {
+            let of = |events: &[(u32, u64)]| {
+                let mut breakdown = Breakdown::new(Kind::Cube, Text::new(b"a,b"));
+                for (value, user) in events {
+                    let value = value.to_string();
+                    breakdown.record(Text::new(value.as_bytes()), &sample(*user), true, 100);
+                }
+                encoded(&breakdown)
+            };
+            let mut shuffled = events.clone();
+            shuffled.rotate_left(turn % events.len());
+            shuffled.reverse();
+            prop_assert_eq!(of(&events), of(&shuffled));
+        }
+
+        #[test]
+        fn stored_and_read_again_it_is_the_same(
+            values in prop::collection::vec(0u32..200, 1..500),
+            capacity in 1usize..100,
+        ) {
+            let bytes = encoded(&filled(&values, capacity));
+            let mut reader = Reader::new(&bytes);
+            let read = Breakdown::decode(&mut reader, 60, 0).unwrap();
+            reader.finish().unwrap();
+            prop_assert_eq!(encoded(&read), bytes);
+        }
+    }
+
+    #[test]
+    fn when_every_value_is_new_a_batch_pays_for_itself() {
+        let values: Vec<u32> = (0..50_000).collect();
+        let breakdown = filled(&values, 1_000);
+        assert_eq!(
+            breakdown.other().unwrap().events() + breakdown.rows().len() as u64,
+            50_000
+        );
+        assert!(
+            breakdown.floor() <= 50_000 / 1_000 + 8,
+            "{}",
+            breakdown.floor()
+        );
+    }
+
+    #[test]
+    fn a_value_named_other_is_counted_with_the_rest() {
+        let mut breakdown = Breakdown::new(Kind::Event, Text::new(b""));
+        breakdown.record(Text::new(OTHER), &sample(1), true, 10);
+        assert_eq!(breakdown.rows().len(), 0);
+        assert_eq!(breakdown.other().unwrap().events(), 1);
+        assert_eq!(breakdown.floor(), 0);
+    }
+}

@@ -1,0 +1,73 @@
+//! Finds the row of a value: an open-addressing table of row numbers, placed by the values' hashes.
+
+/// Until then a scan over the rows is as fast, and an index would double a small bucket.
+const ROWS_WITHOUT_INDEX: usize = 8;
+
+/// Each slot holds a row number plus one, or 0; at most half of the slots are taken.
+#[derive(Debug, Clone, Default)]
+pub struct Index {
+    slots: Box<[u32]>,
+}
+
+impl Index {
+    /// For rows with these hashes, in row order.
+    pub fn build(hashes: impl ExactSizeIterator<Item = u64>) -> Index {
+        let rows = hashes.len();
+        if rows <= ROWS_WITHOUT_INDEX {
+            return Index::default();
+        }
+        let mut index = Index {
+            slots: vec![0; (rows * 2).next_power_of_two() * 2].into_boxed_slice(),
+        };
+        for (row, hash) in hashes.enumerate() {
+            index.place(hash, row);
+        }
+        index
+    }
+
+    /// Whether there is one: without it, look through the rows.
+    #[inline]
+    pub fn is_built(&self) -> bool {
+        !self.slots.is_empty()
+    }
+
+    /// Whether one more row needs a new, larger index.
+    #[inline]
+    pub fn is_full(&self, rows: usize) -> bool {
+        rows >= ROWS_WITHOUT_INDEX.max(self.slots.len() / 2)
+    }
+
+    pub fn place(&mut self, hash: u64, row: usize) {
+        let start = self.start(hash);
+        let (before, after) = self.slots.split_at_mut(start);
+        if let Some(slot) = after.iter_mut().chain(before).find(|slot| **slot == 0) {
+            *slot = row as u32 + 1;
+        }
+    }
+
+    /// The first row with this hash that `is_it` says yes to.
+    #[inline]
+    pub fn find(&self, hash: u64, mut is_it: impl FnMut(usize) -> bool) -> Option<usize> {
+        let mut at = self.start(hash);
+        loop {
+            let row = (self.slots.get(at)?).checked_sub(1)? as usize;
+            if is_it(row) {
+                return Some(row);
+            }
+            at += 1;
+            if at == self.slots.len() {
+                at = 0;
+            }
+        }
+    }
+
+    #[inline]
+    fn start(&self, hash: u64) -> usize {
+        // The high bits: the low ones choose the registers of the sketches.
+        (hash >> 32) as usize & self.slots.len().wrapping_sub(1)
+    }
+
+    pub fn heap_bytes(&self) -> usize {
+        size_of_val(&*self.slots)
+    }
+}

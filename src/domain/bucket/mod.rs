@@ -1,0 +1,290 @@
+//! A bucket: all aggregates of one site in one granularity and one period.
+//!
+//! ```text
+//! stored:  version | granularity | start | end | n | n × value name | total | ids | (1 | breakdown)* | 0
+//!          value names ascending; breakdowns by kind, then name
+//! ```
+//!
+//! The next version of the format gets the next number. `decode` then reads both, and a file of each
+//! version that was ever released stays under test.
+
+mod breakdown;
+mod ids;
+mod index;
+
+pub use breakdown::{Breakdown, Kind, Row, OTHER};
+pub use ids::{Fingerprint, Ids};
+
+use super::codec::{corrupt, Page, Reader, Writer};
+use super::error::Corrupt;
+use super::event::Occurrence;
+use super::limits;
+use super::memory::allocated;
+use super::tally::{Sample, Tally, ValueOrder};
+use super::text::{Name, Text};
+use super::time::{Granularity, Period, DAY, HOUR, MAX_TIME, MINUTE, MIN_TIME};
+
+const VERSION: u8 = 1;
+
+#[derive(Debug, Clone)]
+pub struct Bucket {
+    granularity: Granularity,
+    start: i64,
+    end: i64,
+    total: Tally,
+    breakdowns: Vec<Breakdown>,
+    /// The names of values; a value's id is its place.
+    values: Vec<Name>,
+    ids: Option<Box<Ids>>,
+}
+
+impl Bucket {
+    pub fn new(period: &Period) -> Bucket {
+        Bucket::spanning(period.granularity(), period.start(), period.end())
+    }
+
+    fn spanning(granularity: Granularity, start: i64, end: i64) -> Bucket {
+        Bucket {
+            granularity,
+            start,
+            end,
+            total: Tally::default(),
+            breakdowns: Vec::new(),
+            values: Vec::new(),
+            ids: None,
+        }
+    }
+
+    #[inline]
+    pub fn is_of(&self, period: &Period) -> bool {
+        self.granularity == period.granularity()
+            && self.start == period.start()
+            && self.end == period.end()
+    }
+
+    /// Of the whole site.
+    pub fn total(&self) -> &Tally {
+        &self.total
+    }
+
+    pub fn breakdowns(&self) -> &[Breakdown] {
+        &self.breakdowns
+    }
+
+    pub fn breakdown(&self, kind: Kind, name: Text) -> Option<&Breakdown> {
+        self.breakdowns.iter().find(|it| it.is(kind, name))
+    }
+
+    /// The id of a value, by which tallies know it.
+    pub fn value(&self, name: Text) -> Option<u8> {
+        let place = self.values.iter().position(|value| value.is(name))?;
+        u8::try_from(place).ok()
+    }
+
+    pub fn has_seen(&self, id: Fingerprint) -> bool {
+        self.ids.as_ref().is_some_and(|ids| ids.contains(id))
+    }
+
+    pub fn remember(&mut self, id: Fingerprint) {
+        self.ids.get_or_insert_default().insert(id);
+    }
+
+    /// Whether the names of any one site fit in beside those that are here.
+    #[inline]
+    pub fn has_room(&self) -> bool {
+        self.breakdowns.len() + limits::BREAKDOWNS_PER_SITE <= limits::BREAKDOWNS_PER_BUCKET
+            && self.values.len() + limits::VALUES_PER_SITE <= limits::VALUES_PER_BUCKET
+    }
+
+    /// Whether the names of this site do.
+    pub fn has_room_for<'n>(
+        &self,
+        breakdowns: impl Iterator<Item = (Kind, Text<'n>)>,
+        values: impl Iterator<Item = Text<'n>>,
+    ) -> bool {
+        let new = breakdowns.filter(|(kind, name)| self.breakdown(*kind, *name).is_none());
+        let new_values = values.filter(|name| self.value(*name).is_none());
+        self.breakdowns.len() + new.count() <= limits::BREAKDOWNS_PER_BUCKET
+            && self.values.len() + new_values.count() <= limits::VALUES_PER_BUCKET
+    }
+
+    /// Counts an event in everything. `capacity` is the number of rows that a breakdown keeps.
+    pub fn record(&mut self, occurrence: &Occurrence, slot: u8, capacity: usize) {
+        let mut numbers = [(0, 0.0); limits::VALUES_PER_EVENT];
+        let mut count = 0;
+        for ((name, number), place) in occurrence.values.iter().zip(&mut numbers) {
+            *place = (self.value_or_new(*name), *number);
+            count += 1;
+        }
+        let sample = Sample {
+            slot,
+            user: occurrence.user,
+            session: occurrence.session,
+            values: numbers.get(..count).unwrap_or_default(),
+        };
+        self.total.record(&sample, true);
+        for facet in occurrence.facets {
+            let breakdown = self.breakdown_or_new(facet.kind, facet.name);
+            breakdown.record(facet.value, &sample, facet.users, capacity);
+        }
+    }
+
+    fn breakdown_or_new(&mut self, kind: Kind, name: Text) -> &mut Breakdown {
+        let found = self.breakdowns.iter().position(|it| it.is(kind, name));
+        let place = found.unwrap_or_else(|| {
+            self.breakdowns.reserve_exact(1);
+            self.breakdowns.push(Breakdown::new(kind, name));
+            self.breakdowns.len() - 1
+        });
+        // It was found or has just been put there.
+        #[allow(clippy::indexing_slicing)]
+        &mut self.breakdowns[place]
+    }
+
+    fn value_or_new(&mut self, name: Text) -> u8 {
+        self.value(name).unwrap_or_else(|| {
+            self.values.push(Name::from(name));
+            (self.values.len() - 1) as u8
+        })
+    }
+
+    /// What the bucket occupies, itself included.
+    pub fn bytes(&self) -> usize {
+        let breakdowns: usize = self.breakdowns.iter().map(Breakdown::heap_bytes).sum();
+        let names: usize = self
+            .values
+            .iter()
+            .map(|name| allocated(name.bytes().len()))
+            .sum();
+        let ids = self
+            .ids
+            .as_ref()
+            .map_or(0, |ids| allocated(size_of::<Ids>()) + ids.heap_bytes());
+        allocated(size_of::<Bucket>())
+            + self.total.heap_bytes()
+            + allocated(self.breakdowns.capacity() * size_of::<Breakdown>())
+            + breakdowns
+            + allocated(self.values.capacity() * size_of::<Name>())
+            + names
+            + ids
+    }
+
+    /// How much work it is to free: about one for every allocation.
+    pub fn parts(&self) -> usize {
+        let rows: usize = self
+            .breakdowns
+            .iter()
+            .map(|it| 1 + 4 * it.rows().len())
+            .sum();
+        1 + rows
+    }
+
+    pub fn encode(&self) -> Vec<Page> {
+        let mut writer = Writer::new();
+        writer.u8(VERSION);
+        writer.u8(self.granularity.index() as u8);
+        writer.signed(self.start);
+        writer.signed(self.end);
+        let order = self.encode_values(&mut writer);
+        self.total.encode(&mut writer, &order);
+        match &self.ids {
+            Some(ids) => ids.encode(&mut writer),
+            None => Ids::default().encode(&mut writer),
+        }
+        let mut breakdowns: Vec<&Breakdown> = self.breakdowns.iter().collect();
+        breakdowns.sort_unstable_by_key(|it| it.order());
+        for breakdown in breakdowns {
+            writer.turn_page();
+            writer.u8(1);
+            breakdown.encode(&mut writer, &order);
+        }
+        writer.turn_page();
+        writer.u8(0);
+        writer.into_pages()
+    }
+
+    fn encode_values(&self, writer: &mut Writer) -> ValueOrder {
+        let mut names: Vec<(&[u8], usize)> = self.values.iter().map(Name::bytes).zip(0..).collect();
+        names.sort_unstable();
+        writer.varint(names.len() as u64);
+        let mut stored = vec![0; names.len()];
+        for (place, (name, id)) in names.into_iter().enumerate() {
+            writer.bytes(name);
+            if let Some(stored) = stored.get_mut(id) {
+                *stored = place as u8;
+            }
+        }
+        ValueOrder::new(stored)
+    }
+
+    pub fn decode(pages: &[Page]) -> Result<Bucket, Corrupt> {
+        let mut reader = Reader::over(pages);
+        if reader.u8("version")? != VERSION {
+            return Err(corrupt("version", "not one that this module knows"));
+        }
+        let granularity = usize::from(reader.u8("granularity")?);
+        let granularity = *Granularity::ALL
+            .get(granularity)
+            .ok_or(corrupt("granularity", "unknown"))?;
+        let (start, end) = (reader.signed("start")?, reader.signed("end")?);
+        let slots = most_slots(granularity, start, end)
+            .ok_or(corrupt("period", "not one of its granularity"))?;
+        let mut bucket = Bucket::spanning(granularity, start, end);
+        bucket.decode_values(&mut reader)?;
+        let values = bucket.values.len();
+        bucket.total = Tally::decode(&mut reader, slots, values)?;
+        let ids = Ids::decode(&mut reader)?;
+        if !ids.is_empty() {
+            bucket.ids = Some(Box::new(ids));
+        }
+        while reader.next_item("breakdown")? {
+            if bucket.breakdowns.len() >= limits::BREAKDOWNS_PER_BUCKET {
+                return Err(corrupt("breakdowns", "too many"));
+            }
+            let breakdown = Breakdown::decode(&mut reader, slots, values)?;
+            let last = bucket.breakdowns.last();
+            if last.is_some_and(|before| before.order() >= breakdown.order()) {
+                return Err(corrupt("breakdown", "not in order"));
+            }
+            bucket.breakdowns.push(breakdown);
+        }
+        reader.finish()?;
+        Ok(bucket)
+    }
+
+    fn decode_values(&mut self, reader: &mut Reader) -> Result<(), Corrupt> {
+        for _ in 0..reader.count("value names", limits::VALUES_PER_BUCKET, 2)? {
+            let name = reader.bytes("value name", limits::NAME)?;
+            if name.is_empty() {
+                return Err(corrupt("value name", "empty"));
+            }
+            if self
+                .values
+                .last()
+                .is_some_and(|before| before.bytes() >= name)
+            {
+                return Err(corrupt("value name", "not ascending"));
+            }
+            self.values.push(Name::new(name));
+        }
+        Ok(())
+    }
+}
+
+/// How many slots a period may have that lies so; None if none of this granularity does in any zone.
+fn most_slots(granularity: Granularity, start: i64, end: i64) -> Option<u8> {
+    let len = end.checked_sub(start)?;
+    let lies_in_time = MIN_TIME - MONTH <= start && end <= MAX_TIME + MONTH;
+    let whole = |len: i64| start.rem_euclid(len) == 0;
+    let (slots, is_one) = match granularity {
+        Granularity::Minute => (60, len == MINUTE && whole(MINUTE)),
+        Granularity::Hour => (60, len == HOUR && whole(HOUR)),
+        // A day was left out or lived twice where a zone moved across the date line.
+        Granularity::Day => ((len / HOUR + 1).min(60) as u8, 0 < len && len <= 60 * HOUR),
+        Granularity::Week => (7, (5 * DAY..=9 * DAY).contains(&len)),
+        Granularity::Month => (31, (26 * DAY..=MONTH).contains(&len)),
+    };
+    (lies_in_time && is_one).then_some(slots)
+}
+
+const MONTH: i64 = 33 * DAY;

@@ -1,0 +1,105 @@
+//! An event as it came in, and what it says to the buckets that it belongs to.
+
+use super::bucket::{Fingerprint, Kind};
+use super::text::Text;
+
+/// A thing that happened. It borrows its texts; everything is checked and hashed once.
+#[derive(Debug, Clone, Copy)]
+pub struct Event<'a> {
+    pub time: i64,
+    pub kind: Text<'a>,
+    /// Hashes: of whom, and in which session.
+    pub user: u64,
+    pub session: Option<u64>,
+    pub id: Option<Fingerprint>,
+    pub dimensions: Run,
+    pub values: Run,
+}
+
+/// Where an event's dimensions or values lie in its batch.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Run {
+    pub start: u32,
+    pub len: u32,
+}
+
+impl Run {
+    pub fn of<T>(self, items: &[T]) -> &[T] {
+        let start = self.start as usize;
+        items
+            .get(start..start + self.len as usize)
+            .unwrap_or_default()
+    }
+}
+
+/// The events of one command, in order, with all that belongs to them: three vectors, whatever
+/// their number.
+#[derive(Debug, Default)]
+pub struct Batch<'a> {
+    pub events: Vec<Event<'a>>,
+    pub dimensions: Vec<(Text<'a>, Text<'a>)>,
+    pub values: Vec<(Text<'a>, f64)>,
+}
+
+impl<'a> Batch<'a> {
+    pub fn dimensions_of(&self, event: &Event) -> &[(Text<'a>, Text<'a>)] {
+        event.dimensions.of(&self.dimensions)
+    }
+
+    pub fn values_of(&self, event: &Event) -> &[(Text<'a>, f64)] {
+        event.values.of(&self.values)
+    }
+
+    /// An empty batch that keeps the memory of this one.
+    pub fn recycle<'b>(self) -> Batch<'b> {
+        Batch {
+            events: recycle(self.events),
+            dimensions: recycle(self.dimensions),
+            values: recycle(self.values),
+        }
+    }
+}
+
+/// Empties a vector for items of another lifetime; collecting in place keeps the allocation.
+pub fn recycle<A, B>(mut items: Vec<A>) -> Vec<B> {
+    items.clear();
+    items.into_iter().filter_map(|_| None).collect()
+}
+
+/// One row that an event is counted in: a value of a dimension, or a cell of a cube.
+#[derive(Debug, Clone, Copy)]
+pub struct Facet<'a> {
+    pub kind: Kind,
+    /// Of the dimension or the cube.
+    pub name: Text<'a>,
+    pub value: Text<'a>,
+    /// Whether distinct users are counted there.
+    pub users: bool,
+}
+
+/// An event as its site sees it: in which rows it is counted, with which values.
+#[derive(Clone, Copy)]
+pub struct Occurrence<'e, 'a> {
+    pub user: u64,
+    pub session: Option<u64>,
+    pub facets: &'e [Facet<'a>],
+    pub values: &'e [(Text<'a>, f64)],
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recycled_batch_keeps_its_memory() {
+        let mut batch = Batch::default();
+        let text = String::from("purchase");
+        batch.values = Vec::with_capacity(40);
+        batch.values.push((Text::new(text.as_bytes()), 1.0));
+        let before = batch.values.as_ptr() as usize;
+        let batch: Batch<'static> = batch.recycle();
+        assert!(batch.values.is_empty());
+        assert_eq!(batch.values.capacity(), 40);
+        assert_eq!(batch.values.as_ptr() as usize, before);
+    }
+}

@@ -1,0 +1,24 @@
+//! How long and how many: what a user may send, and what a stored value may claim.
+
+pub const SITE_NAME: usize = 128;
+/// Of an event type, a dimension or a value.
+pub const NAME: usize = 128;
+pub const DIMENSION_VALUE: usize = 512;
+pub const USER: usize = 1_024;
+
+pub const DIMENSIONS_PER_EVENT: usize = 16;
+pub const VALUES_PER_EVENT: usize = 16;
+pub const DIMENSIONS_PER_SITE: usize = 32;
+pub const VALUES_PER_SITE: usize = 32;
+pub const CUBES_PER_SITE: usize = 16;
+/// Dimensions, cubes and `event`.
+pub const BREAKDOWNS_PER_SITE: usize = DIMENSIONS_PER_SITE + CUBES_PER_SITE + 1;
+pub const EVENTS_PER_CALL: usize = 10_000;
+
+/// Rows that a bucket keeps of one dimension; the rest is in `~other`.
+pub const DIMENSION_CAPACITY: usize = 100_000;
+
+/// A bucket outlives the site that filled it when only the site's key is deleted, and may then meet
+/// the names of another one. It takes that many before it refuses.
+pub const BREAKDOWNS_PER_BUCKET: usize = 128;
+pub const VALUES_PER_BUCKET: usize = 128;

@@ -1,0 +1,123 @@
+//! The names of keys: of a site, and of its buckets.
+//!
+//! `{shop}:minute:2024-12-11T14:30`: the braces put every bucket in the cluster slot of its site. A
+//! site named with braces of its own, `{eu}shop`, is used as it is.
+
+use crate::domain::error::{shown, Error, Result};
+use crate::domain::limits;
+use crate::domain::time::Granularity;
+
+/// Refuses a site's name under which its buckets would lie in other cluster slots than itself.
+pub fn check_site_name(name: &[u8]) -> Result<()> {
+    if name.is_empty() {
+        return Err(Error::new("the name of a site is empty"));
+    }
+    if name.len() > limits::SITE_NAME {
+        return Err(Error::new(format!(
+            "site '{}': a name has at most {} bytes",
+            shown(name),
+            limits::SITE_NAME
+        )));
+    }
+    match hash_tag(name) {
+        None if name.contains(&b'}') => Err(Error::new(format!(
+            "site '{}': its braces are no hash tag, and its buckets would lie in other cluster \
+             slots than itself; use no braces, or a tag such as {{eu}}shop",
+            shown(name)
+        ))),
+        Some(tag) if tag.len() + 2 == name.len() => Err(Error::new(format!(
+            "site '{}': its buckets would be those of the site '{}'; use that name, or more than \
+             a hash tag, such as {{eu}}shop",
+            shown(name),
+            shown(tag)
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// What Redis Cluster hashes instead of the whole key: what stands between the first `{` and the
+/// first `}` after it, unless that is nothing.
+fn hash_tag(name: &[u8]) -> Option<&[u8]> {
+    let open = name.iter().position(|byte| *byte == b'{')?;
+    let (_, after) = name.split_at_checked(open + 1)?;
+    let close = after.iter().position(|byte| *byte == b'}')?;
+    after.get(..close).filter(|tag| !tag.is_empty())
+}
+
+/// The longest name of a bucket: braces, granularity and label around the site's name.
+const LONGEST: usize = limits::SITE_NAME + 32;
+
+/// A bucket's name, made on the stack.
+pub struct BucketName {
+    bytes: [u8; LONGEST],
+    len: usize,
+}
+
+impl BucketName {
+    pub fn new(site: &[u8], granularity: Granularity, label: &str) -> BucketName {
+        let tagged = hash_tag(site).is_some();
+        let mut name = BucketName {
+            bytes: [0; LONGEST],
+            len: 0,
+        };
+        if !tagged {
+            name.push(b"{");
+        }
+        name.push(site);
+        name.push(if tagged { b":" } else { b"}:" });
+        name.push(granularity.name().as_bytes());
+        name.push(b":");
+        name.push(label.as_bytes());
+        name
+    }
+
+    /// A site's name has passed `check_site_name`, so that all of it fits.
+    fn push(&mut self, part: &[u8]) {
+        let end = self.len + part.len();
+        if let Some(place) = self.bytes.get_mut(self.len..end) {
+            place.copy_from_slice(part);
+            self.len = end;
+        }
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_carry_the_tag_of_their_site() {
+        let name = |site: &[u8]| {
+            check_site_name(site).map(|()| {
+                let name = BucketName::new(site, Granularity::Minute, "2024-12-11T14:30");
+                String::from_utf8(name.bytes().into()).unwrap()
+            })
+        };
+        assert_eq!(name(b"shop").unwrap(), "{shop}:minute:2024-12-11T14:30");
+        assert_eq!(
+            name(b"{eu}shop").unwrap(),
+            "{eu}shop:minute:2024-12-11T14:30"
+        );
+        assert_eq!(
+            name(b"a{eu}b{x").unwrap(),
+            "a{eu}b{x:minute:2024-12-11T14:30"
+        );
+        assert_eq!(name(b"a{b").unwrap(), "{a{b}:minute:2024-12-11T14:30");
+        for refused in [
+            &b"a{}b"[..],
+            b"{shop}",
+            b"a}b",
+            b"}{",
+            b"{}",
+            b"",
+            &[b'x'; 129],
+        ] {
+            assert!(name(refused).is_err(), "{refused:?}");
+        }
+        assert_eq!(name(&[b'x'; 128]).unwrap().len(), 128 + 26);
+    }
+}

@@ -1,0 +1,160 @@
+//! A site: a tenant's settings, and what is known of its events as a whole.
+
+pub mod keys;
+mod options;
+mod settings;
+mod stored;
+
+pub use options::{
+    check_dimension_name, check_name, check_value_name, parse_capacity, parse_options, Change,
+};
+pub use settings::{Cube, Dimension, Settings};
+
+use super::bucket::Kind;
+use super::error::Result;
+use super::event::{Batch, Event, Facet};
+use super::limits;
+use super::memory::allocated;
+use super::text::Text;
+
+/// The built-in dimension has a table of its own kind, without a name.
+pub const EVENT: Text<'static> = Text {
+    bytes: b"",
+    hash: 0,
+};
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Site {
+    pub settings: Settings,
+    events: u64,
+    /// The earliest and the latest time of an event.
+    observed: Option<(i64, i64)>,
+}
+
+impl Site {
+    pub fn new(settings: Settings) -> Site {
+        Site {
+            settings,
+            events: 0,
+            observed: None,
+        }
+    }
+
+    /// What the site occupies, itself included.
+    pub fn bytes(&self) -> usize {
+        allocated(size_of::<Site>()) + self.settings.heap_bytes()
+    }
+
+    /// How many events were counted.
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+
+    pub fn observed(&self) -> Option<(i64, i64)> {
+        self.observed
+    }
+
+    #[inline]
+    pub fn count(&mut self, time: i64) {
+        self.events = self.events.saturating_add(1);
+        self.observed = Some(match self.observed {
+            None => (time, time),
+            Some((first, last)) => (first.min(time), last.max(time)),
+        });
+    }
+
+    /// The settings with the dimensions and values that a batch is the first to name: None if there
+    /// are none, or why the batch is refused.
+    pub fn learned(&self, batch: &Batch) -> Result<Option<Settings>> {
+        let mut learned: Option<Settings> = None;
+        for (name, _) in &batch.dimensions {
+            if learned
+                .as_ref()
+                .unwrap_or(&self.settings)
+                .dimension(*name)
+                .is_none()
+            {
+                let settings = learned.get_or_insert_with(|| self.settings.clone());
+                settings.learn_dimension(*name)?;
+            }
+        }
+        for (name, _) in &batch.values {
+            if !learned.as_ref().unwrap_or(&self.settings).has_value(*name) {
+                let settings = learned.get_or_insert_with(|| self.settings.clone());
+                settings.learn_value(*name)?;
+            }
+        }
+        Ok(learned)
+    }
+
+    /// Makes an event's new dimensions and values known; `learned` has said that there is room.
+    pub fn learn(&mut self, dimensions: &[(Text, Text)], values: &[(Text, f64)]) {
+        for (name, _) in dimensions {
+            if self.settings.dimension(*name).is_none() {
+                let _ = self.settings.learn_dimension(*name);
+            }
+        }
+        for (name, _) in values {
+            if !self.settings.has_value(*name) {
+                let _ = self.settings.learn_value(*name);
+            }
+        }
+    }
+
+    /// The rows in which an event counts. `cells` holds the texts of its cube cells.
+    pub fn facets<'e>(
+        &'e self,
+        event: &Event<'e>,
+        dimensions: &[(Text<'e>, Text<'e>)],
+        cells: &'e mut Vec<u8>,
+        facets: &mut Vec<Facet<'e>>,
+    ) {
+        facets.push(Facet {
+            kind: Kind::Event,
+            name: EVENT,
+            value: event.kind,
+            users: self.settings.event_users(),
+        });
+        for (name, value) in dimensions {
+            let known = self.settings.dimension(*name);
+            facets.push(Facet {
+                kind: Kind::Dimension,
+                name: *name,
+                value: *value,
+                users: known.is_none_or(|dimension| dimension.users),
+            });
+        }
+        if !self.settings.cubes().is_empty() {
+            self.cube_facets(event, dimensions, cells, facets);
+        }
+    }
+
+    fn cube_facets<'e>(
+        &'e self,
+        event: &Event<'e>,
+        dimensions: &[(Text<'e>, Text<'e>)],
+        cells: &'e mut Vec<u8>,
+        facets: &mut Vec<Facet<'e>>,
+    ) {
+        let mut found: [Option<(&Cube, usize, usize)>; limits::CUBES_PER_SITE] =
+            [None; limits::CUBES_PER_SITE];
+        cells.clear();
+        for (cube, place) in self.settings.cubes().iter().zip(&mut found) {
+            let start = cells.len();
+            if cube.write_cell(event.kind, dimensions, cells) {
+                *place = Some((cube, start, cells.len()));
+            } else {
+                cells.truncate(start);
+            }
+        }
+        let cells: &'e [u8] = cells;
+        for (cube, start, end) in found.into_iter().flatten() {
+            facets.push(Facet {
+                kind: Kind::Cube,
+                name: cube.name.text(),
+                value: Text::new(cells.get(start..end).unwrap_or_default()),
+                users: cube.users,
+            });
+        }
+    }
+}

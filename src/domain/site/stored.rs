@@ -1,0 +1,200 @@
+//! How a site is stored.
+//!
+//! ```text
+//! site:       version | events | [first | last] (only with events) | settings
+//! settings:   zone | 5 × retention | 5 × since | flags | capacity | dimensions | cubes | values
+//! retention:  its text: `off` or a duration
+//! flags:      1 strict, 2 `event` counts no users
+//! dimensions: n | n × (name | 1 no users, 2 declared)      declared ones as declared,
+//! cubes:      n | n × (name | 1 no users)                  then the learned ones by name
+//! values:     n | n × (name | 2 declared)
+//! ```
+//!
+//! The next version of the format gets the next number. `decode` then reads both, and a file of each
+//! version that was ever released stays under test.
+
+use super::options::{cube_parts, dimension_name, value_name};
+use super::settings::{Cube, Dimension, Settings, Value};
+use super::Site;
+use crate::domain::codec::{corrupt, Page, Reader, Writer};
+use crate::domain::error::Corrupt;
+use crate::domain::limits;
+use crate::domain::text::Name;
+use crate::domain::time::{Granularity, Retention, Zone, MAX_TIME, MIN_TIME};
+
+const VERSION: u8 = 1;
+
+const STRICT: u8 = 1;
+const EVENT_NO_USERS: u8 = 2;
+
+const NO_USERS: u8 = 1;
+const DECLARED: u8 = 2;
+
+impl Site {
+    pub fn encode(&self) -> Vec<Page> {
+        let mut writer = Writer::new();
+        writer.u8(VERSION);
+        writer.varint(self.events);
+        if let Some((first, last)) = self.observed {
+            writer.signed(first);
+            writer.signed(last);
+        }
+        encode_settings(&self.settings, &mut writer);
+        writer.into_pages()
+    }
+
+    pub fn decode(pages: &[Page]) -> Result<Site, Corrupt> {
+        let mut reader = Reader::over(pages);
+        if reader.u8("version")? != VERSION {
+            return Err(corrupt("version", "not one that this module knows"));
+        }
+        let events = reader.varint("events")?;
+        let mut observed = None;
+        if events > 0 {
+            let (first, last) = (reader.signed("first event")?, reader.signed("last event")?);
+            if !(MIN_TIME <= first && first <= last && last < MAX_TIME) {
+                return Err(corrupt("first and last event", "no times in order"));
+            }
+            observed = Some((first, last));
+        }
+        let settings = decode_settings(&mut reader)?;
+        reader.finish()?;
+        Ok(Site {
+            settings,
+            events,
+            observed,
+        })
+    }
+}
+
+fn encode_settings(settings: &Settings, writer: &mut Writer) {
+    writer.bytes(settings.zone.name().as_bytes());
+    for granularity in Granularity::ALL {
+        writer.bytes(settings.kept(granularity).as_bytes());
+    }
+    for since in settings.since {
+        writer.signed(since);
+    }
+    let strict = if settings.strict { STRICT } else { 0 };
+    let event = if settings.event_users {
+        0
+    } else {
+        EVENT_NO_USERS
+    };
+    writer.u8(strict | event);
+    writer.varint(settings.capacity as u64);
+
+    let mut dimensions: Vec<&Dimension> = settings.dimensions.iter().collect();
+    dimensions.sort_by_key(|it| (!it.declared).then(|| it.name.bytes()));
+    writer.varint(dimensions.len() as u64);
+    for it in dimensions {
+        writer.bytes(it.name.bytes());
+        writer.u8(flags(it.users, it.declared));
+    }
+    writer.varint(settings.cubes.len() as u64);
+    for cube in &settings.cubes {
+        writer.bytes(cube.name.bytes());
+        writer.u8(flags(cube.users, false));
+    }
+    let mut values: Vec<&Value> = settings.values.iter().collect();
+    values.sort_by_key(|it| (!it.declared).then(|| it.name.bytes()));
+    writer.varint(values.len() as u64);
+    for it in values {
+        writer.bytes(it.name.bytes());
+        writer.u8(flags(true, it.declared));
+    }
+}
+
+fn flags(users: bool, declared: bool) -> u8 {
+    (if users { 0 } else { NO_USERS }) | (if declared { DECLARED } else { 0 })
+}
+
+fn decode_settings(reader: &mut Reader) -> Result<Settings, Corrupt> {
+    let zone = reader.bytes("time zone", limits::NAME)?;
+    let zone = Zone::parse(zone).map_err(|_| corrupt("time zone", "unknown"))?;
+    let mut retention = Retention::default();
+    for granularity in Granularity::ALL {
+        let text = reader.bytes("retention", limits::NAME)?;
+        let kept =
+            Retention::parse(granularity, text).map_err(|_| corrupt("retention", "no duration"))?;
+        retention
+            .set(granularity, kept)
+            .map_err(|_| corrupt("retention", "out of range"))?;
+    }
+    retention
+        .check()
+        .map_err(|_| corrupt("retention", "all off"))?;
+    let mut since = [0; Granularity::COUNT];
+    for since in &mut since {
+        *since = reader.signed("since")?;
+    }
+    let bits = decode_flags(reader, "settings flags", STRICT | EVENT_NO_USERS)?;
+    let capacity = reader.varint_to("capacity", limits::DIMENSION_CAPACITY as u64)? as usize;
+    if capacity == 0 {
+        return Err(corrupt("capacity", "zero"));
+    }
+    let mut settings = Settings::new(zone, retention, capacity);
+    settings.since = since;
+    settings.strict = bits & STRICT != 0;
+    settings.event_users = bits & EVENT_NO_USERS == 0;
+
+    for _ in 0..reader.count("dimensions", limits::DIMENSIONS_PER_SITE, 3)? {
+        let name = reader.bytes("dimension", limits::NAME)?;
+        let name = dimension_name(name).map_err(|_| corrupt("dimension", "no name for one"))?;
+        let bits = decode_flags(reader, "dimension flags", NO_USERS | DECLARED)?;
+        if name.bytes() == b"event" || settings.dimension(name.text()).is_some() {
+            return Err(corrupt("dimension", "twice"));
+        }
+        settings.dimensions.push(Dimension {
+            name,
+            users: bits & NO_USERS == 0,
+            declared: bits & DECLARED != 0,
+        });
+    }
+    let learned = |it: &Dimension| (!it.declared).then(|| it.name.bytes().to_vec());
+    if !settings.dimensions.is_sorted_by_key(learned) {
+        return Err(corrupt("dimensions", "not in order"));
+    }
+    for _ in 0..reader.count("cubes", limits::CUBES_PER_SITE, 3)? {
+        let parts = reader.bytes("cube", 3 * limits::NAME + 2)?;
+        let parts = cube_parts(parts).map_err(|_| corrupt("cube", "no dimensions for one"))?;
+        let bits = decode_flags(reader, "cube flags", NO_USERS)?;
+        let cube = Cube::new(&parts, bits & NO_USERS == 0);
+        if settings
+            .cubes
+            .iter()
+            .any(|known| known.has_the_dimensions_of(&cube))
+        {
+            return Err(corrupt("cube", "twice"));
+        }
+        if !parts.iter().all(|part| settings.declares(part)) {
+            return Err(corrupt("cube", "of a dimension that is not declared"));
+        }
+        settings.cubes.push(cube);
+    }
+    for _ in 0..reader.count("values", limits::VALUES_PER_SITE, 3)? {
+        let name = reader.bytes("value", limits::NAME)?;
+        let name: Name = value_name(name).map_err(|_| corrupt("value", "no name for one"))?;
+        let bits = decode_flags(reader, "value flags", DECLARED)?;
+        if settings.has_value(name.text()) {
+            return Err(corrupt("value", "twice"));
+        }
+        settings.values.push(Value {
+            name,
+            declared: bits & DECLARED != 0,
+        });
+    }
+    let learned = |it: &Value| (!it.declared).then(|| it.name.bytes().to_vec());
+    if !settings.values.is_sorted_by_key(learned) {
+        return Err(corrupt("values", "not in order"));
+    }
+    Ok(settings)
+}
+
+fn decode_flags(reader: &mut Reader, field: &'static str, known: u8) -> Result<u8, Corrupt> {
+    let bits = reader.u8(field)?;
+    if bits & !known != 0 {
+        return Err(corrupt(field, "unknown bits"));
+    }
+    Ok(bits)
+}

@@ -1,0 +1,238 @@
+//! What is counted of one thing in one bucket: of the whole site, of one value of a dimension, of one
+//! cell of a cube.
+//!
+//! ```text
+//! stored:  slots | users | 0                                      nothing else was seen
+//!          slots | users | 1 | sessions | n | n × (value id, summaries, quantiles)   ids ascending
+//! ```
+
+use super::codec::{corrupt, Reader, Writer};
+use super::counters::Counters;
+use super::error::Corrupt;
+use super::hll::Sketch;
+use super::limits::VALUES_PER_BUCKET;
+use super::memory::allocated;
+use super::quantiles::Quantiles;
+use super::summary::Summaries;
+
+/// Mergeable: the tallies of two sets of events merge into the tally of both.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Tally {
+    /// Events per slot.
+    slots: Counters,
+    users: Sketch,
+    /// Most things have neither sessions nor values: those cost a pointer until they are seen.
+    rest: Option<Box<Rest>>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Rest {
+    sessions: Sketch,
+    /// By value id, ascending.
+    values: Vec<Measured>,
+}
+
+/// A named value as measured on the events of a tally.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measured {
+    id: u8,
+    pub slots: Summaries,
+    pub quantiles: Quantiles,
+}
+
+/// What one event adds to each tally that it belongs to.
+#[derive(Clone, Copy)]
+pub struct Sample<'e> {
+    pub slot: u8,
+    pub user: u64,
+    pub session: Option<u64>,
+    /// Value ids of the bucket at hand, with their numbers.
+    pub values: &'e [(u8, f64)],
+}
+
+impl Tally {
+    #[inline]
+    pub fn record(&mut self, sample: &Sample, users: bool) {
+        self.slots.add(i32::from(sample.slot), 1);
+        if users {
+            self.users.insert(sample.user);
+        }
+        if sample.session.is_some() || !sample.values.is_empty() {
+            self.record_rest(sample, users);
+        }
+    }
+
+    fn record_rest(&mut self, sample: &Sample, users: bool) {
+        let rest = self.rest.get_or_insert_default();
+        if let (Some(session), true) = (sample.session, users) {
+            rest.sessions.insert(session);
+        }
+        for (id, number) in sample.values {
+            let measured = rest.measured(*id);
+            measured.slots.add(sample.slot, *number);
+            measured.quantiles.insert(*number);
+        }
+    }
+
+    pub fn merge(&mut self, other: &Tally) {
+        self.slots.merge(&other.slots);
+        self.users.merge(&other.users);
+        if let Some(theirs) = &other.rest {
+            let ours = self.rest.get_or_insert_default();
+            ours.sessions.merge(&theirs.sessions);
+            for value in &theirs.values {
+                let measured = ours.measured(value.id);
+                measured.slots.merge(&value.slots);
+                measured.quantiles.merge(&value.quantiles);
+            }
+        }
+    }
+
+    pub fn events(&self) -> u64 {
+        self.slots.total()
+    }
+
+    /// Events per slot.
+    pub fn slots(&self) -> &Counters {
+        &self.slots
+    }
+
+    pub fn users(&self) -> &Sketch {
+        &self.users
+    }
+
+    pub fn sessions(&self) -> Option<&Sketch> {
+        self.rest.as_ref().map(|rest| &rest.sessions)
+    }
+
+    pub fn measured(&self, id: u8) -> Option<&Measured> {
+        let values = &self.rest.as_ref()?.values;
+        values.iter().find(|measured| measured.id == id)
+    }
+
+    pub fn heap_bytes(&self) -> usize {
+        let rest = self.rest.as_ref().map_or(0, |rest| {
+            allocated(size_of::<Rest>())
+                + rest.sessions.heap_bytes()
+                + allocated(rest.values.capacity() * size_of::<Measured>())
+                + rest
+                    .values
+                    .iter()
+                    .map(|value| value.slots.heap_bytes() + value.quantiles.heap_bytes())
+                    .sum::<usize>()
+        });
+        self.slots.heap_bytes() + self.users.heap_bytes() + rest
+    }
+
+    pub fn encode(&self, writer: &mut Writer, ids: &ValueOrder) {
+        self.slots.encode(writer);
+        self.users.encode(writer);
+        let Some(rest) = &self.rest else {
+            writer.u8(0);
+            return;
+        };
+        writer.u8(1);
+        rest.sessions.encode(writer);
+        let mut values: Vec<(u8, &Measured)> = rest
+            .values
+            .iter()
+            .map(|value| (ids.stored(value.id), value))
+            .collect();
+        values.sort_unstable_by_key(|(id, _)| *id);
+        writer.varint(values.len() as u64);
+        for (id, value) in values {
+            writer.u8(id);
+            value.slots.encode(writer);
+            value.quantiles.encode(writer);
+        }
+    }
+
+    /// `slots` and `values`: how many of each the bucket has.
+    pub fn decode(reader: &mut Reader, slots: u8, values: usize) -> Result<Tally, Corrupt> {
+        let events = Counters::decode(reader, 0, i32::from(slots) - 1)?;
+        if events.is_empty() {
+            return Err(corrupt("tally slots", "no event"));
+        }
+        let users = Sketch::decode(reader)?;
+        let rest = match reader.u8("tally rest")? {
+            0 => None,
+            1 => Some(Box::new(Rest::decode(reader, slots, values)?)),
+            _ => return Err(corrupt("tally rest", "neither 0 nor 1")),
+        };
+        Ok(Tally {
+            slots: events,
+            users,
+            rest,
+        })
+    }
+}
+
+impl Rest {
+    fn measured(&mut self, id: u8) -> &mut Measured {
+        let place = self.values.partition_point(|value| value.id < id);
+        if self.values.get(place).is_none_or(|value| value.id != id) {
+            self.values.reserve_exact(1);
+            self.values.insert(place, Measured::new(id));
+        }
+        // The entry was found or has just been put there.
+        #[allow(clippy::indexing_slicing)]
+        &mut self.values[place]
+    }
+
+    fn decode(reader: &mut Reader, slots: u8, known: usize) -> Result<Rest, Corrupt> {
+        let sessions = Sketch::decode(reader)?;
+        let count = reader.count("tally values", known.min(VALUES_PER_BUCKET), 3)?;
+        if count == 0 && sessions.is_empty() {
+            return Err(corrupt("tally rest", "empty"));
+        }
+        let mut values: Vec<Measured> = Vec::with_capacity(count);
+        for _ in 0..count {
+            let id = reader.u8("value id")?;
+            if usize::from(id) >= known {
+                return Err(corrupt("value id", "names no value of the bucket"));
+            }
+            if values.last().is_some_and(|before| before.id >= id) {
+                return Err(corrupt("value id", "not ascending"));
+            }
+            let slots = Summaries::decode(reader, slots)?;
+            let quantiles = Quantiles::decode(reader)?;
+            if slots.total().count() != quantiles.count() || quantiles.is_empty() {
+                return Err(corrupt(
+                    "value",
+                    "its slots and its quantiles count differently",
+                ));
+            }
+            values.push(Measured {
+                id,
+                slots,
+                quantiles,
+            });
+        }
+        Ok(Rest { sessions, values })
+    }
+}
+
+impl Measured {
+    fn new(id: u8) -> Measured {
+        Measured {
+            id,
+            slots: Summaries::new(),
+            quantiles: Quantiles::new(),
+        }
+    }
+}
+
+/// Value ids count in the order in which a bucket met the names; stored, they count in the order of
+/// the names, so that equal content is equal bytes.
+pub struct ValueOrder(Vec<u8>);
+
+impl ValueOrder {
+    /// `stored[id]`: the id under which the value `id` is stored.
+    pub fn new(stored: Vec<u8>) -> ValueOrder {
+        ValueOrder(stored)
+    }
+
+    fn stored(&self, id: u8) -> u8 {
+        self.0.get(usize::from(id)).copied().unwrap_or(id)
+    }
+}

@@ -1,0 +1,128 @@
+//! `ANALYTICS.ALTER site [options]`: what changes holds from the next event on. A new retention moves
+//! the expiry of the buckets that are there.
+
+use super::word;
+use crate::domain::bucket::Bucket;
+use crate::domain::error::{shown, Error};
+use crate::domain::site::{parse_options, Settings, Site};
+use crate::domain::time::{is_supported, Granularity};
+use crate::module::arguments::parse_integer;
+use crate::module::key::Key;
+use crate::module::origin::Origin;
+use crate::module::redis::{Ctx, Outcome, OwnedString, Words};
+use crate::module::site_value::SiteValue;
+use crate::module::{replicate, walk};
+
+pub fn alter(ctx: Ctx, words: Words) -> Outcome {
+    let name = word(&words, 1)?;
+    let key = Key::for_writing(ctx, words.string(1));
+    let Some(value) = key.value_mut::<SiteValue>()? else {
+        return Err(no_site(name).into());
+    };
+    value.keys.serve(name)?;
+    let (options, clock) = take_clock(words.after(2))?;
+    let changes = parse_options(&options.to_vec())?;
+    let now = clock.unwrap_or_else(|| ctx.now());
+    let settings = value
+        .site
+        .settings
+        .with(&changes, value.site.events() > 0, now)?;
+
+    if Origin::of(ctx) == Origin::Client {
+        let moved = moved_buckets(ctx, name, &value.site, &settings)?;
+        replicate_alter(ctx, words, options, now);
+        move_buckets(ctx, moved, now);
+    } else {
+        ctx.replicate_verbatim();
+    }
+    value.site.settings = settings;
+    value.keys.forget();
+    ctx.signal_modified(words.string(1));
+    ctx.notify(c"analytics.alter", words.string(1));
+    ctx.reply_ok();
+    Ok(())
+}
+
+pub fn no_site(name: &[u8]) -> Error {
+    Error::new(format!(
+        "site '{}' does not exist; ANALYTICS.CREATE or the first ANALYTICS.TRACK makes it",
+        shown(name)
+    ))
+}
+
+/// `CLOCK ms`, first among the options, is what a master adds for its replicas.
+fn take_clock(options: Words) -> Outcome<(Words, Option<i64>)> {
+    if !options
+        .get(0)
+        .is_some_and(|word| word.eq_ignore_ascii_case(b"CLOCK"))
+    {
+        return Ok((options, None));
+    }
+    let time = options
+        .get(1)
+        .and_then(parse_integer)
+        .filter(|time| is_supported(*time));
+    let time = time.ok_or_else(|| Error::new("CLOCK needs a time in milliseconds"))?;
+    Ok((options.after(2), Some(time)))
+}
+
+fn replicate_alter(ctx: Ctx, words: Words, options: Words, now: i64) {
+    let clock = [
+        OwnedString::new(b"CLOCK"),
+        OwnedString::new(now.to_string().as_bytes()),
+    ];
+    let mut strings = vec![words.string(1)];
+    strings.extend(clock.iter().map(OwnedString::raw));
+    strings.extend(options.strings());
+    ctx.replicate(c"ANALYTICS.ALTER", &strings);
+}
+
+/// A bucket whose expiry changes: to a time, or, where its granularity was switched off, to none.
+struct Moved {
+    name: OwnedString,
+    expiry: Option<i64>,
+}
+
+fn moved_buckets(ctx: Ctx, name: &[u8], site: &Site, after: &Settings) -> Outcome<Vec<Moved>> {
+    let before = &site.settings;
+    let mut moved = Vec::new();
+    let Some((_, last)) = site.observed() else {
+        return Ok(moved);
+    };
+    for granularity in Granularity::ALL {
+        let kept = after.retention.get(granularity);
+        if before.retention.get(granularity) == kept {
+            continue;
+        }
+        for place in walk::live(ctx, name, before, granularity, last)? {
+            let expiry = after.retention.expiry(&place.period, &after.zone);
+            moved.push(Moved {
+                name: place.into_name(),
+                expiry,
+            });
+        }
+    }
+    Ok(moved)
+}
+
+/// Replicated one by one, as facts: a replica does not look for buckets by its own clock.
+fn move_buckets(ctx: Ctx, moved: Vec<Moved>, now: i64) {
+    for Moved { name, expiry } in moved {
+        let key = Key::for_writing(ctx, name.raw());
+        if !matches!(key.value::<Bucket>(), Ok(Some(_))) {
+            continue;
+        }
+        match expiry.filter(|expiry| *expiry > now) {
+            Some(expiry) => {
+                key.expire_at(expiry);
+                let time = OwnedString::new(expiry.to_string().as_bytes());
+                ctx.replicate(c"PEXPIREAT", &[name.raw(), time.raw()]);
+            }
+            None => {
+                key.unlink();
+                replicate::keys(ctx, c"UNLINK", std::slice::from_ref(&name));
+            }
+        }
+        ctx.signal_modified(name.raw());
+    }
+}

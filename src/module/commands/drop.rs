@@ -1,0 +1,60 @@
+//! `ANALYTICS.DROP site`: the site and every bucket of it. Replies how many buckets there were.
+
+use super::word;
+use crate::domain::bucket::Bucket;
+use crate::domain::site::keys::check_site_name;
+use crate::domain::site::Settings;
+use crate::domain::time::{Granularity, MAX_TIME};
+use crate::module::key::Key;
+use crate::module::redis::{Ctx, Outcome, Words};
+use crate::module::site_value::SiteValue;
+use crate::module::{config, replicate, walk};
+
+pub fn drop_site(ctx: Ctx, words: Words) -> Outcome {
+    let name = word(&words, 1)?;
+    if words.len() > 2 {
+        return Err(crate::module::redis::Failure::WrongArity);
+    }
+    check_site_name(name)?;
+    let key = Key::for_writing(ctx, words.string(1));
+    let site = key.value::<SiteValue>()?.map(|value| &value.site);
+    // A site whose key alone was deleted has left its buckets: as far as the settings of the module
+    // tell where they are, they are found.
+    let settings = site.map_or_else(config::default_settings, |site| site.settings.clone());
+    let latest = ctx.now().saturating_add(config::max_future());
+    let observed = site
+        .and_then(|site| site.observed())
+        .map_or(latest, |(_, last)| last);
+    let dropped = drop_buckets(ctx, name, &settings, observed.max(latest).min(MAX_TIME))?;
+    if site.is_some() {
+        key.unlink();
+        ctx.replicate(c"UNLINK", &[words.string(1)]);
+        ctx.signal_modified(words.string(1));
+        ctx.notify(c"analytics.drop", words.string(1));
+    }
+    ctx.reply_integer(dropped as i64);
+    Ok(())
+}
+
+fn drop_buckets(ctx: Ctx, name: &[u8], settings: &Settings, last: i64) -> Outcome<usize> {
+    let mut dropped = Vec::new();
+    for granularity in Granularity::ALL {
+        dropped.extend(walk::live(ctx, name, settings, granularity, last)?);
+    }
+    let mut names = Vec::with_capacity(dropped.len());
+    for place in dropped {
+        let key = Key::for_writing(ctx, place.name());
+        // What is no bucket of ours stays.
+        if matches!(key.value::<Bucket>(), Ok(Some(_))) {
+            key.unlink();
+            ctx.signal_modified(place.name());
+            names.push(place.into_name());
+        }
+    }
+    for names in names.chunks(NAMES_IN_A_COMMAND) {
+        replicate::keys(ctx, c"UNLINK", names);
+    }
+    Ok(names.len())
+}
+
+const NAMES_IN_A_COMMAND: usize = 1_000;

@@ -1,0 +1,142 @@
+//! `ANALYTICS.INFO site`: its settings, what it has counted and what it has dropped.
+
+use super::alter::no_site;
+use super::word;
+use crate::domain::site::{Settings, Site};
+use crate::domain::time::Granularity;
+use crate::module::key::Key;
+use crate::module::redis::{Ctx, Failure, Outcome, Words};
+use crate::module::site_value::SiteValue;
+use crate::module::walk;
+
+pub fn info(ctx: Ctx, words: Words) -> Outcome {
+    let name = word(&words, 1)?;
+    if words.len() > 2 {
+        return Err(Failure::WrongArity);
+    }
+    let key = Key::for_reading(ctx, words.string(1));
+    let Some(value) = key.value::<SiteValue>()? else {
+        return Err(no_site(name).into());
+    };
+    let site = &value.site;
+    let buckets = count_buckets(ctx, name, site)?;
+
+    ctx.reply_map(14);
+    field(ctx, "site", || ctx.reply_bytes(name));
+    field(ctx, "timezone", || {
+        ctx.reply_bytes(site.settings.zone.name().as_bytes())
+    });
+    field(ctx, "strict", || {
+        ctx.reply_integer(site.settings.strict.into())
+    });
+    field(ctx, "capacity", || {
+        ctx.reply_integer(site.settings.capacity as i64)
+    });
+    field(ctx, "events", || ctx.reply_integer(site.events() as i64));
+    field(ctx, "duplicates", || {
+        ctx.reply_integer(value.dropped.duplicates as i64)
+    });
+    field(ctx, "late", || ctx.reply_integer(value.dropped.late as i64));
+    field(ctx, "first-event", || {
+        reply_time(ctx, site.observed().map(|(first, _)| first))
+    });
+    field(ctx, "last-event", || {
+        reply_time(ctx, site.observed().map(|(_, last)| last))
+    });
+    field(ctx, "retention", || {
+        by_granularity(ctx, |granularity| {
+            ctx.reply_bytes(site.settings.kept(granularity).as_bytes());
+        });
+    });
+    field(ctx, "buckets", || {
+        by_granularity(ctx, |granularity| {
+            let count = buckets.get(granularity.index());
+            ctx.reply_integer(count.copied().unwrap_or(0));
+        });
+    });
+    field(ctx, "dimensions", || reply_dimensions(ctx, &site.settings));
+    field(ctx, "cubes", || reply_cubes(ctx, &site.settings));
+    field(ctx, "values", || reply_values(ctx, &site.settings));
+    Ok(())
+}
+
+/// How many buckets there are of each granularity.
+fn count_buckets(ctx: Ctx, name: &[u8], site: &Site) -> Outcome<[i64; Granularity::COUNT]> {
+    let mut counts = [0; Granularity::COUNT];
+    if let Some((_, last)) = site.observed() {
+        for (granularity, count) in Granularity::ALL.into_iter().zip(&mut counts) {
+            *count = walk::live(ctx, name, &site.settings, granularity, last)?.len() as i64;
+        }
+    }
+    Ok(counts)
+}
+
+fn field(ctx: Ctx, name: &str, reply: impl FnOnce()) {
+    ctx.reply_bytes(name.as_bytes());
+    reply();
+}
+
+fn reply_time(ctx: Ctx, time: Option<i64>) {
+    match time {
+        Some(time) => ctx.reply_integer(time),
+        None => ctx.reply_null(),
+    }
+}
+
+fn by_granularity(ctx: Ctx, reply: impl Fn(Granularity)) {
+    ctx.reply_map(Granularity::COUNT);
+    for granularity in Granularity::ALL {
+        ctx.reply_bytes(granularity.name().as_bytes());
+        reply(granularity);
+    }
+}
+
+/// Each as [name, users or nousers, declared or learned]; `event` first.
+fn reply_dimensions(ctx: Ctx, settings: &Settings) {
+    let dimensions = settings.dimensions();
+    ctx.reply_array(1 + dimensions.len());
+    reply_words(ctx, [b"event", users(settings.event_users()), b"declared"]);
+    for it in dimensions {
+        reply_words(
+            ctx,
+            [it.name.bytes(), users(it.users), declared(it.declared)],
+        );
+    }
+}
+
+fn reply_cubes(ctx: Ctx, settings: &Settings) {
+    ctx.reply_array(settings.cubes().len());
+    for cube in settings.cubes() {
+        reply_words(ctx, [cube.name.bytes(), users(cube.users)]);
+    }
+}
+
+fn reply_values(ctx: Ctx, settings: &Settings) {
+    ctx.reply_array(settings.values().len());
+    for it in settings.values() {
+        reply_words(ctx, [it.name.bytes(), declared(it.declared)]);
+    }
+}
+
+fn reply_words<const N: usize>(ctx: Ctx, words: [&[u8]; N]) {
+    ctx.reply_array(N);
+    for word in words {
+        ctx.reply_bytes(word);
+    }
+}
+
+fn users(counted: bool) -> &'static [u8] {
+    if counted {
+        b"users"
+    } else {
+        b"nousers"
+    }
+}
+
+fn declared(declared: bool) -> &'static [u8] {
+    if declared {
+        b"declared"
+    } else {
+        b"learned"
+    }
+}

@@ -1,0 +1,190 @@
+//! The module's settings, `CONFIG GET analytics.*`: what a site is made with, and how far in the
+//! future an event may lie.
+
+use std::ffi::{c_char, c_int, c_longlong, c_void, CStr};
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use redis_module::raw;
+
+use super::redis::{api, bytes_of, Ctx, OwnedString};
+use crate::domain::error::Result;
+use crate::domain::limits;
+use crate::domain::site::Settings;
+use crate::domain::time::{Granularity, Retention, Zone};
+
+static MAX_FUTURE: AtomicI64 = AtomicI64::new(300_000);
+static CAPACITY: AtomicI64 = AtomicI64::new(1_000);
+
+const A_YEAR: i64 = 366 * 24 * 60 * 60 * 1_000;
+
+/// The settings that are texts: as given, and what they mean.
+struct Texts {
+    zone: Zone,
+    retention: Retention,
+    shown: [Option<OwnedString>; 1 + Granularity::COUNT],
+}
+
+// SAFETY: Redis runs commands and settings on one thread; the lock is there for the compiler, and
+// the strings in it are never shared.
+unsafe impl Send for Texts {}
+
+static TEXTS: Mutex<Option<Texts>> = Mutex::new(None);
+
+fn texts() -> MutexGuard<'static, Option<Texts>> {
+    TEXTS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How far after now an event may lie, in milliseconds.
+pub fn max_future() -> i64 {
+    MAX_FUTURE.load(Relaxed)
+}
+
+/// What a site is made with that is not told otherwise.
+pub fn default_settings() -> Settings {
+    let capacity = CAPACITY.load(Relaxed) as usize;
+    match &*texts() {
+        Some(texts) => Settings::new(texts.zone.clone(), texts.retention, capacity),
+        None => Settings::new(Zone::UTC, Retention::default(), capacity),
+    }
+}
+
+/// A setting that is a text: its place among them, its name and its default.
+const ZONE: (usize, &CStr, &CStr) = (0, c"timezone", c"UTC");
+const RETENTIONS: [(usize, &CStr, &CStr); Granularity::COUNT] = [
+    (1, c"retention-minute", c"1h"),
+    (2, c"retention-hour", c"7d"),
+    (3, c"retention-day", c"365d"),
+    (4, c"retention-week", c"104w"),
+    (5, c"retention-month", c"36mo"),
+];
+
+/// Registers the settings and takes their values from `redis.conf`; false if one is refused.
+pub fn register(ctx: Ctx) -> bool {
+    *texts() = Some(Texts {
+        zone: Zone::UTC,
+        retention: Retention::default(),
+        shown: Default::default(),
+    });
+    let numbers = [
+        (c"max-future", &MAX_FUTURE, 0, A_YEAR),
+        (
+            c"dimension-capacity",
+            &CAPACITY,
+            1,
+            limits::DIMENSION_CAPACITY as i64,
+        ),
+    ];
+    let numbers = numbers.into_iter().all(|(name, number, min, max)| {
+        // SAFETY: called while the module loads; the numbers are static.
+        let status = unsafe {
+            api!(RedisModule_RegisterNumericConfig(
+                ctx.raw(),
+                name.as_ptr(),
+                number.load(Relaxed),
+                raw::REDISMODULE_CONFIG_DEFAULT,
+                min,
+                max,
+                Some(get_number),
+                Some(set_number),
+                None,
+                std::ptr::from_ref(number).cast_mut().cast()
+            ))
+        };
+        status == raw::REDISMODULE_OK as c_int
+    });
+    let texts = [ZONE]
+        .into_iter()
+        .chain(RETENTIONS)
+        .all(|(place, name, default)| {
+            // SAFETY: called while the module loads; the place is passed as a number.
+            let status = unsafe {
+                api!(RedisModule_RegisterStringConfig(
+                    ctx.raw(),
+                    name.as_ptr(),
+                    default.as_ptr(),
+                    raw::REDISMODULE_CONFIG_DEFAULT,
+                    Some(get_text),
+                    Some(set_text),
+                    None,
+                    std::ptr::without_provenance_mut(place)
+                ))
+            };
+            status == raw::REDISMODULE_OK as c_int
+        });
+    // SAFETY: called while the module loads.
+    numbers && texts && unsafe { api!(RedisModule_LoadConfigs(ctx.raw())) } == 0
+}
+
+unsafe extern "C" fn get_number(_name: *const c_char, place: *mut c_void) -> c_longlong {
+    // SAFETY: registered with one of the static numbers.
+    unsafe { &*place.cast::<AtomicI64>() }.load(Relaxed)
+}
+
+unsafe extern "C" fn set_number(
+    _name: *const c_char,
+    value: c_longlong,
+    place: *mut c_void,
+    _error: *mut *mut raw::RedisModuleString,
+) -> c_int {
+    // SAFETY: registered with one of the static numbers.
+    unsafe { &*place.cast::<AtomicI64>() }.store(value, Relaxed);
+    raw::REDISMODULE_OK as c_int
+}
+
+unsafe extern "C" fn get_text(
+    _name: *const c_char,
+    place: *mut c_void,
+) -> *mut raw::RedisModuleString {
+    let texts = texts();
+    let shown = texts
+        .as_ref()
+        .and_then(|texts| texts.shown.get(place.addr())?.as_ref());
+    shown.map_or(std::ptr::null_mut(), OwnedString::raw)
+}
+
+unsafe extern "C" fn set_text(
+    _name: *const c_char,
+    value: *mut raw::RedisModuleString,
+    place: *mut c_void,
+    error: *mut *mut raw::RedisModuleString,
+) -> c_int {
+    match set(place.addr(), bytes_of(value)) {
+        Ok(()) => raw::REDISMODULE_OK as c_int,
+        Err(refused) => {
+            let line = refused.to_string();
+            // SAFETY: Redis takes the string over and frees it.
+            unsafe {
+                *error = api!(RedisModule_CreateString(
+                    std::ptr::null_mut(),
+                    line.as_ptr().cast(),
+                    line.len()
+                ));
+            }
+            raw::REDISMODULE_ERR as c_int
+        }
+    }
+}
+
+fn set(place: usize, value: &[u8]) -> Result<()> {
+    let mut texts = texts();
+    let Some(texts) = texts.as_mut() else {
+        return Ok(());
+    };
+    match place
+        .checked_sub(1)
+        .and_then(|granularity| Granularity::ALL.get(granularity))
+    {
+        None => texts.zone = Zone::parse(value)?,
+        Some(granularity) => {
+            let mut retention = texts.retention;
+            retention.set(*granularity, Retention::parse(*granularity, value)?)?;
+            retention.check()?;
+            texts.retention = retention;
+        }
+    }
+    if let Some(shown) = texts.shown.get_mut(place) {
+        *shown = Some(OwnedString::new(value));
+    }
+    Ok(())
+}

@@ -1,0 +1,35 @@
+//! `INFO analytics`.
+
+use std::ffi::c_int;
+
+use redis_module::raw;
+
+use super::redis::{api, Ctx};
+use super::stats;
+
+pub fn register(ctx: Ctx) -> bool {
+    // SAFETY: called while the module loads.
+    unsafe { api!(RedisModule_RegisterInfoFunc(ctx.raw(), Some(report))) == 0 }
+}
+
+/// Redis puts `analytics_` before the section and every field.
+unsafe extern "C" fn report(info: *mut raw::RedisModuleInfoCtx, _for_crash_report: c_int) {
+    // SAFETY: Redis hands in its own context; the names are static.
+    unsafe {
+        if api!(RedisModule_InfoAddSection(info, c"stats".as_ptr())) != 0 {
+            return;
+        }
+        api!(RedisModule_InfoAddFieldCString(
+            info,
+            c"version".as_ptr(),
+            concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
+        ));
+        for (name, counter) in stats::all() {
+            api!(RedisModule_InfoAddFieldULongLong(
+                info,
+                name.as_ptr(),
+                counter.get()
+            ));
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! An open key.
+
+use std::ffi::c_void;
+use std::marker::PhantomData;
+
+use redis_module::raw;
+
+use super::redis::{api, Ctx, Failure, Outcome};
+use super::types::Type;
+
+/// Closed when it goes.
+pub struct Key<'c> {
+    raw: *mut raw::RedisModuleKey,
+    life: PhantomData<&'c ()>,
+}
+
+impl<'c> Key<'c> {
+    /// For a command that may change it. Opening, closing and looking change nothing and signal
+    /// nothing: the module signals by itself what it really changed.
+    #[inline]
+    pub fn for_writing(ctx: Ctx<'c>, name: *mut raw::RedisModuleString) -> Key<'c> {
+        Key::open(ctx, name, raw::KeyMode::READ | raw::KeyMode::WRITE)
+    }
+
+    #[inline]
+    pub fn for_reading(ctx: Ctx<'c>, name: *mut raw::RedisModuleString) -> Key<'c> {
+        Key::open(ctx, name, raw::KeyMode::READ)
+    }
+
+    #[inline]
+    fn open(ctx: Ctx<'c>, name: *mut raw::RedisModuleString, mode: raw::KeyMode) -> Key<'c> {
+        // SAFETY: the context is valid and the string alive. A null handle is a key that is not
+        // there, which every call below takes.
+        let raw = unsafe { api!(RedisModule_OpenKey(ctx.raw(), name, mode.bits())) };
+        Key {
+            raw: raw.cast(),
+            life: PhantomData,
+        }
+    }
+
+    /// The value, if it is of our type; None if the key does not exist.
+    #[inline]
+    pub fn value<T: Type>(&self) -> Outcome<Option<&'c T>> {
+        // SAFETY: as for `value_mut`, and nothing writes to a value while a command reads it.
+        Ok(self.value_ptr::<T>()?.map(|value| unsafe { &*value }))
+    }
+
+    /// The value of a key that is open for writing.
+    #[inline]
+    #[allow(clippy::mut_from_ref)] // the key is only a handle; one command has one handle of a key
+    pub fn value_mut<T: Type>(&self) -> Outcome<Option<&'c mut T>> {
+        // SAFETY: the value lives until the key is deleted or set, which only this command can do,
+        // and commands run one at a time.
+        Ok(self.value_ptr::<T>()?.map(|value| unsafe { &mut *value }))
+    }
+
+    pub fn exists(&self) -> bool {
+        // SAFETY: the handle is open or null.
+        unsafe { api!(RedisModule_KeyType(self.raw)) != raw::REDISMODULE_KEYTYPE_EMPTY as i32 }
+    }
+
+    /// Where the value stands. It stays there until the key is deleted or set.
+    #[inline]
+    pub fn value_ptr<T: Type>(&self) -> Outcome<Option<*mut T>> {
+        if !self.exists() {
+            return Ok(None);
+        }
+        // SAFETY: the handle is open or null; the value was made by `T`'s own constructor, because
+        // the key's type is the one that was registered for `T`.
+        unsafe {
+            if api!(RedisModule_ModuleTypeGetType(self.raw)) != T::registered() {
+                return Err(Failure::WrongType);
+            }
+            Ok(Some(api!(RedisModule_ModuleTypeGetValue(self.raw)).cast()))
+        }
+    }
+
+    /// Puts a value into a key that is open for writing, and gives where it stands now.
+    pub fn set<T: Type>(&self, value: T) -> *mut T {
+        let value = Box::into_raw(Box::new(value));
+        // SAFETY: the key is open for writing; from here on Redis owns the value and frees it with
+        // the callback of `T`.
+        unsafe {
+            api!(RedisModule_ModuleTypeSetValue(
+                self.raw,
+                T::registered(),
+                value.cast::<c_void>()
+            ));
+        }
+        value
+    }
+
+    pub fn expire_at(&self, time: i64) {
+        // SAFETY: the key is open for writing. A time before 1970 would be refused, and is over
+        // either way.
+        unsafe { api!(RedisModule_SetAbsExpire(self.raw, time.max(1))) };
+    }
+
+    /// Deletes the key; a large value is freed in the background.
+    pub fn unlink(&self) {
+        // SAFETY: the key is open for writing.
+        unsafe { api!(RedisModule_UnlinkKey(self.raw)) };
+    }
+}
+
+impl Drop for Key<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: opened by `open`, closed once; null is taken.
+        unsafe { api!(RedisModule_CloseKey(self.raw)) }
+    }
+}

@@ -1,0 +1,112 @@
+//! Where events of a site go: the key of the bucket of each period, its slots, when it expires.
+
+use std::rc::Rc;
+
+use redis_module::raw;
+
+use super::redis::OwnedString;
+use crate::domain::error::Result;
+use crate::domain::memory::allocated;
+use crate::domain::site::keys::{check_site_name, BucketName};
+use crate::domain::site::Settings;
+use crate::domain::time::{Granularity, Period, Slots};
+
+/// All that is to be known of a bucket before its key is opened.
+pub struct Place {
+    pub period: Period,
+    pub slots: Slots,
+    pub expiry: i64,
+    name: OwnedString,
+}
+
+impl Place {
+    /// None when the site does not keep this granularity, or the calendar ends there.
+    pub fn new(
+        site: &[u8],
+        settings: &Settings,
+        granularity: Granularity,
+        time: i64,
+    ) -> Option<Place> {
+        let period = settings.zone.period(granularity, time)?;
+        Place::of(site, settings, period)
+    }
+
+    pub fn of(site: &[u8], settings: &Settings, period: Period) -> Option<Place> {
+        let expiry = settings.retention.expiry(&period, &settings.zone)?;
+        let name = BucketName::new(site, period.granularity(), period.label().as_str());
+        Some(Place {
+            slots: period.slots(&settings.zone),
+            expiry,
+            name: OwnedString::new(name.bytes()),
+            period,
+        })
+    }
+
+    pub fn name(&self) -> *mut raw::RedisModuleString {
+        self.name.raw()
+    }
+
+    pub fn into_name(self) -> OwnedString {
+        self.name
+    }
+}
+
+/// The places of the latest periods, kept beside a site from one command to the next.
+#[derive(Default)]
+pub struct BucketKeys {
+    /// The name under which they were made: a site may be renamed.
+    site: Box<[u8]>,
+    latest: [Option<Rc<Place>>; Granularity::COUNT],
+}
+
+impl BucketKeys {
+    /// Before anything else in a command: forgets the places of another name, and refuses a name
+    /// that cannot be a site's.
+    #[inline]
+    pub fn serve(&mut self, site: &[u8]) -> Result<()> {
+        if *self.site == *site {
+            return Ok(());
+        }
+        check_site_name(site)?;
+        *self = BucketKeys {
+            site: site.into(),
+            latest: Default::default(),
+        };
+        Ok(())
+    }
+
+    /// Time zone or retention have changed.
+    pub fn forget(&mut self) {
+        self.latest = Default::default();
+    }
+
+    #[inline]
+    pub fn place(
+        &mut self,
+        settings: &Settings,
+        granularity: Granularity,
+        time: i64,
+    ) -> Option<Rc<Place>> {
+        let latest = self.latest.get_mut(granularity.index())?;
+        if let Some(place) = latest {
+            if place.period.contains(time) {
+                return Some(Rc::clone(place));
+            }
+        }
+        let place = Rc::new(Place::new(&self.site, settings, granularity, time)?);
+        if latest
+            .as_ref()
+            .is_none_or(|latest| latest.period.start() < place.period.start())
+        {
+            *latest = Some(Rc::clone(&place));
+        }
+        Some(place)
+    }
+
+    pub fn bytes(&self) -> usize {
+        let places = self.latest.iter().flatten().count();
+        let name = size_of::<usize>() * 2 + self.site.len() + 40;
+        allocated(self.site.len())
+            + places * (allocated(size_of::<Place>() + 2 * size_of::<usize>()) + allocated(name))
+    }
+}

@@ -1,0 +1,301 @@
+//! Counting events, once their arguments are parsed: everything is looked at before anything is
+//! changed, each key is opened once per command, and a bucket is made only for an event that counts.
+
+use std::rc::Rc;
+
+use super::key::Key;
+use super::keys::{BucketKeys, Place};
+use super::redis::{Ctx, Failure, Outcome};
+use super::site_value::SiteValue;
+use super::stats;
+use crate::domain::bucket::Bucket;
+use crate::domain::error::{shown, Error};
+use crate::domain::event::{Batch, Event, Facet, Occurrence};
+use crate::domain::site::{Settings, EVENT};
+use crate::domain::time::Granularity;
+
+/// By which clock it is decided which buckets an event is too late for.
+#[derive(Debug, Clone, Copy)]
+pub struct Judge {
+    /// None: a master has found that the events reach every granularity.
+    pub clock: Option<i64>,
+    /// While an AOF is loaded: a bucket that is over by now need not be built.
+    pub over: i64,
+}
+
+impl Judge {
+    /// Whether the event counts in a bucket with this expiry.
+    fn keeps(&self, expiry: i64) -> bool {
+        self.reaches(expiry) && expiry > self.over
+    }
+
+    fn reaches(&self, expiry: i64) -> bool {
+        self.clock.is_none_or(|clock| expiry > clock)
+    }
+}
+
+/// A bucket that events of this command go to.
+struct Target<'c> {
+    place: Rc<Place>,
+    key: Key<'c>,
+    /// Null until the bucket is made.
+    bucket: *mut Bucket,
+    changed: bool,
+}
+
+/// The targets of one event: by granularity the number of the target plus one, or 0.
+type Route = [u32; Granularity::COUNT];
+
+/// The buckets of one command, all open and checked.
+pub struct Routes<'c> {
+    targets: Vec<Target<'c>>,
+    routes: Vec<Route>,
+    /// The target that was asked for last, by granularity.
+    latest: Route,
+    /// Some event came too late for some granularity.
+    pub partly_late: bool,
+}
+
+/// What became of the events.
+#[derive(Debug, Default)]
+pub struct Counted {
+    pub counted: u64,
+    /// Which events did not count, by their place in the batch.
+    pub dropped: Vec<usize>,
+}
+
+impl<'c> Routes<'c> {
+    /// Opens every bucket that the events may go to, and changes nothing.
+    pub fn open(
+        ctx: Ctx<'c>,
+        site: *mut redis_module::raw::RedisModuleString,
+        settings: &Settings,
+        keys: &mut BucketKeys,
+        batch: &Batch,
+        judge: Judge,
+    ) -> Outcome<Routes<'c>> {
+        let mut routes = Routes {
+            targets: Vec::with_capacity(Granularity::COUNT),
+            routes: Vec::with_capacity(batch.events.len()),
+            latest: Route::default(),
+            partly_late: false,
+        };
+        for event in &batch.events {
+            let mut route = Route::default();
+            for (granularity, step) in Granularity::ALL.into_iter().zip(&mut route) {
+                *step = routes.step(ctx, settings, keys, judge, granularity, event.time)?;
+            }
+            routes.routes.push(route);
+        }
+        let missing = routes
+            .targets
+            .iter()
+            .filter(|target| target.bucket.is_null());
+        let mut names: Vec<_> = missing.map(|target| target.place.name()).collect();
+        if !names.is_empty() {
+            names.push(site);
+            if ctx.may_be_elsewhere(&names) {
+                return Err(Failure::TryAgain);
+            }
+        }
+        Ok(routes)
+    }
+
+    /// The number of the target for an event of this time, plus one; 0 if there is none.
+    #[inline]
+    fn step(
+        &mut self,
+        ctx: Ctx<'c>,
+        settings: &Settings,
+        keys: &mut BucketKeys,
+        judge: Judge,
+        granularity: Granularity,
+        time: i64,
+    ) -> Outcome<u32> {
+        let at = granularity.index();
+        let latest = self.latest.get(at).copied().unwrap_or(0);
+        if let Some(target) = self.target(latest) {
+            if target.place.period.contains(time) {
+                return Ok(latest);
+            }
+        }
+        let step = match self.find(granularity, time) {
+            Some(step) => step,
+            None => {
+                let Some(place) = keys.place(settings, granularity, time) else {
+                    return Ok(0);
+                };
+                self.partly_late |= !judge.reaches(place.expiry);
+                if !judge.keeps(place.expiry) {
+                    return Ok(0);
+                }
+                self.targets.push(Target::open(ctx, settings, place)?);
+                self.targets.len() as u32
+            }
+        };
+        if let Some(latest) = self.latest.get_mut(at) {
+            *latest = step;
+        }
+        Ok(step)
+    }
+
+    fn target(&self, step: u32) -> Option<&Target<'c>> {
+        self.targets.get((step as usize).checked_sub(1)?)
+    }
+
+    /// Backwards: events mostly come in the order of their times.
+    fn find(&self, granularity: Granularity, time: i64) -> Option<u32> {
+        let place = self.targets.iter().rposition(|target| {
+            let period = &target.place.period;
+            period.contains(time) && period.granularity() == granularity
+        })?;
+        Some(place as u32 + 1)
+    }
+
+    /// Counts the events. Nothing can fail any more.
+    /// `learns`: the events name dimensions or values that are new to the site.
+    pub fn record(
+        mut self,
+        ctx: Ctx<'c>,
+        value: &mut SiteValue,
+        learns: bool,
+        batch: &Batch<'c>,
+    ) -> Counted {
+        let mut outcome = Counted::default();
+        let mut facets: Vec<Facet> = Vec::with_capacity(8);
+        let mut cells = Vec::new();
+        let routes = std::mem::take(&mut self.routes);
+        for (number, (event, route)) in batch.events.iter().zip(&routes).enumerate() {
+            if !self.admits(event, route, value) {
+                outcome.dropped.push(number);
+                continue;
+            }
+            if learns {
+                // Only now: what is dropped leaves no trace, here or on a replica.
+                value
+                    .site
+                    .learn(batch.dimensions_of(event), batch.values_of(event));
+            }
+            let mut facets_of_event = recycled(std::mem::take(&mut facets));
+            value.site.facets(
+                event,
+                batch.dimensions_of(event),
+                &mut cells,
+                &mut facets_of_event,
+            );
+            let occurrence = Occurrence {
+                user: event.user,
+                session: event.session,
+                facets: &facets_of_event,
+                values: batch.values_of(event),
+            };
+            let capacity = value.site.settings.capacity;
+            for step in route {
+                self.record_in(*step, event, &occurrence, capacity);
+            }
+            facets = recycled(facets_of_event);
+            value.site.count(event.time);
+            outcome.counted += 1;
+        }
+        for target in self.targets.iter().filter(|target| target.changed) {
+            ctx.signal_modified(target.place.name());
+        }
+        outcome
+    }
+
+    /// Whether an event counts: it reaches a bucket, and its id is new to the finest of them, which
+    /// remembers it.
+    fn admits(&mut self, event: &Event, route: &Route, value: &mut SiteValue) -> bool {
+        let Some(finest) = route.iter().find(|step| **step != 0) else {
+            value.dropped.late += 1;
+            stats::LATE.add(1);
+            return false;
+        };
+        let Some(id) = event.id else {
+            return true;
+        };
+        let Some(target) = self.target_mut(*finest) else {
+            return false;
+        };
+        if target.bucket().is_some_and(|bucket| bucket.has_seen(id)) {
+            value.dropped.duplicates += 1;
+            stats::DUPLICATES.add(1);
+            return false;
+        }
+        target.bucket_or_new().remember(id);
+        true
+    }
+
+    fn record_in(&mut self, step: u32, event: &Event, occurrence: &Occurrence, capacity: usize) {
+        if let Some(target) = self.target_mut(step) {
+            let slot = target.place.slots.of(event.time);
+            target.bucket_or_new().record(occurrence, slot, capacity);
+        }
+    }
+
+    fn target_mut(&mut self, step: u32) -> Option<&mut Target<'c>> {
+        self.targets.get_mut((step as usize).checked_sub(1)?)
+    }
+}
+
+fn recycled<'b>(facets: Vec<Facet<'_>>) -> Vec<Facet<'b>> {
+    crate::domain::event::recycle(facets)
+}
+
+impl<'c> Target<'c> {
+    fn open(ctx: Ctx<'c>, settings: &Settings, place: Rc<Place>) -> Outcome<Target<'c>> {
+        let key = Key::for_writing(ctx, place.name());
+        let bucket = key.value_ptr::<Bucket>()?.unwrap_or(std::ptr::null_mut());
+        let target = Target {
+            place,
+            key,
+            bucket,
+            changed: false,
+        };
+        if let Some(bucket) = target.bucket() {
+            check(bucket, &target.place, settings)?;
+        }
+        Ok(target)
+    }
+
+    fn bucket(&self) -> Option<&Bucket> {
+        // SAFETY: the value of an open key, which nothing else touches during the command.
+        unsafe { self.bucket.as_ref() }
+    }
+
+    fn bucket_or_new(&mut self) -> &mut Bucket {
+        if self.bucket.is_null() {
+            self.bucket = self.key.set(Bucket::new(&self.place.period));
+            self.key.expire_at(self.place.expiry);
+            stats::BUCKETS.add(1);
+        }
+        self.changed = true;
+        // SAFETY: not null, and the value of an open key, which nothing else touches during the
+        // command.
+        unsafe { &mut *self.bucket }
+    }
+}
+
+/// A bucket may have been renamed or copied here, or be left over from an earlier site of this name.
+fn check(bucket: &Bucket, place: &Place, settings: &Settings) -> Outcome {
+    if !bucket.is_of(&place.period) {
+        return Err(Error::new(format!(
+            "bucket '{}' holds another period: it was renamed, or made under another time zone; \
+             delete it to go on",
+            shown(super::redis::bytes_of(place.name()))
+        ))
+        .into());
+    }
+    let breakdowns = settings.cubes_and_dimensions();
+    let breakdowns = breakdowns.chain([(crate::domain::bucket::Kind::Event, EVENT)]);
+    let values = settings.values().iter().map(|value| value.name.text());
+    if !bucket.has_room() && !bucket.has_room_for(breakdowns, values) {
+        return Err(Error::new(format!(
+            "bucket '{}' holds the dimensions or values of several earlier sites, and has no room \
+             for more; delete it to go on",
+            shown(super::redis::bytes_of(place.name()))
+        ))
+        .into());
+    }
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! What replicas and the AOF are told of a write: resolved facts, so that they take the same decisions
+//! under another clock and other settings.
+//!
+//! Events that came with their times in milliseconds and reached every granularity say all there is
+//! to say, and are passed on word for word. Otherwise `CLOCK ms` is added, the time by which the events
+//! were judged and which those without a time have; and what did not count is left out.
+
+use std::ffi::CStr;
+
+use super::arguments::{Request, Source};
+use super::record::Counted;
+use super::redis::{Ctx, OwnedString, Words};
+use crate::domain::site::Settings;
+
+/// The events of a `TRACK` or `MTRACK` that a client sent, `clock` being what they were judged by.
+pub fn events(
+    ctx: Ctx,
+    words: Words,
+    request: &Request,
+    counted: &Counted,
+    clock: i64,
+    partly_late: bool,
+) {
+    let verbatim =
+        request.timed && !partly_late && counted.dropped.is_empty() && request.clock.is_none();
+    if verbatim {
+        return ctx.replicate_verbatim();
+    }
+    let mut story = Story::new(words, clock);
+    let is_track = words
+        .get(2)
+        .is_some_and(|_| request.sources.first().is_some_and(|it| it.start == 2));
+    story.strings.push(words.string(1));
+    if !is_track {
+        story.say_clock();
+    }
+    let mut dropped = counted.dropped.iter().peekable();
+    for (number, (source, event)) in request
+        .sources
+        .iter()
+        .zip(&request.batch.events)
+        .enumerate()
+    {
+        if dropped.next_if(|place| **place == number).is_some() {
+            continue;
+        }
+        if !is_track {
+            story.strings.push(words.string(source.start - 1));
+        }
+        story.say_event(source, event.time, request.clock, is_track);
+    }
+    let command = if is_track {
+        c"ANALYTICS.TRACK"
+    } else {
+        c"ANALYTICS.MTRACK"
+    };
+    ctx.replicate(command, &story.strings);
+}
+
+/// A command in the making: words of the client's, and some of our own.
+struct Story<'c> {
+    words: Words<'c>,
+    clock: i64,
+    strings: Vec<*mut redis_module::raw::RedisModuleString>,
+    own: Vec<OwnedString>,
+}
+
+impl<'c> Story<'c> {
+    fn new(words: Words<'c>, clock: i64) -> Story<'c> {
+        Story {
+            words,
+            clock,
+            strings: Vec::with_capacity(words.len() + 2),
+            own: Vec::new(),
+        }
+    }
+
+    fn say(&mut self, word: &[u8]) {
+        let word = OwnedString::new(word);
+        self.strings.push(word.raw());
+        self.own.push(word);
+    }
+
+    fn say_clock(&mut self) {
+        self.say(b"CLOCK");
+        self.say(self.clock.to_string().as_bytes());
+    }
+
+    fn say_event(&mut self, source: &Source, time: i64, clock: Option<usize>, is_track: bool) {
+        let options = source.start + 2;
+        self.strings
+            .extend((source.start..options).map(|place| self.words.string(place)));
+        if is_track {
+            self.say_clock();
+        }
+        if source.at.is_none() && time != self.clock {
+            self.say(b"AT");
+            self.say(time.to_string().as_bytes());
+        }
+        for place in options..source.end {
+            let is_clock = clock.is_some_and(|clock| place == clock || place + 1 == clock);
+            if source.at == Some(place) {
+                self.say(time.to_string().as_bytes());
+            } else if !is_clock {
+                self.strings.push(self.words.string(place));
+            }
+        }
+    }
+}
+
+/// A site was made with these settings, whatever the settings of the module are elsewhere.
+pub fn creation(ctx: Ctx, site: *mut redis_module::raw::RedisModuleString, settings: &Settings) {
+    let options: Vec<OwnedString> = settings
+        .options()
+        .iter()
+        .map(|word| OwnedString::new(word))
+        .collect();
+    let mut strings = vec![site];
+    strings.extend(options.iter().map(OwnedString::raw));
+    ctx.replicate(c"ANALYTICS.CREATE", &strings);
+}
+
+/// A command on keys of the site, such as `UNLINK`.
+pub fn keys(ctx: Ctx, command: &CStr, keys: &[OwnedString]) {
+    let strings: Vec<_> = keys.iter().map(OwnedString::raw).collect();
+    if !strings.is_empty() {
+        ctx.replicate(command, &strings);
+    }
+}

@@ -1,0 +1,68 @@
+//! A site as Redis holds it: the site, and beside it what only speeds up or counts this process.
+
+use std::ffi::CStr;
+use std::sync::atomic::AtomicPtr;
+
+use redis_module::raw;
+
+use super::keys::BucketKeys;
+use super::types::Type;
+use crate::domain::codec::Page;
+use crate::domain::error::Corrupt;
+use crate::domain::site::Site;
+
+pub struct SiteValue {
+    pub site: Site,
+    /// The names of the buckets that events go to now.
+    pub keys: BucketKeys,
+    /// Since the value was made or loaded: a replica does not see what was dropped.
+    pub dropped: Dropped,
+}
+
+/// Events that did not count.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Dropped {
+    pub duplicates: u64,
+    pub late: u64,
+}
+
+impl SiteValue {
+    pub fn new(site: Site) -> SiteValue {
+        SiteValue {
+            site,
+            keys: BucketKeys::default(),
+            dropped: Dropped::default(),
+        }
+    }
+}
+
+impl Type for SiteValue {
+    const NAME: &'static CStr = c"analytics";
+    const WORD: &'static CStr = c"SITE";
+
+    fn slot() -> &'static AtomicPtr<raw::RedisModuleType> {
+        static SLOT: AtomicPtr<raw::RedisModuleType> = AtomicPtr::new(std::ptr::null_mut());
+        &SLOT
+    }
+
+    fn encode(&self) -> Vec<Page> {
+        self.site.encode()
+    }
+
+    fn decode(pages: &[Page]) -> Result<SiteValue, Corrupt> {
+        Site::decode(pages).map(SiteValue::new)
+    }
+
+    /// The copy lies under another name: it makes its own names of buckets.
+    fn copy(&self) -> SiteValue {
+        SiteValue::new(self.site.clone())
+    }
+
+    fn bytes(&self) -> usize {
+        self.site.bytes() + self.keys.bytes()
+    }
+
+    fn free_effort(&self) -> usize {
+        1
+    }
+}

@@ -1,0 +1,281 @@
+//! The two data types that Redis stores, saves, copies, digests and frees for us.
+//!
+//! In an RDB file and in a DUMP payload a value is the number of its pages, then each page as a
+//! string; in an AOF it is one `ANALYTICS.RESTORE`. All of them are read by the one decoder of the
+//! type, which trusts nothing.
+
+use std::ffi::{c_int, c_void, CStr};
+use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+
+use redis_module::raw;
+
+use super::redis::{api, bytes_of, Ctx, OwnedString};
+use super::site_value::SiteValue;
+use crate::domain::bucket::Bucket;
+use crate::domain::codec::Page;
+use crate::domain::error::Corrupt;
+
+/// A value with more pages than that is no value of ours: a page holds a mebibyte or a row.
+const MOST_PAGES: u64 = 1 << 22;
+
+/// How values are laid out between the pages and Redis. The pages have versions of their own.
+const ENCODING: c_int = 1;
+
+/// A Rust type that Redis knows as a data type.
+pub trait Type: Sized + 'static {
+    /// Nine characters: what `TYPE` replies and what RDB files carry.
+    const NAME: &'static CStr;
+    /// What `ANALYTICS.RESTORE` calls it.
+    const WORD: &'static CStr;
+
+    fn slot() -> &'static AtomicPtr<raw::RedisModuleType>;
+    fn encode(&self) -> Vec<Page>;
+    fn decode(pages: &[Page]) -> Result<Self, Corrupt>;
+    fn copy(&self) -> Self;
+    fn bytes(&self) -> usize;
+    fn free_effort(&self) -> usize;
+
+    fn registered() -> *mut raw::RedisModuleType {
+        Self::slot().load(Relaxed)
+    }
+}
+
+impl Type for Bucket {
+    const NAME: &'static CStr = c"anabucket";
+    const WORD: &'static CStr = c"BUCKET";
+
+    fn slot() -> &'static AtomicPtr<raw::RedisModuleType> {
+        static SLOT: AtomicPtr<raw::RedisModuleType> = AtomicPtr::new(std::ptr::null_mut());
+        &SLOT
+    }
+
+    fn encode(&self) -> Vec<Page> {
+        Bucket::encode(self)
+    }
+
+    fn decode(pages: &[Page]) -> Result<Bucket, Corrupt> {
+        Bucket::decode(pages)
+    }
+
+    fn copy(&self) -> Bucket {
+        self.clone()
+    }
+
+    fn bytes(&self) -> usize {
+        Bucket::bytes(self)
+    }
+
+    fn free_effort(&self) -> usize {
+        self.parts()
+    }
+}
+
+/// Makes both types known to the server; false if it will not have them.
+pub fn register(ctx: Ctx) -> bool {
+    register_type::<SiteValue>(ctx) && register_type::<Bucket>(ctx)
+}
+
+fn register_type<T: Type>(ctx: Ctx) -> bool {
+    let mut methods = raw::RedisModuleTypeMethods {
+        version: raw::REDISMODULE_TYPE_METHOD_VERSION.into(),
+        rdb_load: Some(rdb_load::<T>),
+        rdb_save: Some(rdb_save::<T>),
+        aof_rewrite: Some(aof_rewrite::<T>),
+        mem_usage: Some(mem_usage::<T>),
+        digest: Some(digest::<T>),
+        free: Some(free::<T>),
+        free_effort: Some(free_effort::<T>),
+        copy: Some(copy::<T>),
+        defrag: Some(defrag),
+        aux_load: None,
+        aux_save: None,
+        aux_save_triggers: 0,
+        unlink: None,
+        mem_usage2: None,
+        free_effort2: None,
+        unlink2: None,
+        copy2: None,
+        aux_save2: None,
+    };
+    // SAFETY: called while the module loads; Redis copies the methods.
+    let made = unsafe {
+        api!(RedisModule_CreateDataType(
+            ctx.raw(),
+            T::NAME.as_ptr(),
+            ENCODING,
+            &mut methods
+        ))
+    };
+    T::slot().store(made, Relaxed);
+    !made.is_null()
+}
+
+/// # Safety
+/// `value` was made by `Key::set` or by one of the callbacks below, for this type.
+unsafe fn value_of<'v, T: Type>(value: *const c_void) -> &'v T {
+    // SAFETY: by the contract above.
+    unsafe { &*value.cast() }
+}
+
+unsafe extern "C" fn rdb_load<T: Type>(
+    io: *mut raw::RedisModuleIO,
+    encoding: c_int,
+) -> *mut c_void {
+    // SAFETY: Redis hands in its own context and stream.
+    let (ctx, pages) = unsafe {
+        (
+            Ctx::new(api!(RedisModule_GetContextFromIO(io))),
+            load_pages(io),
+        )
+    };
+    let loaded = match pages {
+        Some(pages) if encoding == ENCODING => {
+            T::decode(&pages).map_err(|corrupt| corrupt.to_string())
+        }
+        Some(_) => Err("made by a later version of this module".to_owned()),
+        None => Err("truncated".to_owned()),
+    };
+    match loaded {
+        Ok(value) => Box::into_raw(Box::new(value)).cast(),
+        Err(problem) => {
+            let kind = T::NAME.to_string_lossy();
+            ctx.log(
+                c"warning",
+                &format!("a value of type {kind} is refused: {problem}"),
+            );
+            std::ptr::null_mut()
+        }
+    }
+}
+
+/// None when the stream ends early.
+///
+/// # Safety
+/// `io` is the stream of a load under way.
+unsafe fn load_pages(io: *mut raw::RedisModuleIO) -> Option<Vec<Page>> {
+    // SAFETY: `io` is valid; after a failed read, `IsIOError` says so and nothing was handed out.
+    unsafe {
+        let count = api!(RedisModule_LoadUnsigned(io));
+        if api!(RedisModule_IsIOError(io)) != 0 || count > MOST_PAGES {
+            return None;
+        }
+        let mut pages = Vec::new();
+        for _ in 0..count {
+            let mut len = 0;
+            let start = api!(RedisModule_LoadStringBuffer(io, &mut len));
+            if start.is_null() {
+                return None;
+            }
+            pages.push(std::slice::from_raw_parts(start.cast::<u8>(), len).to_vec());
+            api!(RedisModule_Free(start.cast()));
+        }
+        Some(pages)
+    }
+}
+
+unsafe extern "C" fn rdb_save<T: Type>(io: *mut raw::RedisModuleIO, value: *mut c_void) {
+    // SAFETY: Redis hands in its own stream and a value of this type.
+    unsafe {
+        let pages = value_of::<T>(value).encode();
+        api!(RedisModule_SaveUnsigned(io, pages.len() as u64));
+        for page in pages {
+            api!(RedisModule_SaveStringBuffer(
+                io,
+                page.as_ptr().cast(),
+                page.len()
+            ));
+        }
+    }
+}
+
+unsafe extern "C" fn aof_rewrite<T: Type>(
+    io: *mut raw::RedisModuleIO,
+    key: *mut raw::RedisModuleString,
+    value: *mut c_void,
+) {
+    // SAFETY: Redis hands in its own stream, the key's name and a value of this type; "c" takes a
+    // text that ends with a NUL, "v" a vector of strings and its length.
+    unsafe {
+        let pages = value_of::<T>(value).encode();
+        let pages: Vec<OwnedString> = pages.iter().map(|page| OwnedString::new(page)).collect();
+        let strings: Vec<_> = pages.iter().map(OwnedString::raw).collect();
+        api!(RedisModule_EmitAOF(
+            io,
+            c"ANALYTICS.RESTORE".as_ptr(),
+            c"scv".as_ptr(),
+            key,
+            T::WORD.as_ptr(),
+            strings.as_ptr(),
+            strings.len()
+        ));
+    }
+}
+
+unsafe extern "C" fn mem_usage<T: Type>(value: *const c_void) -> usize {
+    // SAFETY: a value of this type.
+    unsafe { value_of::<T>(value).bytes() }
+}
+
+/// Over the stored form, which is the same for the same content.
+unsafe extern "C" fn digest<T: Type>(md: *mut raw::RedisModuleDigest, value: *mut c_void) {
+    // SAFETY: Redis hands in its own digest and a value of this type.
+    unsafe {
+        for page in value_of::<T>(value).encode() {
+            api!(RedisModule_DigestAddStringBuffer(
+                md,
+                page.as_ptr().cast(),
+                page.len()
+            ));
+        }
+        api!(RedisModule_DigestEndSequence(md));
+    }
+}
+
+/// May run on a background thread: nothing in a value is shared.
+unsafe extern "C" fn free<T: Type>(value: *mut c_void) {
+    // SAFETY: a value of this type, made as a box and not used any more.
+    drop(unsafe { Box::from_raw(value.cast::<T>()) });
+}
+
+unsafe extern "C" fn free_effort<T: Type>(
+    _key: *mut raw::RedisModuleString,
+    value: *const c_void,
+) -> usize {
+    // SAFETY: a value of this type.
+    unsafe { value_of::<T>(value).free_effort() }
+}
+
+unsafe extern "C" fn copy<T: Type>(
+    _from: *mut raw::RedisModuleString,
+    _to: *mut raw::RedisModuleString,
+    value: *const c_void,
+) -> *mut c_void {
+    // SAFETY: a value of this type.
+    let copy = unsafe { value_of::<T>(value).copy() };
+    Box::into_raw(Box::new(copy)).cast()
+}
+
+/// Moves the value itself to a place that Redis likes better.
+unsafe extern "C" fn defrag(
+    ctx: *mut raw::RedisModuleDefragCtx,
+    _key: *mut raw::RedisModuleString,
+    value: *mut *mut c_void,
+) -> c_int {
+    // SAFETY: Redis hands in where it keeps its pointer to the value. `DefragAlloc` moves an
+    // allocation as a whole, and nothing points to a value but that pointer.
+    unsafe {
+        let moved = api!(RedisModule_DefragAlloc(ctx, *value));
+        if !moved.is_null() {
+            *value = moved;
+        }
+    }
+    0
+}
+
+/// The pages of an `ANALYTICS.RESTORE`.
+pub fn pages_of(strings: &[*mut raw::RedisModuleString]) -> Vec<Page> {
+    strings
+        .iter()
+        .map(|page| bytes_of(*page).to_vec())
+        .collect()
+}
