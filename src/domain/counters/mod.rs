@@ -153,10 +153,9 @@ impl Counters {
     /// The positions from the first to behind the last that is not zero.
     fn touched(&self) -> Option<(i64, i64)> {
         let (width, first, bytes) = self.0.parts();
-        let front = bytes.iter().position(|byte| *byte != 0)?;
-        let back = bytes.iter().rposition(|byte| *byte != 0)?;
+        let (front, back) = cells::touched(bytes)?;
         let position = |byte: usize| i64::from(first) + (byte / width.bytes()) as i64;
-        Some((position(front), position(back) + 1))
+        Some((position(front), position(back - 1) + 1))
     }
 
     /// The counters of the window with `from <= position < to`.
@@ -185,6 +184,13 @@ impl Counters {
         let own = self.0.width();
         let ours = self.bytes_from(from);
         by_width!(own, N => by_width!(width, M => cells::add_all::<N, M>(ours, theirs)));
+    }
+
+    /// Whether the window has a place for every position of another one.
+    pub fn spans(&self, other: &Counters) -> bool {
+        other
+            .touched()
+            .is_none_or(|(from, to)| self.covers(from, to))
     }
 
     /// Whether all of `from <= position < to` lie in the window.
