@@ -81,6 +81,12 @@ fn sum<const N: usize>(cells: &[[u8; N]]) -> u64 {
     }
 }
 
+/// How many counters are not zero.
+pub fn occupied<const N: usize>(bytes: &[u8]) -> usize {
+    let cells = bytes.as_chunks::<N>().0.iter();
+    cells.map(|cell| usize::from(*cell != [0; N])).sum()
+}
+
 /// Whether `add_all` would keep every counter of `to` within its width.
 pub fn fits<const N: usize, const M: usize>(to: &[u8], from: &[u8]) -> bool {
     if N == 8 {
@@ -92,8 +98,13 @@ pub fn fits<const N: usize, const M: usize>(to: &[u8], from: &[u8]) -> bool {
     if all_bits::<N>(to) + all_bits::<M>(from) <= max::<N>() {
         return true;
     }
-    let mut pairs = to.as_chunks::<N>().0.iter().zip(from.as_chunks::<M>().0);
-    pairs.all(|(a, b)| load(a).saturating_add(load(b)) <= max::<N>())
+    // Without an early end, and in N bytes each, as a vector compares them: a sum that does not fit
+    // comes out smaller than its parts.
+    let pairs = to.as_chunks::<N>().0.iter().zip(from.as_chunks::<M>().0);
+    !pairs.fold(false, |over, (a, b)| {
+        let sum = load(a).wrapping_add(load(b)) & max::<N>();
+        over | (sum < load(a))
+    })
 }
 
 /// The bits that any of the counters has.

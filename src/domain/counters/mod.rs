@@ -129,6 +129,12 @@ impl Counters {
         self.touched().map_or(0, |(from, to)| (to - from) as usize)
     }
 
+    /// How many of them are not zero.
+    pub fn len(&self) -> usize {
+        let (width, _, bytes) = self.0.parts();
+        by_width!(width, N => cells::occupied::<N>(bytes))
+    }
+
     pub fn is_empty(&self) -> bool {
         self.touched().is_none()
     }

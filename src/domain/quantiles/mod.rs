@@ -107,7 +107,7 @@ impl Quantiles {
                 return ours.merge(theirs);
             }
         }
-        let (ours, theirs) = (self.bins().count(), other.bins().count());
+        let (ours, theirs) = (self.len(), other.len());
         if 4 * theirs <= ours {
             self.add_all(other.bins());
         } else if 4 * ours <= theirs {
@@ -153,9 +153,14 @@ impl Quantiles {
     }
 
     pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many bins are not empty.
+    fn len(&self) -> usize {
         match &self.0 {
-            Form::Window(window) => window.is_empty(),
-            Form::List(list) => list.len() == 0,
+            Form::Window(window) => window.len(),
+            Form::List(list) => list.len(),
         }
     }
 
@@ -196,7 +201,7 @@ fn stays_window(window: &Counters, position: i32) -> bool {
     };
     let span = last.max(position).abs_diff(first.min(position)) as usize + 1;
     // The first test nearly always spares the second one its count.
-    span <= window.span().max(SMALL_SPAN) || span <= loose_span(bins_in(window) + 1)
+    span <= window.span().max(SMALL_SPAN) || span <= loose_span(window.len() + 1)
 }
 
 /// Whether one window is the better form for the bins of two.
@@ -207,11 +212,7 @@ fn stays_merged(a: &Counters, b: &Counters) -> bool {
         return true;
     };
     let span = last.abs_diff(first) as usize + 1;
-    span <= loose_span(bins_in(a).max(bins_in(b)))
-}
-
-fn bins_in(window: &Counters) -> usize {
-    window.iter().count()
+    span <= loose_span(a.len().max(b.len()))
 }
 
 fn at_rank(list: &Bins, rank: u64) -> Option<i32> {
