@@ -18,7 +18,7 @@ pub fn unique(ctx: Ctx, words: Words) -> Outcome {
         _ => return Err(Failure::WrongArity),
     };
     let Some(query) = Query::open(ctx, words)? else {
-        Window::parse(window, &Zone::UTC)?;
+        Window::parse(window, &Zone::UTC)?.range(ctx.now(), &Zone::UTC)?;
         ctx.reply_integer(0);
         return Ok(());
     };
