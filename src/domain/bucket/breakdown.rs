@@ -19,7 +19,7 @@ use crate::domain::hash::hash;
 use crate::domain::limits;
 use crate::domain::memory::allocated;
 use crate::domain::tally::{Sample, Tally, ValueOrder};
-use crate::domain::text::{Name, Text};
+use crate::domain::text::{same, Name, Text};
 
 /// The row of everything that has no row of its own. A value of that very name belongs there too.
 pub const OTHER: &[u8] = b"~other";
@@ -145,7 +145,7 @@ impl Breakdown {
 
     #[inline]
     fn find(&self, value: Text) -> Option<usize> {
-        let is_it = |row: &Row| *row.value == *value.bytes;
+        let is_it = |row: &Row| same(&row.value, value.bytes);
         if self.index.is_built() {
             self.index
                 .find(value.hash, |row| self.rows.get(row).is_some_and(is_it))
