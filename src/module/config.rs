@@ -106,7 +106,7 @@ pub fn register(ctx: Ctx) -> bool {
                     raw::REDISMODULE_CONFIG_DEFAULT,
                     Some(get_text),
                     Some(set_text),
-                    None,
+                    Some(check_retention),
                     std::ptr::without_provenance_mut(place)
                 ))
             };
