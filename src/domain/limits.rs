@@ -14,6 +14,7 @@ pub const CUBES_PER_SITE: usize = 16;
 /// Dimensions, cubes and `event`.
 pub const BREAKDOWNS_PER_SITE: usize = DIMENSIONS_PER_SITE + CUBES_PER_SITE + 1;
 pub const EVENTS_PER_CALL: usize = 10_000;
+pub const METRICS_PER_QUERY: usize = 64;
 
 /// Rows that a bucket keeps of one dimension; the rest is in `~other`.
 pub const DIMENSION_CAPACITY: usize = 100_000;
