@@ -1,9 +1,11 @@
 //! The commands: each parses its arguments, opens its keys, acts and replies.
 
 mod alter;
+mod compare;
 mod create;
 mod drop;
 mod explain;
+mod get;
 mod info;
 mod restore;
 mod track;
@@ -23,7 +25,7 @@ struct Command {
     entry: raw::RedisModuleCmdFunc,
 }
 
-const COMMANDS: [Command; 9] = [
+const COMMANDS: [Command; 11] = [
     command::<0>(c"analytics.track", c"write deny-oom fast", track::track),
     command::<1>(c"analytics.mtrack", c"write deny-oom", track::mtrack),
     command::<2>(c"analytics.create", c"write deny-oom fast", create::create),
@@ -33,6 +35,8 @@ const COMMANDS: [Command; 9] = [
     command::<6>(c"analytics.explain", c"readonly", explain::explain),
     command::<7>(c"analytics.info", c"readonly", info::info),
     command::<8>(c"analytics.restore", c"write deny-oom", restore::restore),
+    command::<9>(c"analytics.get", c"readonly", get::get),
+    command::<10>(c"analytics.compare", c"readonly", compare::compare),
 ];
 
 const fn command<const N: usize>(
