@@ -63,6 +63,14 @@ impl Row {
         &self.value
     }
 
+    /// The value with its hash.
+    pub fn text(&self) -> Text<'_> {
+        Text {
+            bytes: &self.value,
+            hash: self.hash,
+        }
+    }
+
     pub fn error(&self) -> u64 {
         self.error
     }
