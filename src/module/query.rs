@@ -100,10 +100,20 @@ impl<'c> Query<'c> {
 
     /// Every piece of the cover of which there is a bucket.
     pub fn parts(&self, cover: &Cover) -> Outcome<Parts<'c>> {
-        let mut parts = Vec::with_capacity(cover.pieces.len());
+        let pieces = cover.pieces.iter().copied();
+        let buckets = self.buckets(&cover.pieces)?;
+        let there = pieces
+            .zip(buckets)
+            .filter_map(|(piece, bucket)| Some((piece, bucket?)));
+        Ok(there.collect())
+    }
+
+    /// The bucket of each piece, where there is one.
+    pub fn buckets(&self, pieces: &[Piece]) -> Outcome<Vec<Option<&'c Bucket>>> {
+        let mut buckets = Vec::with_capacity(pieces.len());
         let mut missing = Vec::new();
         let mut opened = self.opened.borrow_mut();
-        for piece in &cover.pieces {
+        for piece in pieces {
             let place = (piece.period.granularity(), piece.period.start());
             let bucket = match opened.get(&place) {
                 Some(bucket) => *bucket,
@@ -113,10 +123,10 @@ impl<'c> Query<'c> {
                     bucket
                 }
             };
-            parts.extend(bucket.map(|bucket| (*piece, bucket)));
+            buckets.push(bucket);
         }
         self.refuse_if_elsewhere(&missing)?;
-        Ok(parts)
+        Ok(buckets)
     }
 
     fn bucket(

@@ -3,6 +3,7 @@
 mod alter;
 mod compare;
 mod create;
+mod dashboard;
 mod drop;
 mod explain;
 mod get;
@@ -26,7 +27,7 @@ struct Command {
     entry: raw::RedisModuleCmdFunc,
 }
 
-const COMMANDS: [Command; 12] = [
+const COMMANDS: [Command; 13] = [
     command::<0>(c"analytics.track", c"write deny-oom fast", track::track),
     command::<1>(c"analytics.mtrack", c"write deny-oom", track::mtrack),
     command::<2>(c"analytics.create", c"write deny-oom fast", create::create),
@@ -39,6 +40,7 @@ const COMMANDS: [Command; 12] = [
     command::<9>(c"analytics.get", c"readonly", get::get),
     command::<10>(c"analytics.compare", c"readonly", compare::compare),
     command::<11>(c"analytics.top", c"readonly", top::top),
+    command::<12>(c"analytics.dashboard", c"readonly", dashboard::dashboard),
 ];
 
 const fn command<const N: usize>(
