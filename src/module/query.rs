@@ -1,45 +1,79 @@
 //! Reading: the site, the cover of a window, and the buckets of the cover. A query opens keys for
 //! reading and changes nothing.
 
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use super::config;
 use super::key::Key;
-use super::keys::Place;
-use super::redis::{bytes_of, Ctx, Failure, Outcome, OwnedString, Words};
+use super::redis::{Ctx, Failure, Outcome, OwnedString, Words};
 use super::site_value::SiteValue;
 use super::stats;
 use crate::domain::bucket::Bucket;
 use crate::domain::error::{shown, Error};
-use crate::domain::site::keys::check_site_name;
-use crate::domain::site::Site;
-use crate::domain::time::{cover, Cover, Piece, Range, Sources, Window};
+use crate::domain::site::keys::{check_site_name, BucketName};
+use crate::domain::site::{Settings, Site};
+use crate::domain::time::{cover, Cover, Granularity, Period, Piece, Range, Sources, Window};
 
 /// A site that is asked about, and the clock by which it is asked.
 pub struct Query<'c> {
     ctx: Ctx<'c>,
     name: &'c [u8],
     key: *mut redis_module::raw::RedisModuleString,
-    pub site: &'c Site,
+    pub site: Cow<'c, Site>,
+    exists: bool,
     pub now: i64,
+    /// What was opened so far, by where it begins: a command opens a bucket once.
+    opened: RefCell<BTreeMap<(Granularity, i64), Option<&'c Bucket>>>,
 }
 
+/// What a cover reads, in the order of time.
+pub type Parts<'c> = Vec<(Piece, &'c Bucket)>;
+
 impl<'c> Query<'c> {
-    /// None when there is no such site: it has counted nothing.
+    /// None when there is no such site.
     pub fn open(ctx: Ctx<'c>, words: Words<'c>) -> Outcome<Option<Query<'c>>> {
+        let query = Query::ask(ctx, words)?;
+        Ok(query.exists.then_some(query))
+    }
+
+    /// A site that does not exist has counted nothing: it is asked like one without events.
+    pub fn ask(ctx: Ctx<'c>, words: Words<'c>) -> Outcome<Query<'c>> {
         let name = words.get(1).ok_or(Failure::WrongArity)?;
         check_site_name(name)?;
         stats::QUERIES.add(1);
         let key = Key::for_reading(ctx, words.string(1));
-        Ok(key.value::<SiteValue>()?.map(|value| Query {
+        let found = key.value::<SiteValue>()?;
+        Ok(Query {
             ctx,
             name,
             key: words.string(1),
-            site: &value.site,
+            exists: found.is_some(),
+            site: match found {
+                Some(value) => Cow::Borrowed(&value.site),
+                None => Cow::Owned(Site::new(config::default_settings())),
+            },
             now: ctx.now(),
-        }))
+            opened: RefCell::default(),
+        })
+    }
+
+    /// By which metrics are read; None when there is no such site.
+    pub fn settings(&self) -> Option<&Settings> {
+        self.exists.then_some(&self.site.settings)
+    }
+
+    pub fn window(&self, window: &[u8]) -> Outcome<Window> {
+        Ok(Window::parse(window, &self.site.settings.zone)?)
     }
 
     pub fn range(&self, window: &[u8]) -> Outcome<Range> {
-        let zone = &self.site.settings.zone;
-        Ok(Window::parse(window, zone)?.range(self.now, zone)?)
+        self.range_of(&self.window(window)?)
+    }
+
+    pub fn range_of(&self, window: &Window) -> Outcome<Range> {
+        Ok(window.range(self.now, &self.site.settings.zone)?)
     }
 
     pub fn cover(&self, range: Range) -> Outcome<Cover> {
@@ -57,24 +91,61 @@ impl<'c> Query<'c> {
 
     /// Hands every bucket of the cover that exists to `read`; gives how many there were.
     pub fn read(&self, cover: &Cover, mut read: impl FnMut(&Piece, &'c Bucket)) -> Outcome<usize> {
+        let parts = self.parts(cover)?;
+        for (piece, bucket) in &parts {
+            read(piece, bucket);
+        }
+        Ok(parts.len())
+    }
+
+    /// Every piece of the cover of which there is a bucket.
+    pub fn parts(&self, cover: &Cover) -> Outcome<Parts<'c>> {
+        let pieces = cover.pieces.iter().copied();
+        let buckets = self.buckets(&cover.pieces)?;
+        let there = pieces
+            .zip(buckets)
+            .filter_map(|(piece, bucket)| Some((piece, bucket?)));
+        Ok(there.collect())
+    }
+
+    /// The bucket of each piece, where there is one.
+    pub fn buckets(&self, pieces: &[Piece]) -> Outcome<Vec<Option<&'c Bucket>>> {
+        let mut buckets = Vec::with_capacity(pieces.len());
         let mut missing = Vec::new();
-        let mut found = 0;
-        for piece in &cover.pieces {
-            let Some(place) = Place::of(self.name, &self.site.settings, piece.period) else {
-                continue;
-            };
-            let key = Key::for_reading(self.ctx, place.name());
-            match key.value::<Bucket>()? {
-                Some(bucket) if bucket.is_of(&piece.period) => {
-                    found += 1;
-                    read(piece, bucket);
+        let mut opened = self.opened.borrow_mut();
+        for piece in pieces {
+            let place = (piece.period.granularity(), piece.period.start());
+            let bucket = match opened.get(&place) {
+                Some(bucket) => *bucket,
+                None => {
+                    let bucket = self.bucket(&piece.period, &mut missing)?;
+                    opened.insert(place, bucket);
+                    bucket
                 }
-                Some(_) => return Err(renamed(place.into_name()).into()),
-                None => missing.push(place.into_name()),
-            }
+            };
+            buckets.push(bucket);
         }
         self.refuse_if_elsewhere(&missing)?;
-        Ok(found)
+        Ok(buckets)
+    }
+
+    fn bucket(
+        &self,
+        period: &Period,
+        missing: &mut Vec<OwnedString>,
+    ) -> Outcome<Option<&'c Bucket>> {
+        let label = period.label();
+        let name = BucketName::new(self.name, period.granularity(), label.as_str());
+        let string = OwnedString::new(name.bytes());
+        let key = Key::for_reading(self.ctx, string.raw());
+        match key.value::<Bucket>()? {
+            Some(bucket) if bucket.is_of(period) => Ok(Some(bucket)),
+            Some(_) => Err(renamed(name.bytes()).into()),
+            None => {
+                missing.push(string);
+                Ok(None)
+            }
+        }
     }
 
     fn refuse_if_elsewhere(&self, missing: &[OwnedString]) -> Outcome {
@@ -87,10 +158,10 @@ impl<'c> Query<'c> {
     }
 }
 
-fn renamed(name: OwnedString) -> Error {
+fn renamed(name: &[u8]) -> Error {
     Error::new(format!(
         "bucket '{}' holds another period: it was renamed, or made under another time zone; delete \
          it to go on",
-        shown(bytes_of(name.raw()))
+        shown(name)
     ))
 }

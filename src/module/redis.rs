@@ -7,6 +7,7 @@ use std::marker::PhantomData;
 use redis_module::raw;
 
 use crate::domain::error::Error;
+use crate::domain::fold::Answer;
 
 /// Calls a function of the module API. `load` refuses servers older than 7.0, and those have all of
 /// them, so that the abort is never reached.
@@ -83,8 +84,12 @@ impl<'c> Words<'c> {
         }
     }
 
+    pub fn iter(self) -> impl ExactSizeIterator<Item = &'c [u8]> {
+        self.raw.iter().map(|string| bytes_of(*string))
+    }
+
     pub fn to_vec(self) -> Vec<&'c [u8]> {
-        self.raw.iter().map(|string| bytes_of(*string)).collect()
+        self.iter().collect()
     }
 
     pub fn strings(&self) -> &'c [*mut raw::RedisModuleString] {
@@ -251,6 +256,15 @@ impl<'c> Ctx<'c> {
     pub fn reply_double(self, number: f64) {
         // SAFETY: the context is valid.
         unsafe { api!(RedisModule_ReplyWithDouble(self.raw, number)) };
+    }
+
+    /// Counts are integers, every other number is a double, and what was not measured is null.
+    pub fn reply_answer(self, answer: Answer) {
+        match answer {
+            Answer::Count(count) => self.reply_integer(i64::try_from(count).unwrap_or(i64::MAX)),
+            Answer::Number(number) => self.reply_double(number),
+            Answer::Nothing => self.reply_null(),
+        }
     }
 
     pub fn reply_null(self) {

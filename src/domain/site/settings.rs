@@ -99,6 +99,29 @@ impl Settings {
         name.bytes() == b"event" || known.is_some_and(|known| known.declared)
     }
 
+    /// The cube of these dimensions, in any order.
+    pub fn cube_of(&self, names: &[&[u8]]) -> Result<&Cube> {
+        let is_it = |cube: &&Cube| {
+            cube.parts.len() == names.len() && cube.names().all(|name| names.contains(&name))
+        };
+        self.cubes.iter().find(is_it).ok_or_else(|| {
+            let asked = shown(&names.join(&b","[..]));
+            let declared: Vec<String> = self
+                .cubes
+                .iter()
+                .map(|cube| shown(cube.name.bytes()))
+                .collect();
+            let declared = match declared.as_slice() {
+                [] => "none".to_owned(),
+                cubes => cubes.join(" "),
+            };
+            Error::new(format!(
+                "'{asked}' is not a cube of this site, which has: {declared}; ANALYTICS.ALTER with \
+                 CUBE {asked} counts it from then on"
+            ))
+        })
+    }
+
     #[inline]
     pub fn has_value(&self, name: Text) -> bool {
         self.values.iter().any(|value| value.name.is(name))
@@ -360,6 +383,26 @@ impl Cube {
     pub(super) fn has_the_dimensions_of(&self, other: &Cube) -> bool {
         self.parts.len() == other.parts.len()
             && self.parts.iter().all(|part| other.parts.contains(part))
+    }
+
+    /// Its dimensions, in the order of a cell's values.
+    pub fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.parts.iter().map(|part| match part {
+            Part::Event => b"event",
+            Part::Dimension(name) => name.bytes(),
+        })
+    }
+
+    /// The values of a cell, as `write_cell` put them there.
+    pub fn values_of(cell: &[u8]) -> impl Iterator<Item = &[u8]> {
+        let mut rest = cell;
+        std::iter::from_fn(move || {
+            let (len, after) = rest.split_first_chunk::<2>()?;
+            let len = usize::from(u16::from_le_bytes(*len));
+            let (value, after) = after.split_at_checked(len)?;
+            rest = after;
+            Some(value)
+        })
     }
 
     /// Appends the cell that an event falls in: of each dimension the length of its value (two

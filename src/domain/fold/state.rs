@@ -1,0 +1,201 @@
+//! What is gathered of one row over many buckets, and the numbers that can be read off it.
+
+use crate::domain::bucket::Bucket;
+use crate::domain::hll::Union;
+use crate::domain::metric::{Aggregate, Measure};
+use crate::domain::quantiles::Quantiles;
+use crate::domain::summary::Summary;
+use crate::domain::tally::Tally;
+use crate::domain::text::Name;
+use crate::domain::time::Piece;
+
+/// The number that answers a metric.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Answer {
+    Count(u64),
+    Number(f64),
+    /// Nothing was measured that there could be a number of.
+    Nothing,
+}
+
+impl Answer {
+    pub fn number(self) -> Option<f64> {
+        match self {
+            Answer::Count(count) => Some(count as f64),
+            Answer::Number(number) => Some(number),
+            Answer::Nothing => None,
+        }
+    }
+}
+
+/// Merges what it is made to want, and looks at nothing else.
+#[derive(Default)]
+pub struct State {
+    events: Option<u64>,
+    users: Option<Union>,
+    sessions: Option<Union>,
+    values: Vec<Measured>,
+    /// Of some bucket only some slots were added, so that slots and whole buckets say different things.
+    is_cut: bool,
+}
+
+struct Measured {
+    name: Name,
+    summary: Summary,
+    /// If some percentile is wanted.
+    quantiles: Option<Quantiles>,
+}
+
+impl State {
+    pub fn wanting(measure: &Measure) -> State {
+        let mut state = State::default();
+        state.want(measure);
+        state
+    }
+
+    /// Before anything is added.
+    pub fn want(&mut self, measure: &Measure) {
+        match measure {
+            Measure::Events | Measure::EventRate => {
+                self.events.get_or_insert_default();
+            }
+            Measure::Users => {
+                self.users.get_or_insert_default();
+            }
+            Measure::Sessions => {
+                self.sessions.get_or_insert_default();
+            }
+            Measure::Value(name, aggregate) => {
+                let place = self.values.iter().position(|value| value.name == *name);
+                let place = place.unwrap_or_else(|| {
+                    self.values.push(Measured {
+                        name: name.clone(),
+                        summary: Summary::new(),
+                        quantiles: None,
+                    });
+                    self.values.len() - 1
+                });
+                if let (Some(value), Aggregate::Percentile(_)) =
+                    (self.values.get_mut(place), aggregate)
+                {
+                    value.quantiles.get_or_insert_default();
+                }
+            }
+        }
+    }
+
+    /// Forgets what was added, and keeps the memory and what is wanted.
+    pub fn clear(&mut self) {
+        if let Some(events) = &mut self.events {
+            *events = 0;
+        }
+        for union in [&mut self.users, &mut self.sessions].into_iter().flatten() {
+            union.clear();
+        }
+        for value in &mut self.values {
+            value.summary = Summary::new();
+            if let Some(quantiles) = &mut value.quantiles {
+                *quantiles = Quantiles::new();
+            }
+        }
+        self.is_cut = false;
+    }
+
+    /// Adds what a bucket holds of a row: of its slots what knows slots, all of it what does not.
+    pub fn add(&mut self, piece: &Piece, bucket: &Bucket, tally: &Tally) {
+        let is_whole = piece.is_whole();
+        self.is_cut |= !is_whole;
+        if let Some(events) = &mut self.events {
+            *events = events.saturating_add(events_of(piece, tally));
+        }
+        if let Some(users) = &mut self.users {
+            users.add(tally.users());
+        }
+        if let (Some(union), Some(sessions)) = (&mut self.sessions, tally.sessions()) {
+            union.add(sessions);
+        }
+        for value in &mut self.values {
+            let id = bucket.value(value.name.text());
+            let Some(measured) = id.and_then(|id| tally.measured(id)) else {
+                continue;
+            };
+            let summary = match is_whole {
+                true => measured.slots.total(),
+                false => measured.slots.range(piece.first_slot, piece.end_slot),
+            };
+            value.summary.merge(&summary);
+            if let Some(quantiles) = &mut value.quantiles {
+                quantiles.merge(&measured.quantiles);
+            }
+        }
+    }
+
+    /// The number of one of the measures that are wanted. `seconds`: what rates are per.
+    pub fn answer(&self, measure: &Measure, seconds: f64) -> Answer {
+        let count = |count: Option<u64>| Answer::Count(count.unwrap_or(0));
+        let distinct = |union: &Option<Union>| {
+            let users = union.as_ref().map(|union| union.estimate().round() as u64);
+            Answer::Count(users.unwrap_or(0))
+        };
+        match measure {
+            Measure::Events => count(self.events),
+            Measure::EventRate => rate(self.events.unwrap_or(0), seconds),
+            Measure::Users => distinct(&self.users),
+            Measure::Sessions => distinct(&self.sessions),
+            Measure::Value(name, aggregate) => {
+                let value = self.values.iter().find(|value| value.name == *name);
+                self.answer_of_value(value, *aggregate, seconds)
+            }
+        }
+    }
+
+    fn answer_of_value(
+        &self,
+        value: Option<&Measured>,
+        aggregate: Aggregate,
+        seconds: f64,
+    ) -> Answer {
+        const NOTHING: &Summary = &Summary::new();
+        let summary = value.map_or(NOTHING, |value| &value.summary);
+        let number = |number: Option<f64>| number.map_or(Answer::Nothing, Answer::Number);
+        match aggregate {
+            Aggregate::Count => Answer::Count(summary.count()),
+            Aggregate::Rate => rate(summary.count(), seconds),
+            Aggregate::Sum => Answer::Number(summary.sum()),
+            Aggregate::Avg => number(summary.mean()),
+            Aggregate::Min => number(summary.min()),
+            Aggregate::Max => number(summary.max()),
+            Aggregate::Percentile(percent) => {
+                let quantiles = value.and_then(|value| value.quantiles.as_ref());
+                let quantile = quantiles.and_then(|it| it.quantile(percent / 100.0));
+                let bounds = summary.min().zip(summary.max());
+                number(match (quantile, bounds) {
+                    // A bin is an interval: what stands for it may lie outside of what was measured.
+                    (Some(quantile), Some((min, max))) if !self.is_cut => {
+                        Some(quantile.max(min).min(max))
+                    }
+                    (quantile, _) => quantile,
+                })
+            }
+        }
+    }
+}
+
+/// How many events a piece has of a row.
+#[inline]
+pub fn events_of(piece: &Piece, tally: &Tally) -> u64 {
+    if piece.is_whole() {
+        tally.events()
+    } else {
+        let (from, to) = (i32::from(piece.first_slot), i32::from(piece.end_slot));
+        tally.slots().sum(from, to)
+    }
+}
+
+pub fn rate(count: u64, seconds: f64) -> Answer {
+    Answer::Number(if count == 0 || seconds <= 0.0 {
+        0.0
+    } else {
+        count as f64 / seconds
+    })
+}
