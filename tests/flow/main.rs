@@ -3,10 +3,17 @@
 
 #[macro_use]
 mod client;
+mod calendar;
 mod module_file;
 mod process;
+mod random;
 mod reply;
 mod server;
+mod state;
 
 mod harness;
 mod loading;
+mod refusals;
+mod track;
+mod transactions;
+mod user_data;
