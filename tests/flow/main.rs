@@ -11,9 +11,15 @@ mod reply;
 mod server;
 mod state;
 
+mod create_alter;
+mod drop;
+mod explain;
 mod harness;
+mod info;
 mod loading;
+mod mtrack;
 mod refusals;
 mod track;
 mod transactions;
+mod unique;
 mod user_data;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::client::{encode, Connection};
+use crate::client::{encode, Arg, Connection};
 
 /// Of every key its DUMP and its absolute expiry, -1 for none.
 #[derive(PartialEq, Eq)]
@@ -93,4 +93,25 @@ impl Trace {
             appended: connection.info("persistence", "aof_current_size"),
         }
     }
+}
+
+/// Sends a command that must fail with a line that has all of these parts, and change nothing.
+#[track_caller]
+pub fn refused(connection: &mut Connection, args: &[&dyn Arg], parts: &[&str]) {
+    let before = Trace::of(connection);
+    let reply = connection.call(args);
+    let line = reply.error().to_owned();
+    assert!(line.starts_with("ERR "), "{line}");
+    for part in parts {
+        assert!(line.contains(part), "no {part:?} in: {line}");
+    }
+    assert_eq!(Trace::of(connection), before, "{line}");
+}
+
+/// The same for words between blanks.
+#[track_caller]
+pub fn refused_line(connection: &mut Connection, line: &str, parts: &[&str]) {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let args: Vec<&dyn Arg> = words.iter().map(|word| word as &dyn Arg).collect();
+    refused(connection, &args, parts);
 }
