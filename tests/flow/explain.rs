@@ -20,19 +20,37 @@ fn explain(connection: &mut Connection, window: &str) -> Reply {
     cmd!(connection, "ANALYTICS.EXPLAIN", "shop", window)
 }
 
+/// Events long before and after every window of these tests: beyond all events, a window may as well
+/// be answered from longer periods.
+fn surround(connection: &mut Connection) {
+    let now = connection.now();
+    for time in [now - 100 * DAY, now] {
+        cmd!(
+            connection,
+            "ANALYTICS.TRACK",
+            "shop",
+            "view",
+            "eve",
+            "AT",
+            time
+        )
+        .int();
+    }
+}
+
 #[test]
 fn the_coarsest_buckets_cover_the_middle_and_finer_ones_the_edges() {
     let server = Server::start();
     let mut connection = server.connection();
     let day = floor(connection.now(), DAY) - 3 * DAY;
-    // The first and the last of the window, so that every bucket between may exist.
+    surround(&mut connection);
     for time in [day - 2 * HOUR, day + 5 * HOUR, day + 26 * HOUR - 1] {
         cmd!(
             connection,
             "ANALYTICS.TRACK",
             "shop",
             "view",
-            time,
+            "ann",
             "AT",
             time
         )
@@ -79,6 +97,7 @@ fn an_edge_is_widened_to_what_is_still_kept() {
     let now = connection.now();
     let hour = floor(now, HOUR) - 5 * HOUR;
     let minute = floor(now, MINUTE) - 10 * MINUTE;
+    surround(&mut connection);
     for time in [hour, minute] {
         cmd!(
             connection,

@@ -106,7 +106,7 @@ fn the_module_counts_in_the_servers_own_info() {
         "ANALYTICS.TRACK shop view ann ID x",
         "ANALYTICS.TRACK shop view ann ID x AT *",
         "ANALYTICS.MTRACK shop EVENT view ann EVENT view bob EVENT view bob AT 1",
-        "ANALYTICS.TRACK shop view",
+        "ANALYTICS.TRACK shop view ann VAL x y",
         "ANALYTICS.UNIQUE shop 1h",
     ]);
     let field = |name: &str| {

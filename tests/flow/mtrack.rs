@@ -34,7 +34,7 @@ fn events(count: usize, now: i64, random: &mut Random) -> Vec<Event> {
         }
         if random.one_in(2) {
             // Sums of these depend on the order when they are made the simple way.
-            let revenue = random.below(2_000) as f64 / 4.0 - 700.5;
+            let revenue = random.below(2_000_000) as f64 / 1_000.0 - 700.1;
             event.extend(["VAL".into(), "revenue".into(), revenue.to_string()]);
         }
         events.push(event);
