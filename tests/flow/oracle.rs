@@ -66,7 +66,7 @@ impl Event {
             site: random.below(SITES.len() as u64) as usize,
             time: now - from - random.below((to - from) as u64) as i64,
             user: random.below(2_000),
-            kind: *random.pick(&KINDS),
+            kind: random.pick::<&str>(&KINDS),
             country: random.one_in(2).then(|| *random.pick(&COUNTRIES)),
             plan: random.one_in(3).then(|| *random.pick(&PLANS)),
             id: random.one_in(2).then(|| random.next()),

@@ -1,13 +1,13 @@
-//! Sites and buckets are keys like any other: copied, renamed, moved, dumped, measured and deleted by
-//! Redis's own commands.
+//! Sites and buckets are keys like any other: copied, renamed, moved, dumped and restored by Redis's
+//! own commands.
 
 use crate::calendar::{buckets, Expected, HOUR, MINUTE};
 use crate::client::Connection;
-use crate::server::{wait_until, Server};
+use crate::server::Server;
 use crate::state::State;
 
 /// A site of some hours, with every kind of content; gives a time that has all its buckets.
-fn fill(connection: &mut Connection, site: &str) -> i64 {
+pub fn fill(connection: &mut Connection, site: &str) -> i64 {
     let time = connection.now() - MINUTE;
     let options = ["DIM", "plan", "NOUSERS", "CUBE", "event,country"];
     let reply = cmd!(
@@ -50,7 +50,7 @@ fn fill(connection: &mut Connection, site: &str) -> i64 {
     time
 }
 
-fn bucket(site: &str, time: i64, granularity: usize) -> Expected {
+pub fn bucket(site: &str, time: i64, granularity: usize) -> Expected {
     buckets(site, "UTC", time)[granularity].clone()
 }
 
@@ -259,118 +259,6 @@ fn redis_knows_what_they_are() {
                 .starts_with("WRONGTYPE"));
         }
     }
-}
-
-#[test]
-fn a_bucket_of_one_event_of_one_user_takes_at_most_400_bytes() {
-    let server = Server::start();
-    let mut connection = server.connection();
-    connection.run("ANALYTICS.TRACK shop view ann").int();
-    let mut sizes = Vec::new();
-    for key in connection.keys() {
-        let size = cmd!(connection, "MEMORY", "USAGE", key).int();
-        sizes.push(format!("{key}: {size}"));
-        assert!(size <= 400 || key == "shop", "{sizes:?}");
-        assert!(size >= 100, "{sizes:?}");
-    }
-    println!("{}", sizes.join("\n"));
-}
-
-#[test]
-fn memory_usage_grows_to_the_dense_sketch_and_no_further() {
-    let server = Server::start();
-    let mut connection = server.connection();
-    connection
-        .run("ANALYTICS.CREATE shop DIM event NOUSERS")
-        .ok();
-    let time = crate::calendar::floor(connection.now(), HOUR) - 2 * HOUR;
-    let hour = bucket("shop", time, 1).key;
-    let mut last = 0;
-    for call in 0..30 {
-        let events: Vec<String> = (0..1_000)
-            .map(|n| format!("EVENT view user-{} AT {time}", call * 1_000 + n))
-            .collect();
-        connection
-            .run(&format!("ANALYTICS.MTRACK shop {}", events.join(" ")))
-            .int();
-        let size = cmd!(connection, "MEMORY", "USAGE", hour).int();
-        assert!(size >= last || size > 7_000, "{size} after {last}");
-        last = size;
-    }
-    assert!((8_192..13_000).contains(&last), "{last}");
-}
-
-#[test]
-fn keys_are_deleted_in_every_way() {
-    let server = Server::start();
-    let mut connection = server.connection();
-    let clients = |server: &Server| server.connection().run("ANALYTICS.UNIQUE shop 1d").int();
-    for line in ["FLUSHALL ASYNC", "FLUSHDB SYNC", "FLUSHALL"] {
-        fill(&mut connection, "shop");
-        connection.run(line).ok();
-        assert_eq!(clients(&server), 0, "{line}");
-    }
-    for command in ["DEL", "UNLINK"] {
-        fill(&mut connection, "shop");
-        for key in connection.keys() {
-            assert_eq!(cmd!(connection, command, key), 1);
-        }
-        assert!(connection.keys().is_empty());
-    }
-    let time = fill(&mut connection, "shop");
-    let hour = bucket("shop", time, 1);
-    assert_eq!(
-        cmd!(connection, "SET", hour.key, "mine", "GET")
-            .error()
-            .split(' ')
-            .next(),
-        Some("WRONGTYPE")
-    );
-    cmd!(connection, "SET", hour.key, "mine").ok();
-    assert_eq!(cmd!(connection, "DEL", hour.key), 1);
-    // A bucket that is gone is made anew, and expires as it would have.
-    assert_eq!(
-        cmd!(
-            connection,
-            "ANALYTICS.TRACK",
-            "shop",
-            "view",
-            "ann",
-            "AT",
-            time
-        ),
-        1
-    );
-    assert_eq!(cmd!(connection, "PEXPIRETIME", hour.key), hour.expiry);
-    // Redis's own lazy free has to be done with all of it.
-    wait_until("everything is freed", || {
-        connection.info("memory", "lazyfree_pending_objects") == "0"
-    });
-}
-
-#[test]
-fn an_expired_bucket_is_gone() {
-    let server = Server::start();
-    let mut connection = server.connection();
-    let time = fill(&mut connection, "shop");
-    let day = bucket("shop", time, 2).key;
-    assert_eq!(cmd!(connection, "PEXPIRE", day, 1), 1);
-    wait_until("the bucket expires", || {
-        cmd!(connection, "EXISTS", day) == 0
-    });
-    assert_eq!(
-        cmd!(
-            connection,
-            "ANALYTICS.TRACK",
-            "shop",
-            "view",
-            "ann",
-            "AT",
-            time
-        ),
-        1
-    );
-    assert_eq!(cmd!(connection, "EXISTS", day), 1);
 }
 
 #[test]
