@@ -257,7 +257,8 @@ impl<'c> Ctx<'c> {
     /// 74.4 and not 74.400000000000006.
     pub fn reply_double(self, number: f64) {
         if self.flags() & raw::REDISMODULE_CTX_FLAGS_RESP3 == 0 {
-            return self.reply_bytes(number.to_string().as_bytes());
+            let text = format!("{number:?}");
+            return self.reply_bytes(text.strip_suffix(".0").unwrap_or(&text).as_bytes());
         }
         // SAFETY: the context is valid.
         unsafe { api!(RedisModule_ReplyWithDouble(self.raw, number)) };
