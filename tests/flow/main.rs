@@ -8,5 +8,9 @@ mod process;
 mod reply;
 mod server;
 
+mod compare;
+mod dashboard;
+mod get;
 mod harness;
 mod loading;
+mod top;
