@@ -63,11 +63,6 @@ impl Row {
         &self.value
     }
 
-    /// The value with its hash.
-    pub fn text(&self) -> Text<'_> {
-        Text::new(&self.value)
-    }
-
     pub fn error(&self) -> u64 {
         self.error
     }

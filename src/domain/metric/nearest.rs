@@ -18,26 +18,32 @@ fn allowed(len: usize) -> usize {
     (len / 3).clamp(1, 2)
 }
 
-/// Letters to insert, delete or replace (Levenshtein), in any case.
+/// Letters to insert, delete, replace or swap with the next one (optimal string alignment), in any
+/// case.
 fn distance(a: &[u8], b: &[u8]) -> usize {
     // row[j]: from what was read of `a` to the first j letters of `b`.
-    let mut row: Vec<usize> = (0..=b.len()).collect();
+    let mut two_above = Vec::new();
+    let mut above: Vec<usize> = (0..=b.len()).collect();
+    let mut read = 0u8;
     for (i, letter) in a.iter().enumerate() {
-        let mut diagonal = i;
+        let mut row = vec![i + 1];
         let mut left = i + 1;
-        let (first, rest) = match row.split_first_mut() {
-            Some(parts) => parts,
-            None => return a.len(),
-        };
-        *first = left;
-        for (above, other) in rest.iter_mut().zip(b) {
-            let replaced = diagonal + usize::from(!letter.eq_ignore_ascii_case(other));
-            diagonal = *above;
-            left = replaced.min(left + 1).min(*above + 1);
-            *above = left;
+        let mut before = 0u8;
+        for (j, other) in b.iter().enumerate() {
+            let at = |row: &[usize], j: usize| row.get(j).copied().unwrap_or(usize::MAX - 1);
+            let replaced = at(&above, j) + usize::from(!letter.eq_ignore_ascii_case(other));
+            left = replaced.min(left + 1).min(at(&above, j + 1) + 1);
+            let is_swap = read.eq_ignore_ascii_case(other) && letter.eq_ignore_ascii_case(&before);
+            if let (true, Some(j)) = (is_swap, j.checked_sub(1)) {
+                left = left.min(at(&two_above, j).saturating_add(1));
+            }
+            row.push(left);
+            before = *other;
         }
+        two_above = std::mem::replace(&mut above, row);
+        read = *letter;
     }
-    row.last().copied().unwrap_or(a.len())
+    above.last().copied().unwrap_or(a.len())
 }
 
 #[cfg(test)]
@@ -53,6 +59,9 @@ mod tests {
             ("kitten", "sitting", 3),
             ("flaw", "lawn", 2),
             ("AVG", "avg", 0),
+            ("agv", "avg", 1),
+            ("usres", "users", 1),
+            ("ca", "abc", 3),
         ] {
             assert_eq!(distance(a.as_bytes(), b.as_bytes()), keystrokes);
         }

@@ -73,7 +73,7 @@ fn an_error_names_the_metric_says_what_is_accepted_and_guesses() {
             "aggregate 'sum' of events is not count or rate",
         ),
         ("users:count", "aggregate 'count' of users is not unique"),
-        ("latency:avgg", "did you mean avg?"),
+        ("latency:agv", "did you mean avg?"),
         ("latency:mean", "is not one of sum, avg, min, max"),
         (
             "latency:p101",

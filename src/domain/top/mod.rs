@@ -22,7 +22,7 @@ use super::fold::{events_of, rate, Answer, State};
 use super::metric::{Aggregate, Measure};
 use super::site::Cube;
 use super::tally::Tally;
-use super::text::Text;
+use super::text::{same, Text};
 use super::time::Piece;
 
 /// A value, or all that lies outside of the rows.
@@ -127,7 +127,7 @@ impl<'b> Lines<'b> {
             let floor = breakdown.floor().min(spilled);
             lines.floors = lines.floors.saturating_add(floor);
             for row in breakdown.rows() {
-                let place = *index.entry(Key(row.text())).or_insert_with(|| {
+                let place = *index.entry(Key(Text::new(row.value()))).or_insert_with(|| {
                     lines.lines.push(Line::new(row.value()));
                     lines.lines.len() - 1
                 });
@@ -315,9 +315,15 @@ fn by_value(axis: &Axis, a: &[u8], b: &[u8]) -> Ordering {
     }
 }
 
-/// A value, known by the hash that it has anyway.
-#[derive(PartialEq, Eq)]
+/// A value, known by the hash by which all texts are known.
+#[derive(Eq)]
 struct Key<'b>(Text<'b>);
+
+impl PartialEq for Key<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.hash == other.0.hash && same(self.0.bytes, other.0.bytes)
+    }
+}
 
 type Index<'b> = HashMap<Key<'b>, usize, BuildHasherDefault<Given>>;
 
