@@ -7,6 +7,7 @@ mod drop;
 mod explain;
 mod get;
 mod info;
+mod range;
 mod restore;
 mod track;
 mod unique;
@@ -25,7 +26,7 @@ struct Command {
     entry: raw::RedisModuleCmdFunc,
 }
 
-const COMMANDS: [Command; 11] = [
+const COMMANDS: [Command; 12] = [
     command::<0>(c"analytics.track", c"write deny-oom fast", track::track),
     command::<1>(c"analytics.mtrack", c"write deny-oom", track::mtrack),
     command::<2>(c"analytics.create", c"write deny-oom fast", create::create),
@@ -37,6 +38,7 @@ const COMMANDS: [Command; 11] = [
     command::<8>(c"analytics.restore", c"write deny-oom", restore::restore),
     command::<9>(c"analytics.get", c"readonly", get::get),
     command::<10>(c"analytics.compare", c"readonly", compare::compare),
+    command::<11>(c"analytics.range", c"readonly", range::range),
 ];
 
 const fn command<const N: usize>(
