@@ -362,7 +362,7 @@ fn few_buckets_are_opened() {
         ("3y", "1w", Grain::Slot, 158, 37, "month"),
         ("1h", "1m", Grain::Bucket, 61, 61, "minute"),
         ("24h", "1h", Grain::Bucket, 25, 25, "hour"),
-        ("7d", "6h", Grain::Bucket, 29, 169, "hour"),
+        ("7d", "6h", Grain::Bucket, 29, 172, "hour"),
         ("365d", "1d", Grain::Bucket, 366, 366, "day"),
         ("104w", "1w", Grain::Bucket, 105, 105, "week"),
         ("1y", "3mo", Grain::Bucket, 5, 15, "month"),
