@@ -15,6 +15,8 @@ pub const CUBES_PER_SITE: usize = 16;
 pub const BREAKDOWNS_PER_SITE: usize = DIMENSIONS_PER_SITE + CUBES_PER_SITE + 1;
 pub const EVENTS_PER_CALL: usize = 10_000;
 pub const METRICS_PER_QUERY: usize = 64;
+/// That `TOP` may be asked for.
+pub const ROWS_PER_TOP: usize = 10_000;
 
 /// Rows that a bucket keeps of one dimension; the rest is in `~other`.
 pub const DIMENSION_CAPACITY: usize = 100_000;

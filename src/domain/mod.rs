@@ -18,3 +18,4 @@ pub mod summary;
 pub mod tally;
 pub mod text;
 pub mod time;
+pub mod top;

@@ -35,18 +35,30 @@ pub struct Request<'c> {
 
 const OPTIONS: &str = "AT ms|*, SESSION id, ID id, DIM name value, VAL name number";
 
+impl Request<'_> {
+    /// An empty request that keeps the memory of this one.
+    pub fn recycle<'n>(mut self) -> Request<'n> {
+        self.sources.clear();
+        Request {
+            batch: self.batch.recycle(),
+            sources: self.sources,
+            ..Request::default()
+        }
+    }
+}
+
 /// Parses into the memory of a request.
-pub struct Parser<'c, 'z> {
+pub struct Parser<'c, 'r> {
     pub words: Words<'c>,
     /// ISO times without an offset are in this zone.
-    pub zone: &'z Zone,
+    pub zone: &'r Zone,
     pub now: i64,
-    pub request: Request<'c>,
+    pub request: &'r mut Request<'c>,
 }
 
 impl<'c> Parser<'c, '_> {
     /// `ANALYTICS.TRACK site event user [options]`
-    pub fn track(mut self) -> Outcome<Request<'c>> {
+    pub fn track(mut self) -> Outcome {
         if self.words.len() < 4 {
             return Err(Failure::WrongArity);
         }
@@ -56,11 +68,11 @@ impl<'c> Parser<'c, '_> {
         if let Some(word) = self.words.get(end) {
             return Err(unknown(word, OPTIONS).into());
         }
-        Ok(self.request)
+        Ok(())
     }
 
     /// `ANALYTICS.MTRACK site EVENT event user [options] [EVENT event user [options]]...`
-    pub fn mtrack(mut self) -> Outcome<Request<'c>> {
+    pub fn mtrack(mut self) -> Outcome {
         if self.words.len() < 5 {
             return Err(Failure::WrongArity);
         }
@@ -83,13 +95,15 @@ impl<'c> Parser<'c, '_> {
             let parsed = if is_event_keyword(word) {
                 self.event(place + 1)
             } else if number == 1 {
-                Err(unknown(word, "EVENT event user [options]").into())
+                return Err(unknown(word, "EVENT event user [options]").into());
             } else {
-                Err(unknown(word, &format!("{OPTIONS}, EVENT event user")).into())
+                // What cannot be an option belongs to the event before it.
+                let error = unknown(word, &format!("{OPTIONS}, EVENT event user"));
+                return Err(number_event(error.into(), number - 1));
             };
             place = parsed.map_err(|failure| number_event(failure, number))?;
         }
-        Ok(self.request)
+        Ok(())
     }
 
     /// An event whose first word stands at `start`; gives where the next word after it stands.

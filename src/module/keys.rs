@@ -51,12 +51,13 @@ impl Place {
     }
 }
 
-/// The places of the latest periods, kept beside a site from one command to the next.
+/// The places that were asked for last, two of each granularity, kept beside a site from one command
+/// to the next: around a full minute, events of both minutes come in.
 #[derive(Default)]
 pub struct BucketKeys {
     /// The name under which they were made: a site may be renamed.
     site: Box<[u8]>,
-    latest: [Option<Rc<Place>>; Granularity::COUNT],
+    recent: [[Option<Rc<Place>>; 2]; Granularity::COUNT],
 }
 
 impl BucketKeys {
@@ -64,20 +65,20 @@ impl BucketKeys {
     /// that cannot be a site's.
     #[inline]
     pub fn serve(&mut self, site: &[u8]) -> Result<()> {
-        if *self.site == *site {
+        if *self.site == *site && !site.is_empty() {
             return Ok(());
         }
         check_site_name(site)?;
         *self = BucketKeys {
             site: site.into(),
-            latest: Default::default(),
+            recent: Default::default(),
         };
         Ok(())
     }
 
     /// Time zone or retention have changed.
     pub fn forget(&mut self) {
-        self.latest = Default::default();
+        self.recent = Default::default();
     }
 
     #[inline]
@@ -87,24 +88,21 @@ impl BucketKeys {
         granularity: Granularity,
         time: i64,
     ) -> Option<Rc<Place>> {
-        let latest = self.latest.get_mut(granularity.index())?;
-        if let Some(place) = latest {
-            if place.period.contains(time) {
-                return Some(Rc::clone(place));
-            }
+        let [last, other] = self.recent.get_mut(granularity.index())?;
+        if let Some(place) = last.as_ref().filter(|place| place.period.contains(time)) {
+            return Some(Rc::clone(place));
+        }
+        std::mem::swap(last, other);
+        if let Some(place) = last.as_ref().filter(|place| place.period.contains(time)) {
+            return Some(Rc::clone(place));
         }
         let place = Rc::new(Place::new(&self.site, settings, granularity, time)?);
-        if latest
-            .as_ref()
-            .is_none_or(|latest| latest.period.start() < place.period.start())
-        {
-            *latest = Some(Rc::clone(&place));
-        }
+        *last = Some(Rc::clone(&place));
         Some(place)
     }
 
     pub fn bytes(&self) -> usize {
-        let places = self.latest.iter().flatten().count();
+        let places = self.recent.iter().flatten().flatten().count();
         let name = size_of::<usize>() * 2 + self.site.len() + 40;
         allocated(self.site.len())
             + places * (allocated(size_of::<Place>() + 2 * size_of::<usize>()) + allocated(name))

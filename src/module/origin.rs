@@ -7,20 +7,17 @@ use super::redis::Ctx;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     Client,
+    /// Or the AOF that is being loaded, which was a master's.
     Master,
-    /// An AOF that is being loaded.
-    Aof,
 }
 
 impl Origin {
     pub fn of(ctx: Ctx) -> Origin {
-        let flags = ctx.flags();
-        if flags & REDISMODULE_CTX_FLAGS_LOADING != 0 {
-            Origin::Aof
-        } else if flags & REDISMODULE_CTX_FLAGS_REPLICATED != 0 {
-            Origin::Master
-        } else {
+        let replicated = REDISMODULE_CTX_FLAGS_LOADING | REDISMODULE_CTX_FLAGS_REPLICATED;
+        if ctx.flags() & replicated == 0 {
             Origin::Client
+        } else {
+            Origin::Master
         }
     }
 }

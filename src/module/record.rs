@@ -5,30 +5,39 @@ use std::rc::Rc;
 
 use super::key::Key;
 use super::keys::{BucketKeys, Place};
+use super::origin::Origin;
 use super::redis::{Ctx, Failure, Outcome};
 use super::site_value::SiteValue;
 use super::stats;
 use crate::domain::bucket::Bucket;
 use crate::domain::error::{shown, Error};
-use crate::domain::event::{Batch, Event, Facet, Occurrence};
-use crate::domain::site::{Settings, EVENT};
+use crate::domain::event::{recycle, Batch, Event, Facet, Occurrence};
+use crate::domain::site::{Settings, Site, EVENT};
 use crate::domain::time::Granularity;
 
 /// By which clock it is decided which buckets an event is too late for.
+///
+/// An AOF is judged as a master is: a bucket that is over by now is built again, for what follows in
+/// the file may prolong it. If nothing does, Redis lets it expire.
 #[derive(Debug, Clone, Copy)]
 pub struct Judge {
     /// None: a master has found that the events reach every granularity.
     pub clock: Option<i64>,
-    /// While an AOF is loaded: a bucket that is over by now need not be built.
-    pub over: i64,
 }
 
 impl Judge {
-    /// Whether the event counts in a bucket with this expiry.
-    fn keeps(&self, expiry: i64) -> bool {
-        self.reaches(expiry) && expiry > self.over
+    /// `clock`: the one that came with the events.
+    pub fn new(origin: Origin, now: i64, clock: Option<i64>) -> Judge {
+        match origin {
+            // A clock that a client gives can make events late, but not bring back what is over.
+            Origin::Client => Judge {
+                clock: Some(clock.unwrap_or(now).max(now)),
+            },
+            Origin::Master => Judge { clock },
+        }
     }
 
+    /// Whether an event was in time for a bucket with this expiry.
     fn reaches(&self, expiry: i64) -> bool {
         self.clock.is_none_or(|clock| expiry > clock)
     }
@@ -43,10 +52,12 @@ struct Target<'c> {
     changed: bool,
 }
 
-/// The targets of one event: by granularity the number of the target plus one, or 0.
+/// The targets of one event: by granularity the number of the target plus one, or 0 where it does not
+/// count.
 type Route = [u32; Granularity::COUNT];
 
 /// The buckets of one command, all open and checked.
+#[derive(Default)]
 pub struct Routes<'c> {
     targets: Vec<Target<'c>>,
     routes: Vec<Route>,
@@ -54,6 +65,9 @@ pub struct Routes<'c> {
     latest: Route,
     /// Some event came too late for some granularity.
     pub partly_late: bool,
+    /// The rows of the event at hand, and the texts of its cube cells.
+    facets: Vec<Facet<'c>>,
+    cells: Vec<u8>,
 }
 
 /// What became of the events.
@@ -65,32 +79,37 @@ pub struct Counted {
 }
 
 impl<'c> Routes<'c> {
+    /// Closes the buckets and keeps the memory for another command.
+    pub fn recycle<'n>(mut self) -> Routes<'n> {
+        self.routes.clear();
+        Routes {
+            targets: recycle(self.targets),
+            routes: self.routes,
+            latest: Route::default(),
+            partly_late: false,
+            facets: recycle(self.facets),
+            cells: self.cells,
+        }
+    }
+
     /// Opens every bucket that the events may go to, and changes nothing.
     pub fn open(
+        &mut self,
         ctx: Ctx<'c>,
         site: *mut redis_module::raw::RedisModuleString,
         settings: &Settings,
         keys: &mut BucketKeys,
         batch: &Batch,
         judge: Judge,
-    ) -> Outcome<Routes<'c>> {
-        let mut routes = Routes {
-            targets: Vec::with_capacity(Granularity::COUNT),
-            routes: Vec::with_capacity(batch.events.len()),
-            latest: Route::default(),
-            partly_late: false,
-        };
+    ) -> Outcome {
         for event in &batch.events {
             let mut route = Route::default();
             for (granularity, step) in Granularity::ALL.into_iter().zip(&mut route) {
-                *step = routes.step(ctx, settings, keys, judge, granularity, event.time)?;
+                *step = self.step(ctx, settings, keys, judge, granularity, event.time)?;
             }
-            routes.routes.push(route);
+            self.routes.push(route);
         }
-        let missing = routes
-            .targets
-            .iter()
-            .filter(|target| target.bucket.is_null());
+        let missing = self.targets.iter().filter(|target| target.bucket.is_null());
         let mut names: Vec<_> = missing.map(|target| target.place.name()).collect();
         if !names.is_empty() {
             names.push(site);
@@ -98,7 +117,7 @@ impl<'c> Routes<'c> {
                 return Err(Failure::TryAgain);
             }
         }
-        Ok(routes)
+        Ok(())
     }
 
     /// The number of the target for an event of this time, plus one; 0 if there is none.
@@ -125,8 +144,8 @@ impl<'c> Routes<'c> {
                 let Some(place) = keys.place(settings, granularity, time) else {
                     return Ok(0);
                 };
-                self.partly_late |= !judge.reaches(place.expiry);
-                if !judge.keeps(place.expiry) {
+                if !judge.reaches(place.expiry) {
+                    self.partly_late = true;
                     return Ok(0);
                 }
                 self.targets.push(Target::open(ctx, settings, place)?);
@@ -155,15 +174,13 @@ impl<'c> Routes<'c> {
     /// Counts the events. Nothing can fail any more.
     /// `learns`: the events name dimensions or values that are new to the site.
     pub fn record(
-        mut self,
+        &mut self,
         ctx: Ctx<'c>,
         value: &mut SiteValue,
         learns: bool,
         batch: &Batch<'c>,
     ) -> Counted {
         let mut outcome = Counted::default();
-        let mut facets: Vec<Facet> = Vec::with_capacity(8);
-        let mut cells = Vec::new();
         let routes = std::mem::take(&mut self.routes);
         for (number, (event, route)) in batch.events.iter().zip(&routes).enumerate() {
             if !self.admits(event, route, value) {
@@ -172,35 +189,39 @@ impl<'c> Routes<'c> {
             }
             if learns {
                 // Only now: what is dropped leaves no trace, here or on a replica.
-                value
-                    .site
-                    .learn(batch.dimensions_of(event), batch.values_of(event));
+                let (dimensions, values) = (batch.dimensions_of(event), batch.values_of(event));
+                value.site.learn(dimensions, values);
             }
-            let mut facets_of_event = recycled(std::mem::take(&mut facets));
-            value.site.facets(
-                event,
-                batch.dimensions_of(event),
-                &mut cells,
-                &mut facets_of_event,
-            );
-            let occurrence = Occurrence {
-                user: event.user,
-                session: event.session,
-                facets: &facets_of_event,
-                values: batch.values_of(event),
-            };
-            let capacity = value.site.settings.capacity;
-            for step in route {
-                self.record_in(*step, event, &occurrence, capacity);
-            }
-            facets = recycled(facets_of_event);
+            self.record_event(event, route, &value.site, batch);
             value.site.count(event.time);
             outcome.counted += 1;
         }
+        self.routes = routes;
         for target in self.targets.iter().filter(|target| target.changed) {
             ctx.signal_modified(target.place.name());
         }
         outcome
+    }
+
+    fn record_event(&mut self, event: &Event<'c>, route: &Route, site: &Site, batch: &Batch<'c>) {
+        let mut facets: Vec<Facet> = recycle(std::mem::take(&mut self.facets));
+        let mut cells = std::mem::take(&mut self.cells);
+        site.facets(event, batch.dimensions_of(event), &mut cells, &mut facets);
+        let occurrence = Occurrence {
+            user: event.user,
+            session: event.session,
+            facets: &facets,
+            values: batch.values_of(event),
+        };
+        for step in route {
+            if let Some(target) = self.target_mut(*step) {
+                let slot = target.place.slots.of(event.time);
+                let capacity = site.settings.capacity;
+                target.bucket_or_new().record(&occurrence, slot, capacity);
+            }
+        }
+        self.facets = recycle(facets);
+        self.cells = cells;
     }
 
     /// Whether an event counts: it reaches a bucket, and its id is new to the finest of them, which
@@ -226,20 +247,9 @@ impl<'c> Routes<'c> {
         true
     }
 
-    fn record_in(&mut self, step: u32, event: &Event, occurrence: &Occurrence, capacity: usize) {
-        if let Some(target) = self.target_mut(step) {
-            let slot = target.place.slots.of(event.time);
-            target.bucket_or_new().record(occurrence, slot, capacity);
-        }
-    }
-
     fn target_mut(&mut self, step: u32) -> Option<&mut Target<'c>> {
         self.targets.get_mut((step as usize).checked_sub(1)?)
     }
-}
-
-fn recycled<'b>(facets: Vec<Facet<'_>>) -> Vec<Facet<'b>> {
-    crate::domain::event::recycle(facets)
 }
 
 impl<'c> Target<'c> {

@@ -8,28 +8,30 @@
 use std::ffi::CStr;
 
 use super::arguments::{Request, Source};
-use super::record::Counted;
+use super::record::{Counted, Judge};
 use super::redis::{Ctx, OwnedString, Words};
 use crate::domain::site::Settings;
 
-/// The events of a `TRACK` or `MTRACK` that a client sent, `clock` being what they were judged by.
+/// The events of a `TRACK` or `MTRACK` that a client sent, as they were judged.
 pub fn events(
     ctx: Ctx,
     words: Words,
     request: &Request,
     counted: &Counted,
-    clock: i64,
+    judge: Judge,
     partly_late: bool,
 ) {
     let verbatim =
-        request.timed && !partly_late && counted.dropped.is_empty() && request.clock.is_none();
-    if verbatim {
+        request.timed && !partly_late && counted.dropped.is_empty() && request.clock_time.is_none();
+    let Some(clock) = judge.clock.filter(|_| !verbatim) else {
         return ctx.replicate_verbatim();
-    }
+    };
     let mut story = Story::new(words, clock);
-    let is_track = words
-        .get(2)
-        .is_some_and(|_| request.sources.first().is_some_and(|it| it.start == 2));
+    // The words of TRACK's one event begin behind the site, those of MTRACK's behind an EVENT.
+    let is_track = request
+        .sources
+        .first()
+        .is_some_and(|source| source.start == 2);
     story.strings.push(words.string(1));
     if !is_track {
         story.say_clock();

@@ -3,10 +3,30 @@
 
 #[macro_use]
 mod client;
+mod calendar;
 mod module_file;
 mod process;
+mod random;
 mod reply;
 mod server;
+mod state;
 
+mod aof;
+mod config;
+mod create_alter;
+mod drop;
+mod explain;
 mod harness;
+mod info;
 mod loading;
+mod memory;
+mod mtrack;
+mod oracle;
+mod refusals;
+mod replication;
+mod times;
+mod track;
+mod transactions;
+mod types;
+mod unique;
+mod user_data;

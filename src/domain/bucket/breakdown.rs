@@ -15,10 +15,11 @@
 use super::index::Index;
 use crate::domain::codec::{corrupt, Reader, Writer};
 use crate::domain::error::Corrupt;
+use crate::domain::hash::hash;
 use crate::domain::limits;
 use crate::domain::memory::allocated;
 use crate::domain::tally::{Sample, Tally, ValueOrder};
-use crate::domain::text::{Name, Text};
+use crate::domain::text::{same, Name, Text};
 
 /// The row of everything that has no row of its own. A value of that very name belongs there too.
 pub const OTHER: &[u8] = b"~other";
@@ -45,7 +46,6 @@ pub struct Breakdown {
 #[derive(Debug, Clone)]
 pub struct Row {
     value: Box<[u8]>,
-    hash: u64,
     /// Events of this value that may lie in `~other`.
     error: u64,
     pub tally: Tally,
@@ -61,6 +61,11 @@ struct Spill {
 impl Row {
     pub fn value(&self) -> &[u8] {
         &self.value
+    }
+
+    /// The value with its hash.
+    pub fn text(&self) -> Text<'_> {
+        Text::new(&self.value)
     }
 
     pub fn error(&self) -> u64 {
@@ -129,12 +134,12 @@ impl Breakdown {
                 if self.rows.len() >= capacity {
                     self.evict(capacity);
                 }
-                self.push(Row {
+                let row = Row {
                     value: value.bytes.into(),
-                    hash: value.hash,
                     error: self.floor(),
                     tally: Tally::default(),
-                });
+                };
+                self.push(row, value.hash);
                 self.rows.len() - 1
             }
         };
@@ -145,7 +150,7 @@ impl Breakdown {
 
     #[inline]
     fn find(&self, value: Text) -> Option<usize> {
-        let is_it = |row: &Row| row.hash == value.hash && *row.value == *value.bytes;
+        let is_it = |row: &Row| same(&row.value, value.bytes);
         if self.index.is_built() {
             self.index
                 .find(value.hash, |row| self.rows.get(row).is_some_and(is_it))
@@ -154,15 +159,14 @@ impl Breakdown {
         }
     }
 
-    fn push(&mut self, row: Row) {
+    fn push(&mut self, row: Row, hash: u64) {
         if self.rows.len() == self.rows.capacity() {
             // A half more: doubling would leave much of a large bucket empty.
             self.rows.reserve_exact(1 + self.rows.len() / 2);
         }
-        let hash = row.hash;
         self.rows.push(row);
         if self.index.is_full(self.rows.len() - 1) {
-            self.index = Index::build(self.rows.iter().map(|row| row.hash));
+            self.build_index();
         } else if self.index.is_built() {
             self.index.place(hash, self.rows.len() - 1);
         }
@@ -202,7 +206,11 @@ impl Breakdown {
             }
             !leaves
         });
-        self.index = Index::build(self.rows.iter().map(|row| row.hash));
+        self.build_index();
+    }
+
+    fn build_index(&mut self) {
+        self.index = Index::build(self.rows.iter().map(|row| hash(&row.value)));
     }
 
     pub fn heap_bytes(&self) -> usize {
@@ -295,12 +303,12 @@ impl Breakdown {
                 None => 0,
                 Some(_) => reader.varint_to("row error", breakdown.floor())?,
             };
-            breakdown.push(Row {
+            let row = Row {
                 value: value.bytes.into(),
-                hash: value.hash,
                 error,
                 tally: Tally::decode(reader, slots, values)?,
-            });
+            };
+            breakdown.push(row, value.hash);
         }
         if breakdown.rows.is_empty() && breakdown.other().is_none() {
             return Err(corrupt("rows", "none"));

@@ -1,9 +1,18 @@
 //! Finds the row of a value: an open-addressing table of row numbers, placed by the values' hashes.
+//!
+//! ```text
+//! slot   | 15 bits of the hash | 17 bits: row number + 1 |      0 is an empty slot
+//! ```
+//!
+//! Those bits say no to almost every row that is not the one, before it is looked at.
 
 /// Until then a scan over the rows is as fast, and an index would double a small bucket.
 const ROWS_WITHOUT_INDEX: usize = 8;
 
-/// Each slot holds a row number plus one, or 0; at most half of the slots are taken.
+const ROW_BITS: u32 = 17;
+const ROW: u32 = (1 << ROW_BITS) - 1;
+
+/// At most half of the slots are taken.
 #[derive(Debug, Clone, Default)]
 pub struct Index {
     slots: Box<[u32]>,
@@ -41,17 +50,18 @@ impl Index {
         let start = self.start(hash);
         let (before, after) = self.slots.split_at_mut(start);
         if let Some(slot) = after.iter_mut().chain(before).find(|slot| **slot == 0) {
-            *slot = row as u32 + 1;
+            *slot = tag(hash) | (row as u32 + 1);
         }
     }
 
-    /// The first row with this hash that `is_it` says yes to.
+    /// The first row that may have this hash and that `is_it` says yes to.
     #[inline]
     pub fn find(&self, hash: u64, mut is_it: impl FnMut(usize) -> bool) -> Option<usize> {
         let mut at = self.start(hash);
         loop {
-            let row = (self.slots.get(at)?).checked_sub(1)? as usize;
-            if is_it(row) {
+            let slot = *self.slots.get(at)?;
+            let row = (slot & ROW).checked_sub(1)? as usize;
+            if slot & !ROW == tag(hash) && is_it(row) {
                 return Some(row);
             }
             at += 1;
@@ -67,7 +77,20 @@ impl Index {
         (hash >> 32) as usize & self.slots.len().wrapping_sub(1)
     }
 
+    /// Whether a table of so many rows can be indexed.
+    pub const fn reaches(rows: usize) -> bool {
+        rows < ROW as usize
+    }
+
     pub fn heap_bytes(&self) -> usize {
         size_of_val(&*self.slots)
     }
 }
+
+/// The highest bits: the ones below choose the slot, the lowest the registers.
+#[inline]
+fn tag(hash: u64) -> u32 {
+    (hash >> 32) as u32 & !ROW
+}
+
+const _: () = assert!(Index::reaches(crate::domain::limits::DIMENSION_CAPACITY));

@@ -11,6 +11,8 @@
 mod breakdown;
 mod ids;
 mod index;
+#[cfg(test)]
+mod tests;
 
 pub use breakdown::{Breakdown, Kind, Row, OTHER};
 pub use ids::{Fingerprint, Ids};
@@ -28,13 +30,13 @@ const VERSION: u8 = 1;
 
 #[derive(Debug, Clone)]
 pub struct Bucket {
-    granularity: Granularity,
     start: i64,
     end: i64,
+    granularity: Granularity,
     total: Tally,
     breakdowns: Vec<Breakdown>,
-    /// The names of values; a value's id is its place.
-    values: Vec<Name>,
+    /// The names of values; a value's id is its place. Rarely any are new: no room is kept.
+    values: Box<[Name]>,
     ids: Option<Box<Ids>>,
 }
 
@@ -50,7 +52,7 @@ impl Bucket {
             end,
             total: Tally::default(),
             breakdowns: Vec::new(),
-            values: Vec::new(),
+            values: Box::default(),
             ids: None,
         }
     }
@@ -143,7 +145,10 @@ impl Bucket {
 
     fn value_or_new(&mut self, name: Text) -> u8 {
         self.value(name).unwrap_or_else(|| {
-            self.values.push(Name::from(name));
+            let mut values = std::mem::take(&mut self.values).into_vec();
+            values.reserve_exact(1);
+            values.push(Name::from(name));
+            self.values = values.into_boxed_slice();
             (self.values.len() - 1) as u8
         })
     }
@@ -164,7 +169,7 @@ impl Bucket {
             + self.total.heap_bytes()
             + allocated(self.breakdowns.capacity() * size_of::<Breakdown>())
             + breakdowns
-            + allocated(self.values.capacity() * size_of::<Name>())
+            + allocated(size_of_val(&*self.values))
             + names
             + ids
     }
@@ -253,20 +258,18 @@ impl Bucket {
     }
 
     fn decode_values(&mut self, reader: &mut Reader) -> Result<(), Corrupt> {
+        let mut values: Vec<Name> = Vec::new();
         for _ in 0..reader.count("value names", limits::VALUES_PER_BUCKET, 2)? {
             let name = reader.bytes("value name", limits::NAME)?;
             if name.is_empty() {
                 return Err(corrupt("value name", "empty"));
             }
-            if self
-                .values
-                .last()
-                .is_some_and(|before| before.bytes() >= name)
-            {
+            if values.last().is_some_and(|before| before.bytes() >= name) {
                 return Err(corrupt("value name", "not ascending"));
             }
-            self.values.push(Name::new(name));
+            values.push(Name::new(name));
         }
+        self.values = values.into_boxed_slice();
         Ok(())
     }
 }

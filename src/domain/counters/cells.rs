@@ -81,14 +81,53 @@ fn sum<const N: usize>(cells: &[[u8; N]]) -> u64 {
     }
 }
 
+/// How many counters are not zero.
+pub fn occupied<const N: usize>(bytes: &[u8]) -> usize {
+    let cells = bytes.as_chunks::<N>().0.iter();
+    cells.map(|cell| usize::from(*cell != [0; N])).sum()
+}
+
 /// Whether `add_all` would keep every counter of `to` within its width.
 pub fn fits<const N: usize, const M: usize>(to: &[u8], from: &[u8]) -> bool {
     if N == 8 {
         return true;
     }
+    let len = from.len() / M * N;
+    let to = to.get(..len).unwrap_or(to);
+    // No counter exceeds the bits of all of them, which are found faster than their sums.
+    if all_bits::<N>(to) + all_bits::<M>(from) <= max::<N>() {
+        return true;
+    }
+    // Without an early end, and in N bytes each, as a vector compares them: a sum that does not fit
+    // comes out smaller than its parts.
     let pairs = to.as_chunks::<N>().0.iter().zip(from.as_chunks::<M>().0);
-    let all = pairs.fold(0, |all, (a, b)| all | load(a).wrapping_add(load(b)));
-    all <= max::<N>()
+    !pairs.fold(false, |over, (a, b)| {
+        let sum = load(a).wrapping_add(load(b)) & max::<N>();
+        over | (sum < load(a))
+    })
+}
+
+/// The bits that any of the counters has.
+fn all_bits<const N: usize>(bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let words = words.iter().map(load).fold(0u64, |all, word| all | word);
+    let rest = rest.as_chunks::<N>().0.iter().map(load);
+    let words = words.to_le_bytes();
+    let words = words.as_chunks::<N>().0.iter().map(load);
+    words.chain(rest).fold(0, |all, count| all | count)
+}
+
+/// The bytes from the first to behind the last that is not zero.
+pub fn touched(bytes: &[u8]) -> Option<(usize, usize)> {
+    let words = bytes.as_chunks::<8>().0;
+    let front = words.iter().position(|word| load(word) != 0)?;
+    let back = words.iter().rposition(|word| load(word) != 0)?;
+    let zeros_before = words.get(front).map(load)?.trailing_zeros() / 8;
+    let zeros_behind = words.get(back).map(load)?.leading_zeros() / 8;
+    Some((
+        8 * front + zeros_before as usize,
+        8 * (back + 1) - zeros_behind as usize,
+    ))
 }
 
 /// Adds counter by counter; `to` has room for the sums, or saturates at 64 bits.

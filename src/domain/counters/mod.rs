@@ -129,6 +129,12 @@ impl Counters {
         self.touched().map_or(0, |(from, to)| (to - from) as usize)
     }
 
+    /// How many of them are not zero.
+    pub fn len(&self) -> usize {
+        let (width, _, bytes) = self.0.parts();
+        by_width!(width, N => cells::occupied::<N>(bytes))
+    }
+
     pub fn is_empty(&self) -> bool {
         self.touched().is_none()
     }
@@ -153,10 +159,9 @@ impl Counters {
     /// The positions from the first to behind the last that is not zero.
     fn touched(&self) -> Option<(i64, i64)> {
         let (width, first, bytes) = self.0.parts();
-        let front = bytes.iter().position(|byte| *byte != 0)?;
-        let back = bytes.iter().rposition(|byte| *byte != 0)?;
+        let (front, back) = cells::touched(bytes)?;
         let position = |byte: usize| i64::from(first) + (byte / width.bytes()) as i64;
-        Some((position(front), position(back) + 1))
+        Some((position(front), position(back - 1) + 1))
     }
 
     /// The counters of the window with `from <= position < to`.
@@ -185,6 +190,13 @@ impl Counters {
         let own = self.0.width();
         let ours = self.bytes_from(from);
         by_width!(own, N => by_width!(width, M => cells::add_all::<N, M>(ours, theirs)));
+    }
+
+    /// Whether the window has a place for every position of another one.
+    pub fn spans(&self, other: &Counters) -> bool {
+        other
+            .touched()
+            .is_none_or(|(from, to)| self.covers(from, to))
     }
 
     /// Whether all of `from <= position < to` lie in the window.

@@ -55,6 +55,7 @@ proptest! {
         prop_assert_eq!(counters.first(), map.keys().next().copied());
         prop_assert_eq!(counters.last(), map.keys().last().copied());
         prop_assert_eq!(counters.is_empty(), map.is_empty());
+        prop_assert_eq!(counters.len(), map.len());
         let saturating = |sum: u64, n: &u64| sum.saturating_add(*n);
         prop_assert_eq!(counters.total(), map.values().fold(0, saturating));
         for position in -60..220 {

@@ -70,13 +70,19 @@ impl Nibbles {
     /// Raises a register to at least this rank. Was it lower?
     #[inline]
     pub(super) fn raise(&mut self, register: u16, rank: u8) -> Result<bool, Full> {
-        if rank >= FULL_NIBBLE {
-            let exceptions = self.exceptions.get_or_insert_default();
-            if !exceptions.raise(register, rank)? {
-                return Ok(false);
-            }
+        if rank < FULL_NIBBLE {
+            Ok(self.raise_nibble(register, rank))
+        } else {
+            self.raise_exception(register, rank)
         }
-        Ok(self.raise_nibble(register, rank.min(FULL_NIBBLE)) || rank >= FULL_NIBBLE)
+    }
+
+    #[cold]
+    fn raise_exception(&mut self, register: u16, rank: u8) -> Result<bool, Full> {
+        let exceptions = self.exceptions.get_or_insert_default();
+        let raised = exceptions.raise(register, rank)?;
+        self.raise_nibble(register, FULL_NIBBLE);
+        Ok(raised)
     }
 
     #[inline]

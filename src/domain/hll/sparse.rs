@@ -3,8 +3,10 @@
 //! ```text
 //! slots      | entry | 0 | entry | entry | 0 | ...      0 is an empty slot
 //! home       (mixed index * capacity) >> 32, then slot by slot, around the end
-//! capacity   4 8 12 16 24 32 48 ... 2048 3072: sizes that allocators have, at most 5/6 full
+//! capacity   5 8 12 16 24 32 48 ... 2048 3072: sizes that allocators have, at most 5/6 full
 //! ```
+//!
+//! Most sketches of a site see a few users: the first five slots lie in the sketch itself.
 //!
 //! The capacity follows from the number of entries, whatever the order they came in.
 
@@ -16,7 +18,7 @@ use std::hint::select_unpredictable;
 pub(super) const MAX_ENTRIES: usize = 2560;
 
 const CAPACITIES: [usize; 19] = [
-    4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072,
+    IN_PLACE, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072,
 ];
 
 /// How many entries a table of this capacity takes. Less than all: a probe ends at an empty slot.
@@ -28,10 +30,22 @@ fn room(capacity: usize) -> usize {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Full;
 
-#[derive(Clone, Default)]
-pub(super) struct Sparse {
-    slots: Box<[u32]>,
-    len: u16,
+const IN_PLACE: usize = 5;
+
+/// `len` counts the entries.
+#[derive(Clone)]
+pub(super) enum Sparse {
+    Few { len: u16, slots: [u32; IN_PLACE] },
+    Many { len: u16, slots: Box<[u32]> },
+}
+
+impl Default for Sparse {
+    fn default() -> Sparse {
+        Sparse::Few {
+            len: 0,
+            slots: [0; IN_PLACE],
+        }
+    }
 }
 
 enum Probe {
@@ -46,18 +60,56 @@ impl Sparse {
         Ok(sparse)
     }
 
+    fn with_capacity(capacity: usize) -> Sparse {
+        if capacity <= IN_PLACE {
+            return Sparse::default();
+        }
+        Sparse::Many {
+            len: 0,
+            slots: vec![0; capacity].into_boxed_slice(),
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
-        usize::from(self.len)
+        match self {
+            Sparse::Few { len, .. } | Sparse::Many { len, .. } => usize::from(*len),
+        }
+    }
+
+    #[inline]
+    fn len_mut(&mut self) -> &mut u16 {
+        match self {
+            Sparse::Few { len, .. } | Sparse::Many { len, .. } => len,
+        }
+    }
+
+    #[inline]
+    fn slots(&self) -> &[u32] {
+        match self {
+            Sparse::Few { slots, .. } => slots,
+            Sparse::Many { slots, .. } => slots,
+        }
+    }
+
+    #[inline]
+    fn slots_mut(&mut self) -> &mut [u32] {
+        match self {
+            Sparse::Few { slots, .. } => slots,
+            Sparse::Many { slots, .. } => slots,
+        }
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
-        size_of_val(&*self.slots)
+        match self {
+            Sparse::Few { .. } => 0,
+            Sparse::Many { slots, .. } => size_of_val(&**slots),
+        }
     }
 
     /// Raises every entry's register. An empty slot raises register 0 to 0: that is quicker than a
     /// branch which no processor can foresee.
     pub(super) fn add_to(&self, registers: &mut Registers) {
-        for entry in &self.slots {
+        for entry in self.slots() {
             let rank = select_unpredictable(*entry == 0, 0, rank(*entry));
             registers.raise(register(*entry), rank);
         }
@@ -65,7 +117,7 @@ impl Sparse {
 
     /// The entries, in no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = u32> + '_ {
-        self.slots.iter().copied().filter(|entry| *entry != 0)
+        self.slots().iter().copied().filter(|entry| *entry != 0)
     }
 
     /// Adds an entry; of two with one index the larger rank stays. Was anything new?
@@ -73,7 +125,7 @@ impl Sparse {
     pub(super) fn insert(&mut self, entry: u32) -> Result<bool, Full> {
         match self.probe(entry) {
             Probe::Taken(at) => Ok(self.raise(at, entry)),
-            Probe::Vacant(at) if self.len() < room(self.slots.len()) => {
+            Probe::Vacant(at) if self.len() < room(self.slots().len()) => {
                 self.fill(at, entry);
                 Ok(true)
             }
@@ -98,9 +150,9 @@ impl Sparse {
 
     /// Forgets the entries but keeps the memory.
     pub(super) fn clear(&mut self) {
-        if self.len > 0 {
-            self.slots.fill(0);
-            self.len = 0;
+        if self.len() > 0 {
+            self.slots_mut().fill(0);
+            *self.len_mut() = 0;
         }
     }
 
@@ -110,12 +162,10 @@ impl Sparse {
 
     #[inline]
     fn probe(&self, entry: u32) -> Probe {
-        let mut at = home(entry, self.slots.len());
-        if self.slots.is_empty() {
-            return Probe::Vacant(at);
-        }
+        let slots = self.slots();
+        let mut at = home(entry, slots.len());
         loop {
-            match self.slots.get(at) {
+            match slots.get(at) {
                 Some(0) => return Probe::Vacant(at),
                 Some(slot) if index(*slot) == index(entry) => return Probe::Taken(at),
                 Some(_) => at += 1,
@@ -135,7 +185,7 @@ impl Sparse {
 
     #[inline]
     fn raise(&mut self, at: usize, entry: u32) -> bool {
-        match self.slots.get_mut(at) {
+        match self.slots_mut().get_mut(at) {
             Some(slot) if *slot < entry => {
                 *slot = entry;
                 true
@@ -146,20 +196,20 @@ impl Sparse {
 
     #[inline]
     fn fill(&mut self, at: usize, entry: u32) {
-        if let Some(slot) = self.slots.get_mut(at) {
+        if let Some(slot) = self.slots_mut().get_mut(at) {
             *slot = entry;
-            self.len += 1;
+            *self.len_mut() += 1;
         }
     }
 
     #[cold]
     fn make_room(&mut self, entries: usize) -> Result<(), Full> {
-        if entries <= room(self.slots.len()) {
+        if entries <= room(self.slots().len()) {
             return Ok(());
         }
         let fitting = CAPACITIES.into_iter().find(|c| entries <= room(*c));
-        let slots = vec![0; fitting.ok_or(Full)?].into_boxed_slice();
-        let old = std::mem::replace(self, Sparse { slots, len: 0 });
+        let larger = Sparse::with_capacity(fitting.ok_or(Full)?);
+        let old = std::mem::replace(self, larger);
         old.iter().for_each(|entry| self.insert_with_room(entry));
         Ok(())
     }
@@ -168,10 +218,10 @@ impl Sparse {
 impl PartialEq for Sparse {
     fn eq(&self, other: &Sparse) -> bool {
         let same = |entry| match other.probe(entry) {
-            Probe::Taken(at) => other.slots.get(at) == Some(&entry),
+            Probe::Taken(at) => other.slots().get(at) == Some(&entry),
             Probe::Vacant(_) => false,
         };
-        self.len == other.len && self.iter().all(same)
+        self.len() == other.len() && self.iter().all(same)
     }
 }
 
@@ -233,7 +283,8 @@ mod tests {
     #[test]
     fn nothing_is_allocated_for_nothing() {
         assert_eq!(Sparse::default().heap_bytes(), 0);
-        assert_eq!(table(&[20_000]).heap_bytes(), 16);
+        assert_eq!(table(&[20_000, 30_000, 40_000, 50_000]).heap_bytes(), 0);
+        assert_eq!(table(&[1, 2, 3, 4, 5].map(|i| i * 10_000)).heap_bytes(), 32);
     }
 
     proptest! {

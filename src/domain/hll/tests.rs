@@ -214,7 +214,8 @@ fn memory_follows_the_form() {
         };
         users.sketch().heap_bytes()
     };
-    assert_eq!(heap(1, 0), 16);
+    assert_eq!(heap(4, 0), 0);
+    assert_eq!(heap(5, 0), 32);
     assert_eq!(heap(2000, 0), 12_288);
     assert!((8192..8300).contains(&heap(4000, 0)));
     assert_eq!(packed_sketch().heap_bytes(), 12_288);

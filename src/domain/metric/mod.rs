@@ -21,7 +21,7 @@ mod selector;
 #[cfg(test)]
 mod tests;
 
-pub use selector::Selector;
+pub use selector::{no_users, Selector};
 
 use super::error::{shown, Error, Result};
 use super::limits;

@@ -164,11 +164,10 @@ fn insert<const R: usize>(
     position: i32,
     count: u64,
 ) {
-    let index = places.start;
-    if let Some(places) = bytes.as_chunks_mut::<R>().0.get_mut(places) {
-        places.rotate_right(1);
+    if let Some(places) = bytes.get_mut(places.start * R..places.end * R) {
+        places.copy_within(..places.len().saturating_sub(R), R.min(places.len()));
     }
-    put::<R>(bytes, index, position, count);
+    put::<R>(bytes, places.start, position, count);
 }
 
 #[cfg(test)]

@@ -57,8 +57,10 @@ impl Quantiles {
     /// Infinities are taken as the largest numbers, and what is no number is ignored.
     #[inline]
     pub fn insert(&mut self, x: f64) {
-        if !x.is_nan() {
+        if x.is_finite() {
             self.add(bin::position(x), 1);
+        } else if !x.is_nan() {
+            self.add(if x < 0.0 { bin::MIN } else { bin::MAX }, 1);
         }
     }
 
@@ -76,7 +78,7 @@ impl Quantiles {
     fn add_or_convert(&mut self, position: i32, n: u64) {
         match &mut self.0 {
             Form::Window(window) => {
-                if stays_window(window, position, position, || bins_in(window) + 1) {
+                if stays_window(window, position) {
                     return window.add(position, n);
                 }
                 let mut list = Bins::new();
@@ -101,15 +103,11 @@ impl Quantiles {
 
     pub fn merge(&mut self, other: &Quantiles) {
         if let (Form::Window(ours), Form::Window(theirs)) = (&mut self.0, &other.0) {
-            let (Some(first), Some(last)) = (theirs.first(), theirs.last()) else {
-                return;
-            };
-            let bins = || bins_in(ours).max(bins_in(theirs));
-            if stays_window(ours, first, last, bins) {
+            if ours.spans(theirs) || stays_merged(ours, theirs) {
                 return ours.merge(theirs);
             }
         }
-        let (ours, theirs) = (self.bins().count(), other.bins().count());
+        let (ours, theirs) = (self.len(), other.len());
         if 4 * theirs <= ours {
             self.add_all(other.bins());
         } else if 4 * ours <= theirs {
@@ -155,9 +153,14 @@ impl Quantiles {
     }
 
     pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many bins are not empty.
+    fn len(&self) -> usize {
         match &self.0 {
-            Form::Window(window) => window.is_empty(),
-            Form::List(list) => list.len() == 0,
+            Form::Window(window) => window.len(),
+            Form::List(list) => list.len(),
         }
     }
 
@@ -191,18 +194,25 @@ impl Quantiles {
     }
 }
 
-/// Whether a window is still the better form when `first` to `last` are counted too, which makes so
-/// many bins at least.
-fn stays_window(window: &Counters, first: i32, last: i32, bins: impl Fn() -> usize) -> bool {
-    let low = window.first().map_or(first, |own| own.min(first));
-    let high = window.last().map_or(last, |own| own.max(last));
-    let span = high.abs_diff(low) as usize + 1;
+/// Whether a window is still the better form when it counts `position` too.
+fn stays_window(window: &Counters, position: i32) -> bool {
+    let (Some(first), Some(last)) = (window.first(), window.last()) else {
+        return true;
+    };
+    let span = last.max(position).abs_diff(first.min(position)) as usize + 1;
     // The first test nearly always spares the second one its count.
-    span <= window.span().max(SMALL_SPAN) || span <= loose_span(bins())
+    span <= window.span().max(SMALL_SPAN) || span <= loose_span(window.len() + 1)
 }
 
-fn bins_in(window: &Counters) -> usize {
-    window.iter().count()
+/// Whether one window is the better form for the bins of two.
+fn stays_merged(a: &Counters, b: &Counters) -> bool {
+    let first = a.first().into_iter().chain(b.first()).min();
+    let last = a.last().into_iter().chain(b.last()).max();
+    let (Some(first), Some(last)) = (first, last) else {
+        return true;
+    };
+    let span = last.abs_diff(first) as usize + 1;
+    span <= loose_span(a.len().max(b.len()))
 }
 
 fn at_rank(list: &Bins, rank: u64) -> Option<i32> {

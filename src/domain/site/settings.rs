@@ -215,10 +215,18 @@ impl Settings {
     }
 
     fn declare_dimension(&mut self, name: &Name, users: bool, counted: bool) -> Result<()> {
-        if let Some(known) = self.dimensions.iter_mut().find(|it| it.name == *name) {
+        let dimension = Dimension {
+            name: name.clone(),
+            users,
+            declared: true,
+        };
+        if let Some(place) = self.dimensions.iter().position(|it| it.name == *name) {
+            let known = self.dimensions.remove(place);
             keeps_users(&shown(name.bytes()), known.users, users, counted)?;
-            known.users = users;
-            known.declared = true;
+            // Declared ones keep their places, a learned one joins them at the end.
+            let end = self.dimensions.iter().filter(|it| it.declared).count();
+            let place = if known.declared { place } else { end };
+            self.dimensions.insert(place, dimension);
             return Ok(());
         }
         if self.dimensions.len() >= limits::DIMENSIONS_PER_SITE {
@@ -228,26 +236,30 @@ impl Settings {
                 limits::DIMENSIONS_PER_SITE,
             ));
         }
-        self.dimensions.push(Dimension {
-            name: name.clone(),
-            users,
-            declared: true,
-        });
+        let end = self.dimensions.iter().filter(|it| it.declared).count();
+        self.dimensions.insert(end, dimension);
         Ok(())
     }
 
     fn declare_value(&mut self, name: &Name) -> Result<()> {
-        if let Some(known) = self.values.iter_mut().find(|it| it.name == *name) {
-            known.declared = true;
+        let value = Value {
+            name: name.clone(),
+            declared: true,
+        };
+        if let Some(place) = self.values.iter().position(|it| it.name == *name) {
+            if !self.values.remove(place).declared {
+                let end = self.values.iter().filter(|it| it.declared).count();
+                self.values.insert(end, value);
+            } else {
+                self.values.insert(place, value);
+            }
             return Ok(());
         }
         if self.values.len() >= limits::VALUES_PER_SITE {
             return Err(one_too_many("VAL", name.bytes(), limits::VALUES_PER_SITE));
         }
-        self.values.push(Value {
-            name: name.clone(),
-            declared: true,
-        });
+        let end = self.values.iter().filter(|it| it.declared).count();
+        self.values.insert(end, value);
         Ok(())
     }
 

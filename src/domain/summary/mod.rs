@@ -41,23 +41,27 @@ impl Summary {
 
     #[inline]
     pub fn add(&mut self, x: f64) {
-        if x.is_nan() {
-            return;
+        if x.is_finite() {
+            // Adding zero makes the negative zero an ordinary one.
+            let x = x + 0.0;
+            self.include(1, Sum::of(x), x, x);
+        } else if !x.is_nan() {
+            self.add(x.clamp(f64::MIN, f64::MAX));
         }
-        // Adding zero makes the negative zero an ordinary one.
-        let x = x.clamp(f64::MIN, f64::MAX) + 0.0;
-        self.count = self.count.saturating_add(1);
-        self.sum.add(Sum::of(x));
-        self.min = self.min.min(x);
-        self.max = self.max.max(x);
     }
 
     #[inline]
     pub fn merge(&mut self, other: &Summary) {
-        self.count = self.count.saturating_add(other.count);
-        self.sum.add(other.sum);
-        self.min = self.min.min(other.min);
-        self.max = self.max.max(other.max);
+        self.include(other.count, other.sum, other.min, other.max);
+    }
+
+    #[inline(always)]
+    fn include(&mut self, count: u64, sum: Sum, min: f64, max: f64) {
+        self.count = self.count.saturating_add(count);
+        self.sum.add(sum);
+        // Comparisons, as `f64::min` would look for NaN.
+        self.min = if min < self.min { min } else { self.min };
+        self.max = if max > self.max { max } else { self.max };
     }
 
     pub fn is_empty(&self) -> bool {

@@ -3,92 +3,125 @@
 mod alter;
 mod compare;
 mod create;
+mod dashboard;
 mod drop;
 mod explain;
 mod get;
 mod info;
 mod range;
 mod restore;
+mod top;
 mod track;
 mod unique;
 
-use std::ffi::{c_int, CStr};
+use super::redis::{Ctx, Failure, Outcome, Words};
+use super::registration::{self, entry, Access, Command};
 
-use redis_module::raw;
-
-use super::redis::{api, Ctx, Failure, Outcome, Words};
-use super::stats;
-
-struct Command {
-    name: &'static CStr,
-    flags: &'static CStr,
-    run: fn(Ctx, Words) -> Outcome,
-    entry: raw::RedisModuleCmdFunc,
-}
-
-const COMMANDS: [Command; 12] = [
-    command::<0>(c"analytics.track", c"write deny-oom fast", track::track),
-    command::<1>(c"analytics.mtrack", c"write deny-oom", track::mtrack),
-    command::<2>(c"analytics.create", c"write deny-oom fast", create::create),
-    command::<3>(c"analytics.alter", c"write deny-oom", alter::alter),
-    command::<4>(c"analytics.drop", c"write", drop::drop_site),
-    command::<5>(c"analytics.unique", c"readonly", unique::unique),
-    command::<6>(c"analytics.explain", c"readonly", explain::explain),
-    command::<7>(c"analytics.info", c"readonly", info::info),
-    command::<8>(c"analytics.restore", c"write deny-oom", restore::restore),
-    command::<9>(c"analytics.get", c"readonly", get::get),
-    command::<10>(c"analytics.compare", c"readonly", compare::compare),
-    command::<11>(c"analytics.range", c"readonly", range::range),
+/// One source for what the server is told of each command.
+const COMMANDS: &[Command] = &[
+    Command {
+        name: c"analytics.track",
+        summary: c"Counts an event in every aggregate of its site",
+        arity: -4,
+        access: Access::Write { may_grow: true },
+        run: entry!(track::track),
+    },
+    Command {
+        name: c"analytics.mtrack",
+        summary: c"Counts many events of a site, all or none",
+        arity: -5,
+        access: Access::Write { may_grow: true },
+        run: entry!(track::mtrack),
+    },
+    Command {
+        name: c"analytics.create",
+        summary: c"Makes a site with these settings",
+        arity: -2,
+        access: Access::Write { may_grow: true },
+        run: entry!(create::create),
+    },
+    Command {
+        name: c"analytics.alter",
+        summary: c"Changes the settings of a site",
+        arity: -2,
+        access: Access::Write { may_grow: true },
+        run: entry!(alter::alter),
+    },
+    Command {
+        name: c"analytics.drop",
+        summary: c"Removes a site and every bucket of it",
+        arity: 2,
+        access: Access::Write { may_grow: false },
+        run: entry!(drop::drop_site),
+    },
+    Command {
+        name: c"analytics.unique",
+        summary: c"Counts the distinct users of a window",
+        arity: -3,
+        access: Access::Read,
+        run: entry!(unique::unique),
+    },
+    Command {
+        name: c"analytics.get",
+        summary: c"Measures a window: counts, distinct users, sums, percentiles",
+        arity: -4,
+        access: Access::Read,
+        run: entry!(get::get),
+    },
+    Command {
+        name: c"analytics.range",
+        summary: c"Measures a window step by step",
+        arity: -5,
+        access: Access::Read,
+        run: entry!(range::range),
+    },
+    Command {
+        name: c"analytics.compare",
+        summary: c"Measures a window and the one before it",
+        arity: -4,
+        access: Access::Read,
+        run: entry!(compare::compare),
+    },
+    Command {
+        name: c"analytics.top",
+        summary: c"Ranks the values of a dimension or a cube",
+        arity: -4,
+        access: Access::Read,
+        run: entry!(top::top),
+    },
+    Command {
+        name: c"analytics.dashboard",
+        summary: c"Shows a site at a glance",
+        arity: 2,
+        access: Access::Read,
+        run: entry!(dashboard::dashboard),
+    },
+    Command {
+        name: c"analytics.explain",
+        summary: c"Says what a query over a window would read",
+        arity: 3,
+        access: Access::Read,
+        run: entry!(explain::explain),
+    },
+    Command {
+        name: c"analytics.info",
+        summary: c"Says what a site is set to and what it has counted",
+        arity: 2,
+        access: Access::Read,
+        run: entry!(info::info),
+    },
+    Command {
+        name: c"analytics.restore",
+        summary: c"Puts back a site or a bucket, as a rewritten AOF tells it",
+        arity: -4,
+        access: Access::Write { may_grow: true },
+        run: entry!(restore::restore),
+    },
 ];
 
-const fn command<const N: usize>(
-    name: &'static CStr,
-    flags: &'static CStr,
-    run: fn(Ctx, Words) -> Outcome,
-) -> Command {
-    Command {
-        name,
-        flags,
-        run,
-        entry: Some(entry::<N>),
-    }
-}
-
-/// What Redis calls for the command in this place of the table.
-unsafe extern "C" fn entry<const N: usize>(
-    ctx: *mut raw::RedisModuleCtx,
-    argv: *mut *mut raw::RedisModuleString,
-    argc: c_int,
-) -> c_int {
-    // SAFETY: Redis hands a command its context and its words, both valid until it returns.
-    let (ctx, words) = unsafe { (Ctx::new(ctx), Words::new(argv, argc)) };
-    let Some(command) = COMMANDS.get(N) else {
-        return raw::REDISMODULE_ERR as c_int;
-    };
-    if let Err(failure) = (command.run)(ctx, words) {
-        stats::REFUSED.add(1);
-        ctx.reply_failure(&failure);
-    }
-    raw::REDISMODULE_OK as c_int
-}
-
-/// Registers every command; false if the server will not have one. The site is always the one key.
+/// Registers every command; false if the server will not have one.
 pub fn register(ctx: Ctx) -> bool {
-    COMMANDS.iter().all(|command| {
-        // SAFETY: called while the module loads; Redis copies the texts.
-        let status = unsafe {
-            api!(RedisModule_CreateCommand(
-                ctx.raw(),
-                command.name.as_ptr(),
-                command.entry,
-                command.flags.as_ptr(),
-                1,
-                1,
-                1
-            ))
-        };
-        status == raw::REDISMODULE_OK as c_int
-    })
+    registration::register(ctx, COMMANDS)
 }
 
 /// The word in this place, where the arity has been checked or is refused here.

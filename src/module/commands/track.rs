@@ -4,11 +4,12 @@ use super::word;
 use crate::domain::error::{shown, Error};
 use crate::domain::event::Batch;
 use crate::domain::site::Site;
-use crate::module::arguments::{Parser, Request};
+use crate::module::arguments::Parser;
 use crate::module::key::Key;
 use crate::module::origin::Origin;
-use crate::module::record::{Judge, Routes};
+use crate::module::record::Judge;
 use crate::module::redis::{Ctx, Outcome, Words};
+use crate::module::scratch::Scratch;
 use crate::module::site_value::SiteValue;
 use crate::module::{config, replicate, stats};
 
@@ -25,8 +26,23 @@ pub fn mtrack(ctx: Ctx, words: Words) -> Outcome {
 fn write<'c>(
     ctx: Ctx<'c>,
     words: Words<'c>,
-    parse: impl FnOnce(Parser<'c, '_>) -> Outcome<Request<'c>>,
+    parse: impl FnOnce(Parser<'c, '_>) -> Outcome,
 ) -> Outcome {
+    let mut scratch = Scratch::take();
+    let outcome = write_with(ctx, words, parse, &mut scratch);
+    scratch.give_back();
+    ctx.reply_integer(outcome? as i64);
+    Ok(())
+}
+
+/// How many events counted.
+fn write_with<'c>(
+    ctx: Ctx<'c>,
+    words: Words<'c>,
+    parse: impl FnOnce(Parser<'c, '_>) -> Outcome,
+    scratch: &mut Scratch<'c>,
+) -> Outcome<u64> {
+    let Scratch { request, routes } = scratch;
     let name = word(&words, 1)?;
     let key = Key::for_writing(ctx, words.string(1));
     let mut new_site = None;
@@ -38,64 +54,40 @@ fn write<'c>(
     };
     value.keys.serve(name)?;
     let (origin, now) = (Origin::of(ctx), ctx.now());
-    let parser = Parser {
+    parse(Parser {
         words,
         zone: &value.site.settings.zone,
         now,
-        request: Request::default(),
-    };
-    let request = parse(parser)?;
-    let clock = request.clock_time;
-    let judge = match origin {
-        Origin::Client => {
-            refuse_future(&request.batch, now)?;
-            Judge {
-                clock: Some(clock.unwrap_or(now).max(now)),
-                over: i64::MIN,
-            }
-        }
-        Origin::Master => Judge {
-            clock,
-            over: i64::MIN,
-        },
-        Origin::Aof => Judge { clock, over: now },
-    };
+        request,
+    })?;
+    let judge = Judge::new(origin, now, request.clock_time);
+    if origin == Origin::Client {
+        refuse_future(&request.batch, now)?;
+    }
     let learned = value.site.learned(&request.batch)?;
     let settings = learned.as_ref().unwrap_or(&value.site.settings);
-    let routes = Routes::open(
-        ctx,
-        words.string(1),
-        settings,
-        &mut value.keys,
-        &request.batch,
-        judge,
-    )?;
+    let site = words.string(1);
+    routes.open(ctx, site, settings, &mut value.keys, &request.batch, judge)?;
 
-    let partly_late = routes.partly_late;
-    let learns = learned.is_some();
-    let counted = routes.record(ctx, value, learns, &request.batch);
-    if counted.counted == 0 && origin == Origin::Client {
-        ctx.reply_integer(0);
-        return Ok(());
-    }
-    stats::EVENTS.add(counted.counted);
+    let counted = routes.record(ctx, value, learned.is_some(), &request.batch);
     if origin != Origin::Client {
         ctx.replicate_verbatim();
-    } else {
+    } else if counted.counted > 0 {
         if is_new {
-            replicate::creation(ctx, words.string(1), &value.site.settings);
+            replicate::creation(ctx, site, &value.site.settings);
         }
-        let clock = judge.clock.unwrap_or(now);
-        replicate::events(ctx, words, &request, &counted, clock, partly_late);
+        replicate::events(ctx, words, request, &counted, judge, routes.partly_late);
     }
-    if let Some(value) = new_site {
-        stats::SITES.add(1);
-        key.set(value);
+    if counted.counted > 0 {
+        if let Some(value) = new_site {
+            stats::SITES.add(1);
+            key.set(value);
+        }
+        stats::EVENTS.add(counted.counted);
+        ctx.signal_modified(site);
+        ctx.notify(c"analytics.track", site);
     }
-    ctx.signal_modified(words.string(1));
-    ctx.notify(c"analytics.track", words.string(1));
-    ctx.reply_integer(counted.counted as i64);
-    Ok(())
+    Ok(counted.counted)
 }
 
 fn refuse_future(batch: &Batch, now: i64) -> Outcome {
