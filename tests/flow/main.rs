@@ -25,6 +25,7 @@ mod loading;
 mod memory;
 mod mtrack;
 mod oracle;
+mod range;
 mod refusals;
 mod replication;
 mod times;

@@ -8,6 +8,7 @@ mod drop;
 mod explain;
 mod get;
 mod info;
+mod range;
 mod restore;
 mod top;
 mod track;
@@ -66,6 +67,13 @@ const COMMANDS: &[Command] = &[
         arity: -4,
         access: Access::Read,
         run: entry!(get::get),
+    },
+    Command {
+        name: c"analytics.range",
+        summary: c"Measures a window step by step",
+        arity: -5,
+        access: Access::Read,
+        run: entry!(range::range),
     },
     Command {
         name: c"analytics.compare",
