@@ -26,6 +26,7 @@ mod memory;
 mod mtrack;
 mod oracle;
 mod range;
+mod readme;
 mod refusals;
 mod replication;
 mod times;
