@@ -1,6 +1,7 @@
 //! Counting events, once their arguments are parsed: everything is looked at before anything is
 //! changed, each key is opened once per command, and a bucket is made only for an event that counts.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::key::Key;
@@ -63,6 +64,8 @@ pub struct Routes<'c> {
     routes: Vec<Route>,
     /// The target that was asked for last, by granularity.
     latest: Route,
+    /// The steps to the targets by where their periods begin, once there are many.
+    index: BTreeMap<(Granularity, i64), u32>,
     /// Some event came too late for some granularity.
     pub partly_late: bool,
     /// The rows of the event at hand, and the texts of its cube cells.
@@ -86,6 +89,7 @@ impl<'c> Routes<'c> {
             targets: recycle(self.targets),
             routes: self.routes,
             latest: Route::default(),
+            index: BTreeMap::new(),
             partly_late: false,
             facets: recycle(self.facets),
             cells: self.cells,
@@ -148,8 +152,7 @@ impl<'c> Routes<'c> {
                     self.partly_late = true;
                     return Ok(0);
                 }
-                self.targets.push(Target::open(ctx, settings, place)?);
-                self.targets.len() as u32
+                self.push(Target::open(ctx, settings, place)?)
             }
         };
         if let Some(latest) = self.latest.get_mut(at) {
@@ -162,13 +165,42 @@ impl<'c> Routes<'c> {
         self.targets.get((step as usize).checked_sub(1)?)
     }
 
-    /// Backwards: events mostly come in the order of their times.
+    /// The step to a target that is there already.
     fn find(&self, granularity: Granularity, time: i64) -> Option<u32> {
-        let place = self.targets.iter().rposition(|target| {
+        let holds = |target: &Target| {
             let period = &target.place.period;
             period.contains(time) && period.granularity() == granularity
-        })?;
-        Some(place as u32 + 1)
+        };
+        if self.index.is_empty() {
+            let place = self.targets.iter().rposition(holds)?;
+            return Some(place as u32 + 1);
+        }
+        let mut begun = self.index.range(..=(granularity, time));
+        let (_, step) = begun.next_back()?;
+        self.target(*step).is_some_and(holds).then_some(*step)
+    }
+
+    /// Gives the step to it.
+    fn push(&mut self, target: Target<'c>) -> u32 {
+        /// So many are looked through in no time.
+        const FEW: usize = 16;
+        self.targets.push(target);
+        let unknown = match self.targets.len() {
+            0..=FEW => 0,
+            count if self.index.is_empty() => count,
+            _ => 1,
+        };
+        let last = self.targets.len() as u32;
+        for (step, target) in (1..=last)
+            .rev()
+            .zip(self.targets.iter().rev())
+            .take(unknown)
+        {
+            let period = &target.place.period;
+            self.index
+                .insert((period.granularity(), period.start()), step);
+        }
+        last
     }
 
     /// Counts the events. Nothing can fail any more.
