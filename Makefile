@@ -23,9 +23,10 @@ lint: ## format, warnings, the boundary of src/domain, licences of the dependenc
 	cargo clippy --all-targets -- -D warnings
 	@scripts/licences
 
-bench: ## server CPU per event, against what users run today
+bench: ## server CPU per event, against what users run today, and per question
 	@scripts/setup
 	cargo bench --bench load
+	cargo bench --bench queries
 
 clean: ## remove what was built, and the data that make run left
 	cargo clean

@@ -57,14 +57,15 @@ impl Tally {
         if users {
             self.users.insert(sample.user);
         }
-        if sample.session.is_some() || !sample.values.is_empty() {
-            self.record_rest(sample, users);
+        let session = sample.session.filter(|_| users);
+        if session.is_some() || !sample.values.is_empty() {
+            self.record_rest(sample, session);
         }
     }
 
-    fn record_rest(&mut self, sample: &Sample, users: bool) {
+    fn record_rest(&mut self, sample: &Sample, session: Option<u64>) {
         let rest = self.rest.get_or_insert_default();
-        if let (Some(session), true) = (sample.session, users) {
+        if let Some(session) = session {
             rest.sessions.insert(session);
         }
         for (id, number) in sample.values {

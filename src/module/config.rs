@@ -106,14 +106,21 @@ pub fn register(ctx: Ctx) -> bool {
                     raw::REDISMODULE_CONFIG_DEFAULT,
                     Some(get_text),
                     Some(set_text),
-                    None,
+                    Some(check_retention),
                     std::ptr::without_provenance_mut(place)
                 ))
             };
             status == raw::REDISMODULE_OK as c_int
         });
     // SAFETY: called while the module loads.
-    numbers && texts && unsafe { api!(RedisModule_LoadConfigs(ctx.raw())) } == 0
+    let loaded = numbers && texts && unsafe { api!(RedisModule_LoadConfigs(ctx.raw())) } == 0;
+    match default_settings().retention.check() {
+        Ok(()) => loaded,
+        Err(refused) => {
+            ctx.log(c"warning", &refused.to_string());
+            false
+        }
+    }
 }
 
 unsafe extern "C" fn get_number(_name: *const c_char, place: *mut c_void) -> c_longlong {
@@ -149,21 +156,33 @@ unsafe extern "C" fn set_text(
     place: *mut c_void,
     error: *mut *mut raw::RedisModuleString,
 ) -> c_int {
-    match set(place.addr(), bytes_of(value)) {
-        Ok(()) => raw::REDISMODULE_OK as c_int,
-        Err(refused) => {
-            let line = refused.to_string();
-            // SAFETY: Redis takes the string over and frees it.
-            unsafe {
-                *error = api!(RedisModule_CreateString(
-                    std::ptr::null_mut(),
-                    line.as_ptr().cast(),
-                    line.len()
-                ));
-            }
-            raw::REDISMODULE_ERR as c_int
-        }
+    status(set(place.addr(), bytes_of(value)), error)
+}
+
+/// Once all values of a `CONFIG SET` are set: one granularity may go only when another stays. If this
+/// refuses, Redis sets the old values again.
+unsafe extern "C" fn check_retention(
+    _ctx: *mut raw::RedisModuleCtx,
+    _place: *mut c_void,
+    error: *mut *mut raw::RedisModuleString,
+) -> c_int {
+    status(default_settings().retention.check(), error)
+}
+
+fn status(outcome: Result<()>, error: *mut *mut raw::RedisModuleString) -> c_int {
+    let Err(refused) = outcome else {
+        return raw::REDISMODULE_OK as c_int;
+    };
+    let line = refused.to_string();
+    // SAFETY: Redis takes the string over and frees it.
+    unsafe {
+        *error = api!(RedisModule_CreateString(
+            std::ptr::null_mut(),
+            line.as_ptr().cast(),
+            line.len()
+        ));
     }
+    raw::REDISMODULE_ERR as c_int
 }
 
 fn set(place: usize, value: &[u8]) -> Result<()> {
@@ -179,7 +198,6 @@ fn set(place: usize, value: &[u8]) -> Result<()> {
         Some(granularity) => {
             let mut retention = texts.retention;
             retention.set(*granularity, Retention::parse(*granularity, value)?)?;
-            retention.check()?;
             texts.retention = retention;
         }
     }

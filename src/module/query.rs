@@ -14,7 +14,9 @@ use crate::domain::bucket::Bucket;
 use crate::domain::error::{shown, Error};
 use crate::domain::site::keys::{check_site_name, BucketName};
 use crate::domain::site::{Settings, Site};
-use crate::domain::time::{cover, Cover, Granularity, Period, Piece, Range, Sources, Window};
+use crate::domain::time::{
+    cover, Cover, Grain, Granularity, Grid, Period, Piece, Range, Sources, Step, Window,
+};
 
 /// A site that is asked about, and the clock by which it is asked.
 pub struct Query<'c> {
@@ -77,16 +79,23 @@ impl<'c> Query<'c> {
     }
 
     pub fn cover(&self, range: Range) -> Outcome<Cover> {
+        Ok(cover(range, &self.sources())?)
+    }
+
+    pub fn grid(&self, step: Step, grain: Grain, range: Range) -> Outcome<Grid> {
+        Ok(Grid::new(step, grain, range, &self.sources())?)
+    }
+
+    fn sources(&self) -> Sources<'_> {
         let settings = &self.site.settings;
-        let sources = Sources {
+        Sources {
             zone: &settings.zone,
             retention: &settings.retention,
             since: settings.since,
             now: self.now,
             // Nothing was counted outside of these times: an empty span lists no bucket.
             observed: Some(self.site.observed().unwrap_or((i64::MAX, i64::MIN))),
-        };
-        Ok(cover(range, &sources)?)
+        }
     }
 
     /// Hands every bucket of the cover that exists to `read`; gives how many there were.
@@ -100,25 +109,27 @@ impl<'c> Query<'c> {
 
     /// Every piece of the cover of which there is a bucket.
     pub fn parts(&self, cover: &Cover) -> Outcome<Parts<'c>> {
-        let pieces = cover.pieces.iter().copied();
-        let buckets = self.buckets(&cover.pieces)?;
-        let there = pieces
-            .zip(buckets)
-            .filter_map(|(piece, bucket)| Some((piece, bucket?)));
-        Ok(there.collect())
+        let buckets = self.buckets(cover.pieces.iter().map(|piece| piece.period))?;
+        let parts = cover.pieces.iter().zip(buckets);
+        Ok(parts
+            .filter_map(|(piece, bucket)| Some((*piece, bucket?)))
+            .collect())
     }
 
-    /// The bucket of each piece, where there is one.
-    pub fn buckets(&self, pieces: &[Piece]) -> Outcome<Vec<Option<&'c Bucket>>> {
-        let mut buckets = Vec::with_capacity(pieces.len());
+    /// The buckets of these periods, as far as there are any.
+    pub fn buckets(
+        &self,
+        periods: impl Iterator<Item = Period>,
+    ) -> Outcome<Vec<Option<&'c Bucket>>> {
         let mut missing = Vec::new();
         let mut opened = self.opened.borrow_mut();
-        for piece in pieces {
-            let place = (piece.period.granularity(), piece.period.start());
+        let mut buckets = Vec::with_capacity(periods.size_hint().0);
+        for period in periods {
+            let place = (period.granularity(), period.start());
             let bucket = match opened.get(&place) {
                 Some(bucket) => *bucket,
                 None => {
-                    let bucket = self.bucket(&piece.period, &mut missing)?;
+                    let bucket = self.bucket(&period, &mut missing)?;
                     opened.insert(place, bucket);
                     bucket
                 }

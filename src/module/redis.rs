@@ -253,7 +253,13 @@ impl<'c> Ctx<'c> {
         };
     }
 
+    /// A double in RESP3, a bulk string in RESP2: there in as few digits as give the number back,
+    /// 74.4 and not 74.400000000000006.
     pub fn reply_double(self, number: f64) {
+        if self.flags() & raw::REDISMODULE_CTX_FLAGS_RESP3 == 0 {
+            let text = format!("{number:?}");
+            return self.reply_bytes(text.strip_suffix(".0").unwrap_or(&text).as_bytes());
+        }
         // SAFETY: the context is valid.
         unsafe { api!(RedisModule_ReplyWithDouble(self.raw, number)) };
     }

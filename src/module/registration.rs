@@ -13,7 +13,7 @@ pub struct Command {
     /// As in `COMMAND INFO`: the name counts, a negative number is a minimum.
     pub arity: c_int,
     pub access: Access,
-    pub run: fn(Ctx, Words) -> Outcome,
+    pub run: Entry,
 }
 
 /// What a command does to its one key, the site. The site's buckets are its own affair.
@@ -55,37 +55,33 @@ pub type Entry = unsafe extern "C" fn(
     c_int,
 ) -> c_int;
 
-/// An entry for each of the commands in these places of a table.
-macro_rules! entries {
-    ($table:ident; $($place:literal)*) => {
-        [$({
-            unsafe extern "C" fn entry(
-                ctx: *mut redis_module::raw::RedisModuleCtx,
-                argv: *mut *mut redis_module::raw::RedisModuleString,
-                argc: std::ffi::c_int,
-            ) -> std::ffi::c_int {
-                const RUN: fn(Ctx, Words) -> Outcome = $table[$place].run;
-                // SAFETY: Redis hands a command its context and its words, both valid until it
-                // returns.
-                unsafe { $crate::module::registration::run(RUN, ctx, argv, argc) }
-            }
-            entry as $crate::module::registration::Entry
-        }),*]
-    };
+/// A handler as an entry.
+macro_rules! entry {
+    ($handler:path) => {{
+        unsafe extern "C" fn entry(
+            ctx: *mut redis_module::raw::RedisModuleCtx,
+            argv: *mut *mut redis_module::raw::RedisModuleString,
+            argc: std::ffi::c_int,
+        ) -> std::ffi::c_int {
+            // SAFETY: Redis hands a command its context and its words, both valid until it returns.
+            unsafe { $crate::module::registration::run($handler, ctx, argv, argc) }
+        }
+        entry
+    }};
 }
-pub(super) use entries;
+pub(super) use entry;
 
 /// # Safety
 /// The context and the words are those that Redis hands a command.
 pub unsafe fn run(
-    command: fn(Ctx, Words) -> Outcome,
+    handler: fn(Ctx, Words) -> Outcome,
     ctx: *mut raw::RedisModuleCtx,
     argv: *mut *mut raw::RedisModuleString,
     argc: c_int,
 ) -> c_int {
     // SAFETY: by the contract above.
     let (ctx, words) = unsafe { (Ctx::new(ctx), Words::new(argv, argc)) };
-    if let Err(failure) = command(ctx, words) {
+    if let Err(failure) = handler(ctx, words) {
         stats::REFUSED.add(1);
         ctx.reply_failure(&failure);
     }
@@ -93,14 +89,14 @@ pub unsafe fn run(
 }
 
 /// False if the server will not have one of them.
-pub fn register(ctx: Ctx, commands: &[Command], entries: &[Entry]) -> bool {
-    commands.iter().zip(entries).all(|(command, entry)| {
+pub fn register(ctx: Ctx, commands: &[Command]) -> bool {
+    commands.iter().all(|command| {
         // SAFETY: called while the module loads; Redis copies the texts.
         let made = unsafe {
             api!(RedisModule_CreateCommand(
                 ctx.raw(),
                 command.name.as_ptr(),
-                Some(*entry),
+                Some(command.run),
                 command.access.flags().as_ptr(),
                 1,
                 1,

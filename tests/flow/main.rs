@@ -3,14 +3,36 @@
 
 #[macro_use]
 mod client;
+mod calendar;
 mod module_file;
 mod process;
+mod random;
 mod reply;
 mod server;
+mod state;
 
+mod aof;
 mod compare;
+mod config;
+mod create_alter;
 mod dashboard;
+mod drop;
+mod explain;
 mod get;
 mod harness;
+mod info;
 mod loading;
+mod memory;
+mod mtrack;
+mod oracle;
+mod range;
+mod readme;
+mod refusals;
+mod replication;
+mod times;
 mod top;
+mod track;
+mod transactions;
+mod types;
+mod unique;
+mod user_data;

@@ -45,10 +45,7 @@ fn rows_come_heaviest_first_with_their_shares() {
         ),
         (
             "event BY users",
-            &[
-                "[buy, 3, 1, (nil)]",
-                "[view, 2, 0.66666666666666663, (nil)]",
-            ],
+            &["[buy, 3, 1, (nil)]", "[view, 2, 0.6666666666666666, (nil)]"],
         ),
         (
             "country BY price:sum",
@@ -65,8 +62,8 @@ fn rows_come_heaviest_first_with_their_shares() {
         (
             "country LIMIT 1 BY price:count",
             &[
-                "[FR, 2, 0.66666666666666663, 0]",
-                "[~other, 1, 0.33333333333333331, 0]",
+                "[FR, 2, 0.6666666666666666, 0]",
+                "[~other, 1, 0.3333333333333333, 0]",
             ],
         ),
         (

@@ -11,6 +11,8 @@
 mod breakdown;
 mod ids;
 mod index;
+#[cfg(test)]
+mod tests;
 
 pub use breakdown::{Breakdown, Kind, Row, OTHER};
 pub use ids::{Fingerprint, Ids};

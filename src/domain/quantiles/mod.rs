@@ -4,54 +4,40 @@
 //! stands for it, so that every quantile is exact to 1 %. A sketch merges by adding up counts: parts
 //! merged in any order are the sketch of the whole, byte for byte.
 //!
-//! In memory the bins are a window of counters where they lie close together, and a sorted list
-//! where they do not, so that a mix of 1e-300 and 1e300 costs bytes and not a window of 260,000
-//! bins. Which of the two says nothing about the content and is not stored.
+//! Zero lies as far from 1 as 1e300 does, in bins. So it is counted apart, and so are the numbers
+//! below it, by their magnitudes: the bins of each side lie close together.
 
 mod bin;
 mod bins;
+mod side;
 
 use std::fmt;
-use std::iter::Peekable;
 
 use super::codec::{Reader, Writer};
-use super::counters::{stored, Counters};
+use super::counters::stored;
 use super::error::Corrupt;
-use bins::Bins;
+use super::memory::allocated;
+use side::Side;
 
-#[derive(Clone)]
-pub struct Quantiles(Form);
-
-#[derive(Clone)]
-enum Form {
-    Window(Counters),
-    List(Bins),
+#[derive(Clone, Default)]
+pub struct Quantiles {
+    above: Side,
+    /// Most values are never zero or below.
+    rest: Option<Box<Rest>>,
 }
 
-/// From so many bins on, speed is worth more than a few bytes.
-const MANY: usize = 32;
-/// What a window takes without an allocation.
-const SMALL_SPAN: usize = 16;
-
-/// The span up to which a list of so many bins is better a window. A bin takes 4 bytes in a list
-/// and one in a window as long as counts are small.
-fn dense_span(bins: usize) -> usize {
-    let positions_a_bin = if bins < MANY { 4 } else { 8 };
-    (bins * positions_a_bin).max(SMALL_SPAN)
-}
-
-/// The span up to which a window stays one. It takes many new bins to get from the one bound to the
-/// other, so that conversions are rare.
-fn loose_span(bins: usize) -> usize {
-    match bins {
-        0..4 => SMALL_SPAN,
-        _ => 2 * dense_span(bins),
-    }
+#[derive(Clone, Default)]
+struct Rest {
+    zeros: u64,
+    below: Side,
 }
 
 impl Quantiles {
     pub const fn new() -> Quantiles {
-        Quantiles(Form::Window(Counters::new()))
+        Quantiles {
+            above: Side::new(),
+            rest: None,
+        }
     }
 
     /// Infinities are taken as the largest numbers, and what is no number is ignored.
@@ -66,73 +52,43 @@ impl Quantiles {
 
     #[inline]
     fn add(&mut self, position: i32, n: u64) {
-        if let Form::Window(window) = &mut self.0 {
-            if window.add_in_window(position, n) {
-                return;
-            }
+        if position > 0 {
+            self.above.add(position, n);
+        } else {
+            self.add_to_rest(position, n);
         }
-        self.add_or_convert(position, n);
     }
 
-    #[inline(never)]
-    fn add_or_convert(&mut self, position: i32, n: u64) {
-        match &mut self.0 {
-            Form::Window(window) => {
-                if stays_window(window, position) {
-                    return window.add(position, n);
-                }
-                let mut list = Bins::new();
-                for (position, n) in window.iter() {
-                    list.add(position, n);
-                }
-                list.add(position, n);
-                self.0 = Form::List(list);
-            }
-            Form::List(list) => {
-                let new = list.add(position, n);
-                if new && list.span() <= dense_span(list.len()) {
-                    let mut window = Counters::new();
-                    for (position, n) in list.iter() {
-                        window.add(position, n);
-                    }
-                    self.0 = Form::Window(window);
-                }
-            }
+    fn add_to_rest(&mut self, position: i32, n: u64) {
+        let rest = self.rest.get_or_insert_default();
+        if position == 0 {
+            rest.zeros = rest.zeros.saturating_add(n);
+        } else {
+            rest.below.add(-position, n);
         }
     }
 
     pub fn merge(&mut self, other: &Quantiles) {
-        if let (Form::Window(ours), Form::Window(theirs)) = (&mut self.0, &other.0) {
-            if ours.spans(theirs) || stays_merged(ours, theirs) {
-                return ours.merge(theirs);
-            }
-        }
-        let (ours, theirs) = (self.len(), other.len());
-        if 4 * theirs <= ours {
-            self.add_all(other.bins());
-        } else if 4 * ours <= theirs {
-            let few = std::mem::replace(self, other.clone());
-            self.add_all(few.bins());
-        } else {
-            // In order, every bin of a list goes to its end.
-            let mut merged = Quantiles::new();
-            merged.add_all(in_order(self.bins(), other.bins()));
-            *self = merged;
-        }
-    }
-
-    fn add_all(&mut self, bins: impl Iterator<Item = (i32, u64)>) {
-        for (position, n) in bins {
-            self.add(position, n);
+        self.above.merge(&other.above);
+        if let Some(theirs) = &other.rest {
+            let ours = self.rest.get_or_insert_default();
+            ours.zeros = ours.zeros.saturating_add(theirs.zeros);
+            ours.below.merge(&theirs.below);
         }
     }
 
     /// How many numbers were inserted, at most `u64::MAX`.
     pub fn count(&self) -> u64 {
-        match &self.0 {
-            Form::Window(window) => window.total(),
-            Form::List(list) => list.iter().fold(0, |sum, (_, n)| sum.saturating_add(n)),
-        }
+        let (below, zeros) = self.counts_of_rest();
+        below
+            .saturating_add(zeros)
+            .saturating_add(self.above.count())
+    }
+
+    /// How many numbers are below zero, and how many are zero.
+    fn counts_of_rest(&self) -> (u64, u64) {
+        let rest = self.rest.as_ref();
+        rest.map_or((0, 0), |rest| (rest.below.count(), rest.zeros))
     }
 
     /// The number at rank `ceil(q * count)`, counted from one, within 1 %.
@@ -144,35 +100,35 @@ impl Quantiles {
         // 0.07 of a hundred is the seventh, though the float for 0.07 is a little more than that.
         const ROUNDED: f64 = 1.0 - 4.0 * f64::EPSILON;
         let rank = (q.clamp(0.0, 1.0) * count as f64 * ROUNDED).ceil() as u64;
-        let rank = rank.clamp(1, count);
-        let position = match &self.0 {
-            Form::Window(window) => window.at_rank(rank),
-            Form::List(list) => at_rank(list, rank),
-        };
-        position.map(bin::value)
+        self.at_rank(rank.clamp(1, count)).map(bin::value)
+    }
+
+    fn at_rank(&self, rank: u64) -> Option<i32> {
+        let (below, zeros) = self.counts_of_rest();
+        if rank <= below {
+            // The largest magnitude is the smallest number.
+            let magnitude = self.rest.as_ref()?.below.at_rank(below - rank + 1);
+            return magnitude.map(|magnitude| -magnitude);
+        }
+        if rank - below <= zeros {
+            return Some(0);
+        }
+        self.above.at_rank(rank - below - zeros)
     }
 
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// How many bins are not empty.
-    fn len(&self) -> usize {
-        match &self.0 {
-            Form::Window(window) => window.len(),
-            Form::List(list) => list.len(),
-        }
+        self.count() == 0
     }
 
     pub fn heap_bytes(&self) -> usize {
-        match &self.0 {
-            Form::Window(window) => window.heap_bytes(),
-            Form::List(list) => list.heap_bytes(),
-        }
+        let rest = self.rest.as_ref().map_or(0, |rest| {
+            allocated(size_of::<Rest>()) + rest.below.heap_bytes()
+        });
+        self.above.heap_bytes() + rest
     }
 
     pub fn encode(&self, writer: &mut Writer) {
-        stored::encode(self.bins(), writer);
+        stored::encode(self.bins().into_iter(), writer);
     }
 
     pub fn decode(reader: &mut Reader) -> Result<Quantiles, Corrupt> {
@@ -183,72 +139,23 @@ impl Quantiles {
         Ok(quantiles)
     }
 
-    /// The bins that are not empty, in the order of their positions.
-    fn bins(&self) -> impl Iterator<Item = (i32, u64)> + Clone + '_ {
-        let (window, list) = match &self.0 {
-            Form::Window(window) => (Some(window), None),
-            Form::List(list) => (None, Some(list)),
-        };
-        let in_window = window.into_iter().flat_map(Counters::iter);
-        in_window.chain(list.into_iter().flat_map(Bins::iter))
-    }
-}
-
-/// Whether a window is still the better form when it counts `position` too.
-fn stays_window(window: &Counters, position: i32) -> bool {
-    let (Some(first), Some(last)) = (window.first(), window.last()) else {
-        return true;
-    };
-    let span = last.max(position).abs_diff(first.min(position)) as usize + 1;
-    // The first test nearly always spares the second one its count.
-    span <= window.span().max(SMALL_SPAN) || span <= loose_span(window.len() + 1)
-}
-
-/// Whether one window is the better form for the bins of two.
-fn stays_merged(a: &Counters, b: &Counters) -> bool {
-    let first = a.first().into_iter().chain(b.first()).min();
-    let last = a.last().into_iter().chain(b.last()).max();
-    let (Some(first), Some(last)) = (first, last) else {
-        return true;
-    };
-    let span = last.abs_diff(first) as usize + 1;
-    span <= loose_span(a.len().max(b.len()))
-}
-
-fn at_rank(list: &Bins, rank: u64) -> Option<i32> {
-    let mut left = rank;
-    for (position, n) in list.iter() {
-        if n >= left {
-            return Some(position);
+    /// The bins that are not empty, in the order of their numbers.
+    fn bins(&self) -> Vec<(i32, u64)> {
+        let mut bins = Vec::new();
+        if let Some(rest) = &self.rest {
+            bins.extend(rest.below.bins().map(|(magnitude, n)| (-magnitude, n)));
+            bins.reverse();
+            bins.extend((rest.zeros > 0).then_some((0, rest.zeros)));
         }
-        left -= n;
-    }
-    None
-}
-
-/// The bins of both; one that is in both comes twice.
-fn in_order(
-    a: impl Iterator<Item = (i32, u64)>,
-    b: impl Iterator<Item = (i32, u64)>,
-) -> impl Iterator<Item = (i32, u64)> {
-    let (mut a, mut b): (Peekable<_>, Peekable<_>) = (a.peekable(), b.peekable());
-    std::iter::from_fn(move || match (a.peek(), b.peek()) {
-        (Some(x), Some(y)) if x.0 <= y.0 => a.next(),
-        (_, Some(_)) => b.next(),
-        (_, None) => a.next(),
-    })
-}
-
-impl Default for Quantiles {
-    fn default() -> Quantiles {
-        Quantiles::new()
+        bins.extend(self.above.bins());
+        bins
     }
 }
 
 /// By content, whatever the form.
 impl PartialEq for Quantiles {
     fn eq(&self, other: &Quantiles) -> bool {
-        self.bins().eq(other.bins())
+        self.bins() == other.bins()
     }
 }
 

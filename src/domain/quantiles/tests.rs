@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::side::Form;
 use super::*;
 
 fn sketch(numbers: &[f64]) -> Quantiles {
@@ -112,22 +113,22 @@ fn the_seventh_percentile_of_a_hundred_is_the_seventh() {
 #[test]
 fn numbers_far_apart_take_no_window() {
     let mut sketch = sketch(&[1e-300, 1e300, -1e300, 0.0]);
-    assert_eq!(sketch.heap_bytes(), 0);
+    assert!(sketch.heap_bytes() <= 48);
     for i in 0..1000 {
         sketch.insert(1.01f64.powi(i));
     }
     assert!(sketch.heap_bytes() <= 8 * 1004, "{}", sketch.heap_bytes());
-    assert!(matches!(sketch.0, Form::List(_)));
+    assert!(matches!(sketch.above.0, Form::List(_)));
 }
 
 #[test]
 fn a_sketch_returns_to_a_window_when_its_gap_is_filled() {
     let mut sketch = sketch(&[1.0, 1e6]);
-    assert!(matches!(sketch.0, Form::List(_)));
+    assert!(matches!(sketch.above.0, Form::List(_)));
     for i in 0..2000 {
         sketch.insert(1.01f64.powi(i % 1400));
     }
-    assert!(matches!(sketch.0, Form::Window(_)));
+    assert!(matches!(sketch.above.0, Form::Window(_)));
 }
 
 #[test]
@@ -137,7 +138,7 @@ fn a_sketch_of_one_value_allocates_nothing() {
         sketch.insert(0.25);
     }
     assert_eq!(sketch.heap_bytes(), 0);
-    assert!(size_of::<Quantiles>() <= 32);
+    assert!(size_of::<Quantiles>() <= 40);
 }
 
 #[test]
@@ -203,7 +204,7 @@ proptest! {
     ) {
         let sketch = |bins: &[(i32, u64)]| {
             let mut sketch = Quantiles::new();
-            sketch.add_all(bins.iter().copied());
+            bins.iter().for_each(|(position, n)| sketch.add(*position, *n));
             sketch
         };
         let (mut left, mut right) = (sketch(&a), sketch(&b));

@@ -4,6 +4,8 @@ pub mod keys;
 mod options;
 mod settings;
 mod stored;
+#[cfg(test)]
+mod tests;
 
 pub use options::{
     check_dimension_name, check_name, check_value_name, parse_capacity, parse_options, Change,

@@ -122,7 +122,7 @@ fn beyond(window: Range, observed: Option<(i64, i64)>) -> Range {
 }
 
 /// Where the first period begins that is both kept and complete.
-fn usable_from(
+pub(super) fn usable_from(
     granularity: Granularity,
     sources: &Sources<'_>,
     local: &mut Local<'_>,

@@ -83,7 +83,7 @@ fn kept(granularity: Granularity) -> impl Strategy<Value = Option<Duration>> {
     ]
 }
 
-fn retention() -> impl Strategy<Value = Retention> {
+pub fn retention() -> impl Strategy<Value = Retention> {
     let [minute, hour, day, week, month] = Granularity::ALL.map(kept);
     let some = (minute, hour, day, week, month).prop_map(|(minute, hour, day, week, month)| {
         let mut retention = Retention::default();

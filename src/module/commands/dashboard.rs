@@ -193,7 +193,9 @@ fn per_minute(query: &Query) -> Outcome<Vec<Answer>> {
         .map(|minute| piece_at(minute.saturating_mul(MINUTE)))
         .collect();
     let known: Vec<Piece> = pieces.iter().copied().flatten().collect();
-    let mut buckets = query.buckets(&known)?.into_iter();
+    let mut buckets = query
+        .buckets(known.iter().map(|piece| piece.period))?
+        .into_iter();
     let counts = pieces.iter().map(|piece| match piece {
         None => Answer::Nothing,
         Some(piece) => Answer::Count(count(piece, buckets.next().flatten())),

@@ -1,0 +1,230 @@
+//! Buckets against plain lists of events.
+
+use super::*;
+use crate::domain::event::Facet;
+use crate::domain::hash::hash;
+use crate::domain::site::EVENT;
+use crate::domain::time::Zone;
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Debug, Clone)]
+struct Seen {
+    slot: u8,
+    kind: u8,
+    user: u16,
+    session: Option<u16>,
+    country: Option<u8>,
+    revenue: Option<i32>,
+}
+
+fn seen() -> impl Strategy<Value = Seen> {
+    (
+        0u8..60,
+        0u8..12,
+        0u16..300,
+        prop::option::of(0u16..50),
+        prop::option::of(0u8..40),
+        prop::option::of(-10_000i32..10_000),
+    )
+        .prop_map(|(slot, kind, user, session, country, revenue)| Seen {
+            slot,
+            kind,
+            user,
+            session,
+            country,
+            revenue,
+        })
+}
+
+const HOUR_OF_2024: i64 = 1_733_925_600_000;
+
+fn bucket_of(events: &[Seen]) -> Bucket {
+    let period = Zone::UTC.period(Granularity::Hour, HOUR_OF_2024).unwrap();
+    let mut bucket = Bucket::new(&period);
+    for event in events {
+        let (kind, country) = (event.kind.to_string(), event.country.map(|c| c.to_string()));
+        let mut facets = vec![Facet {
+            kind: Kind::Event,
+            name: EVENT,
+            value: Text::new(kind.as_bytes()),
+            users: true,
+        }];
+        facets.extend(country.as_ref().map(|country| Facet {
+            kind: Kind::Dimension,
+            name: Text::new(b"country"),
+            value: Text::new(country.as_bytes()),
+            users: false,
+        }));
+        let revenue = event.revenue.map(|cents| f64::from(cents) / 100.0);
+        let values: Vec<_> = revenue
+            .map(|x| (Text::new(b"revenue"), x))
+            .into_iter()
+            .chain((event.user % 3 == 0).then_some((Text::new(b"a"), 1.0)))
+            .collect();
+        let occurrence = Occurrence {
+            user: hash(&event.user.to_le_bytes()),
+            session: event.session.map(|session| hash(&session.to_le_bytes())),
+            facets: &facets,
+            values: &values,
+        };
+        bucket.record(&occurrence, event.slot, 1_000);
+    }
+    bucket
+}
+
+fn distinct<T: Ord>(items: impl Iterator<Item = T>) -> usize {
+    items.collect::<BTreeSet<T>>().len()
+}
+
+fn per_slot<'e>(events: impl Iterator<Item = &'e Seen>) -> BTreeMap<i32, u64> {
+    let mut slots = BTreeMap::new();
+    for event in events {
+        *slots.entry(i32::from(event.slot)).or_default() += 1;
+    }
+    slots
+}
+
+fn check(tally: &Tally, events: &[&Seen], bucket: &Bucket, users: bool) {
+    let slots: BTreeMap<i32, u64> = tally.slots().iter().collect();
+    assert_eq!(slots, per_slot(events.iter().copied()));
+    assert_eq!(tally.events(), events.len() as u64);
+    let counted = if users {
+        distinct(events.iter().map(|it| it.user))
+    } else {
+        0
+    };
+    assert_eq!(tally.users().estimate().round() as usize, counted);
+    let sessions = if users {
+        distinct(events.iter().filter_map(|it| it.session))
+    } else {
+        0
+    };
+    let sketch = tally.sessions().map_or(0.0, |sessions| sessions.estimate());
+    assert_eq!(sketch.round() as usize, sessions);
+
+    let numbers: Vec<i32> = events.iter().filter_map(|it| it.revenue).collect();
+    let measured = bucket
+        .value(Text::new(b"revenue"))
+        .and_then(|id| tally.measured(id));
+    let Some(measured) = measured else {
+        assert!(numbers.is_empty());
+        return;
+    };
+    let summary = measured.slots.total();
+    assert_eq!(summary.count(), numbers.len() as u64);
+    assert_eq!(measured.quantiles.count(), numbers.len() as u64);
+    let cents = |x: Option<&i32>| x.map(|cents| f64::from(*cents) / 100.0);
+    assert_eq!(summary.min(), cents(numbers.iter().min()));
+    assert_eq!(summary.max(), cents(numbers.iter().max()));
+    let sum = f64::from(numbers.iter().sum::<i32>()) / 100.0;
+    assert!((summary.sum() - sum).abs() <= 1e-9 * numbers.len() as f64);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn every_row_holds_what_its_events_say(events in prop::collection::vec(seen(), 1..400)) {
+        let bucket = bucket_of(&events);
+        check(bucket.total(), &events.iter().collect::<Vec<_>>(), &bucket, true);
+        let kinds = bucket.breakdown(Kind::Event, EVENT).unwrap();
+        prop_assert_eq!(kinds.rows().len(), distinct(events.iter().map(|it| it.kind)));
+        for row in kinds.rows() {
+            let kind: u8 = std::str::from_utf8(row.value()).unwrap().parse().unwrap();
+            let of_kind: Vec<&Seen> = events.iter().filter(|it| it.kind == kind).collect();
+            check(&row.tally, &of_kind, &bucket, true);
+        }
+        let Some(countries) = bucket.breakdown(Kind::Dimension, Text::new(b"country")) else {
+            prop_assert!(events.iter().all(|it| it.country.is_none()));
+            return Ok(());
+        };
+        for row in countries.rows() {
+            let country = std::str::from_utf8(row.value()).unwrap().parse().ok();
+            let of_country: Vec<&Seen> = events.iter().filter(|it| it.country == country).collect();
+            check(&row.tally, &of_country, &bucket, false);
+        }
+    }
+
+    #[test]
+    fn the_order_of_events_leaves_no_trace(
+        events in prop::collection::vec(seen(), 1..200),
+        turn: usize,
+    ) {
+        let mut shuffled = events.clone();
+        shuffled.rotate_left(turn % events.len());
+        shuffled.reverse();
+        prop_assert_eq!(bucket_of(&events).encode(), bucket_of(&shuffled).encode());
+    }
+
+    #[test]
+    fn stored_and_read_again_it_is_the_same(
+        events in prop::collection::vec(seen(), 1..300),
+        ids in prop::collection::vec(any::<u32>(), 0..50),
+    ) {
+        let mut bucket = bucket_of(&events);
+        for id in ids {
+            bucket.remember(Fingerprint::of(&id.to_le_bytes()));
+        }
+        let pages = bucket.encode();
+        let read = Bucket::decode(&pages).unwrap();
+        prop_assert_eq!(read.encode(), pages);
+    }
+
+    #[test]
+    fn a_broken_payload_is_refused_or_as_good_as_one_of_ours(
+        events in prop::collection::vec(seen(), 1..20),
+        flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+    ) {
+        let mut pages = bucket_of(&events).encode();
+        for (place, byte) in flips {
+            let place = place.index(pages[0].len());
+            pages[0][place] = byte;
+        }
+        if let Ok(bucket) = Bucket::decode(&pages) {
+            prop_assert_eq!(bucket.encode(), pages);
+        }
+    }
+}
+
+#[test]
+fn a_payload_cut_short_is_refused() {
+    let event = Seen {
+        slot: 1,
+        kind: 2,
+        user: 3,
+        session: Some(4),
+        country: Some(5),
+        revenue: Some(6),
+    };
+    let pages = bucket_of(&[event]).encode();
+    for len in 0..pages[0].len() {
+        assert!(
+            Bucket::decode(&[pages[0][..len].to_vec()]).is_err(),
+            "{len}"
+        );
+    }
+    assert!(Bucket::decode(&[]).is_err());
+    let twice = [pages[0].clone(), pages[0].clone()];
+    assert!(Bucket::decode(&twice).is_err());
+}
+
+#[test]
+fn one_user_costs_bytes() {
+    let period = Zone::UTC.period(Granularity::Minute, HOUR_OF_2024).unwrap();
+    let mut bucket = Bucket::new(&period);
+    let facets = [Facet {
+        kind: Kind::Event,
+        name: EVENT,
+        value: Text::new(b"purchase"),
+        users: true,
+    }];
+    let occurrence = Occurrence {
+        user: hash(b"user42"),
+        session: None,
+        facets: &facets,
+        values: &[],
+    };
+    bucket.record(&occurrence, 5, 1_000);
+    assert!(bucket.bytes() <= 300, "{}", bucket.bytes());
+}

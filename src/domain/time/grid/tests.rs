@@ -1,0 +1,477 @@
+//! Grids against the rule itself, asked event by event, and examples one can check by eye.
+
+use super::super::cover_oracle::retention;
+use super::super::period_oracle::{instant, zone};
+use super::super::{
+    parse_instant, Duration, Period, Piece, Retention, Window, DAY, HOUR, MAX_TIME, MINUTE,
+    MIN_TIME,
+};
+use super::step::Pace;
+use super::*;
+use proptest::prelude::*;
+
+#[derive(Debug, Clone)]
+struct Case {
+    zone: Zone,
+    retention: Retention,
+    since: [i64; Granularity::COUNT],
+    now: i64,
+    window: Range,
+    step: Step,
+    grain: Grain,
+    /// In order.
+    events: Vec<i64>,
+}
+
+impl Case {
+    fn sources(&self) -> Sources<'_> {
+        Sources {
+            zone: &self.zone,
+            retention: &self.retention,
+            since: self.since,
+            now: self.now,
+            observed: Some(match self.events[..] {
+                [] => (i64::MAX, i64::MIN),
+                [first, .., last] => (first, last),
+                [only] => (only, only),
+            }),
+        }
+    }
+
+    fn grid(&self) -> Result<Grid> {
+        Grid::new(self.step, self.grain, self.window, &self.sources())
+    }
+
+    fn has(&self, period: &Period) -> bool {
+        let since = self.since[period.granularity().index()];
+        self.retention.is_kept(period, self.now, &self.zone) && period.start() >= since
+    }
+
+    fn bounds(&self, piece: &Piece) -> Range {
+        let slots = piece.period.slots(&self.zone);
+        let last = slots.bounds(piece.end_slot - 1);
+        Range::new(slots.bounds(piece.first_slot).from, last.to)
+    }
+
+    /// Whether a granularity can tell that an event was in this cell and in no other.
+    fn can_tell(&self, granularity: Granularity, event: i64, cell: Range) -> bool {
+        let period = self.zone.period(granularity, event).unwrap();
+        let slots = period.slots(&self.zone);
+        let unit = match self.grain {
+            Grain::Slot => slots.bounds(slots.of(event)),
+            Grain::Bucket => period.range(),
+        };
+        self.has(&period) && cell.from <= unit.from && unit.to <= cell.to
+    }
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let number = prop_oneof![3 => Just(1), 2 => 2..13u32, 1 => 1..100u32];
+    let unit = prop::sample::select(&["s", "m", "h", "h", "d", "d", "w", "mo", "y"][..]);
+    let step = (number, unit).prop_map(|(number, unit)| format!("{number}{unit}"));
+    prop_oneof![5 => step, 1 => Just("auto".to_owned())]
+        .prop_map(|text| Step::parse(text.as_bytes()).unwrap())
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let length = || prop_oneof![1..2 * MINUTE, 1..3 * HOUR, 1..3 * DAY, 1..400 * DAY];
+    let ends = (length(), length(), 0..4u8);
+    let since = prop::array::uniform5(prop_oneof![3 => Just(i64::MAX), 1 => length()]);
+    let grain = prop::sample::select(&[Grain::Slot, Grain::Bucket][..]);
+    let events = prop::collection::vec(-0.3..1.3f64, 0..12);
+    let asked = (step(), grain, ends, events);
+    (zone(), retention(), since, instant(), asked).prop_map(
+        |(zone, retention, since, now, (step, grain, (ago, length, end), events))| {
+            let now = now.clamp(MIN_TIME + 900 * DAY, MAX_TIME - 900 * DAY);
+            let from = now - ago;
+            let to = if end == 0 { now + 1 } else { from + length };
+            let at = |part: f64| from + ((to - from) as f64 * part) as i64;
+            let mut events: Vec<i64> = events.into_iter().map(at).collect();
+            events.sort_unstable();
+            Case {
+                since: since.map(|ago: i64| if ago == i64::MAX { i64::MIN } else { now - ago }),
+                window: Range::new(from, to),
+                zone,
+                retention,
+                now,
+                step,
+                grain,
+                events,
+            }
+        },
+    )
+}
+
+/// What tells the cells of a length apart, by the labels of the calendar.
+fn cell_key(length: Length, grain: Grain, ms: i64, zone: &Zone) -> (i64, i64) {
+    let period = |granularity| zone.period(granularity, ms).unwrap();
+    let first_day = |granularity| i64::from(period(granularity).first_day);
+    let day = period(Granularity::Day);
+    match length.pace() {
+        Pace::Even(step) => (ms.div_euclid(step), 0),
+        Pace::Hours(1) if grain == Grain::Bucket => (ms.div_euclid(HOUR), 0),
+        Pace::Hours(1) => (day.start(), (ms - day.start()) / HOUR),
+        Pace::Hours(_) => (0, 0),
+        Pace::Days(days) => (first_day(Granularity::Day).div_euclid(days.into()), 0),
+        Pace::Weeks(weeks) => {
+            let monday = first_day(Granularity::Week) - 4;
+            (monday.div_euclid(i64::from(weeks) * 7), 0)
+        }
+        Pace::Months(months) => {
+            let label = period(Granularity::Month).label().to_string();
+            let (year, month) = label.split_once('-').unwrap();
+            let number = |text: &str| text.parse::<i64>().unwrap();
+            let index = 12 * number(year) + number(month) - 1;
+            (index.div_euclid(months.into()), 0)
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn every_event_counts_in_the_cell_that_it_is_in(case in case()) {
+        let Ok(grid) = case.grid() else { return Ok(()) };
+        let cells: Vec<Range> = grid.cells().collect();
+        let mut shares: Vec<(usize, Range)> = Vec::new();
+        let mut last_read = i64::MIN;
+        for read in grid.reads() {
+            prop_assert!(case.has(&read.period));
+            prop_assert!(read.period.start() >= last_read);
+            last_read = read.period.end();
+            for (cell, piece) in read.shares() {
+                prop_assert!(case.grain == Grain::Slot || piece.is_whole());
+                prop_assert_eq!(piece.period, read.period);
+                shares.push((cell, case.bounds(&piece)));
+            }
+        }
+        for pair in shares.windows(2) {
+            prop_assert!(pair[0].0 <= pair[1].0 && pair[0].1.to <= pair[1].1.from);
+        }
+        for (cell, share) in &shares {
+            prop_assert!(cells[*cell].from <= share.from && share.to <= cells[*cell].to);
+        }
+        for event in &case.events {
+            let sharing = shares.iter().filter(|(_, share)| share.contains(*event));
+            let found: Vec<usize> = sharing.map(|(cell, _)| *cell).collect();
+            let expected = cells.iter().position(|cell| cell.contains(*event));
+            // What surrounds the window in its outermost cells may be gone.
+            if case.window.contains(*event) || !found.is_empty() {
+                prop_assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{}", event);
+            }
+        }
+    }
+
+    #[test]
+    fn cells_hold_the_window_without_holes(case in case()) {
+        let Ok(grid) = case.grid() else { return Ok(()) };
+        let cells: Vec<Range> = grid.cells().collect();
+        prop_assert!(!grid.is_empty() && cells.len() == grid.len() && cells.len() <= MAX_POINTS);
+        prop_assert!(cells[0].contains(case.window.from));
+        prop_assert!(cells[cells.len() - 1].contains(case.window.to - 1));
+        for pair in cells.windows(2) {
+            prop_assert!(pair[0].from < pair[0].to && pair[0].to == pair[1].from);
+        }
+    }
+
+    #[test]
+    fn cells_are_those_of_the_calendar(case in case()) {
+        let Some(length) = case.step.0 else { return Ok(()) };
+        let cells = edges(length, case.grain, case.window, &mut case.zone.local());
+        let Ok(cells) = cells else { return Ok(()) };
+        let key = |ms| cell_key(length, case.grain, ms, &case.zone);
+        if let Pace::Hours(2..) = length.pace() {
+            return Ok(());
+        }
+        for pair in cells.windows(2).take(500) {
+            let inside = [pair[0].max(MIN_TIME), (pair[1] - 1).clamp(MIN_TIME, MAX_TIME)];
+            prop_assert_eq!(key(inside[0]), key(inside[1]));
+            if pair[1] <= MAX_TIME {
+                prop_assert_ne!(key(inside[0]), key(pair[1]));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_refused_no_granularity_could_answer(case in case()) {
+        let (Err(error), Some(length)) = (case.grid(), case.step.0) else { return Ok(()) };
+        let edges = edges(length, case.grain, case.window, &mut case.zone.local());
+        let error = error.to_string();
+        let is_bound = |bound: &str| error.contains(bound);
+        let Some(edges) = edges.ok().filter(|_| !is_bound("100000 buckets")) else {
+            prop_assert!(["10000 points", "100000 buckets", "kept"].into_iter().any(is_bound));
+            return Ok(());
+        };
+        let from = case.window.from.max(case.events[0]);
+        let hours = (0..48).map(|hour| from + hour * HOUR);
+        let probes = edges.iter().flat_map(|edge| [edge - 1, *edge]).chain(hours);
+        let to = edges[edges.len() - 1].min(MAX_TIME);
+        let probes: Vec<i64> = probes.filter(|probe| from <= *probe && *probe < to).collect();
+        let untold = Granularity::ALL.into_iter().all(|granularity| {
+            probes.iter().any(|probe| {
+                let cell = edges.windows(2).find(|pair| (pair[0]..pair[1]).contains(probe)).unwrap();
+                !case.can_tell(granularity, *probe, Range::new(cell[0], cell[1]))
+            })
+        });
+        prop_assert!(untold, "{}", error);
+    }
+}
+
+/// What a user asks of a site with events at all times.
+struct Ask {
+    zone: Zone,
+    retention: Retention,
+    now: i64,
+}
+
+impl Ask {
+    fn new(zone: &str, now: &str) -> Ask {
+        let zone = Zone::parse(zone.as_bytes()).unwrap();
+        Ask {
+            now: parse_instant("now", now.as_bytes(), &zone).unwrap(),
+            retention: Retention::default(),
+            zone,
+        }
+    }
+
+    fn grid(&self, window: &str, step: &str, grain: Grain) -> Result<Grid> {
+        let window = Window::parse(window.as_bytes(), &self.zone)?;
+        let sources = Sources {
+            zone: &self.zone,
+            retention: &self.retention,
+            since: [i64::MIN; Granularity::COUNT],
+            now: self.now,
+            observed: Some((MIN_TIME, MAX_TIME)),
+        };
+        let window = window.range(self.now, &self.zone)?;
+        Grid::new(Step::parse(step.as_bytes())?, grain, window, &sources)
+    }
+
+    /// Points, buckets and their granularity, and the length of a point in the middle.
+    fn sizes(&self, window: &str, step: &str, grain: Grain) -> (usize, usize, &str, String) {
+        let grid = self.grid(window, step, grain).unwrap();
+        let cell = grid.cells().nth(grid.len() / 2).unwrap();
+        let granularity = grid.reads().next().unwrap().period.granularity();
+        let length = Duration::of_millis(cell.len()).unwrap().to_string();
+        (grid.len(), grid.reads().count(), granularity.name(), length)
+    }
+}
+
+/// The starts of the cells, and the end of the last one.
+fn edges_of(grid: &Grid) -> Vec<String> {
+    let text = |ms: &i64| {
+        let timestamp = jiff::Timestamp::from_millisecond(*ms).unwrap();
+        timestamp.strftime("%m-%dT%H:%M").to_string()
+    };
+    grid.edges.iter().map(text).collect()
+}
+
+#[test]
+fn a_day_in_paris_has_23_24_or_25_hours() {
+    let paris = Ask::new("Europe/Paris", "2024-12-01");
+    for (window, hours) in [
+        ("2024-03-31..2024-04-01", 23),
+        ("2024-07-04..2024-07-05", 24),
+        ("2024-10-27..2024-10-28", 25),
+    ] {
+        let grid = paris.grid(window, "1h", Grain::Slot).unwrap();
+        assert_eq!(grid.len(), hours);
+        assert!(grid.cells().all(|cell| cell.len() == HOUR));
+        assert_eq!(grid.reads().count(), 1);
+    }
+    let days = paris.grid("2024-10-26..2024-10-29", "1d", Grain::Bucket);
+    let lengths: Vec<i64> = days.unwrap().cells().map(|day| day.len() / HOUR).collect();
+    assert_eq!(lengths, [24, 25, 24]);
+}
+
+#[test]
+fn several_hours_go_by_the_local_clock() {
+    let paris = Ask::new("Europe/Paris", "2024-12-01");
+    let edges = |window| edges_of(&paris.grid(window, "6h", Grain::Slot).unwrap());
+    assert_eq!(
+        edges("2024-03-31..2024-04-01"),
+        [
+            "03-30T23:00",
+            "03-31T04:00",
+            "03-31T10:00",
+            "03-31T16:00",
+            "03-31T22:00"
+        ]
+    );
+    assert_eq!(
+        edges("2024-10-27..2024-10-28"),
+        [
+            "10-26T22:00",
+            "10-27T05:00",
+            "10-27T11:00",
+            "10-27T17:00",
+            "10-27T23:00"
+        ]
+    );
+}
+
+#[test]
+fn hours_of_whole_buckets_are_those_of_utc() {
+    let kolkata = Ask::new("Asia/Kolkata", "2024-12-11T12:00");
+    let edges = |step, grain| {
+        edges_of(
+            &kolkata
+                .grid("2024-12-11T00:00..2024-12-11T02:00", step, grain)
+                .unwrap(),
+        )
+    };
+    assert_eq!(
+        edges("1h", Grain::Slot),
+        ["12-10T18:30", "12-10T19:30", "12-10T20:30"]
+    );
+    assert_eq!(
+        edges("1h", Grain::Bucket),
+        ["12-10T18:00", "12-10T19:00", "12-10T20:00", "12-10T21:00"]
+    );
+    assert_eq!(edges("12h", Grain::Slot), ["12-10T18:30", "12-11T06:30"]);
+    assert_eq!(edges("12h", Grain::Bucket), ["12-10T18:00", "12-11T06:00"]);
+}
+
+#[test]
+fn weeks_months_quarters_and_years_begin_where_the_calendar_says() {
+    let utc = Ask::new("UTC", "2025-03-05T12:00");
+    let first = |step| {
+        edges_of(
+            &utc.grid("2025-03-04..2025-03-05", step, Grain::Slot)
+                .unwrap(),
+        )
+    };
+    assert_eq!(first("1w"), ["03-03T00:00", "03-10T00:00"]);
+    assert_eq!(first("7d"), first("1w"));
+    assert_eq!(first("1mo"), ["03-01T00:00", "04-01T00:00"]);
+    assert_eq!(first("3mo"), ["01-01T00:00", "04-01T00:00"]);
+    assert_eq!(first("1y"), ["01-01T00:00", "01-01T00:00"]);
+}
+
+#[test]
+fn few_buckets_are_opened() {
+    let utc = Ask::new("UTC", "2024-12-11T14:30:20");
+    let sizes = |window, step, grain| utc.sizes(window, step, grain);
+    for (window, step, grain, points, buckets, granularity) in [
+        ("60s", "1s", Grain::Slot, 61, 2, "minute"),
+        ("24h", "1m", Grain::Slot, 1441, 25, "hour"),
+        ("7d", "1h", Grain::Slot, 169, 8, "day"),
+        ("365d", "1h", Grain::Slot, 8761, 366, "day"),
+        ("365d", "1d", Grain::Slot, 366, 13, "month"),
+        ("3y", "1w", Grain::Slot, 158, 37, "month"),
+        ("1h", "1m", Grain::Bucket, 61, 61, "minute"),
+        ("24h", "1h", Grain::Bucket, 25, 25, "hour"),
+        ("7d", "6h", Grain::Bucket, 29, 172, "hour"),
+        ("365d", "1d", Grain::Bucket, 366, 366, "day"),
+        ("104w", "1w", Grain::Bucket, 105, 105, "week"),
+        ("1y", "3mo", Grain::Bucket, 5, 15, "month"),
+    ] {
+        let (found_points, found, name, _) = sizes(window, step, grain);
+        assert_eq!(
+            (found_points, found, name),
+            (points, buckets, granularity),
+            "{window} {step}"
+        );
+    }
+}
+
+#[test]
+fn auto_makes_about_a_hundred_points_of_what_is_kept() {
+    let utc = Ask::new("UTC", "2024-12-11T14:30:20");
+    for (window, grain, points, length) in [
+        ("60s", Grain::Slot, 61, "1s"),
+        ("1h", Grain::Slot, 121, "30s"),
+        ("24h", Grain::Slot, 97, "15m"),
+        ("7d", Grain::Slot, 85, "2h"),
+        ("30d", Grain::Slot, 121, "6h"),
+        ("90d", Grain::Slot, 91, "1d"),
+        ("1y", Grain::Slot, 53, "1w"),
+        ("3y", Grain::Slot, 80, "2w"),
+        ("1h", Grain::Bucket, 61, "1m"),
+        ("24h", Grain::Bucket, 25, "1h"),
+        ("30d", Grain::Bucket, 31, "1d"),
+        ("3y", Grain::Bucket, 37, "30d"),
+    ] {
+        let (found, _, _, step) = utc.sizes(window, "auto", grain);
+        assert_eq!((found, step.as_str()), (points, length), "{window}");
+    }
+}
+
+#[test]
+fn a_step_finer_than_what_is_kept_is_told_the_finest() {
+    let utc = Ask::new("UTC", "2024-12-11T14:30:20");
+    for (window, step, grain, message) in [
+        ("24h", "1s", Grain::Slot, "step 1s is finer than what is still kept of all the window: the finest is 1m"),
+        ("8d", "30m", Grain::Slot, "step 30m is finer than what is still kept of all the window: the finest is 1h"),
+        ("3y", "6h", Grain::Slot, "step 6h is finer than what is still kept of all the window: the finest is 1d"),
+        ("24h", "1m", Grain::Bucket, "step 1m is finer than what is still kept of all the window: the finest for distinct counts and percentiles is 1h"),
+        ("3y", "1w", Grain::Bucket, "step 1w is finer than what is still kept of all the window: the finest for distinct counts and percentiles is 1mo"),
+        ("24h", "90s", Grain::Slot, "step 90s cuts through what is still kept of all the window: 1m is one that does not"),
+        ("100w", "1mo", Grain::Bucket, "ok"),
+        ("7d", "1m", Grain::Slot, "step 1m cuts the window into more than 10000 points: ask for a longer one, or auto"),
+        ("5y", "1y", Grain::Slot, "window begins with events that are not kept any more, in any step: it may begin at 2021-12-01T00:00Z"),
+        ("5y", "auto", Grain::Bucket, "window begins with events that are not kept any more, in any step: it may begin at 2021-12-01T00:00Z"),
+    ] {
+        let grid = utc.grid(window, step, grain);
+        let found = grid.map_or_else(|error| error.to_string(), |_| "ok".to_owned());
+        assert_eq!(found, message);
+    }
+}
+
+#[test]
+fn what_never_was_need_not_be_kept() {
+    let utc = Ask::new("UTC", "2024-12-11T14:30:20");
+    let observed = |first: i64, last: i64| {
+        let sources = Sources {
+            zone: &utc.zone,
+            retention: &utc.retention,
+            since: [i64::MIN; Granularity::COUNT],
+            now: utc.now,
+            observed: Some((utc.now - first, utc.now - last)),
+        };
+        let window = Range::new(utc.now - 2 * HOUR, utc.now + 1);
+        let step = Step::parse(b"1s").unwrap();
+        Grid::new(step, Grain::Slot, window, &sources)
+            .map(|grid| (grid.len(), grid.reads().count()))
+    };
+    // The first event is not older than seconds are, or the last one older than the window.
+    assert_eq!(observed(50 * MINUTE, 0), Ok((7201, 51)));
+    assert_eq!(observed(400 * DAY, 3 * HOUR), Ok((7201, 0)));
+    assert!(observed(70 * MINUTE, 0).is_err());
+}
+
+#[test]
+fn the_ends_of_the_calendar_are_ordinary() {
+    let window = Range::new(MIN_TIME, MAX_TIME + 1);
+    for name in ["UTC", "America/Juneau", "Pacific/Apia"] {
+        let zone = Zone::parse(name.as_bytes()).unwrap();
+        let ask = Ask {
+            zone,
+            retention: Retention::default(),
+            now: MAX_TIME,
+        };
+        let sources = Sources {
+            zone: &ask.zone,
+            retention: &ask.retention,
+            since: [i64::MIN; Granularity::COUNT],
+            now: ask.now,
+            observed: Some((MAX_TIME - 5 * DAY, MAX_TIME)),
+        };
+        for (step, points) in [
+            ("1y", 9999),
+            ("7y", 1429),
+            ("1000y", 10),
+            ("366000d", 11),
+            ("52285w", 11),
+            ("8783999h", 11),
+            ("auto", 100),
+        ] {
+            for grain in [Grain::Slot, Grain::Bucket] {
+                let step = Step::parse(step.as_bytes()).unwrap();
+                let grid = Grid::new(step, grain, window, &sources);
+                assert_eq!(grid.map(|grid| grid.len()), Ok(points), "{name} {step:?}");
+            }
+        }
+    }
+}

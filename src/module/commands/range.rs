@@ -1,0 +1,74 @@
+//! `ANALYTICS.RANGE site window step metric [metric ...]`: per metric, in order, a regular grid of
+//! [time, number] without holes.
+
+use super::word;
+use crate::domain::bucket::Bucket;
+use crate::domain::fold::{seconds, Answer, Fold};
+use crate::domain::metric::Metric;
+use crate::domain::time::{Grain, Grid, Range, Step};
+use crate::module::query::Query;
+use crate::module::redis::{Ctx, Failure, Outcome, Words};
+
+pub fn range(ctx: Ctx, words: Words) -> Outcome {
+    let (window, step) = (word(&words, 2)?, word(&words, 3)?);
+    if words.len() < 5 {
+        return Err(Failure::WrongArity);
+    }
+    let query = Query::ask(ctx, words)?;
+    let window = query.range(window)?;
+    let step = Step::parse(step)?;
+    let metrics = Metric::parse_all(words.after(4).iter(), query.settings())?;
+    let grid = query.grid(step, grain_of(&metrics), window)?;
+    let buckets = query.buckets(grid.reads().map(|read| read.period))?;
+    let answers = answers(&grid, &metrics, &buckets, query.now);
+
+    ctx.reply_array(metrics.len());
+    for metric in 0..metrics.len() {
+        ctx.reply_array(grid.len());
+        let answers = answers.iter().skip(metric).step_by(metrics.len());
+        for (cell, answer) in grid.cells().zip(answers) {
+            ctx.reply_array(2);
+            ctx.reply_integer(cell.from);
+            ctx.reply_answer(*answer);
+        }
+    }
+    Ok(())
+}
+
+/// All metrics share the grid and the buckets of the one that needs the most.
+fn grain_of(metrics: &[Metric]) -> Grain {
+    if metrics.iter().any(|metric| metric.measure.widens()) {
+        Grain::Bucket
+    } else {
+        Grain::Slot
+    }
+}
+
+/// Cell by cell, and in each of them one per metric. `buckets`: those that the grid reads, in order.
+fn answers(grid: &Grid, metrics: &[Metric], buckets: &[Option<&Bucket>], now: i64) -> Vec<Answer> {
+    let mut fold = Fold::new(metrics);
+    let nothing: Vec<Answer> = fold.answers(0.0).collect();
+    let mut answers = Vec::with_capacity(grid.len() * metrics.len());
+    let mut shares = { grid.reads().zip(buckets) }
+        .filter_map(|(read, bucket)| Some((read, (*bucket)?)))
+        .flat_map(|(read, bucket)| {
+            read.shares()
+                .map(move |(cell, piece)| (cell, piece, bucket))
+        })
+        .peekable();
+    for (index, cell) in grid.cells().enumerate() {
+        let mut is_empty = true;
+        while let Some((_, piece, bucket)) = shares.next_if(|(cell, _, _)| *cell == index) {
+            fold.add(&piece, bucket);
+            is_empty = false;
+        }
+        if is_empty {
+            answers.extend_from_slice(&nothing);
+        } else {
+            let counted = Range::new(cell.from.max(grid.kept_from()), cell.to);
+            answers.extend(fold.answers(seconds(counted, now)));
+            fold.clear();
+        }
+    }
+    answers
+}

@@ -1,0 +1,173 @@
+//! `CONFIG` of the module: `analytics.*`, from the file, at run time and back into the file.
+
+use crate::client::Connection;
+use crate::server::Server;
+
+const BAD: [(&str, &str, &str); 15] = [
+    ("timezone", "Mars/Olympus", "Mars/Olympus"),
+    ("timezone", "", "zone"),
+    ("retention-minute", "soon", "soon"),
+    ("retention-minute", "0s", "0s"),
+    ("retention-minute", "1000y", "100000"),
+    ("retention-hour", "-1h", "-1h"),
+    ("retention-day", "5", "5"),
+    ("retention-week", "1M", "1M"),
+    ("retention-month", "", "retention"),
+    ("max-future", "-1", "between 0 and"),
+    ("max-future", "99999999999999", "between 0 and"),
+    ("max-future", "soon", "couldn't be parsed"),
+    ("dimension-capacity", "0", "between 1 and"),
+    ("dimension-capacity", "100001", "between 1 and"),
+    ("dimension-capacity", "many", "couldn't be parsed"),
+];
+
+fn get(connection: &mut Connection, name: &str) -> String {
+    let name = format!("analytics.{name}");
+    cmd!(connection, "CONFIG", "GET", name)
+        .get(&name)
+        .text()
+        .to_owned()
+}
+
+#[test]
+fn a_bad_value_is_refused_and_named() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    for (name, value, part) in BAD {
+        let before = get(&mut connection, name);
+        let reply = cmd!(
+            connection,
+            "CONFIG",
+            "SET",
+            format!("analytics.{name}"),
+            value
+        );
+        let line = reply.error().to_owned();
+        assert!(
+            line.contains(&format!("analytics.{name}")),
+            "{name} {value:?}: {line}"
+        );
+        assert!(
+            line.to_lowercase().contains(&part.to_lowercase()),
+            "{name} {value:?}: {line}"
+        );
+        assert_eq!(get(&mut connection, name), before);
+    }
+}
+
+#[test]
+fn a_bad_value_in_the_file_stops_the_start_with_a_word() {
+    for (name, value, _) in BAD {
+        let quoted = format!("\"{value}\"");
+        let log = Server::with()
+            .config(&format!("analytics.{name}"), &quoted)
+            .try_start()
+            .err();
+        let log = log.unwrap_or_else(|| panic!("analytics.{name} {quoted} was accepted"));
+        assert!(log.contains(name), "{name} {value:?}: {log}");
+    }
+}
+
+#[test]
+fn settings_are_set_at_run_time_and_written_back() {
+    let mut server = Server::start();
+    let mut connection = server.connection();
+    let settings = [
+        ("timezone", "Asia/Kolkata"),
+        ("retention-minute", "90m"),
+        ("retention-hour", "off"),
+        ("retention-day", "100d"),
+        ("retention-week", "off"),
+        ("retention-month", "1y"),
+        ("max-future", "1000"),
+        ("dimension-capacity", "17"),
+    ];
+    for (name, value) in settings {
+        cmd!(
+            connection,
+            "CONFIG",
+            "SET",
+            format!("analytics.{name}"),
+            value
+        )
+        .ok();
+        assert_eq!(get(&mut connection, name), value);
+    }
+    connection.run("CONFIG REWRITE").ok();
+    server.restart();
+    let mut connection = server.connection();
+    for (name, value) in settings {
+        assert_eq!(get(&mut connection, name), value);
+    }
+    connection.run("ANALYTICS.CREATE shop").ok();
+    let info = connection.run("ANALYTICS.INFO shop");
+    assert_eq!(*info.get("timezone"), "Asia/Kolkata");
+    assert_eq!(*info.get("capacity"), 17);
+    assert_eq!(*info.get("retention").get("hour"), "off");
+    assert_eq!(*info.get("retention").get("minute"), "90m");
+}
+
+#[test]
+fn what_cannot_hold_together_is_refused_as_a_whole() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    let all_off = "CONFIG SET analytics.retention-minute off analytics.retention-hour off analytics.retention-day off \
+                   analytics.retention-week off analytics.retention-month off";
+    let reply = connection.run(all_off);
+    assert!(reply.error().contains("at least one"), "{reply:?}");
+    let defaults = [
+        ("minute", "1h"),
+        ("hour", "7d"),
+        ("day", "365d"),
+        ("week", "104w"),
+        ("month", "36mo"),
+    ];
+    for (granularity, kept) in defaults {
+        assert_eq!(
+            get(&mut connection, &format!("retention-{granularity}")),
+            kept
+        );
+    }
+    connection.run("ANALYTICS.TRACK shop view ann").int();
+    assert_eq!(connection.keys().len(), 6);
+}
+
+#[test]
+fn one_granularity_alone_can_be_exchanged_for_another() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    connection
+        .run(
+            "CONFIG SET analytics.retention-hour off analytics.retention-day off analytics.retention-week off \
+             analytics.retention-month off",
+        )
+        .ok();
+    connection
+        .run("CONFIG SET analytics.retention-minute off analytics.retention-hour 3d")
+        .ok();
+    connection.run("ANALYTICS.TRACK shop view ann").int();
+    assert_eq!(connection.keys().len(), 2);
+}
+
+#[test]
+fn settings_change_new_sites_only() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    connection.run("ANALYTICS.TRACK old view ann").int();
+    let before = connection.digest("old");
+    connection.run("CONFIG SET analytics.timezone Asia/Tokyo analytics.dimension-capacity 5 analytics.retention-day 9d").ok();
+    assert_eq!(connection.digest("old"), before);
+    connection.run("ANALYTICS.TRACK new view ann").int();
+    let info =
+        |connection: &mut Connection, site: &str| connection.run(&format!("ANALYTICS.INFO {site}"));
+    assert_eq!(*info(&mut connection, "old").get("timezone"), "UTC");
+    assert_eq!(
+        *info(&mut connection, "old").get("retention").get("day"),
+        "365d"
+    );
+    assert_eq!(*info(&mut connection, "new").get("timezone"), "Asia/Tokyo");
+    assert_eq!(
+        *info(&mut connection, "new").get("retention").get("day"),
+        "9d"
+    );
+}
