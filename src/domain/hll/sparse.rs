@@ -153,6 +153,18 @@ impl Sparse {
         Ok(())
     }
 
+    /// The same for a table that is only counted and never kept, so that it may be larger than its
+    /// entries need: without counting first, most of the time.
+    pub(super) fn absorb(&mut self, other: &Sparse) -> Result<(), Full> {
+        let at_most = self.len() + other.len();
+        if at_most > MAX_ENTRIES {
+            return self.merge(other);
+        }
+        self.make_room(at_most)?;
+        other.iter().for_each(|entry| self.insert_with_room(entry));
+        Ok(())
+    }
+
     /// Forgets the entries but keeps the memory.
     pub(super) fn clear(&mut self) {
         if self.len() > 0 {
