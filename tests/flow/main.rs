@@ -4,6 +4,7 @@
 #[macro_use]
 mod client;
 mod calendar;
+mod cluster_nodes;
 mod module_file;
 mod process;
 mod random;
@@ -12,6 +13,7 @@ mod server;
 mod state;
 
 mod aof;
+mod cluster;
 mod config;
 mod create_alter;
 mod drop;
