@@ -26,6 +26,7 @@ mod mtrack;
 mod oracle;
 mod refusals;
 mod replication;
+mod resharding;
 mod times;
 mod track;
 mod transactions;
