@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use super::cluster;
 use super::key::Key;
 use super::keys::{BucketKeys, Place};
 use super::origin::Origin;
-use super::redis::{Ctx, Failure, Outcome};
+use super::redis::{Ctx, Outcome};
 use super::site_value::SiteValue;
 use super::stats;
 use crate::domain::bucket::Bucket;
@@ -113,15 +114,10 @@ impl<'c> Routes<'c> {
             }
             self.routes.push(route);
         }
-        let missing = self.targets.iter().filter(|target| target.bucket.is_null());
-        let mut names: Vec<_> = missing.map(|target| target.place.name()).collect();
-        if !names.is_empty() {
-            names.push(site);
-            if ctx.may_be_elsewhere(&names) {
-                return Err(Failure::TryAgain);
-            }
-        }
-        Ok(())
+        let missing = self.targets.iter().find(|target| target.bucket.is_null());
+        missing.map_or(Ok(()), |target| {
+            cluster::refuse_if_bucket_is_elsewhere(ctx, site, target.place.name())
+        })
     }
 
     /// The number of the target for an event of this time, plus one; 0 if there is none.

@@ -4,6 +4,7 @@
 #[macro_use]
 mod client;
 mod calendar;
+mod cluster_nodes;
 mod module_file;
 mod process;
 mod random;
@@ -12,6 +13,7 @@ mod server;
 mod state;
 
 mod aof;
+mod cluster;
 mod compare;
 mod config;
 mod create_alter;
@@ -29,6 +31,7 @@ mod range;
 mod readme;
 mod refusals;
 mod replication;
+mod resharding;
 mod times;
 mod top;
 mod track;
