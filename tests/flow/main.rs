@@ -14,6 +14,7 @@ mod state;
 
 mod aof;
 mod cluster;
+mod coarse;
 mod compare;
 mod config;
 mod create_alter;
