@@ -200,8 +200,9 @@ impl Cluster {
 fn node() -> Server {
     Server::with()
         .config("cluster-enabled", "yes")
-        // Nobody fails here but on purpose, however busy the machine is.
-        .config("cluster-node-timeout", "15000")
+        .config("cluster-node-timeout", "5000")
+        // Roles change here only on purpose, however busy the machine is.
+        .config("cluster-replica-no-failover", "yes")
         .config("cluster-allow-replica-migration", "no")
         .config("repl-ping-replica-period", "1")
         .start()
