@@ -67,8 +67,10 @@ impl Cluster {
         for (place, node) in self.nodes.iter().enumerate() {
             let replicas = self.nodes.len() - self.masters;
             self.wait_for(place, "it sees every replica", |nodes| {
-                let count = |role: &str| nodes.iter().filter(|line| line.contains(role)).count();
-                count("slave") == replicas && count("fail") == 0
+                let flags = nodes.iter().filter_map(|line| line.split(' ').nth(2));
+                let flags: Vec<&str> = flags.flat_map(|flags| flags.split(',')).collect();
+                let count = |wanted: &str| flags.iter().filter(|flag| **flag == wanted).count();
+                count("slave") == replicas && count("fail") + count("fail?") == 0
             });
             let mut connection = node.connection();
             wait_until("the cluster is up", || {
