@@ -4,6 +4,7 @@
 #[macro_use]
 mod client;
 mod calendar;
+mod clock;
 mod module_file;
 mod process;
 mod random;
@@ -21,10 +22,13 @@ mod explain;
 mod get;
 mod harness;
 mod info;
+mod links;
 mod loading;
 mod memory;
+mod mixed;
 mod mtrack;
 mod oracle;
+mod power_cuts;
 mod range;
 mod refusals;
 mod replication;
