@@ -45,10 +45,7 @@ fn rows_come_heaviest_first_with_their_shares() {
         ),
         (
             "event BY users",
-            &[
-                "[buy, 3, 1, (nil)]",
-                "[view, 2, 0.6666666666666666, (nil)]",
-            ],
+            &["[buy, 3, 1, (nil)]", "[view, 2, 0.6666666666666666, (nil)]"],
         ),
         (
             "country BY price:sum",
