@@ -1,22 +1,39 @@
-//! Servers whose clock is wrong: a small library, preloaded, shifts what they read.
+//! Servers whose clock is wrong: a small library, preloaded, changes what they read.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// How many milliseconds a server's clock is ahead of the right one.
-#[derive(Clone, Copy, Default)]
-pub struct Clock(i64);
+#[derive(Clone, Copy)]
+pub struct Clock {
+    /// Milliseconds before the right one.
+    pub ahead: i64,
+    /// How many times as fast it runs.
+    pub rate: u32,
+}
 
 impl Clock {
-    pub fn ahead(milliseconds: i64) -> Clock {
-        Clock(milliseconds)
+    pub const RIGHT: Clock = Clock { ahead: 0, rate: 1 };
+
+    pub fn ahead(ahead: i64) -> Clock {
+        Clock {
+            ahead,
+            ..Clock::RIGHT
+        }
+    }
+
+    pub fn fast(rate: u32) -> Clock {
+        Clock {
+            rate,
+            ..Clock::RIGHT
+        }
     }
 
     pub fn set(self, server: &mut Command) {
-        if self.0 != 0 {
+        let Clock { ahead, rate } = self;
+        if (ahead, rate) != (0, 1) {
             server.env("LD_PRELOAD", library());
-            server.env("ANALYTICS_TEST_CLOCK", self.0.to_string());
+            server.env("ANALYTICS_TEST_CLOCK", format!("{ahead} {rate}"));
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::calendar::{buckets, floor, DAY, HOUR, MINUTE};
 use crate::client::Connection;
+use crate::clock::Clock;
 use crate::mixed::Mixed;
 use crate::random::Random;
 use crate::server::{wait_until, Options, Server};
@@ -203,8 +204,14 @@ fn across_a_minute(connection: &mut Connection) {
 #[test]
 fn replicas_with_wrong_clocks_take_the_masters_decisions() {
     let master = Server::start();
-    let behind = other_settings().clock(-3 * DAY).replica_of(&master).start();
-    let ahead = other_settings().clock(2 * DAY).replica_of(&master).start();
+    let behind = other_settings()
+        .clock(Clock::ahead(-3 * DAY))
+        .replica_of(&master)
+        .start();
+    let ahead = other_settings()
+        .clock(Clock::ahead(2 * DAY))
+        .replica_of(&master)
+        .start();
     master.wait_for_replica(&behind);
     master.wait_for_replica(&ahead);
     let mut connection = master.connection();
@@ -235,12 +242,12 @@ fn an_append_only_file_is_loaded_alike_under_wrong_clocks_and_other_settings() {
     settle(&server, &[]);
     let expected = State::of(&mut connection);
     assert!(expected.keys().len() > 50);
-    server.set_clock(-3 * DAY);
+    server.set_clock(Clock::ahead(-3 * DAY));
     server.restart();
     State::of(&mut server.connection()).assert_is(&expected, "behind");
 
     // Later, what is over by then is gone, and everything else is there.
-    server.set_clock(9 * DAY);
+    server.set_clock(Clock::ahead(9 * DAY));
     server.restart();
     let mut connection = server.connection();
     let later = connection.now();

@@ -30,7 +30,7 @@ impl Options {
         let options = Options {
             settings: Vec::new(),
             module: true,
-            clock: Clock::default(),
+            clock: Clock::RIGHT,
         };
         options
             .config("bind", "127.0.0.1")
@@ -61,9 +61,8 @@ impl Options {
         self.config("replicaof", &master)
     }
 
-    /// The server's clock is ahead by so many milliseconds, or behind.
-    pub fn clock(mut self, ahead: i64) -> Options {
-        self.clock = Clock::ahead(ahead);
+    pub fn clock(mut self, clock: Clock) -> Options {
+        self.clock = clock;
         self
     }
 
@@ -203,8 +202,8 @@ impl Server {
     }
 
     /// The clock of the next start.
-    pub fn set_clock(&mut self, ahead: i64) {
-        self.clock = Clock::ahead(ahead);
+    pub fn set_clock(&mut self, clock: Clock) {
+        self.clock = clock;
     }
 
     #[track_caller]
