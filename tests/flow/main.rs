@@ -19,6 +19,7 @@ mod config;
 mod create_alter;
 mod dashboard;
 mod drop;
+mod everything;
 mod eviction;
 mod explain;
 mod get;

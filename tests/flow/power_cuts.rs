@@ -1,8 +1,10 @@
 //! `kill -9` in the middle of a load, of an AOF rewrite and of a snapshot, and files that end in the
 //! middle of a command.
 //!
-//! An event is in the append-only file before its reply is sent, and with `appendfsync always` on the
-//! disk: what was acknowledged is there again, and what was in flight is there once or not at all.
+//! With `appendfsync always` an event is on the disk before its reply is sent, with `no` it is handed to
+//! the system: what was acknowledged outlives the process, and what was in flight is there once or not
+//! at all. With `everysec` Redis holds writes back, for two seconds at most, while the disk is busy: what
+//! is there again are the first events, each once.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,7 +14,7 @@ use std::time::Duration;
 use crate::calendar::{buckets, floor, HOUR, MINUTE};
 use crate::client::{encode, Arg, Connection};
 use crate::random::Random;
-use crate::server::{wait_until, Options, Server};
+use crate::server::{wait_until, Server};
 use crate::state::State;
 
 /// A hundred is what `make faults` asks for.
@@ -100,8 +102,8 @@ impl Load {
     }
 }
 
-fn cut_power_under_load(options: Options, cycles: u64) {
-    let mut server = options.start();
+fn cut_power_under_load(policy: &str, cycles: u64) {
+    let mut server = Server::with().aof().config("appendfsync", policy).start();
     let mut random = Random::new(4);
     for cycle in 0..cycles {
         let mut connection = server.connection();
@@ -121,11 +123,9 @@ fn cut_power_under_load(options: Options, cycles: u64) {
 
         let mut connection = server.connection();
         let counted = load.assert_prefix(&mut connection);
-        println!("cycle {cycle}: {acknowledged} acknowledged, {counted} there");
-        assert!(
-            (acknowledged..=acknowledged + EVENTS_AT_ONCE).contains(&counted),
-            "{acknowledged} acknowledged, {counted} there"
-        );
+        println!("{policy} {cycle}: {acknowledged} acknowledged, {counted} there");
+        assert!(counted <= acknowledged + EVENTS_AT_ONCE);
+        assert!(counted >= acknowledged || policy == "everysec");
         if load.with_ids {
             resend(&mut connection, &load, counted);
         }
@@ -145,16 +145,13 @@ fn resend(connection: &mut Connection, load: &Load, counted: usize) {
 
 #[test]
 fn acknowledged_events_outlive_a_killed_server_and_ids_make_resent_totals_exact() {
-    let options = Server::with().aof().config("appendfsync", "always");
-    cut_power_under_load(options, cycles(10));
+    cut_power_under_load("always", cycles(10));
 }
 
 #[test]
-fn a_killed_process_loses_no_acknowledged_event_under_any_fsync_policy() {
-    for policy in ["everysec", "no"] {
-        let options = Server::with().aof().config("appendfsync", policy);
-        cut_power_under_load(options, cycles(2));
-    }
+fn a_killed_process_keeps_the_first_events_each_once_under_any_fsync_policy() {
+    cut_power_under_load("no", cycles(2));
+    cut_power_under_load("everysec", cycles(2));
 }
 
 /// A site with some hundred buckets.
