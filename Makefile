@@ -28,10 +28,11 @@ bench: ## server CPU per event, against what users run today, and per question
 	cargo bench --bench load
 	cargo bench --bench queries
 
-faults: ## the tests of faults for longer: a hundred power cuts, 50,000 operations on replicas
+faults: ## the tests of faults for longer: 100 power cuts, 50,000 operations on replicas, 100,000 buckets expire
 	@scripts/setup
 	cargo build --release --lib
-	ANALYTICS_FAULT_CYCLES=100 ANALYTICS_FAULT_OPERATIONS=50000 cargo test --test flow -- power_cuts:: links::
+	ANALYTICS_FAULT_CYCLES=100 ANALYTICS_FAULT_OPERATIONS=50000 ANALYTICS_FAULT_BUCKETS=100000 \
+		cargo test --test flow -- power_cuts:: links:: memory_use::
 
 valgrind: ## servers with the module under valgrind: no errors, nothing lost
 	@scripts/valgrind

@@ -1,7 +1,7 @@
 //! Under `maxmemory`: what is refused has changed nothing, what is evicted is made anew, and replicas
 //! follow.
 
-use crate::calendar::{buckets, floor, HOUR, MINUTE};
+use crate::calendar::{buckets, floor, DAY, HOUR, MINUTE};
 use crate::client::Connection;
 use crate::server::{wait_until, Server};
 use crate::state::{assert_same_data, State};
@@ -238,4 +238,31 @@ fn an_evicted_site_begins_again_with_the_modules_settings_and_its_buckets_stay()
     assert_eq!(*info.get("capacity"), 1_000);
     // Counts go on in the buckets that are there.
     assert_eq!(connection.run("ANALYTICS.UNIQUE shop 1d"), 2);
+}
+
+/// A site's zone goes with it, and days of another zone are not added to: nothing is counted wrong.
+#[test]
+fn an_evicted_site_of_another_zone_refuses_events_until_it_is_created_as_it_was() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    let create = "ANALYTICS.CREATE shop TZ Asia/Kolkata";
+    // A time that has the same date in both zones.
+    let time = floor(connection.now(), DAY) - DAY + 6 * HOUR;
+    let event = |connection: &mut Connection, user: &str| {
+        connection.run(&format!("ANALYTICS.TRACK shop view {user} AT {time}"))
+    };
+    connection.run(create).ok();
+    assert_eq!(event(&mut connection, "ann"), 1);
+    let before = State::of(&mut connection);
+    connection.run("DEL shop");
+    let reply = event(&mut connection, "bob");
+    assert!(reply.error().contains("another time zone"), "{reply:?}");
+    connection.run(create).ok();
+    assert_eq!(event(&mut connection, "bob"), 1);
+    assert_eq!(connection.run("ANALYTICS.UNIQUE shop 2d"), 2);
+    assert_eq!(State::of(&mut connection).keys(), before.keys());
+    // Or all of it goes.
+    connection.run("DEL shop");
+    assert!(connection.run("ANALYTICS.DROP shop").int() > 0);
+    assert_eq!(event(&mut connection, "cleo"), 1);
 }

@@ -40,14 +40,14 @@ impl Load {
     /// A TRACK, or on every seventh place an MTRACK of one event, which is the same.
     fn encode(&self, request: &mut Vec<u8>, number: usize) {
         let (user, id) = (format!("user-{number}"), format!("id-{number}"));
-        let mut args: Vec<&dyn Arg> = if number % 7 == 0 {
+        let mut args: Vec<&dyn Arg> = if number.is_multiple_of(7) {
             vec![&"ANALYTICS.MTRACK", &self.site, &"EVENT"]
         } else {
             vec![&"ANALYTICS.TRACK", &self.site]
         };
         args.extend([&"view" as &dyn Arg, &user, &"VAL", &"number", &number]);
         // Without a time, an event is told to the file with the clock of the server.
-        if self.with_ids || number % 5 != 0 {
+        if self.with_ids || !number.is_multiple_of(5) {
             args.extend([&"AT" as &dyn Arg, &self.time]);
         }
         if self.with_ids {
