@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 PORT ?= 6379
-.PHONY: help run test lint bench clean
+.PHONY: help run test lint bench faults valgrind sanitize clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,18 @@ bench: ## server CPU per event, against what users run today, and per question
 	@scripts/setup
 	cargo bench --bench load
 	cargo bench --bench queries
+
+faults: ## the tests of faults for longer: 100 power cuts, 50,000 operations on replicas, 100,000 buckets expire
+	@scripts/setup
+	cargo build --release --lib
+	ANALYTICS_FAULT_CYCLES=100 ANALYTICS_FAULT_OPERATIONS=50000 ANALYTICS_FAULT_BUCKETS=100000 \
+		cargo test --test flow -- power_cuts:: links:: memory_use::
+
+valgrind: ## servers with the module under valgrind: no errors, nothing lost
+	@scripts/valgrind
+
+sanitize: ## the unit tests under AddressSanitizer, with a nightly compiler
+	@scripts/sanitize
 
 clean: ## remove what was built, and the data that make run left
 	cargo clean

@@ -4,6 +4,7 @@
 #[macro_use]
 mod client;
 mod calendar;
+mod clock;
 mod cluster_nodes;
 mod module_file;
 mod process;
@@ -12,6 +13,7 @@ mod reply;
 mod server;
 mod state;
 
+mod acl;
 mod aof;
 mod cluster;
 mod coarse;
@@ -20,14 +22,20 @@ mod config;
 mod create_alter;
 mod dashboard;
 mod drop;
+mod everything;
+mod eviction;
 mod explain;
 mod get;
 mod harness;
 mod info;
+mod links;
 mod loading;
 mod memory;
+mod memory_use;
+mod mixed;
 mod mtrack;
 mod oracle;
+mod power_cuts;
 mod range;
 mod readme;
 mod refusals;
