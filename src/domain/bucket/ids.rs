@@ -131,7 +131,7 @@ impl Ids {
         let mut ids = Ids::default();
         let mut before = Fingerprint(0);
         loop {
-            reader.turn_page();
+            reader.turn_page()?;
             let run = reader.count("ids", IDS_IN_A_RUN, 16)?;
             if run == 0 {
                 return Ok(ids);
