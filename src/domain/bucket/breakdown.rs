@@ -18,6 +18,7 @@ use crate::domain::error::Corrupt;
 use crate::domain::hash::hash;
 use crate::domain::limits;
 use crate::domain::memory::allocated;
+use crate::domain::site::{check_dimension_name, cube_parts, Cube};
 use crate::domain::tally::{Tally, ValueOrder};
 use crate::domain::text::{same, Name, Text};
 
@@ -267,14 +268,7 @@ impl Breakdown {
             2 => Kind::Cube,
             _ => return Err(corrupt("breakdown kind", "unknown")),
         };
-        let name = match kind {
-            Kind::Event => &b""[..],
-            Kind::Dimension => reader.bytes("dimension name", limits::NAME)?,
-            Kind::Cube => reader.bytes("cube name", 3 * limits::NAME + 2)?,
-        };
-        if name.is_empty() != (kind == Kind::Event) {
-            return Err(corrupt("breakdown name", "empty"));
-        }
+        let (name, dimensions) = decode_name(kind, reader)?;
         let mut breakdown = Breakdown::new(kind, Text::new(name));
         breakdown.spill = match reader.u8("spilled")? {
             0 => None,
@@ -285,8 +279,9 @@ impl Breakdown {
             _ => return Err(corrupt("spilled", "neither 0 nor 1")),
         };
         let longest = match kind {
+            Kind::Event => limits::NAME,
+            Kind::Dimension => limits::DIMENSION_VALUE,
             Kind::Cube => 3 * (limits::DIMENSION_VALUE + 2),
-            _ => limits::DIMENSION_VALUE,
         };
         while reader.next_item("row")? {
             if breakdown.rows.len() >= limits::DIMENSION_CAPACITY {
@@ -303,6 +298,12 @@ impl Breakdown {
             if value.bytes == OTHER {
                 return Err(corrupt("row value", "~other has no row of its own"));
             }
+            if kind == Kind::Event && value.bytes.is_empty() {
+                return Err(corrupt("row value", "an event without a type"));
+            }
+            if kind == Kind::Cube && !Cube::is_cell(value.bytes, dimensions) {
+                return Err(corrupt("row value", "no cell of the cube"));
+            }
             let error = match breakdown.spill {
                 None => 0,
                 Some(_) => reader.varint_to("row error", breakdown.floor())?,
@@ -318,6 +319,27 @@ impl Breakdown {
             return Err(corrupt("rows", "none"));
         }
         Ok(breakdown)
+    }
+}
+
+/// The name, and how many dimensions it joins.
+fn decode_name<'p>(kind: Kind, reader: &mut Reader<'p>) -> Result<(&'p [u8], usize), Corrupt> {
+    match kind {
+        Kind::Event => Ok((b"", 1)),
+        Kind::Dimension => {
+            let name = reader.bytes("dimension name", limits::NAME)?;
+            if name == b"event" || check_dimension_name(name).is_err() {
+                return Err(corrupt("dimension name", "no name for one"));
+            }
+            Ok((name, 1))
+        }
+        Kind::Cube => {
+            let name = reader.bytes("cube name", 3 * limits::NAME + 2)?;
+            match cube_parts(name) {
+                Ok(parts) => Ok((name, parts.len())),
+                Err(_) => Err(corrupt("cube name", "no dimensions for one")),
+            }
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use super::error::Corrupt;
 use super::event::Occurrence;
 use super::limits;
 use super::memory::allocated;
+use super::site::check_value_name;
 use super::tally::{Sample, Tally, ValueOrder};
 use super::text::{Name, Text};
 use super::time::{Granularity, Period, DAY, HOUR, MAX_TIME, MINUTE, MIN_TIME};
@@ -297,8 +298,8 @@ impl Bucket {
         let mut values: Vec<Name> = Vec::new();
         for _ in 0..reader.count("value names", limits::VALUES_PER_BUCKET, 2)? {
             let name = reader.bytes("value name", limits::NAME)?;
-            if name.is_empty() {
-                return Err(corrupt("value name", "empty"));
+            if check_value_name(name).is_err() {
+                return Err(corrupt("value name", "no name for one"));
             }
             if values.last().is_some_and(|before| before.bytes() >= name) {
                 return Err(corrupt("value name", "not ascending"));
