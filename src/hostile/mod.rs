@@ -74,7 +74,7 @@ fn try_all(page: &Page, mut accepts: impl FnMut(&[Page]) -> bool) {
     let (most, random) = match page.len() {
         0..100 => (100, 300),
         100..2_000 => (40, 100),
-        ..10_000 => (15, 40),
+        2_000..10_000 => (15, 40),
         _ => (5, 10),
     };
     let mutations = Mutations::of(page);
