@@ -11,7 +11,7 @@ use super::origin::Origin;
 use super::redis::{Ctx, Outcome};
 use super::site_value::SiteValue;
 use super::stats;
-use crate::domain::bucket::{self, Bucket};
+use crate::domain::bucket::Bucket;
 use crate::domain::error::{shown, Error};
 use crate::domain::event::{recycle, Batch, Event, Facet, Occurrence};
 use crate::domain::site::{Settings, Site, EVENT};
@@ -72,8 +72,6 @@ pub struct Routes<'c> {
     /// The rows of the event at hand, and the texts of its cube cells.
     facets: Vec<Facet<'c>>,
     cells: Vec<u8>,
-    /// Where they are, bucket by bucket.
-    rows: Vec<bucket::Place>,
 }
 
 /// What became of the events.
@@ -96,7 +94,6 @@ impl<'c> Routes<'c> {
             partly_late: false,
             facets: recycle(self.facets),
             cells: self.cells,
-            rows: self.rows,
         }
     }
 
@@ -244,25 +241,13 @@ impl<'c> Routes<'c> {
             facets: &facets,
             values: batch.values_of(event),
         };
-        let mut rows = std::mem::take(&mut self.rows);
-        rows.clear();
-        for step in route {
-            if let Some(target) = self.target_mut(*step) {
-                let capacity = site.settings.capacity;
-                target
-                    .bucket_or_new()
-                    .find_rows(&occurrence, capacity, &mut rows);
-            }
-        }
-        let mut rows_of_bucket = rows.chunks(facets.len().max(1));
         for step in route {
             if let Some(target) = self.target_mut(*step) {
                 let slot = target.place.slots.of(event.time);
-                let rows = rows_of_bucket.next().unwrap_or_default();
-                target.bucket_or_new().record_in(rows, &occurrence, slot);
+                let capacity = site.settings.capacity;
+                target.bucket_or_new().record(&occurrence, slot, capacity);
             }
         }
-        self.rows = rows;
         self.facets = recycle(facets);
         self.cells = cells;
     }

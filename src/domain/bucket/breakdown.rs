@@ -19,7 +19,7 @@ use crate::domain::hash::hash;
 use crate::domain::limits;
 use crate::domain::memory::allocated;
 use crate::domain::site::{check_dimension_name, cube_parts, Cube};
-use crate::domain::tally::{Tally, ValueOrder};
+use crate::domain::tally::{Sample, Tally, ValueOrder};
 use crate::domain::text::{same, Name, Text};
 
 /// The row of everything that has no row of its own. A value of that very name belongs there too.
@@ -119,37 +119,28 @@ impl Breakdown {
         self.row(value).map(|row| &row.tally)
     }
 
-    /// The row of a value, a new one if it has none; None stands for `~other`.
-    #[inline]
-    pub fn row_or_new(&mut self, value: Text, capacity: usize) -> Option<u32> {
-        match self.find(value) {
-            Some(row) => Some(row as u32),
-            None => self.new_row(value, capacity),
-        }
-    }
-
-    fn new_row(&mut self, value: Text, capacity: usize) -> Option<u32> {
-        if value.bytes == OTHER {
-            return None;
-        }
-        if self.rows.len() >= capacity {
-            self.evict(capacity);
-        }
-        let row = Row {
-            value: value.bytes.into(),
-            error: self.floor(),
-            tally: Tally::default(),
+    pub fn record(&mut self, value: Text, sample: &Sample, users: bool, capacity: usize) {
+        let row = match self.find(value) {
+            Some(row) => row,
+            None if value.bytes == OTHER => {
+                let spill = self.spill.get_or_insert_default();
+                return spill.other.record(sample, users);
+            }
+            None => {
+                if self.rows.len() >= capacity {
+                    self.evict(capacity);
+                }
+                let row = Row {
+                    value: value.bytes.into(),
+                    error: self.floor(),
+                    tally: Tally::default(),
+                };
+                self.push(row, value.hash);
+                self.rows.len() - 1
+            }
         };
-        self.push(row, value.hash);
-        Some(self.rows.len() as u32 - 1)
-    }
-
-    /// Of a row that `row_or_new` gave.
-    #[inline]
-    pub fn tally_mut(&mut self, row: Option<u32>) -> &mut Tally {
-        match row.and_then(|row| self.rows.get_mut(row as usize)) {
-            Some(row) => &mut row.tally,
-            None => &mut self.spill.get_or_insert_default().other,
+        if let Some(row) = self.rows.get_mut(row) {
+            row.tally.record(sample, users);
         }
     }
 
@@ -346,26 +337,23 @@ fn decode_name<'p>(kind: Kind, reader: &mut Reader<'p>) -> Result<(&'p [u8], usi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::tally::Sample;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
-    fn record(breakdown: &mut Breakdown, value: &[u8], user: u64, capacity: usize) {
-        let sample = Sample {
+    fn sample(user: u64) -> Sample<'static> {
+        Sample {
             slot: 3,
             user,
             session: None,
             values: &[],
-        };
-        let row = breakdown.row_or_new(Text::new(value), capacity);
-        breakdown.tally_mut(row).record(&sample, true);
+        }
     }
 
     fn filled(values: &[u32], capacity: usize) -> Breakdown {
         let mut breakdown = Breakdown::new(Kind::Dimension, Text::new(b"page"));
         for (user, value) in (0..).zip(values) {
             let text = value.to_string();
-            record(&mut breakdown, text.as_bytes(), user, capacity);
+            breakdown.record(Text::new(text.as_bytes()), &sample(user), true, capacity);
         }
         breakdown
     }
@@ -419,7 +407,7 @@ mod tests {
                 let mut breakdown = Breakdown::new(Kind::Cube, Text::new(b"a,b"));
                 for (value, user) in events {
                     let value = value.to_string();
-                    record(&mut breakdown, value.as_bytes(), *user, 100);
+                    breakdown.record(Text::new(value.as_bytes()), &sample(*user), true, 100);
                 }
                 encoded(&breakdown)
             };
@@ -460,7 +448,7 @@ mod tests {
     #[test]
     fn a_value_named_other_is_counted_with_the_rest() {
         let mut breakdown = Breakdown::new(Kind::Event, Text::new(b""));
-        record(&mut breakdown, OTHER, 1, 10);
+        breakdown.record(Text::new(OTHER), &sample(1), true, 10);
         assert_eq!(breakdown.rows().len(), 0);
         assert_eq!(breakdown.other().unwrap().events(), 1);
         assert_eq!(breakdown.floor(), 0);

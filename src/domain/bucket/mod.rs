@@ -41,13 +41,6 @@ pub struct Bucket {
     ids: Option<Box<Ids>>,
 }
 
-/// Where a row is.
-#[derive(Debug, Clone, Copy)]
-pub struct Place {
-    breakdown: u32,
-    row: Option<u32>,
-}
-
 impl Bucket {
     pub fn new(period: &Period) -> Bucket {
         Bucket::spanning(period.granularity(), period.start(), period.end())
@@ -120,30 +113,6 @@ impl Bucket {
 
     /// Counts an event in everything. `capacity` is the number of rows that a breakdown keeps.
     pub fn record(&mut self, occurrence: &Occurrence, slot: u8, capacity: usize) {
-        let mut rows = Vec::new();
-        self.find_rows(occurrence, capacity, &mut rows);
-        self.record_in(&rows, occurrence, slot);
-    }
-
-    /// Finds the rows in which an event counts, or makes them, and asks for the memory that counting
-    /// will touch: a caller with several buckets finds in all of them first, and waits once.
-    #[inline]
-    pub fn find_rows(&mut self, occurrence: &Occurrence, capacity: usize, rows: &mut Vec<Place>) {
-        self.total.users().prefetch(occurrence.user);
-        for facet in occurrence.facets {
-            let at = self.breakdown_or_new(facet.kind, facet.name);
-            let breakdown = self.breakdown_at(at);
-            let row = breakdown.row_or_new(facet.value, capacity);
-            breakdown.tally_mut(row).users().prefetch(occurrence.user);
-            rows.push(Place {
-                breakdown: at as u32,
-                row,
-            });
-        }
-    }
-
-    /// Counts an event in the rows that `find_rows` found.
-    pub fn record_in(&mut self, rows: &[Place], occurrence: &Occurrence, slot: u8) {
         let mut numbers = [(0, 0.0); limits::VALUES_PER_EVENT];
         let mut count = 0;
         for ((name, number), place) in occurrence.values.iter().zip(&mut numbers) {
@@ -157,25 +126,20 @@ impl Bucket {
             values: numbers.get(..count).unwrap_or_default(),
         };
         self.total.record(&sample, true);
-        for (place, facet) in rows.iter().zip(occurrence.facets) {
-            let breakdown = self.breakdown_at(place.breakdown as usize);
-            breakdown.tally_mut(place.row).record(&sample, facet.users);
+        for facet in occurrence.facets {
+            let breakdown = self.breakdown_or_new(facet.kind, facet.name);
+            breakdown.record(facet.value, &sample, facet.users, capacity);
         }
     }
 
-    #[inline]
-    fn breakdown_or_new(&mut self, kind: Kind, name: Text) -> usize {
+    fn breakdown_or_new(&mut self, kind: Kind, name: Text) -> &mut Breakdown {
         let found = self.breakdowns.iter().position(|it| it.is(kind, name));
-        found.unwrap_or_else(|| {
+        let place = found.unwrap_or_else(|| {
             self.breakdowns.reserve_exact(1);
             self.breakdowns.push(Breakdown::new(kind, name));
             self.breakdowns.len() - 1
-        })
-    }
-
-    #[inline]
-    fn breakdown_at(&mut self, place: usize) -> &mut Breakdown {
-        // Only ever asked for one that was found or has just been made.
+        });
+        // It was found or has just been put there.
         #[allow(clippy::indexing_slicing)]
         &mut self.breakdowns[place]
     }
