@@ -22,6 +22,8 @@ use std::ffi::{c_char, c_int};
 use redis_module::raw;
 
 pub mod domain;
+#[cfg(test)]
+mod hostile;
 mod module;
 
 #[cfg(not(test))]

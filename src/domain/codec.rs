@@ -9,7 +9,8 @@
 //!
 //! A stored value is a list of such payloads, its pages: where the format allows a page to turn, a
 //! writer starts a new one once the current one holds a mebibyte, so that no string that goes
-//! through Redis is ever near its limit of 512 MB.
+//! through Redis is ever near its limit of 512 MB. A reader takes pages that turn there, and no
+//! others: the same content is the same pages.
 //!
 //! A `Reader` trusts nothing: every count that it hands out is bounded by a constant of the caller
 //! and by the bytes that are left, so that no payload makes a decoder allocate more than a small
@@ -94,6 +95,8 @@ impl Writer {
 /// Takes fields off a payload, in the order in which they were written.
 pub struct Reader<'a> {
     rest: &'a [u8],
+    /// How long the whole of the current page is.
+    page: usize,
     more: &'a [Page],
 }
 
@@ -101,30 +104,42 @@ impl<'a> Reader<'a> {
     pub fn new(bytes: &'a [u8]) -> Reader<'a> {
         Reader {
             rest: bytes,
+            page: bytes.len(),
             more: &[],
         }
     }
 
     pub fn over(pages: &'a [Page]) -> Reader<'a> {
-        let mut reader = Reader {
-            rest: &[],
-            more: pages,
+        let (first, more) = match pages.split_first() {
+            Some((first, more)) => (first.as_slice(), more),
+            None => (&[][..], pages),
         };
-        reader.turn_page();
-        reader
+        Reader {
+            more,
+            ..Reader::new(first)
+        }
     }
 
-    /// Goes on to the next page if this one is read.
-    pub fn turn_page(&mut self) {
-        if let (true, Some((page, more))) = (self.rest.is_empty(), self.more.split_first()) {
-            self.rest = page;
-            self.more = more;
+    /// Goes on to the next page where a writer would have started one.
+    pub fn turn_page(&mut self) -> Result<(), Corrupt> {
+        if self.page - self.rest.len() < FULL_PAGE {
+            return Ok(());
+        }
+        match self.more.split_first() {
+            Some((page, more)) if self.rest.is_empty() => {
+                *self = Reader {
+                    more,
+                    ..Reader::new(page)
+                };
+                Ok(())
+            }
+            _ => Err(corrupt("page", "goes on after it was full")),
         }
     }
 
     /// Whether one more item of a list follows (1) or the list is over (0).
     pub fn next_item(&mut self, field: &'static str) -> Result<bool, Corrupt> {
-        self.turn_page();
+        self.turn_page()?;
         match self.u8(field)? {
             0 => Ok(false),
             1 => Ok(true),
@@ -292,6 +307,31 @@ mod tests {
         }
         assert_eq!(items, 3);
         reader.finish().unwrap();
+    }
+
+    #[test]
+    fn pages_turn_nowhere_else() {
+        let items = |pages: &[Page]| {
+            let mut reader = Reader::over(pages);
+            while reader.next_item("item")? {
+                reader.raw("item", FULL_PAGE - 1)?;
+            }
+            reader.finish()
+        };
+        let item = [vec![1], vec![7; FULL_PAGE - 1]].concat();
+        assert_eq!(items(&[item.clone(), vec![0]]), Ok(()));
+        let together = [item.clone(), vec![0]].concat();
+        assert!(items(&[together]).is_err());
+        assert!(items(&[
+            item.clone(),
+            item[..1].to_vec(),
+            item[1..].to_vec(),
+            vec![0]
+        ])
+        .is_err());
+        assert!(items(&[item.clone(), vec![0], vec![]]).is_err());
+        assert!(items(&[vec![], vec![0]]).is_err());
+        assert!(items(&[item]).is_err());
     }
 
     proptest! {

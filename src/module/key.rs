@@ -62,16 +62,17 @@ impl<'c> Key<'c> {
     /// Where the value stands. It stays there until the key is deleted or set.
     #[inline]
     pub fn value_ptr<T: Type>(&self) -> Outcome<Option<*mut T>> {
-        if !self.exists() {
-            return Ok(None);
-        }
         // SAFETY: the handle is open or null; the value was made by `T`'s own constructor, because
         // the key's type is the one that was registered for `T`.
         unsafe {
-            if api!(RedisModule_ModuleTypeGetType(self.raw)) != T::registered() {
-                return Err(Failure::WrongType);
+            if api!(RedisModule_ModuleTypeGetType(self.raw)) == T::registered() {
+                return Ok(Some(api!(RedisModule_ModuleTypeGetValue(self.raw)).cast()));
             }
-            Ok(Some(api!(RedisModule_ModuleTypeGetValue(self.raw)).cast()))
+        }
+        if self.exists() {
+            Err(Failure::WrongType)
+        } else {
+            Ok(None)
         }
     }
 

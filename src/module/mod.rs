@@ -4,6 +4,7 @@
 #[cfg(not(test))]
 pub mod alloc;
 mod arguments;
+mod cluster;
 mod commands;
 mod config;
 mod info;

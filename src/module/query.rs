@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use super::cluster;
 use super::config;
 use super::key::Key;
 use super::redis::{Ctx, Failure, Outcome, OwnedString, Words};
@@ -47,6 +48,9 @@ impl<'c> Query<'c> {
         stats::QUERIES.add(1);
         let key = Key::for_reading(ctx, words.string(1));
         let found = key.value::<SiteValue>()?;
+        if found.is_none() {
+            cluster::refuse_if_site_is_elsewhere(ctx, words.string(1), name)?;
+        }
         Ok(Query {
             ctx,
             name,
@@ -136,7 +140,9 @@ impl<'c> Query<'c> {
             };
             buckets.push(bucket);
         }
-        self.refuse_if_elsewhere(&missing)?;
+        if let Some(bucket) = missing.first() {
+            cluster::refuse_if_bucket_is_elsewhere(self.ctx, self.key, bucket.raw())?;
+        }
         Ok(buckets)
     }
 
@@ -157,15 +163,6 @@ impl<'c> Query<'c> {
                 Ok(None)
             }
         }
-    }
-
-    fn refuse_if_elsewhere(&self, missing: &[OwnedString]) -> Outcome {
-        let mut names = vec![self.key];
-        names.extend(missing.iter().map(OwnedString::raw));
-        if !missing.is_empty() && self.ctx.may_be_elsewhere(&names) {
-            return Err(Failure::TryAgain);
-        }
-        Ok(())
     }
 }
 

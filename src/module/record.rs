@@ -1,15 +1,17 @@
 //! Counting events, once their arguments are parsed: everything is looked at before anything is
 //! changed, each key is opened once per command, and a bucket is made only for an event that counts.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use super::cluster;
 use super::key::Key;
 use super::keys::{BucketKeys, Place};
 use super::origin::Origin;
-use super::redis::{Ctx, Failure, Outcome};
+use super::redis::{Ctx, Outcome};
 use super::site_value::SiteValue;
 use super::stats;
-use crate::domain::bucket::Bucket;
+use crate::domain::bucket::{self, Bucket};
 use crate::domain::error::{shown, Error};
 use crate::domain::event::{recycle, Batch, Event, Facet, Occurrence};
 use crate::domain::site::{Settings, Site, EVENT};
@@ -63,11 +65,15 @@ pub struct Routes<'c> {
     routes: Vec<Route>,
     /// The target that was asked for last, by granularity.
     latest: Route,
+    /// The steps to the targets by where their periods begin, once there are many.
+    index: BTreeMap<(Granularity, i64), u32>,
     /// Some event came too late for some granularity.
     pub partly_late: bool,
     /// The rows of the event at hand, and the texts of its cube cells.
     facets: Vec<Facet<'c>>,
     cells: Vec<u8>,
+    /// Where they are, bucket by bucket.
+    rows: Vec<bucket::Place>,
 }
 
 /// What became of the events.
@@ -86,9 +92,11 @@ impl<'c> Routes<'c> {
             targets: recycle(self.targets),
             routes: self.routes,
             latest: Route::default(),
+            index: BTreeMap::new(),
             partly_late: false,
             facets: recycle(self.facets),
             cells: self.cells,
+            rows: self.rows,
         }
     }
 
@@ -109,15 +117,10 @@ impl<'c> Routes<'c> {
             }
             self.routes.push(route);
         }
-        let missing = self.targets.iter().filter(|target| target.bucket.is_null());
-        let mut names: Vec<_> = missing.map(|target| target.place.name()).collect();
-        if !names.is_empty() {
-            names.push(site);
-            if ctx.may_be_elsewhere(&names) {
-                return Err(Failure::TryAgain);
-            }
-        }
-        Ok(())
+        let missing = self.targets.iter().find(|target| target.bucket.is_null());
+        missing.map_or(Ok(()), |target| {
+            cluster::refuse_if_bucket_is_elsewhere(ctx, site, target.place.name())
+        })
     }
 
     /// The number of the target for an event of this time, plus one; 0 if there is none.
@@ -148,8 +151,7 @@ impl<'c> Routes<'c> {
                     self.partly_late = true;
                     return Ok(0);
                 }
-                self.targets.push(Target::open(ctx, settings, place)?);
-                self.targets.len() as u32
+                self.push(Target::open(ctx, settings, place)?)
             }
         };
         if let Some(latest) = self.latest.get_mut(at) {
@@ -162,13 +164,42 @@ impl<'c> Routes<'c> {
         self.targets.get((step as usize).checked_sub(1)?)
     }
 
-    /// Backwards: events mostly come in the order of their times.
+    /// The step to a target that is there already.
     fn find(&self, granularity: Granularity, time: i64) -> Option<u32> {
-        let place = self.targets.iter().rposition(|target| {
+        let holds = |target: &Target| {
             let period = &target.place.period;
             period.contains(time) && period.granularity() == granularity
-        })?;
-        Some(place as u32 + 1)
+        };
+        if self.index.is_empty() {
+            let place = self.targets.iter().rposition(holds)?;
+            return Some(place as u32 + 1);
+        }
+        let mut begun = self.index.range(..=(granularity, time));
+        let (_, step) = begun.next_back()?;
+        self.target(*step).is_some_and(holds).then_some(*step)
+    }
+
+    /// Gives the step to it.
+    fn push(&mut self, target: Target<'c>) -> u32 {
+        /// So many are looked through in no time.
+        const FEW: usize = 16;
+        self.targets.push(target);
+        let unknown = match self.targets.len() {
+            0..=FEW => 0,
+            count if self.index.is_empty() => count,
+            _ => 1,
+        };
+        let last = self.targets.len() as u32;
+        for (step, target) in (1..=last)
+            .rev()
+            .zip(self.targets.iter().rev())
+            .take(unknown)
+        {
+            let period = &target.place.period;
+            self.index
+                .insert((period.granularity(), period.start()), step);
+        }
+        last
     }
 
     /// Counts the events. Nothing can fail any more.
@@ -213,13 +244,25 @@ impl<'c> Routes<'c> {
             facets: &facets,
             values: batch.values_of(event),
         };
+        let mut rows = std::mem::take(&mut self.rows);
+        rows.clear();
+        for step in route {
+            if let Some(target) = self.target_mut(*step) {
+                let capacity = site.settings.capacity;
+                target
+                    .bucket_or_new()
+                    .find_rows(&occurrence, capacity, &mut rows);
+            }
+        }
+        let mut rows_of_bucket = rows.chunks(facets.len().max(1));
         for step in route {
             if let Some(target) = self.target_mut(*step) {
                 let slot = target.place.slots.of(event.time);
-                let capacity = site.settings.capacity;
-                target.bucket_or_new().record(&occurrence, slot, capacity);
+                let rows = rows_of_bucket.next().unwrap_or_default();
+                target.bucket_or_new().record_in(rows, &occurrence, slot);
             }
         }
+        self.rows = rows;
         self.facets = recycle(facets);
         self.cells = cells;
     }

@@ -209,12 +209,10 @@ impl<'c> Ctx<'c> {
         unsafe { api!(RedisModule_KeyExists(self.raw, key)) == 1 }
     }
 
-    /// In a cluster: whether some of these keys, all of one slot, may be on another node while the
-    /// slot moves. `EXISTS` is then refused instead of answered.
-    pub fn may_be_elsewhere(self, keys: &[*mut raw::RedisModuleString]) -> bool {
-        if self.flags() & raw::REDISMODULE_CTX_FLAGS_CLUSTER == 0 {
-            return false;
-        }
+    /// In a cluster: whether this node would serve a command on these keys, all of one slot. While
+    /// the slot moves it does not if any of several keys is missing, and `EXISTS` is refused
+    /// instead of answered.
+    pub fn serves(self, keys: &[*mut raw::RedisModuleString]) -> bool {
         // SAFETY: "v" takes a vector of strings and its length; the reply is freed.
         unsafe {
             let reply = api!(RedisModule_Call(
@@ -225,10 +223,10 @@ impl<'c> Ctx<'c> {
                 keys.len()
             ));
             if reply.is_null() {
-                return true;
+                return false;
             }
             api!(RedisModule_FreeCallReply(reply));
-            false
+            true
         }
     }
 

@@ -1,7 +1,10 @@
 //! Walks over the buckets that a site has.
 
+use redis_module::raw::RedisModuleString;
+
+use super::cluster;
 use super::keys::Place;
-use super::redis::{Ctx, Failure, Outcome};
+use super::redis::{bytes_of, Ctx, Outcome};
 use crate::domain::site::Settings;
 use crate::domain::time::Granularity;
 
@@ -9,7 +12,7 @@ use crate::domain::time::Granularity;
 /// is opened or touched.
 pub fn live(
     ctx: Ctx,
-    site: &[u8],
+    site: *mut RedisModuleString,
     settings: &Settings,
     granularity: Granularity,
     last: i64,
@@ -19,14 +22,13 @@ pub fn live(
     let first = first.and_then(|first| zone.period(granularity, first));
     let places: Vec<Place> = std::iter::successors(first, |period| period.next(zone))
         .take_while(|period| period.start() <= last)
-        .filter_map(|period| Place::of(site, settings, period))
+        .filter_map(|period| Place::of(bytes_of(site), settings, period))
         .collect();
     let (there, missing): (Vec<_>, Vec<_>) = places
         .into_iter()
         .partition(|place| ctx.exists(place.name()));
-    let missing: Vec<_> = missing.iter().map(Place::name).collect();
-    if !missing.is_empty() && ctx.may_be_elsewhere(&missing) {
-        return Err(Failure::TryAgain);
+    if let Some(place) = missing.first() {
+        cluster::refuse_if_bucket_is_elsewhere(ctx, site, place.name())?;
     }
     Ok(there)
 }

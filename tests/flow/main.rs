@@ -5,6 +5,7 @@
 mod client;
 mod calendar;
 mod clock;
+mod cluster_nodes;
 mod module_file;
 mod process;
 mod random;
@@ -14,6 +15,8 @@ mod state;
 
 mod acl;
 mod aof;
+mod cluster;
+mod coarse;
 mod compare;
 mod config;
 mod create_alter;
@@ -34,8 +37,10 @@ mod mtrack;
 mod oracle;
 mod power_cuts;
 mod range;
+mod readme;
 mod refusals;
 mod replication;
+mod resharding;
 mod times;
 mod top;
 mod track;

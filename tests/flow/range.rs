@@ -189,14 +189,13 @@ fn every_point_is_what_plain_code_finds_in_the_events() {
                     let to = next(step, from, zone);
                     let place = |time| events.partition_point(|event| event.time < time);
                     let events = &events[place(from)..place(to)];
-                    let seconds = (to.min(now + 1) - from) as f64 / 1_000.0;
+                    let seconds = (to - from) as f64 / 1_000.0;
                     let expected = exact(metric, events, seconds);
-                    compare(
-                        metric,
-                        point.1,
-                        expected,
-                        &format!("{line}: {metric} at {from}"),
-                    );
+                    // The clock has moved on since, in a point that is not over.
+                    if *metric != "events:rate" || to <= now {
+                        let place = format!("{line}: {metric} at {from}");
+                        compare(metric, point.1, expected, &place);
+                    }
                     to
                 });
                 assert!(
@@ -220,8 +219,6 @@ fn compare(metric: &str, found: &Reply, expected: Option<f64>, place: &str) {
     let number = found.double();
     let most = match metric {
         "latency:p95" => expected * 0.01,
-        // The clock has moved on since, in the point that is not over.
-        "events:rate" => expected * 0.5,
         _ => 0.0,
     };
     assert!(

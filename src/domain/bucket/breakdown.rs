@@ -18,7 +18,8 @@ use crate::domain::error::Corrupt;
 use crate::domain::hash::hash;
 use crate::domain::limits;
 use crate::domain::memory::allocated;
-use crate::domain::tally::{Sample, Tally, ValueOrder};
+use crate::domain::site::{check_dimension_name, cube_parts, Cube};
+use crate::domain::tally::{Tally, ValueOrder};
 use crate::domain::text::{same, Name, Text};
 
 /// The row of everything that has no row of its own. A value of that very name belongs there too.
@@ -118,28 +119,37 @@ impl Breakdown {
         self.row(value).map(|row| &row.tally)
     }
 
-    pub fn record(&mut self, value: Text, sample: &Sample, users: bool, capacity: usize) {
-        let row = match self.find(value) {
-            Some(row) => row,
-            None if value.bytes == OTHER => {
-                let spill = self.spill.get_or_insert_default();
-                return spill.other.record(sample, users);
-            }
-            None => {
-                if self.rows.len() >= capacity {
-                    self.evict(capacity);
-                }
-                let row = Row {
-                    value: value.bytes.into(),
-                    error: self.floor(),
-                    tally: Tally::default(),
-                };
-                self.push(row, value.hash);
-                self.rows.len() - 1
-            }
+    /// The row of a value, a new one if it has none; None stands for `~other`.
+    #[inline]
+    pub fn row_or_new(&mut self, value: Text, capacity: usize) -> Option<u32> {
+        match self.find(value) {
+            Some(row) => Some(row as u32),
+            None => self.new_row(value, capacity),
+        }
+    }
+
+    fn new_row(&mut self, value: Text, capacity: usize) -> Option<u32> {
+        if value.bytes == OTHER {
+            return None;
+        }
+        if self.rows.len() >= capacity {
+            self.evict(capacity);
+        }
+        let row = Row {
+            value: value.bytes.into(),
+            error: self.floor(),
+            tally: Tally::default(),
         };
-        if let Some(row) = self.rows.get_mut(row) {
-            row.tally.record(sample, users);
+        self.push(row, value.hash);
+        Some(self.rows.len() as u32 - 1)
+    }
+
+    /// Of a row that `row_or_new` gave.
+    #[inline]
+    pub fn tally_mut(&mut self, row: Option<u32>) -> &mut Tally {
+        match row.and_then(|row| self.rows.get_mut(row as usize)) {
+            Some(row) => &mut row.tally,
+            None => &mut self.spill.get_or_insert_default().other,
         }
     }
 
@@ -258,14 +268,7 @@ impl Breakdown {
             2 => Kind::Cube,
             _ => return Err(corrupt("breakdown kind", "unknown")),
         };
-        let name = match kind {
-            Kind::Event => &b""[..],
-            Kind::Dimension => reader.bytes("dimension name", limits::NAME)?,
-            Kind::Cube => reader.bytes("cube name", 3 * limits::NAME + 2)?,
-        };
-        if name.is_empty() != (kind == Kind::Event) {
-            return Err(corrupt("breakdown name", "empty"));
-        }
+        let (name, dimensions) = decode_name(kind, reader)?;
         let mut breakdown = Breakdown::new(kind, Text::new(name));
         breakdown.spill = match reader.u8("spilled")? {
             0 => None,
@@ -276,8 +279,9 @@ impl Breakdown {
             _ => return Err(corrupt("spilled", "neither 0 nor 1")),
         };
         let longest = match kind {
+            Kind::Event => limits::NAME,
+            Kind::Dimension => limits::DIMENSION_VALUE,
             Kind::Cube => 3 * (limits::DIMENSION_VALUE + 2),
-            _ => limits::DIMENSION_VALUE,
         };
         while reader.next_item("row")? {
             if breakdown.rows.len() >= limits::DIMENSION_CAPACITY {
@@ -293,6 +297,12 @@ impl Breakdown {
             }
             if value.bytes == OTHER {
                 return Err(corrupt("row value", "~other has no row of its own"));
+            }
+            if kind == Kind::Event && value.bytes.is_empty() {
+                return Err(corrupt("row value", "an event without a type"));
+            }
+            if kind == Kind::Cube && !Cube::is_cell(value.bytes, dimensions) {
+                return Err(corrupt("row value", "no cell of the cube"));
             }
             let error = match breakdown.spill {
                 None => 0,
@@ -312,26 +322,50 @@ impl Breakdown {
     }
 }
 
+/// The name, and how many dimensions it joins.
+fn decode_name<'p>(kind: Kind, reader: &mut Reader<'p>) -> Result<(&'p [u8], usize), Corrupt> {
+    match kind {
+        Kind::Event => Ok((b"", 1)),
+        Kind::Dimension => {
+            let name = reader.bytes("dimension name", limits::NAME)?;
+            if name == b"event" || check_dimension_name(name).is_err() {
+                return Err(corrupt("dimension name", "no name for one"));
+            }
+            Ok((name, 1))
+        }
+        Kind::Cube => {
+            let name = reader.bytes("cube name", 3 * limits::NAME + 2)?;
+            match cube_parts(name) {
+                Ok(parts) => Ok((name, parts.len())),
+                Err(_) => Err(corrupt("cube name", "no dimensions for one")),
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::tally::Sample;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
-    fn sample(user: u64) -> Sample<'static> {
-        Sample {
+    fn record(breakdown: &mut Breakdown, value: &[u8], user: u64, capacity: usize) {
+        let sample = Sample {
             slot: 3,
             user,
             session: None,
             values: &[],
-        }
+        };
+        let row = breakdown.row_or_new(Text::new(value), capacity);
+        breakdown.tally_mut(row).record(&sample, true);
     }
 
     fn filled(values: &[u32], capacity: usize) -> Breakdown {
         let mut breakdown = Breakdown::new(Kind::Dimension, Text::new(b"page"));
         for (user, value) in (0..).zip(values) {
             let text = value.to_string();
-            breakdown.record(Text::new(text.as_bytes()), &sample(user), true, capacity);
+            record(&mut breakdown, text.as_bytes(), user, capacity);
         }
         breakdown
     }
@@ -385,7 +419,7 @@ mod tests {
                 let mut breakdown = Breakdown::new(Kind::Cube, Text::new(b"a,b"));
                 for (value, user) in events {
                     let value = value.to_string();
-                    breakdown.record(Text::new(value.as_bytes()), &sample(*user), true, 100);
+                    record(&mut breakdown, value.as_bytes(), *user, 100);
                 }
                 encoded(&breakdown)
             };
@@ -426,7 +460,7 @@ mod tests {
     #[test]
     fn a_value_named_other_is_counted_with_the_rest() {
         let mut breakdown = Breakdown::new(Kind::Event, Text::new(b""));
-        breakdown.record(Text::new(OTHER), &sample(1), true, 10);
+        record(&mut breakdown, OTHER, 1, 10);
         assert_eq!(breakdown.rows().len(), 0);
         assert_eq!(breakdown.other().unwrap().events(), 1);
         assert_eq!(breakdown.floor(), 0);

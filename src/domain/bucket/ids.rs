@@ -4,6 +4,9 @@
 //! n² / 2^129, which is below 1e-24 for a million ids.
 //!
 //! Kept in shards once there are many, so that growing moves a small part of the set at a time.
+//! Inside of a shard, ids are placed by a key that nobody outside knows: ids are the user's to
+//! choose, and a payload's, and many that share a place would make every look-up a long walk. Where
+//! an id is placed shows nowhere.
 //!
 //! ```text
 //! stored:  (n | n × 16 bytes)* | 0         ascending, n at most 65,536
@@ -13,6 +16,7 @@ use crate::domain::codec::{corrupt, Reader, Writer};
 use crate::domain::error::Corrupt;
 use crate::domain::hash::{murmur64a, REDIS_SEED};
 use crate::domain::memory::allocated;
+use std::hash::{BuildHasher, RandomState};
 
 /// What an id is known by. Never 0, which marks an empty slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,8 +29,10 @@ impl Fingerprint {
         Fingerprint((high << 64 | low).max(1))
     }
 
-    fn place(self, slots: usize) -> usize {
-        (self.0 >> 32) as usize & slots.wrapping_sub(1)
+    fn place(self, key: u64, slots: usize) -> usize {
+        let [high, low] = split(self);
+        let mixed = u128::from(high ^ key) * u128::from(low ^ key.rotate_left(32));
+        ((mixed >> 64) ^ mixed) as usize & slots.wrapping_sub(1)
     }
 
     fn shard(self) -> usize {
@@ -43,6 +49,8 @@ pub struct Ids {
     /// One shard, or `SHARDS` of them by the highest byte.
     shards: Vec<Shard>,
     len: usize,
+    /// By which ids are placed: drawn with the first one.
+    key: u64,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -54,7 +62,8 @@ struct Shard {
 
 impl Ids {
     pub fn contains(&self, id: Fingerprint) -> bool {
-        self.shard(id).is_some_and(|shard| shard.contains(id))
+        self.shard(id)
+            .is_some_and(|shard| shard.contains(id, self.key))
     }
 
     /// Whether it is a new one.
@@ -64,6 +73,7 @@ impl Ids {
         }
         if self.shards.is_empty() {
             self.shards.push(Shard::default());
+            self.key = RandomState::new().hash_one(());
         }
         let at = if self.shards.len() < SHARDS {
             0
@@ -73,7 +83,7 @@ impl Ids {
         let is_new = self
             .shards
             .get_mut(at)
-            .is_some_and(|shard| shard.insert(id));
+            .is_some_and(|shard| shard.insert(id, self.key));
         self.len += usize::from(is_new);
         is_new
     }
@@ -94,7 +104,7 @@ impl Ids {
         let mut shards = vec![Shard::default(); SHARDS];
         for id in self.iter() {
             if let Some(shard) = shards.get_mut(id.shard()) {
-                shard.insert(id);
+                shard.insert(id, self.key);
             }
         }
         self.shards = shards;
@@ -131,7 +141,7 @@ impl Ids {
         let mut ids = Ids::default();
         let mut before = Fingerprint(0);
         loop {
-            reader.turn_page();
+            reader.turn_page()?;
             let run = reader.count("ids", IDS_IN_A_RUN, 16)?;
             if run == 0 {
                 return Ok(ids);
@@ -151,26 +161,28 @@ impl Ids {
 }
 
 impl Shard {
-    fn contains(&self, id: Fingerprint) -> bool {
-        self.find(id).is_some_and(|slot| slot != EMPTY)
+    fn contains(&self, id: Fingerprint, key: u64) -> bool {
+        self.find(id, key).is_some_and(|slot| slot != EMPTY)
     }
 
     /// What stands in the slot where this id is or would be.
-    fn find(&self, id: Fingerprint) -> Option<[u64; 2]> {
+    fn find(&self, id: Fingerprint, key: u64) -> Option<[u64; 2]> {
         let halves = split(id);
-        let (before, after) = self.slots.split_at_checked(id.place(self.slots.len()))?;
+        let (before, after) = self
+            .slots
+            .split_at_checked(id.place(key, self.slots.len()))?;
         let mut slots = after.iter().chain(before);
         slots
             .find(|slot| **slot == halves || **slot == EMPTY)
             .copied()
     }
 
-    fn insert(&mut self, id: Fingerprint) -> bool {
+    fn insert(&mut self, id: Fingerprint, key: u64) -> bool {
         if self.len >= self.slots.len() / 4 * 3 {
-            self.grow();
+            self.grow(key);
         }
         let halves = split(id);
-        let start = id.place(self.slots.len());
+        let start = id.place(key, self.slots.len());
         let Some((before, after)) = self.slots.split_at_mut_checked(start) else {
             return false;
         };
@@ -185,14 +197,14 @@ impl Shard {
         }
     }
 
-    fn grow(&mut self) {
+    fn grow(&mut self, key: u64) {
         let larger = vec![EMPTY; (self.slots.len() * 2).max(4)].into_boxed_slice();
         let full = Shard {
             slots: std::mem::replace(&mut self.slots, larger),
             len: std::mem::take(&mut self.len),
         };
         for id in full.iter() {
-            self.insert(id);
+            self.insert(id, key);
         }
     }
 
@@ -235,6 +247,21 @@ mod tests {
                 let fingerprint = Fingerprint::of(&id.to_le_bytes());
                 prop_assert_eq!(read.contains(fingerprint), oracle.contains(&id));
             }
+        }
+    }
+
+    #[test]
+    fn ids_that_look_alike_are_placed_apart() {
+        // All of one shard, and alike in half of their bits.
+        for shift in [0, 40, 64] {
+            let mut ids = Ids::default();
+            for id in 1..60_000u128 {
+                assert!(ids.insert(Fingerprint(id << shift | 1 << 60)));
+            }
+            let shard = ids.shards.iter().find(|shard| shard.len > 0).unwrap();
+            let longest_run = shard.slots.split(|slot| *slot == EMPTY);
+            let longest_run = longest_run.map(<[_]>::len).max().unwrap();
+            assert!(longest_run < 1_000, "{longest_run}");
         }
     }
 

@@ -22,6 +22,7 @@ use super::error::Corrupt;
 use super::event::Occurrence;
 use super::limits;
 use super::memory::allocated;
+use super::site::check_value_name;
 use super::tally::{Sample, Tally, ValueOrder};
 use super::text::{Name, Text};
 use super::time::{Granularity, Period, DAY, HOUR, MAX_TIME, MINUTE, MIN_TIME};
@@ -38,6 +39,13 @@ pub struct Bucket {
     /// The names of values; a value's id is its place. Rarely any are new: no room is kept.
     values: Box<[Name]>,
     ids: Option<Box<Ids>>,
+}
+
+/// Where a row is.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    breakdown: u32,
+    row: Option<u32>,
 }
 
 impl Bucket {
@@ -112,6 +120,30 @@ impl Bucket {
 
     /// Counts an event in everything. `capacity` is the number of rows that a breakdown keeps.
     pub fn record(&mut self, occurrence: &Occurrence, slot: u8, capacity: usize) {
+        let mut rows = Vec::new();
+        self.find_rows(occurrence, capacity, &mut rows);
+        self.record_in(&rows, occurrence, slot);
+    }
+
+    /// Finds the rows in which an event counts, or makes them, and asks for the memory that counting
+    /// will touch: a caller with several buckets finds in all of them first, and waits once.
+    #[inline]
+    pub fn find_rows(&mut self, occurrence: &Occurrence, capacity: usize, rows: &mut Vec<Place>) {
+        self.total.users().prefetch(occurrence.user);
+        for facet in occurrence.facets {
+            let at = self.breakdown_or_new(facet.kind, facet.name);
+            let breakdown = self.breakdown_at(at);
+            let row = breakdown.row_or_new(facet.value, capacity);
+            breakdown.tally_mut(row).users().prefetch(occurrence.user);
+            rows.push(Place {
+                breakdown: at as u32,
+                row,
+            });
+        }
+    }
+
+    /// Counts an event in the rows that `find_rows` found.
+    pub fn record_in(&mut self, rows: &[Place], occurrence: &Occurrence, slot: u8) {
         let mut numbers = [(0, 0.0); limits::VALUES_PER_EVENT];
         let mut count = 0;
         for ((name, number), place) in occurrence.values.iter().zip(&mut numbers) {
@@ -125,20 +157,25 @@ impl Bucket {
             values: numbers.get(..count).unwrap_or_default(),
         };
         self.total.record(&sample, true);
-        for facet in occurrence.facets {
-            let breakdown = self.breakdown_or_new(facet.kind, facet.name);
-            breakdown.record(facet.value, &sample, facet.users, capacity);
+        for (place, facet) in rows.iter().zip(occurrence.facets) {
+            let breakdown = self.breakdown_at(place.breakdown as usize);
+            breakdown.tally_mut(place.row).record(&sample, facet.users);
         }
     }
 
-    fn breakdown_or_new(&mut self, kind: Kind, name: Text) -> &mut Breakdown {
+    #[inline]
+    fn breakdown_or_new(&mut self, kind: Kind, name: Text) -> usize {
         let found = self.breakdowns.iter().position(|it| it.is(kind, name));
-        let place = found.unwrap_or_else(|| {
+        found.unwrap_or_else(|| {
             self.breakdowns.reserve_exact(1);
             self.breakdowns.push(Breakdown::new(kind, name));
             self.breakdowns.len() - 1
-        });
-        // It was found or has just been put there.
+        })
+    }
+
+    #[inline]
+    fn breakdown_at(&mut self, place: usize) -> &mut Breakdown {
+        // Only ever asked for one that was found or has just been made.
         #[allow(clippy::indexing_slicing)]
         &mut self.breakdowns[place]
     }
@@ -261,8 +298,8 @@ impl Bucket {
         let mut values: Vec<Name> = Vec::new();
         for _ in 0..reader.count("value names", limits::VALUES_PER_BUCKET, 2)? {
             let name = reader.bytes("value name", limits::NAME)?;
-            if name.is_empty() {
-                return Err(corrupt("value name", "empty"));
+            if check_value_name(name).is_err() {
+                return Err(corrupt("value name", "no name for one"));
             }
             if values.last().is_some_and(|before| before.bytes() >= name) {
                 return Err(corrupt("value name", "not ascending"));

@@ -135,6 +135,11 @@ impl Counters {
         by_width!(width, N => cells::occupied::<N>(bytes))
     }
 
+    /// How many bytes each of them takes.
+    pub fn width(&self) -> Width {
+        self.0.width()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.touched().is_none()
     }

@@ -5,7 +5,7 @@ use crate::domain::hll::Union;
 use crate::domain::metric::{Aggregate, Measure};
 use crate::domain::quantiles::Quantiles;
 use crate::domain::summary::Summary;
-use crate::domain::tally::Tally;
+use crate::domain::tally::{self, Tally};
 use crate::domain::text::Name;
 use crate::domain::time::Piece;
 
@@ -44,6 +44,24 @@ struct Measured {
     summary: Summary,
     /// If some percentile is wanted.
     quantiles: Option<Quantiles>,
+}
+
+impl Measured {
+    fn in_bucket<'b>(&self, bucket: &Bucket, tally: &'b Tally) -> Option<&'b tally::Measured> {
+        tally.measured(bucket.value(self.name.text())?)
+    }
+
+    fn add(&mut self, piece: &Piece, measured: &tally::Measured) {
+        let summary = if piece.is_whole() {
+            measured.slots.total()
+        } else {
+            measured.slots.range(piece.first_slot, piece.end_slot)
+        };
+        self.summary.merge(&summary);
+        if let Some(quantiles) = &mut self.quantiles {
+            quantiles.merge(&measured.quantiles);
+        }
+    }
 }
 
 impl State {
@@ -103,10 +121,9 @@ impl State {
 
     /// Adds what a bucket holds of a row: of its slots what knows slots, all of it what does not.
     pub fn add(&mut self, piece: &Piece, bucket: &Bucket, tally: &Tally) {
-        let is_whole = piece.is_whole();
-        self.is_cut |= !is_whole;
-        if let Some(events) = &mut self.events {
-            *events = events.saturating_add(events_of(piece, tally));
+        self.is_cut |= !piece.is_whole();
+        if self.events.is_some() {
+            self.count(events_of(piece, tally));
         }
         if let Some(users) = &mut self.users {
             users.add(tally.users());
@@ -115,19 +132,58 @@ impl State {
             union.add(sessions);
         }
         for value in &mut self.values {
-            let id = bucket.value(value.name.text());
-            let Some(measured) = id.and_then(|id| tally.measured(id)) else {
-                continue;
-            };
-            let summary = match is_whole {
-                true => measured.slots.total(),
-                false => measured.slots.range(piece.first_slot, piece.end_slot),
-            };
-            value.summary.merge(&summary);
-            if let Some(quantiles) = &mut value.quantiles {
-                quantiles.merge(&measured.quantiles);
+            if let Some(measured) = value.in_bucket(bucket, tally) {
+                value.add(piece, measured);
             }
         }
+    }
+
+    /// Adds a row from many buckets. Where numbers lie is looked up for all of them first: those
+    /// steps wait for memory, and the processor then waits for many of them at once.
+    pub fn add_all<'b>(&mut self, row: &[(&Piece, &'b Bucket, &'b Tally)]) {
+        let [value] = self.values.as_mut_slice() else {
+            return row
+                .iter()
+                .for_each(|(piece, bucket, tally)| self.add(piece, bucket, tally));
+        };
+        let found: Vec<(&Piece, Option<&tally::Measured>)> = row
+            .iter()
+            .map(|(piece, bucket, tally)| (*piece, value.in_bucket(bucket, tally)))
+            .collect();
+        for (piece, measured) in found {
+            self.is_cut |= !piece.is_whole();
+            if let Some(measured) = measured {
+                value.add(piece, measured);
+            }
+        }
+    }
+
+    /// Adds so many events, counted elsewhere.
+    pub fn count(&mut self, events: u64) {
+        if let Some(own) = &mut self.events {
+            *own = own.saturating_add(events);
+        }
+    }
+
+    /// Adds all that was added to another state that wants the same.
+    pub fn merge(&mut self, other: &State) {
+        self.count(other.events.unwrap_or(0));
+        let unions = [
+            (&mut self.users, &other.users),
+            (&mut self.sessions, &other.sessions),
+        ];
+        for (own, other) in unions {
+            if let (Some(own), Some(other)) = (own, other) {
+                own.merge(other);
+            }
+        }
+        for (own, other) in self.values.iter_mut().zip(&other.values) {
+            own.summary.merge(&other.summary);
+            if let (Some(own), Some(other)) = (&mut own.quantiles, &other.quantiles) {
+                own.merge(other);
+            }
+        }
+        self.is_cut |= other.is_cut;
     }
 
     /// The number of one of the measures that are wanted. `seconds`: what rates are per.

@@ -79,6 +79,14 @@ impl Sketch {
         }
     }
 
+    /// Asks for the memory that `insert` will touch: a sketch of many users is not in the cache.
+    #[inline]
+    pub fn prefetch(&self, hash: u64) {
+        if let Form::Dense(Dense::Nibbles(nibbles)) = &self.form {
+            nibbles.prefetch(register_of_hash(hash));
+        }
+    }
+
     pub fn merge(&mut self, other: &Sketch) {
         match (&mut self.form, &other.form) {
             (Form::Dense(mine), Form::Dense(theirs)) => mine.merge(theirs),

@@ -28,6 +28,19 @@ impl Union {
         }
     }
 
+    /// Adds every sketch that another union was given.
+    pub fn merge(&mut self, other: &Union) {
+        match &other.registers {
+            Some(theirs) if other.dense => {
+                let ours = self.registers().ranks_mut();
+                for (rank, other) in ours.iter_mut().zip(theirs.ranks()) {
+                    *rank = (*rank).max(*other);
+                }
+            }
+            _ => self.add_sparse(&other.sparse),
+        }
+    }
+
     pub fn estimate(&self) -> f64 {
         match &self.registers {
             Some(registers) if self.dense => estimate::of_registers(&registers.histogram()),
@@ -55,7 +68,7 @@ impl Union {
     }
 
     fn add_sparse(&mut self, sparse: &Sparse) {
-        if self.dense || self.sparse.merge(sparse).is_err() {
+        if self.dense || self.sparse.absorb(sparse).is_err() {
             sparse.add_to(self.registers());
         }
     }
@@ -73,5 +86,39 @@ impl Union {
             self.dense = true;
         }
         registers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::hash::hash;
+
+    #[test]
+    fn merged_unions_are_the_union_of_all_their_sketches() {
+        // Empty, sparse, sparse but too many together, dense.
+        let sizes = [0, 1, 1_500, 2_500, 9_000];
+        for (place, ours) in sizes.into_iter().enumerate() {
+            for theirs in sizes {
+                let sketch = |from: u32, len: u32| {
+                    let mut sketch = Sketch::new();
+                    for user in from..from + len {
+                        sketch.insert(hash(&user.to_le_bytes()));
+                    }
+                    sketch
+                };
+                let (a, b) = (sketch(0, ours), sketch(500 * place as u32, theirs));
+                let union = |sketches: &[&Sketch]| {
+                    let mut union = Union::new();
+                    sketches.iter().for_each(|sketch| union.add(sketch));
+                    union
+                };
+                let mut merged = union(&[&a]);
+                merged.merge(&union(&[&b]));
+                let expected = union(&[&a, &b]);
+                assert_eq!(merged.estimate(), expected.estimate());
+                assert_eq!(merged.is_sparse(), expected.is_sparse());
+            }
+        }
     }
 }

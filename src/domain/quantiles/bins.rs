@@ -50,6 +50,10 @@ impl Bins {
         self.0.parts().1 as usize
     }
 
+    pub fn width(&self) -> Width {
+        self.0.width()
+    }
+
     /// Counts `n` more, and says whether the bin is a new one.
     pub fn add(&mut self, position: i32, n: u64) -> bool {
         let (width, len, bytes) = self.0.parts_mut();

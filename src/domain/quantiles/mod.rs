@@ -133,9 +133,18 @@ impl Quantiles {
 
     pub fn decode(reader: &mut Reader) -> Result<Quantiles, Corrupt> {
         let mut quantiles = Quantiles::new();
+        let mut below = Vec::new();
         stored::decode(reader, bin::MIN, bin::MAX, |position, n| {
-            quantiles.add(position, n);
+            if position < 0 {
+                below.push((position, n));
+            } else {
+                quantiles.add(position, n);
+            }
         })?;
+        // The largest magnitudes come first, and every bin in front of others would move them all.
+        for (position, n) in below.into_iter().rev() {
+            quantiles.add(position, n);
+        }
         Ok(quantiles)
     }
 

@@ -7,7 +7,7 @@
 use std::iter::Peekable;
 
 use super::bins::Bins;
-use crate::domain::counters::Counters;
+use crate::domain::counters::{Counters, Width};
 
 #[derive(Clone)]
 pub(super) struct Side(pub(super) Form);
@@ -24,18 +24,24 @@ const MANY: usize = 32;
 const SMALL_SPAN: usize = 16;
 
 /// The span up to which a list of so many bins is better a window. A bin takes 4 bytes in a list
-/// and one in a window as long as counts are small.
-fn dense_span(bins: usize) -> usize {
-    let positions_a_bin = if bins < MANY { 4 } else { 8 };
+/// and one in a window as long as counts are small; the wider they are, the closer together the bins
+/// have to lie.
+fn dense_span(bins: usize, width: Width) -> usize {
+    let positions_a_bin = match (bins, width) {
+        (_, Width::Eight) => 2,
+        (..MANY, Width::Four) => 2,
+        (..MANY, _) | (_, Width::Four) => 4,
+        _ => 8,
+    };
     (bins * positions_a_bin).max(SMALL_SPAN)
 }
 
 /// The span up to which a window stays one. It takes many new bins to get from the one bound to the
 /// other, so that conversions are rare.
-fn loose_span(bins: usize) -> usize {
+fn loose_span(bins: usize, width: Width) -> usize {
     match bins {
         0..4 => SMALL_SPAN,
-        _ => 2 * dense_span(bins),
+        _ => 2 * dense_span(bins, width),
     }
 }
 
@@ -58,19 +64,16 @@ impl Side {
     fn add_or_convert(&mut self, position: i32, n: u64) {
         match &mut self.0 {
             Form::Window(window) => {
-                if stays_window(window, position) {
+                if stays_window(window, position, n) {
                     return window.add(position, n);
                 }
-                let mut list = Bins::new();
-                for (position, n) in window.iter() {
-                    list.add(position, n);
-                }
+                let mut list = listed(window);
                 list.add(position, n);
                 self.0 = Form::List(list);
             }
             Form::List(list) => {
                 let new = list.add(position, n);
-                if new && list.span() <= dense_span(list.len()) {
+                if new && list.span() <= dense_span(list.len(), list.width()) {
                     let mut window = Counters::new();
                     for (position, n) in list.iter() {
                         window.add(position, n);
@@ -83,8 +86,15 @@ impl Side {
 
     pub fn merge(&mut self, other: &Side) {
         if let (Form::Window(ours), Form::Window(theirs)) = (&mut self.0, &other.0) {
-            if ours.spans(theirs) || stays_merged(ours, theirs) {
-                return ours.merge(theirs);
+            let is_spanned = ours.width() >= theirs.width() && ours.spans(theirs);
+            if is_spanned || stays_merged(ours, theirs) {
+                let width = ours.width();
+                ours.merge(theirs);
+                // Sums may be wider than what was summed up.
+                if ours.width() > width && ours.span() > loose_span(ours.len(), ours.width()) {
+                    self.0 = Form::List(listed(ours));
+                }
+                return;
             }
         }
         let (ours, theirs) = (self.len(), other.len());
@@ -149,14 +159,26 @@ impl Side {
     }
 }
 
-/// Whether a window is still the better form when it counts `position` too.
-fn stays_window(window: &Counters, position: i32) -> bool {
+fn listed(window: &Counters) -> Bins {
+    let mut list = Bins::new();
+    for (position, n) in window.iter() {
+        list.add(position, n);
+    }
+    list
+}
+
+/// Whether a window is still the better form when it counts `n` more at `position`.
+fn stays_window(window: &Counters, position: i32, n: u64) -> bool {
     let (Some(first), Some(last)) = (window.first(), window.last()) else {
         return true;
     };
+    let count = window.get(position).saturating_add(n);
+    let width = window.width().max(Width::of(count));
     let span = last.max(position).abs_diff(first.min(position)) as usize + 1;
     // The first test nearly always spares the second one its count.
-    span <= window.span().max(SMALL_SPAN) || span <= loose_span(window.len() + 1)
+    span <= SMALL_SPAN
+        || (width == window.width() && span <= window.span())
+        || span <= loose_span(window.len() + 1, width)
 }
 
 /// Whether one window is the better form for the bins of two.
@@ -167,7 +189,7 @@ fn stays_merged(a: &Counters, b: &Counters) -> bool {
         return true;
     };
     let span = last.abs_diff(first) as usize + 1;
-    span <= loose_span(a.len().max(b.len()))
+    span <= loose_span(a.len().max(b.len()), a.width().max(b.width()))
 }
 
 fn at_rank(list: &Bins, rank: u64) -> Option<i32> {

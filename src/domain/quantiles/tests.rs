@@ -217,3 +217,24 @@ proptest! {
         prop_assert_eq!(decoded(&baseline), Ok(left));
     }
 }
+
+#[test]
+fn one_large_count_does_not_make_all_the_others_wide() {
+    // As many as a window may have holes for, as long as its counters are narrow.
+    let far = |n: u64| {
+        let mut sketch = Quantiles::new();
+        for bin in 1..=1_000 {
+            sketch.add(16 * bin, 1);
+        }
+        sketch.add(16 * 500, n);
+        sketch
+    };
+    for count in [0xff, 0xffff, 0xffff_ffff, u64::MAX] {
+        for half in [count, count / 2] {
+            let mut sketch = far(half);
+            sketch.merge(&far(half));
+            assert!(sketch.heap_bytes() <= 40 * 1_000, "{}", sketch.heap_bytes());
+            assert_eq!(decoded(&encoded(&sketch)), Ok(sketch));
+        }
+    }
+}

@@ -8,7 +8,8 @@ mod stored;
 mod tests;
 
 pub use options::{
-    check_dimension_name, check_name, check_value_name, parse_capacity, parse_options, Change,
+    check_dimension_name, check_name, check_value_name, cube_parts, parse_capacity, parse_options,
+    Change,
 };
 pub use settings::{Cube, Dimension, Settings};
 

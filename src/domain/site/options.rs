@@ -139,7 +139,7 @@ pub fn check_name(what: &str, name: &[u8]) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn cube_parts(list: &[u8]) -> Result<Vec<Name>> {
+pub fn cube_parts(list: &[u8]) -> Result<Vec<Name>> {
     let parts: Vec<Name> = list
         .split(|byte| *byte == b',')
         .map(dimension_name)

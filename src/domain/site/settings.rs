@@ -405,6 +405,14 @@ impl Cube {
         })
     }
 
+    /// Whether `write_cell` may have written this for so many dimensions.
+    pub fn is_cell(cell: &[u8], dimensions: usize) -> bool {
+        let values = || Cube::values_of(cell);
+        values().count() == dimensions
+            && values().all(|value| value.len() <= limits::DIMENSION_VALUE)
+            && values().map(|value| 2 + value.len()).sum::<usize>() == cell.len()
+    }
+
     /// Appends the cell that an event falls in: of each dimension the length of its value (two
     /// bytes, little-endian) and the value. An event without one of the dimensions is in no cell.
     pub fn write_cell(&self, event: Text, dimensions: &[(Text, Text)], cell: &mut Vec<u8>) -> bool {

@@ -110,8 +110,11 @@ fn flags(users: bool, declared: bool) -> u8 {
 }
 
 fn decode_settings(reader: &mut Reader) -> Result<Settings, Corrupt> {
-    let zone = reader.bytes("time zone", limits::NAME)?;
-    let zone = Zone::parse(zone).map_err(|_| corrupt("time zone", "unknown"))?;
+    let name = reader.bytes("time zone", limits::NAME)?;
+    let zone = Zone::parse(name).map_err(|_| corrupt("time zone", "unknown"))?;
+    if zone.name().as_bytes() != name {
+        return Err(corrupt("time zone", "not written as it is"));
+    }
     let mut retention = Retention::default();
     for granularity in Granularity::ALL {
         let text = reader.bytes("retention", limits::NAME)?;
@@ -120,6 +123,10 @@ fn decode_settings(reader: &mut Reader) -> Result<Settings, Corrupt> {
         retention
             .set(granularity, kept)
             .map_err(|_| corrupt("retention", "out of range"))?;
+        let canonical = kept.map_or("off".to_owned(), |kept| kept.to_string());
+        if canonical.as_bytes() != text {
+            return Err(corrupt("retention", "not in its shortest form"));
+        }
     }
     retention
         .check()

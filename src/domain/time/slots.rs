@@ -60,6 +60,7 @@ impl Slots {
             // A division by a constant is a multiplication, and this is done for every event.
             Edges::Even(SECOND) => (ms.max(self.start) - self.start) / SECOND,
             Edges::Even(MINUTE) => (ms.max(self.start) - self.start) / MINUTE,
+            Edges::Even(HOUR) => (ms.max(self.start) - self.start) / HOUR,
             Edges::Even(step) => (ms.max(self.start) - self.start) / step,
             Edges::Days(starts) => starts.partition_point(|start| *start <= ms) as i64 - 1,
         };

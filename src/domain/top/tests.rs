@@ -5,6 +5,7 @@ use crate::domain::bucket::Kind;
 use crate::domain::event::{Facet, Occurrence};
 use crate::domain::hash::hash;
 use crate::domain::site::{parse_options, Settings};
+use crate::domain::text::Text;
 use crate::domain::time::{Granularity, Period, Retention, Zone, DAY, HOUR};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, HashSet};
@@ -135,7 +136,7 @@ proptest! {
             };
             let exact = if by == "users" { Answer::Nothing } else if by == "events" { Answer::Count(0) } else { Answer::Number(0.0) };
             for row in ranking.rows.iter().chain(&ranking.other) {
-                prop_assert_eq!(row.share, part(row.number, whole));
+                prop_assert_eq!(row.share, ratio(row.number, Answer::Number(whole)));
                 prop_assert_eq!(row.error, exact);
             }
         }

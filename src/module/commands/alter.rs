@@ -1,6 +1,8 @@
 //! `ANALYTICS.ALTER site [options]`: what changes holds from the next event on. A new retention moves
 //! the expiry of the buckets that are there.
 
+use redis_module::raw::RedisModuleString;
+
 use super::word;
 use crate::domain::bucket::Bucket;
 use crate::domain::error::{shown, Error};
@@ -11,12 +13,13 @@ use crate::module::key::Key;
 use crate::module::origin::Origin;
 use crate::module::redis::{Ctx, Outcome, OwnedString, Words};
 use crate::module::site_value::SiteValue;
-use crate::module::{replicate, walk};
+use crate::module::{cluster, replicate, walk};
 
 pub fn alter(ctx: Ctx, words: Words) -> Outcome {
     let name = word(&words, 1)?;
     let key = Key::for_writing(ctx, words.string(1));
     let Some(value) = key.value_mut::<SiteValue>()? else {
+        cluster::refuse_if_site_is_elsewhere(ctx, words.string(1), name)?;
         return Err(no_site(name).into());
     };
     value.keys.serve(name)?;
@@ -29,7 +32,7 @@ pub fn alter(ctx: Ctx, words: Words) -> Outcome {
         .with(&changes, value.site.events() > 0, now)?;
 
     if Origin::of(ctx) == Origin::Client {
-        let moved = moved_buckets(ctx, name, &value.site, &settings)?;
+        let moved = moved_buckets(ctx, words.string(1), &value.site, &settings)?;
         replicate_alter(ctx, words, options, now);
         move_buckets(ctx, moved, now);
     } else {
@@ -83,7 +86,12 @@ struct Moved {
     expiry: Option<i64>,
 }
 
-fn moved_buckets(ctx: Ctx, name: &[u8], site: &Site, after: &Settings) -> Outcome<Vec<Moved>> {
+fn moved_buckets(
+    ctx: Ctx,
+    name: *mut RedisModuleString,
+    site: &Site,
+    after: &Settings,
+) -> Outcome<Vec<Moved>> {
     let before = &site.settings;
     let mut moved = Vec::new();
     let Some((_, last)) = site.observed() else {

@@ -7,7 +7,7 @@ use crate::domain::site::{parse_options, Site};
 use crate::module::key::Key;
 use crate::module::redis::{Ctx, Outcome, Words};
 use crate::module::site_value::SiteValue;
-use crate::module::{config, replicate, stats};
+use crate::module::{cluster, config, replicate, stats};
 
 pub fn create(ctx: Ctx, words: Words) -> Outcome {
     let name = word(&words, 1)?;
@@ -22,6 +22,7 @@ pub fn create(ctx: Ctx, words: Words) -> Outcome {
         ))
         .into());
     }
+    cluster::refuse_if_site_is_elsewhere(ctx, words.string(1), name)?;
     replicate::creation(ctx, words.string(1), &settings);
     key.set(SiteValue::new(Site::new(settings)));
     stats::SITES.add(1);

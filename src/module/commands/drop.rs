@@ -1,5 +1,7 @@
 //! `ANALYTICS.DROP site`: the site and every bucket of it. Replies how many buckets there were.
 
+use redis_module::raw::RedisModuleString;
+
 use super::word;
 use crate::domain::bucket::Bucket;
 use crate::domain::site::keys::check_site_name;
@@ -8,7 +10,7 @@ use crate::domain::time::{Granularity, MAX_TIME};
 use crate::module::key::Key;
 use crate::module::redis::{Ctx, Outcome, Words};
 use crate::module::site_value::SiteValue;
-use crate::module::{config, replicate, walk};
+use crate::module::{cluster, config, replicate, walk};
 
 pub fn drop_site(ctx: Ctx, words: Words) -> Outcome {
     let name = word(&words, 1)?;
@@ -18,6 +20,9 @@ pub fn drop_site(ctx: Ctx, words: Words) -> Outcome {
     check_site_name(name)?;
     let key = Key::for_writing(ctx, words.string(1));
     let site = key.value::<SiteValue>()?.map(|value| &value.site);
+    if site.is_none() {
+        cluster::refuse_if_site_is_elsewhere(ctx, words.string(1), name)?;
+    }
     // A site whose key alone was deleted has left its buckets: as far as the settings of the module
     // tell where they are, they are found.
     let settings = site.map_or_else(config::default_settings, |site| site.settings.clone());
@@ -25,7 +30,12 @@ pub fn drop_site(ctx: Ctx, words: Words) -> Outcome {
     let observed = site
         .and_then(|site| site.observed())
         .map_or(latest, |(_, last)| last);
-    let dropped = drop_buckets(ctx, name, &settings, observed.max(latest).min(MAX_TIME))?;
+    let dropped = drop_buckets(
+        ctx,
+        words.string(1),
+        &settings,
+        observed.max(latest).min(MAX_TIME),
+    )?;
     if site.is_some() {
         key.unlink();
         ctx.replicate(c"UNLINK", &[words.string(1)]);
@@ -36,7 +46,12 @@ pub fn drop_site(ctx: Ctx, words: Words) -> Outcome {
     Ok(())
 }
 
-fn drop_buckets(ctx: Ctx, name: &[u8], settings: &Settings, last: i64) -> Outcome<usize> {
+fn drop_buckets(
+    ctx: Ctx,
+    name: *mut RedisModuleString,
+    settings: &Settings,
+    last: i64,
+) -> Outcome<usize> {
     let mut dropped = Vec::new();
     for granularity in Granularity::ALL {
         dropped.extend(walk::live(ctx, name, settings, granularity, last)?);

@@ -1,5 +1,7 @@
 //! `ANALYTICS.INFO site`: its settings, what it has counted and what it has dropped.
 
+use redis_module::raw::RedisModuleString;
+
 use super::alter::no_site;
 use super::word;
 use crate::domain::site::{Settings, Site};
@@ -7,7 +9,7 @@ use crate::domain::time::Granularity;
 use crate::module::key::Key;
 use crate::module::redis::{Ctx, Failure, Outcome, Words};
 use crate::module::site_value::SiteValue;
-use crate::module::walk;
+use crate::module::{cluster, walk};
 
 pub fn info(ctx: Ctx, words: Words) -> Outcome {
     let name = word(&words, 1)?;
@@ -16,10 +18,11 @@ pub fn info(ctx: Ctx, words: Words) -> Outcome {
     }
     let key = Key::for_reading(ctx, words.string(1));
     let Some(value) = key.value::<SiteValue>()? else {
+        cluster::refuse_if_site_is_elsewhere(ctx, words.string(1), name)?;
         return Err(no_site(name).into());
     };
     let site = &value.site;
-    let buckets = count_buckets(ctx, name, site)?;
+    let buckets = count_buckets(ctx, words.string(1), site)?;
 
     ctx.reply_map(14);
     field(ctx, "site", || ctx.reply_bytes(name));
@@ -61,7 +64,11 @@ pub fn info(ctx: Ctx, words: Words) -> Outcome {
 }
 
 /// How many buckets there are of each granularity.
-fn count_buckets(ctx: Ctx, name: &[u8], site: &Site) -> Outcome<[i64; Granularity::COUNT]> {
+fn count_buckets(
+    ctx: Ctx,
+    name: *mut RedisModuleString,
+    site: &Site,
+) -> Outcome<[i64; Granularity::COUNT]> {
     let mut counts = [0; Granularity::COUNT];
     if let Some((_, last)) = site.observed() {
         for (granularity, count) in Granularity::ALL.into_iter().zip(&mut counts) {

@@ -11,7 +11,7 @@ use crate::module::record::Judge;
 use crate::module::redis::{Ctx, Outcome, Words};
 use crate::module::scratch::Scratch;
 use crate::module::site_value::SiteValue;
-use crate::module::{config, replicate, stats};
+use crate::module::{cluster, config, replicate, stats};
 
 /// Replies 1 when the event counted, 0 when it was dropped.
 pub fn track(ctx: Ctx, words: Words) -> Outcome {
@@ -53,6 +53,9 @@ fn write_with<'c>(
         None => new_site.insert(SiteValue::new(Site::new(config::default_settings()))),
     };
     value.keys.serve(name)?;
+    if is_new {
+        cluster::refuse_if_site_is_elsewhere(ctx, words.string(1), name)?;
+    }
     let (origin, now) = (Origin::of(ctx), ctx.now());
     parse(Parser {
         words,

@@ -440,3 +440,38 @@ fn what_never_was_need_not_be_kept() {
     assert_eq!(observed(400 * DAY, 3 * HOUR), Ok((7201, 0)));
     assert!(observed(70 * MINUTE, 0).is_err());
 }
+
+#[test]
+fn the_ends_of_the_calendar_are_ordinary() {
+    let window = Range::new(MIN_TIME, MAX_TIME + 1);
+    for name in ["UTC", "America/Juneau", "Pacific/Apia"] {
+        let zone = Zone::parse(name.as_bytes()).unwrap();
+        let ask = Ask {
+            zone,
+            retention: Retention::default(),
+            now: MAX_TIME,
+        };
+        let sources = Sources {
+            zone: &ask.zone,
+            retention: &ask.retention,
+            since: [i64::MIN; Granularity::COUNT],
+            now: ask.now,
+            observed: Some((MAX_TIME - 5 * DAY, MAX_TIME)),
+        };
+        for (step, points) in [
+            ("1y", 9999),
+            ("7y", 1429),
+            ("1000y", 10),
+            ("366000d", 11),
+            ("52285w", 11),
+            ("8783999h", 11),
+            ("auto", 100),
+        ] {
+            for grain in [Grain::Slot, Grain::Bucket] {
+                let step = Step::parse(step.as_bytes()).unwrap();
+                let grid = Grid::new(step, grain, window, &sources);
+                assert_eq!(grid.map(|grid| grid.len()), Ok(points), "{name} {step:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Payloads to begin with: together they have every field of both formats.
+
+use crate::domain::bucket::{Bucket, Fingerprint};
+use crate::domain::codec::Page;
+use crate::domain::event::{Batch, Event, Occurrence, Run};
+use crate::domain::hash::hash;
+use crate::domain::hll::Sketch;
+use crate::domain::site::{parse_options, Settings, Site};
+use crate::domain::text::Text;
+use crate::domain::time::{Granularity, Period, Retention, Zone};
+
+/// 2024-12-11T14:31:07Z.
+pub const TIME: i64 = 1_733_927_467_000;
+
+/// Of what site and period a bucket is.
+#[derive(Clone)]
+pub struct Kind {
+    pub site: Site,
+    pub period: Period,
+    pub zone: Zone,
+}
+
+pub fn site(options: &str, capacity: usize) -> Site {
+    let words: Vec<&[u8]> = options
+        .split_ascii_whitespace()
+        .map(str::as_bytes)
+        .collect();
+    let changes = parse_options(&words).unwrap();
+    let settings = Settings::new(Zone::UTC, Retention::default(), capacity);
+    Site::new(settings.with(&changes, false, 0).unwrap())
+}
+
+/// Of everything that a site can be told.
+const RICH: &str = "TZ Europe/Paris RETENTION minute 2h RETENTION week off RETENTION month 36mo \
+    DIM plan NOUSERS DIM country CUBE event,country CUBE plan,country,city NOUSERS VAL price VAL ms";
+
+/// The `n`th of many different events.
+pub fn record(bucket: &mut Bucket, kind: &Kind, n: u64) {
+    let texts = [n % 3, n % 7, n % 11, n % 2].map(|n| format!("{n}"));
+    let [country, plan, city, event] = texts.each_ref().map(|text| Text::new(text.as_bytes()));
+    let dimensions = [
+        (Text::new(b"country"), country),
+        (Text::new(b"plan"), plan),
+        (Text::new(b"city"), city),
+    ];
+    let values = [
+        (Text::new(b"price"), (n * n) as f64 / 100.0 - 5.0),
+        (Text::new(b"ms"), 10f64.powi(n as i32 % 40 - 20)),
+    ];
+    let (dimensions, values) = (&dimensions[..n as usize % 4], &values[..n as usize % 3]);
+    let event = Event {
+        time: TIME,
+        kind: event,
+        user: hash(&(n / 2).to_le_bytes()),
+        session: n.is_multiple_of(2).then(|| hash(&n.to_le_bytes())),
+        id: None,
+        dimensions: Run::default(),
+        values: Run::default(),
+    };
+    let (mut cells, mut facets) = (Vec::new(), Vec::new());
+    kind.site
+        .facets(&event, dimensions, &mut cells, &mut facets);
+    let occurrence = Occurrence {
+        user: event.user,
+        session: event.session,
+        facets: &facets,
+        values,
+    };
+    let slots = kind
+        .zone
+        .period(kind.period.granularity(), TIME)
+        .unwrap()
+        .slot_count();
+    bucket.record(
+        &occurrence,
+        (n * 7) as u8 % slots,
+        kind.site.settings.capacity,
+    );
+}
+
+fn kind(granularity: Granularity, options: &str, capacity: usize) -> Kind {
+    let site = site(options, capacity);
+    let zone = site.settings.zone.clone();
+    Kind {
+        period: zone.period(granularity, TIME).unwrap(),
+        site,
+        zone,
+    }
+}
+
+fn bucket(kind: &Kind, events: u64, ids: u64) -> Bucket {
+    let mut bucket = Bucket::new(&kind.period);
+    (0..events).for_each(|n| record(&mut bucket, kind, n));
+    for id in 0..ids {
+        bucket.remember(Fingerprint::of(&id.to_le_bytes()));
+    }
+    bucket
+}
+
+fn one_page(pages: Vec<Page>) -> Page {
+    assert_eq!(pages.len(), 1);
+    pages.concat()
+}
+
+pub fn buckets() -> Vec<(Kind, Page)> {
+    let made = [
+        (Granularity::Minute, "", 1_000, 1, 1),
+        (Granularity::Minute, RICH, 1_000, 6, 3),
+        (Granularity::Hour, RICH, 3, 40, 0),
+        (Granularity::Day, RICH, 1_000, 12, 0),
+        (Granularity::Week, "DIM event NOUSERS", 1_000, 9, 0),
+        (Granularity::Month, RICH, 2, 9, 0),
+        // The larger forms of sketches.
+        (Granularity::Day, "DIM event NOUSERS", 1_000, 2_000, 0),
+        (Granularity::Month, "DIM event NOUSERS", 1_000, 12_000, 0),
+    ];
+    made.into_iter()
+        .map(|(granularity, options, capacity, events, ids)| {
+            let kind = kind(granularity, options, capacity);
+            let page = one_page(bucket(&kind, events, ids).encode());
+            (kind, page)
+        })
+        .collect()
+}
+
+pub fn bucket_of_many_pages() -> Vec<Page> {
+    bucket(&kind(Granularity::Minute, RICH, 1_000), 20, 140_000).encode()
+}
+
+pub fn sites() -> Vec<Page> {
+    let mut rich = site(RICH, 20);
+    let text = |text: &'static str| Text::new(text.as_bytes());
+    let batch = Batch {
+        events: Vec::new(),
+        dimensions: vec![(text("learned"), text("x")), (text("another"), text("x"))],
+        values: vec![(text("weight"), 1.0), (text("age"), 1.0)],
+    };
+    rich.settings = rich.learned(&batch).unwrap().unwrap();
+    rich.count(TIME);
+    rich.count(TIME + 5);
+    let strict = site(
+        "DIM event NOUSERS DIM a VAL b STRICT RETENTION minute off",
+        1,
+    );
+    let plain = site("", 1_000);
+    [plain, strict, rich]
+        .map(|site| one_page(site.encode()))
+        .into()
+}
+
+/// Dense ones, and sparse ones as Redis writes them.
+pub fn hyperloglogs() -> Vec<Vec<u8>> {
+    let mut sketch = Sketch::new();
+    let empty = sketch.to_redis();
+    (0..5_000u64).for_each(|n| {
+        sketch.insert(hash(&n.to_le_bytes()));
+    });
+    let header = b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80";
+    let sparse = |opcodes: &[u8]| [&header[..], opcodes].concat();
+    vec![
+        empty,
+        sketch.to_redis(),
+        sparse(&[0x7f, 0xff]),
+        sparse(&[0x60, 0x00, 0x84, 0x5f, 0xfa, 0x8a]),
+    ]
+}
+
+#[test]
+fn the_payloads_have_every_form() {
+    let forms: Vec<String> = buckets()
+        .iter()
+        .map(|(_, page)| format!("{:?}", Bucket::decode(std::slice::from_ref(page)).unwrap()))
+        .collect();
+    let forms = forms.concat();
+    for form in [
+        "sparse",
+        "nibbles",
+        "Cube",
+        "spill: Some",
+        "ids: Some",
+        "sessions",
+    ] {
+        assert!(forms.contains(form), "{form}");
+    }
+    for hyperloglog in hyperloglogs() {
+        assert!(Sketch::from_redis(&hyperloglog).is_ok());
+    }
+}

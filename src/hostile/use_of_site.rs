@@ -1,0 +1,106 @@
+//! All that may happen to a site once a payload was accepted for one.
+
+use super::corpus::TIME;
+use crate::domain::event::{Batch, Event, Run};
+use crate::domain::hash::hash;
+use crate::domain::site::{parse_options, Settings, Site};
+use crate::domain::text::Text;
+use crate::domain::time::{
+    cover, Grain, Granularity, Grid, Range, Retention, Sources, Step, Window, Zone, MAX_TIME,
+    MIN_TIME,
+};
+
+const WINDOWS: [&str; 6] = [
+    "1h",
+    "today",
+    "last-month",
+    "1000mo",
+    "2024-12-11..now",
+    "0002-01-01..9998-12-30",
+];
+
+pub fn check(site: &Site) {
+    told_to_replicas(site);
+    count_on(&mut site.clone());
+    for now in [TIME, MIN_TIME, MAX_TIME, i64::MAX] {
+        ask(site, now);
+    }
+}
+
+/// A site is replicated as the options that make it.
+fn told_to_replicas(site: &Site) {
+    let words = site.settings.options();
+    let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+    let changes = parse_options(&words).unwrap();
+    let made = Settings::new(Zone::UTC, Retention::default(), 1);
+    let made = made.with(&changes, false, 0).unwrap();
+    assert_eq!(made.options(), site.settings.options());
+}
+
+fn count_on(site: &mut Site) {
+    let text = |text: &'static str| Text::new(text.as_bytes());
+    let batch = Batch {
+        events: Vec::new(),
+        dimensions: vec![(text("colour"), text("red"))],
+        values: vec![(text("size"), 1.0)],
+    };
+    if let Ok(Some(settings)) = site.learned(&batch) {
+        site.settings = settings;
+    }
+    site.count(TIME);
+    let event = Event {
+        time: TIME,
+        kind: text("view"),
+        user: hash(b"ann"),
+        session: None,
+        id: None,
+        dimensions: Run::default(),
+        values: Run::default(),
+    };
+    let (mut cells, mut facets) = (Vec::new(), Vec::new());
+    site.facets(&event, &batch.dimensions, &mut cells, &mut facets);
+    assert!(!facets.is_empty() && site.bytes() > 0);
+    let changes = parse_options(&[b"RETENTION", b"hour", b"9d", b"CUBE", b"x,y"]).unwrap();
+    if let Ok(settings) = site.settings.with(&changes, true, TIME) {
+        site.settings = settings;
+    }
+    let pages = site.encode();
+    assert!(Site::decode(&pages).is_ok_and(|again| again.encode() == pages));
+}
+
+fn ask(site: &Site, now: i64) {
+    let settings = &site.settings;
+    let sources = Sources {
+        zone: &settings.zone,
+        retention: &settings.retention,
+        since: settings.since,
+        now,
+        observed: site.observed(),
+    };
+    for granularity in Granularity::ALL {
+        let period = settings.zone.period(granularity, now);
+        period.map(|period| settings.retention.expiry(&period, &settings.zone));
+    }
+    for window in WINDOWS {
+        let window = Window::parse(window.as_bytes(), &settings.zone).unwrap();
+        let ranges = [
+            window.range(now, &settings.zone),
+            window.before(now, &settings.zone),
+        ];
+        for range in ranges.into_iter().flatten() {
+            read(range, &sources);
+        }
+    }
+}
+
+fn read(range: Range, sources: &Sources) {
+    // Long covers are tested where covers are.
+    if range.len() > 400 * 86_400_000 {
+        return;
+    }
+    let _ = cover(range, sources);
+    for step in ["auto", "1d"] {
+        let step = Step::parse(step.as_bytes()).unwrap();
+        let _ = Grid::new(step, Grain::Slot, range, sources);
+    }
+}
