@@ -151,15 +151,17 @@ fn a_storm_of_expiring_buckets_gives_all_memory_back() {
         let line = format!("ANALYTICS.MTRACK site{site} {}", events.join(" "));
         assert_eq!(connection.run(&line), hours);
     }
+    assert!(used(&mut connection) > empty + 8_000_000);
     let mut keys = connection.keys();
     assert!(keys.len() > buckets);
     keys.retain(|key| key.starts_with('{'));
-    let end = connection.now() + 300;
+    let end = connection.now() + 400 + buckets as i64 / 50;
     let lines: Vec<String> = keys
         .iter()
         .map(|key| format!("PEXPIREAT {key} {end}"))
         .collect();
     connection.pipeline(&lines);
+    assert!(connection.run("DBSIZE").int() > buckets as i64);
     // Events and questions go on.
     let mut slowest = Duration::ZERO;
     wait_until("all buckets are gone", || {
@@ -175,8 +177,9 @@ fn a_storm_of_expiring_buckets_gives_all_memory_back() {
     for site in 0..100 {
         connection.run(&format!("ANALYTICS.DROP site{site}")).int();
     }
+    // What stays is Redis's: the backlog, and a histogram for every command that was sent.
     wait_until("the memory is back", || {
-        used(&mut connection) < empty + 1_500_000
+        used(&mut connection) < empty + 2_500_000
     });
 }
 
