@@ -12,6 +12,8 @@ mod reply;
 mod server;
 mod state;
 
+mod broken;
+
 mod aof;
 mod cluster;
 mod compare;
@@ -22,6 +24,8 @@ mod drop;
 mod explain;
 mod get;
 mod harness;
+mod hostile_arguments;
+mod hostile_payloads;
 mod info;
 mod loading;
 mod memory;
