@@ -16,7 +16,8 @@ use crate::domain::time::{Granularity, Retention, Zone};
 static MAX_FUTURE: AtomicI64 = AtomicI64::new(300_000);
 static CAPACITY: AtomicI64 = AtomicI64::new(1_000);
 
-const A_YEAR: i64 = 366 * 24 * 60 * 60 * 1_000;
+/// The farthest that an event may be told to lie in the future: a year.
+pub const MOST_FUTURE: i64 = 366 * 24 * 60 * 60 * 1_000;
 
 /// The settings that are texts: as given, and what they mean.
 struct Texts {
@@ -67,7 +68,7 @@ pub fn register(ctx: Ctx) -> bool {
         shown: Default::default(),
     });
     let numbers = [
-        (c"max-future", &MAX_FUTURE, 0, A_YEAR),
+        (c"max-future", &MAX_FUTURE, 0, MOST_FUTURE),
         (
             c"dimension-capacity",
             &CAPACITY,

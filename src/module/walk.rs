@@ -3,6 +3,7 @@
 use redis_module::raw::RedisModuleString;
 
 use super::cluster;
+use super::config;
 use super::keys::Place;
 use super::redis::{bytes_of, Ctx, Outcome};
 use crate::domain::site::Settings;
@@ -17,17 +18,24 @@ pub fn live(
     granularity: Granularity,
     last: i64,
 ) -> Outcome<Vec<Place>> {
-    let zone = &settings.zone;
-    let first = settings.retention.kept_from(granularity, ctx.now(), zone);
+    let (zone, now) = (&settings.zone, ctx.now());
+    // A payload may claim events up to the end of the calendar, but no command takes one.
+    let last = last.min(now.saturating_add(config::MOST_FUTURE));
+    let first = settings.retention.kept_from(granularity, now, zone);
     let first = first.and_then(|first| zone.period(granularity, first));
-    let places: Vec<Place> = std::iter::successors(first, |period| period.next(zone))
-        .take_while(|period| period.start() <= last)
-        .filter_map(|period| Place::of(bytes_of(site), settings, period))
-        .collect();
-    let (there, missing): (Vec<_>, Vec<_>) = places
-        .into_iter()
-        .partition(|place| ctx.exists(place.name()));
-    if let Some(place) = missing.first() {
+    let periods = std::iter::successors(first, |period| period.next(zone));
+    let (mut there, mut missing) = (Vec::new(), None);
+    for period in periods.take_while(|period| period.start() <= last) {
+        let Some(place) = Place::of(bytes_of(site), settings, period) else {
+            continue;
+        };
+        if ctx.exists(place.name()) {
+            there.push(place);
+        } else {
+            missing.get_or_insert(place);
+        }
+    }
+    if let Some(place) = missing {
         cluster::refuse_if_bucket_is_elsewhere(ctx, site, place.name())?;
     }
     Ok(there)

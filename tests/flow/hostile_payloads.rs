@@ -1,0 +1,202 @@
+//! Twenty thousand payloads that were tampered with, put in with `RESTORE` and `ANALYTICS.RESTORE`.
+//! What is accepted takes the place of the real key, and every command that reaches it has to live
+//! with it: on the master, on a replica, in a rewritten AOF.
+
+use crate::broken::broken;
+use crate::calendar::{buckets, HOUR, MINUTE};
+use crate::client::{encode, Arg, Connection};
+use crate::random::Random;
+use crate::reply::Reply;
+use crate::server::{wait_until, Server};
+use crate::state::{assert_same_data, State};
+use crate::types::fill;
+
+/// The type and the name of a module's value: anything else there would be a test of Redis.
+const OWN_TYPE: usize = 10;
+const AT_ONCE: usize = 500;
+
+fn server() -> Server {
+    let server = Server::with()
+        .aof()
+        .config("aof-use-rdb-preamble", "no")
+        // So that the page of a value is found in its DUMP.
+        .config("rdbcompression", "no")
+        .start();
+    trusting(&server);
+    server
+}
+
+/// Without the checksum, nothing but the module itself looks at a payload.
+fn trusting(server: &Server) {
+    let line = "DEBUG SET-SKIP-CHECKSUM-VALIDATION 1";
+    server.connection().run(line).ok();
+}
+
+/// What reaches a value: `KEY` is where it belongs, `NEW` where it was put.
+const REACH: [&str; 20] = [
+    "RENAME NEW KEY",
+    "COPY KEY {shop}:copy REPLACE",
+    "DEBUG DIGEST-VALUE KEY",
+    "DEBUG DIGEST-VALUE {shop}:copy",
+    "UNLINK {shop}:copy",
+    "ANALYTICS.TRACK shop view ann DIM country 1 DIM plan 2 VAL price -3.5 SESSION s AT TIME ID NEW",
+    "ANALYTICS.GET shop AROUND events users sessions price:sum price:avg price:min price:p99.9 \
+     events@event=view users@country=1 sessions@event=view&country=1",
+    "ANALYTICS.COMPARE shop AROUND events users price:max price:p50@country=1",
+    "ANALYTICS.RANGE shop AROUND auto events users price:p50",
+    "ANALYTICS.TOP shop AROUND event BY users",
+    "ANALYTICS.TOP shop AROUND event,country BY price:p50 LIMIT 3",
+    "ANALYTICS.UNIQUE shop AROUND country 1",
+    "ANALYTICS.DASHBOARD shop",
+    "ANALYTICS.EXPLAIN shop AROUND",
+    "ANALYTICS.INFO shop",
+    "ANALYTICS.ALTER shop DIM plan NOUSERS VAL price",
+    "MEMORY USAGE KEY",
+    "DEBUG OBJECT KEY",
+    "ANALYTICS.MTRACK shop EVENT view bob AT TIME EVENT other ann VAL price 7 AT TIME",
+    "DUMP KEY",
+];
+
+/// Runs commands at once; every reply is one, and an error is a line that says what it is.
+#[track_caller]
+fn run_all(connection: &mut Connection, request: &[u8], commands: usize) -> Vec<Reply> {
+    let replies = connection.exchange(request, commands);
+    for reply in &replies {
+        if let Reply::Error(line) = reply {
+            assert!(line.starts_with("ERR "), "{line}");
+        }
+    }
+    replies
+}
+
+fn name(number: usize) -> String {
+    format!("{{shop}}:new:{number}")
+}
+
+/// Which of these payloads are accepted.
+fn put(connection: &mut Connection, kind: &str, payloads: &[Vec<u8>]) -> Vec<usize> {
+    let mut request = Vec::new();
+    for (number, payload) in payloads.iter().enumerate() {
+        let name = name(number);
+        match kind {
+            "" => encode(&mut request, &[&"RESTORE", &name, &0, payload]),
+            kind => encode(&mut request, &[&"ANALYTICS.RESTORE", &name, &kind, payload]),
+        }
+    }
+    let replies = run_all(connection, &request, payloads.len());
+    let replies = (0..).zip(replies);
+    replies
+        .filter(|(_, reply)| !reply.is_error())
+        .map(|(number, _)| number)
+        .collect()
+}
+
+/// Puts an accepted payload in the place of the real key, and does to it all that can be done.
+fn live_with(connection: &mut Connection, key: &str, number: usize, time: i64) {
+    let around = format!("{}..{}", time - 25 * HOUR, time + MINUTE);
+    let mut request = Vec::new();
+    for line in REACH {
+        let line = line
+            .replace("KEY", key)
+            .replace("NEW", &name(number))
+            .replace("AROUND", &around)
+            .replace("TIME", &time.to_string());
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let args: Vec<&dyn Arg> = words.iter().map(|word| word as &dyn Arg).collect();
+        encode(&mut request, &args);
+    }
+    let replies = run_all(connection, &request, REACH.len());
+    assert_eq!(replies[2], replies[3], "the copy differs");
+    // Whatever it is by now, it can be stored and read again.
+    let dump = replies[REACH.len() - 1].bytes();
+    cmd!(connection, "RESTORE", "{shop}:copy", 0, dump, "REPLACE").ok();
+}
+
+/// The page of a value, out of its DUMP: the only one, and short enough to be stored as it is.
+fn page(dump: &[u8]) -> Vec<u8> {
+    let string = &dump[OWN_TYPE + 2..];
+    let (len, start) = match string[1] >> 6 {
+        0 => (usize::from(string[1]), 2),
+        _ => (
+            usize::from(string[1] & 0x3f) << 8 | usize::from(string[2]),
+            3,
+        ),
+    };
+    assert_eq!(
+        dump.len() - OWN_TYPE - 2 - start - len,
+        11,
+        "{}",
+        dump.escape_ascii()
+    );
+    string[start..start + len].to_vec()
+}
+
+#[test]
+fn no_payload_harms_the_server_its_replica_or_its_files() {
+    let mut server = server();
+    let replica = Server::with()
+        .config("rdbcompression", "no")
+        .replica_of(&server)
+        .start();
+    trusting(&replica);
+    let mut connection = server.connection();
+    let time = fill(&mut connection, "shop");
+    let memory = |connection: &mut Connection, field: &str| -> u64 {
+        connection.info("memory", field).parse().expect("a number")
+    };
+    let before = memory(&mut connection, "used_memory");
+
+    let mut keys: Vec<String> = buckets("shop", "UTC", time).map(|it| it.key).into();
+    keys.push("shop".to_owned());
+    let dumps: Vec<Vec<u8>> = keys.iter().map(|key| connection.dump(key)).collect();
+    let mut random = Random::new(4);
+    let (mut sent, mut accepted) = (0, 0);
+    for round in 0..7 {
+        for (key, dump) in keys.iter().zip(&dumps) {
+            let kind = match (round % 2, key.as_str()) {
+                (0, _) => "",
+                (_, "shop") => "SITE",
+                _ => "BUCKET",
+            };
+            let page = page(dump);
+            let payloads: Vec<Vec<u8>> = (0..AT_ONCE)
+                .map(|_| match kind {
+                    "" => broken(&mut random, dump, OWN_TYPE),
+                    _ => broken(&mut random, &page, 0),
+                })
+                .collect();
+            let numbers = put(&mut connection, kind, &payloads);
+            sent += payloads.len();
+            accepted += numbers.len();
+            for number in &numbers {
+                live_with(&mut connection, key, *number, time);
+            }
+            // The next ones find an honest site again.
+            if key == "shop" {
+                cmd!(connection, "RESTORE", key, 0, dump, "REPLACE").ok();
+            }
+        }
+    }
+    assert!(sent >= 20_000 && accepted > 500, "{accepted} of {sent}");
+    assert!(memory(&mut connection, "used_memory_rss") < 300 << 20);
+
+    server.wait_for_replica(&replica);
+    assert_same_data(&mut connection, &mut replica.connection(), "the replica");
+    let kept = State::of(&mut connection);
+    connection.run("BGREWRITEAOF");
+    wait_until("the AOF is rewritten", || {
+        connection.info("persistence", "aof_rewrite_in_progress") == "0"
+            && connection.info("persistence", "aof_rewrite_scheduled") == "0"
+    });
+    assert_eq!(
+        connection.info("persistence", "aof_last_bgrewrite_status"),
+        "ok"
+    );
+    server.restart();
+    let mut connection = server.connection();
+    State::of(&mut connection).assert_is(&kept, "the rewritten AOF");
+    connection.run("ANALYTICS.DROP shop").int();
+    connection.run("FLUSHALL").ok();
+    let after = memory(&mut connection, "used_memory");
+    assert!(after < before + (4 << 20), "{after} bytes, before {before}");
+}
