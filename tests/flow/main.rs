@@ -23,6 +23,7 @@ mod dashboard;
 mod drop;
 mod explain;
 mod get;
+mod golden;
 mod harness;
 mod hostile_arguments;
 mod hostile_payloads;
