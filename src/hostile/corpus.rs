@@ -8,6 +8,7 @@ use crate::domain::hll::Sketch;
 use crate::domain::site::{parse_options, Settings, Site};
 use crate::domain::text::Text;
 use crate::domain::time::{Granularity, Period, Retention, Zone};
+use std::ops::Range;
 
 /// 2024-12-11T14:31:07Z.
 pub const TIME: i64 = 1_733_927_467_000;
@@ -34,6 +35,16 @@ pub fn site(options: &str, capacity: usize) -> Site {
 const RICH: &str = "TZ Europe/Paris RETENTION minute 2h RETENTION week off RETENTION month 36mo \
     DIM plan NOUSERS DIM country CUBE event,country CUBE plan,country,city NOUSERS VAL price VAL ms";
 
+/// The hash of a user: from here on such that registers are as high as no crowd ever makes them.
+const HIGH: u64 = 1_000_000;
+
+fn user(n: u64) -> u64 {
+    match n.checked_sub(HIGH) {
+        Some(n) => (n * 5) & 0x3fff | 1 << 32,
+        None => hash(&(n / 2).to_le_bytes()),
+    }
+}
+
 /// The `n`th of many different events.
 pub fn record(bucket: &mut Bucket, kind: &Kind, n: u64) {
     let texts = [n % 3, n % 7, n % 11, n % 2].map(|n| format!("{n}"));
@@ -51,7 +62,7 @@ pub fn record(bucket: &mut Bucket, kind: &Kind, n: u64) {
     let event = Event {
         time: TIME,
         kind: event,
-        user: hash(&(n / 2).to_le_bytes()),
+        user: user(n),
         session: n.is_multiple_of(2).then(|| hash(&n.to_le_bytes())),
         id: None,
         dimensions: Run::default(),
@@ -88,9 +99,9 @@ fn kind(granularity: Granularity, options: &str, capacity: usize) -> Kind {
     }
 }
 
-fn bucket(kind: &Kind, events: u64, ids: u64) -> Bucket {
+fn bucket(kind: &Kind, events: Range<u64>, ids: u64) -> Bucket {
     let mut bucket = Bucket::new(&kind.period);
-    (0..events).for_each(|n| record(&mut bucket, kind, n));
+    events.for_each(|n| record(&mut bucket, kind, n));
     for id in 0..ids {
         bucket.remember(Fingerprint::of(&id.to_le_bytes()));
     }
@@ -102,32 +113,36 @@ fn one_page(pages: Vec<Page>) -> Page {
     pages.concat()
 }
 
-pub fn buckets() -> Vec<(Kind, Page)> {
+/// With the names under which `tests/golden` keeps them.
+pub fn buckets() -> Vec<(&'static str, Kind, Page)> {
+    use Granularity::{Day, Hour, Minute, Month, Week};
+    let few = "DIM event NOUSERS DIM country NOUSERS DIM plan NOUSERS DIM city NOUSERS";
     let made = [
-        (Granularity::Minute, "", 1_000, 1, 1),
-        (Granularity::Minute, RICH, 1_000, 6, 3),
-        (Granularity::Hour, RICH, 3, 40, 0),
-        (Granularity::Day, RICH, 1_000, 12, 0),
-        (Granularity::Week, "DIM event NOUSERS", 1_000, 9, 0),
-        (Granularity::Month, RICH, 2, 9, 0),
-        // The larger forms of sketches.
-        (Granularity::Day, "DIM event NOUSERS", 1_000, 2_000, 0),
-        (Granularity::Month, "DIM event NOUSERS", 1_000, 12_000, 0),
+        ("minute-one-event", Minute, "", 1_000, 0..1, 1),
+        ("minute-rich", Minute, RICH, 1_000, 0..6, 3),
+        ("hour-spilled", Hour, RICH, 3, 0..40, 0),
+        ("day-rich", Day, RICH, 1_000, 0..12, 0),
+        ("week-rich", Week, "DIM event NOUSERS", 1_000, 0..9, 0),
+        ("month-spilled", Month, RICH, 2, 0..9, 0),
+        ("day-sparse", Day, few, 1_000, 0..2_000, 0),
+        ("week-nibbles", Week, few, 1_000, 0..12_000, 0),
+        ("month-packed", Month, few, 1_000, HIGH..HIGH + 4_000, 0),
     ];
     made.into_iter()
-        .map(|(granularity, options, capacity, events, ids)| {
+        .map(|(name, granularity, options, capacity, events, ids)| {
             let kind = kind(granularity, options, capacity);
             let page = one_page(bucket(&kind, events, ids).encode());
-            (kind, page)
+            (name, kind, page)
         })
         .collect()
 }
 
 pub fn bucket_of_many_pages() -> Vec<Page> {
-    bucket(&kind(Granularity::Minute, RICH, 1_000), 20, 140_000).encode()
+    let kind = kind(Granularity::Minute, RICH, 1_000);
+    bucket(&kind, 0..20, 140_000).encode()
 }
 
-pub fn sites() -> Vec<Page> {
+pub fn sites() -> Vec<(&'static str, Page)> {
     let mut rich = site(RICH, 20);
     let text = |text: &'static str| Text::new(text.as_bytes());
     let batch = Batch {
@@ -143,8 +158,8 @@ pub fn sites() -> Vec<Page> {
         1,
     );
     let plain = site("", 1_000);
-    [plain, strict, rich]
-        .map(|site| one_page(site.encode()))
+    let made = [("plain", plain), ("strict", strict), ("rich", rich)];
+    made.map(|(name, site)| (name, one_page(site.encode())))
         .into()
 }
 
@@ -169,12 +184,13 @@ pub fn hyperloglogs() -> Vec<Vec<u8>> {
 fn the_payloads_have_every_form() {
     let forms: Vec<String> = buckets()
         .iter()
-        .map(|(_, page)| format!("{:?}", Bucket::decode(std::slice::from_ref(page)).unwrap()))
+        .map(|(_, _, page)| format!("{:?}", Bucket::decode(std::slice::from_ref(page)).unwrap()))
         .collect();
     let forms = forms.concat();
     for form in [
         "sparse",
         "nibbles",
+        "packed",
         "Cube",
         "spill: Some",
         "ids: Some",
@@ -184,5 +200,23 @@ fn the_payloads_have_every_form() {
     }
     for hyperloglog in hyperloglogs() {
         assert!(Sketch::from_redis(&hyperloglog).is_ok());
+    }
+}
+
+/// Writes the golden files that are not there yet, and never one again: run it with `--ignored` when
+/// a format got a new version, after `tests/golden.rs` has learned the new names.
+#[test]
+#[ignore = "writes to tests/golden"]
+fn write_the_golden_files() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let buckets = buckets().into_iter();
+    let buckets = buckets.map(|(name, _, page)| (format!("bucket-v1-{name}.bin"), page));
+    let sites = sites().into_iter();
+    let sites = sites.map(|(name, page)| (format!("site-v1-{name}.bin"), page));
+    for (name, page) in buckets.chain(sites) {
+        let file = folder.join(name);
+        if !file.exists() {
+            std::fs::write(file, page).unwrap();
+        }
     }
 }

@@ -28,6 +28,7 @@ mod drop;
 mod eviction;
 mod explain;
 mod get;
+mod golden;
 mod harness;
 mod hostile_arguments;
 mod hostile_payloads;

@@ -1,0 +1,127 @@
+//! Values as earlier versions of the module stored them, in `tests/golden`: every format version
+//! that was ever released is read for ever, and says the same.
+//!
+//! `<type>-v<version>-<what>.bin` is the one page of a value. A file is never changed. When a format
+//! gets a new version, its files are added under new names (`cargo test --lib golden -- --ignored`
+//! writes those that are missing), and those of the version before, which are read but not written
+//! any more, move to a list of their own here.
+
+use std::fs;
+use std::path::PathBuf;
+
+use redis_analytics::domain::bucket::Bucket;
+use redis_analytics::domain::fold::{Answer, Fold};
+use redis_analytics::domain::metric::Metric;
+use redis_analytics::domain::site::Site;
+use redis_analytics::domain::time::{Granularity, Piece, Zone};
+
+/// 2024-12-11T14:31:07Z, when all of the events happened.
+const TIME: i64 = 1_733_927_467_000;
+
+const METRICS: [&str; 7] = [
+    "events",
+    "users",
+    "sessions",
+    "price:sum",
+    "ms:p50",
+    "events@country=1",
+    "events@plan=~other",
+];
+
+/// The answers to the metrics above.
+const BUCKETS: [(&str, Granularity, &str); 9] = [
+    ("minute-one-event", Granularity::Minute, "1 1 1 0 - 0 0"),
+    (
+        "minute-rich",
+        Granularity::Minute,
+        "6 3 3 -19.54 0.000000000000000001 1 0",
+    ),
+    (
+        "hour-spilled",
+        Granularity::Hour,
+        "40 20 20 1.6899999999999986 1.0077519379844961 10 15",
+    ),
+    (
+        "day-rich",
+        Granularity::Day,
+        "12 6 6 -36.2 0.0000000000000010060917616258315 3 0",
+    ),
+    (
+        "week-rich",
+        Granularity::Week,
+        "9 5 5 -28.41 0.0000000000000010060917616258315 2 0",
+    ),
+    (
+        "month-spilled",
+        Granularity::Month,
+        "9 5 5 -28.41 0.0000000000000010060917616258315 1 2",
+    ),
+    (
+        "day-sparse",
+        Granularity::Day,
+        "2000 1000 1000 17757786.11 0.1000952743902439 500 0",
+    ),
+    (
+        "week-nibbles",
+        Granularity::Week,
+        "12000 6002 6023 3839959960 0.1000952743902439 3000 0",
+    ),
+    (
+        "month-packed",
+        Granularity::Month,
+        "4000 4729 2000 26776782155567.22 0.1000952743902439 1000 0",
+    ),
+];
+
+const SITES: [(&str, u64, &str); 3] = [("plain", 0, "TZ UTC RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1000"), ("strict", 0, "TZ UTC RETENTION minute off RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1 DIM event NOUSERS DIM a VAL b STRICT"), ("rich", 2, "TZ Europe/Paris RETENTION minute 2h RETENTION hour 1w RETENTION day 365d RETENTION week off RETENTION month 3y CAPACITY 20 DIM plan NOUSERS DIM country DIM city CUBE event,country CUBE plan,country,city NOUSERS VAL price VAL ms")];
+
+fn page(name: &str) -> Vec<u8> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    fs::read(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+fn answers(bucket: &Bucket, granularity: Granularity) -> String {
+    let metrics = METRICS.map(|metric| Metric::parse(metric.as_bytes(), None).unwrap());
+    let mut fold = Fold::new(&metrics);
+    let period = Zone::UTC.period(granularity, TIME).unwrap();
+    let piece = Piece {
+        period,
+        first_slot: 0,
+        end_slot: period.slot_count(),
+    };
+    fold.add(&piece, bucket);
+    let text = |answer: Answer| match answer.number() {
+        Some(number) => format!("{number}"),
+        None => "-".to_owned(),
+    };
+    fold.answers(1.0).map(text).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn every_bucket_of_version_1_is_read_and_written_as_it_was() {
+    for (name, granularity, expected) in BUCKETS {
+        let page = page(&format!("bucket-v1-{name}.bin"));
+        let bucket = Bucket::decode(std::slice::from_ref(&page)).unwrap();
+        assert_eq!(answers(&bucket, granularity), expected, "{name}");
+        assert!(bucket.encode() == [page], "{name}");
+    }
+}
+
+#[test]
+fn every_site_of_version_1_is_read_and_written_as_it_was() {
+    for (name, events, expected) in SITES {
+        let page = page(&format!("site-v1-{name}.bin"));
+        let site = Site::decode(std::slice::from_ref(&page)).unwrap();
+        let options = site.settings.options().join(&b' ');
+        assert_eq!(String::from_utf8(options).unwrap(), expected, "{name}");
+        assert_eq!(site.events(), events);
+        assert!(site.encode() == [page], "{name}");
+    }
+}
+
+#[test]
+fn every_golden_file_is_under_test() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let files = fs::read_dir(folder).unwrap().count();
+    assert_eq!(files, BUCKETS.len() + SITES.len());
+}
