@@ -1,6 +1,7 @@
 .DEFAULT_GOAL := help
 PORT ?= 6379
-.PHONY: help run test lint bench clean
+FUZZ_SECONDS ?= 900
+.PHONY: help run test lint bench fuzz clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +28,9 @@ bench: ## server CPU per event, against what users run today, and per question
 	@scripts/setup
 	cargo bench --bench load
 	cargo bench --bench queries
+
+fuzz: ## hostile bytes for the decoders and parsers, FUZZ_SECONDS=900 for each of four
+	@scripts/fuzz "$(FUZZ_SECONDS)"
 
 clean: ## remove what was built, and the data that make run left
 	cargo clean

@@ -63,7 +63,7 @@ pub fn record(bucket: &mut Bucket, kind: &Kind, n: u64) {
         time: TIME,
         kind: event,
         user: user(n),
-        session: (n % 2 == 0).then(|| hash(&n.to_le_bytes())),
+        session: n.is_multiple_of(2).then(|| hash(&n.to_le_bytes())),
         id: None,
         dimensions: Run::default(),
         values: Run::default(),

@@ -72,9 +72,9 @@ fn try_all(page: &Page, mut accepts: impl FnMut(&[Page]) -> bool) {
     let (mut accepted, mut refused) = (0, 0);
     // Most bytes of a large one are those of sketches. `make fuzz` has the time for all of them.
     let (most, random) = match page.len() {
-        ..100 => (100, 300),
-        ..2_000 => (40, 100),
-        ..10_000 => (15, 40),
+        0..100 => (100, 300),
+        100..2_000 => (40, 100),
+        2_000..10_000 => (15, 40),
         _ => (5, 10),
     };
     let mutations = Mutations::of(page);
