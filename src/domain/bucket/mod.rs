@@ -5,8 +5,11 @@
 //!          value names ascending; breakdowns by kind, then name
 //! ```
 //!
-//! The next version of the format gets the next number. `decode` then reads both, and a file of each
-//! version that was ever released stays under test.
+//! The next version of the format gets the next number: whatever stores the same content as other
+//! bytes, or refuses bytes that were taken, is one, a limit that shrinks too. `decode` then reads all
+//! of them and `encode` writes the last, so that a value changes its form when it is next stored;
+//! servers that are to read it are upgraded first. A file of each version that was ever released
+//! stays under test (`tests/golden.rs`).
 
 mod breakdown;
 mod ids;

@@ -1,0 +1,16 @@
+//! Any bytes for a HyperLogLog string of Redis: refused, or registers that can be counted.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use redis_analytics::domain::hll::Sketch;
+
+fuzz_target!(|string: &[u8]| {
+    if let Ok(mut sketch) = Sketch::from_redis(string) {
+        assert!(sketch.estimate().is_finite());
+        let again = Sketch::from_redis(&sketch.to_redis());
+        assert!(again.is_ok_and(|again| again == sketch));
+        sketch.insert(0x1234_5678_9abc_def0);
+        sketch.merge(&sketch.clone());
+    }
+});
