@@ -1,11 +1,7 @@
 .DEFAULT_GOAL := help
 PORT ?= 6379
-<<<<<<< HEAD
-.PHONY: help run test lint bench faults valgrind sanitize clean
-=======
 FUZZ_SECONDS ?= 900
-.PHONY: help run test lint bench fuzz clean
->>>>>>> hostile
+.PHONY: help run test lint bench faults fuzz valgrind sanitize clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,7 +29,6 @@ bench: ## server CPU per event, against what users run today, and per question
 	cargo bench --bench load
 	cargo bench --bench queries
 
-<<<<<<< HEAD
 faults: ## the tests of faults for longer: 100 power cuts, 50,000 operations on replicas, 100,000 buckets expire
 	@scripts/setup
 	cargo build --release --lib
@@ -45,10 +40,9 @@ valgrind: ## servers with the module under valgrind: no errors, nothing lost
 
 sanitize: ## the unit tests under AddressSanitizer, with a nightly compiler
 	@scripts/sanitize
-=======
+
 fuzz: ## hostile bytes for the decoders and parsers, FUZZ_SECONDS=900 for each of four
 	@scripts/fuzz "$(FUZZ_SECONDS)"
->>>>>>> hostile
 
 clean: ## remove what was built, and the data that make run left
 	cargo clean
