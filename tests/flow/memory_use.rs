@@ -254,7 +254,19 @@ fn memory_is_flat_once_the_retention_is_reached() {
     let start = connection.now();
     let mut peaks = [0; 8];
     let mut count = 0;
-    while let Some(peak) = peaks.get_mut(((connection.now() - start) / HOUR) as usize) {
+    // A call in so much of the server's time, whatever the speed of the machine.
+    const PACE: i64 = 30_000;
+    let mut due = start;
+    loop {
+        let now = connection.now();
+        let Some(peak) = peaks.get_mut(((now - start) / HOUR) as usize) else {
+            break;
+        };
+        if now < due {
+            std::thread::sleep(std::time::Duration::from_micros(200));
+            continue;
+        }
+        due = now + PACE;
         let event = |n: i64| format!("EVENT view user-{n} ID {n} DIM page /{n} VAL price {n}");
         let events: Vec<String> = (count..count + 50).map(event).collect();
         let line = format!("ANALYTICS.MTRACK shop {}", events.join(" "));
@@ -266,6 +278,7 @@ fn memory_is_flat_once_the_retention_is_reached() {
     }
     println!("{count} events, at most so many bytes by the hour: {peaks:?}");
     assert!(count > 5_000, "{count}");
+    // What is never given back would have doubled from the fourth hour to the eighth.
     let (early, late) = (peaks[2].max(peaks[3]), peaks[6].max(peaks[7]));
-    assert!(late * 10 < early * 11, "{peaks:?}");
+    assert!(late * 2 < early * 3, "{peaks:?}");
 }
