@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 PORT ?= 6379
 FUZZ_SECONDS ?= 900
-.PHONY: help run test lint bench fuzz clean
+.PHONY: help run test lint bench faults fuzz valgrind sanitize clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,18 @@ bench: ## server CPU per event, against what users run today, and per question
 	@scripts/setup
 	cargo bench --bench load
 	cargo bench --bench queries
+
+faults: ## the tests of faults for longer: 100 power cuts, 50,000 operations on replicas, 100,000 buckets expire
+	@scripts/setup
+	cargo build --release --lib
+	ANALYTICS_FAULT_CYCLES=100 ANALYTICS_FAULT_OPERATIONS=50000 ANALYTICS_FAULT_BUCKETS=100000 \
+		cargo test --test flow -- power_cuts:: links:: memory_use::
+
+valgrind: ## servers with the module under valgrind: no errors, nothing lost
+	@scripts/valgrind
+
+sanitize: ## the unit tests under AddressSanitizer, with a nightly compiler
+	@scripts/sanitize
 
 fuzz: ## hostile bytes for the decoders and parsers, FUZZ_SECONDS=900 for each of four
 	@scripts/fuzz "$(FUZZ_SECONDS)"

@@ -229,6 +229,7 @@ fn batched(site: &str, batch: u64, minutes: u64, minute: i64, detail: Detail) ->
 
 fn mtrack(minute: i64) -> Vec<Workload> {
     vec![
+        Workload::new("MTRACK 100", batched("plain", 100, 1, minute, Detail::Bare)),
         Workload::new(
             "MTRACK 100 AT",
             batched("batch", 100, 1, minute, Detail::Time),

@@ -9,6 +9,8 @@
 #[macro_use]
 #[path = "../../tests/flow/client.rs"]
 mod client;
+#[path = "../../tests/flow/clock.rs"]
+mod clock;
 #[path = "../../tests/flow/module_file.rs"]
 mod module_file;
 #[path = "../../tests/flow/process.rs"]

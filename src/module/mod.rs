@@ -40,7 +40,10 @@ pub fn load(ctx: Ctx) -> bool {
         ctx.log(c"warning", "analytics needs Redis 7.0 or later, or Valkey");
         return false;
     }
+    // A value knows of nothing but itself: a replica may load new ones beside those that it answers
+    // from (`repl-diskless-load swapdb`).
     let options = raw::REDISMODULE_OPTIONS_HANDLE_IO_ERRORS
+        | raw::REDISMODULE_OPTIONS_HANDLE_REPL_ASYNC_LOAD
         | raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED;
     // SAFETY: called while the module loads.
     unsafe { api!(RedisModule_SetModuleOptions(ctx.raw(), options as c_int)) };

@@ -4,7 +4,10 @@
 #[macro_use]
 mod client;
 mod calendar;
+mod clock;
 mod cluster_nodes;
+mod everything;
+mod mixed;
 mod module_file;
 mod process;
 mod random;
@@ -12,15 +15,17 @@ mod reply;
 mod server;
 mod state;
 
-mod broken;
-
+mod acl;
 mod aof;
+mod broken;
 mod cluster;
+mod coarse;
 mod compare;
 mod config;
 mod create_alter;
 mod dashboard;
 mod drop;
+mod eviction;
 mod explain;
 mod get;
 mod golden;
@@ -28,10 +33,13 @@ mod harness;
 mod hostile_arguments;
 mod hostile_payloads;
 mod info;
+mod links;
 mod loading;
 mod memory;
+mod memory_use;
 mod mtrack;
 mod oracle;
+mod power_cuts;
 mod range;
 mod readme;
 mod refusals;

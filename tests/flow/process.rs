@@ -44,8 +44,30 @@ fn die_with_parent() -> io::Result<()> {
     }
 }
 
-/// Asks a process to end in an orderly way.
-pub fn terminate(child: &Child) {
+/// Sends a signal to a process that was started here.
+pub fn signal(child: &Child, signal: libc::c_int) {
     // SAFETY: kill takes plain numbers. The child has not been waited for, so the pid is its own.
-    unsafe { libc::kill(child.id() as libc::pid_t, libc::SIGTERM) };
+    unsafe { libc::kill(child.id() as libc::pid_t, signal) };
+}
+
+/// A process that a child has started.
+pub struct Grandchild(libc::pid_t);
+
+impl Grandchild {
+    pub fn kill(self) {
+        // SAFETY: kill takes plain numbers. Its parent stands still and has not waited for it.
+        unsafe { libc::kill(self.0, libc::SIGKILL) };
+    }
+}
+
+/// The processes that a child has started, which is stopped or about to be.
+pub fn children(child: &Child) -> impl Iterator<Item = Grandchild> {
+    let pid = child.id();
+    let list = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    let pids: Vec<_> = list
+        .unwrap_or_default()
+        .split_whitespace()
+        .filter_map(|pid| pid.parse().ok())
+        .collect();
+    pids.into_iter().map(Grandchild)
 }

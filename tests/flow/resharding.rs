@@ -1,10 +1,7 @@
 //! Many clients at work while slots move and a replica takes the place of its master: at the end
 //! every event that was acknowledged is counted once, and on the way no answer is less than that.
-//!
-//! `ANALYTICS_CLUSTER_EVENTS=100000` for the long run.
 
 use std::collections::BTreeSet;
-use std::env;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
@@ -18,6 +15,7 @@ use crate::server::Server;
 use crate::state::{assert_same_data, State};
 
 const SITES: usize = 200;
+const EVENTS: usize = 100_000;
 const WRITERS: usize = 3;
 /// Half of the sites share a few slots, so that these take long to move.
 const TAGS: usize = 5;
@@ -35,7 +33,6 @@ struct Load<'c> {
     cluster: &'c Cluster,
     sites: Vec<Site>,
     now: i64,
-    events: u64,
     /// Everything that was to be done to the cluster is done.
     is_over: AtomicBool,
 }
@@ -44,11 +41,35 @@ struct Load<'c> {
 type Event = (usize, Vec<String>);
 
 impl Load<'_> {
+    /// Writers and a reader at work while the slots move; gives the events, and what sent them about.
+    fn run(&self) -> (Vec<Event>, Redirections) {
+        thread::scope(|scope| {
+            let writers: Vec<_> = (0..WRITERS)
+                .map(|writer| scope.spawn(move || self.write(writer)))
+                .collect();
+            let reader = scope.spawn(|| self.read());
+            let resharded = scope.spawn(|| self.reshard()).join();
+            self.is_over.store(true, SeqCst);
+            resharded.expect("the slots have moved");
+            let (asked, mut seen) = reader.join().expect("a reader that was answered");
+            assert!(asked > 100, "asked only {asked} times");
+            let mut events = Vec::new();
+            for writer in writers {
+                let (written, redirections) = writer.join().expect("a writer that has written");
+                events.extend(written);
+                for (code, count) in redirections {
+                    *seen.entry(code).or_default() += count;
+                }
+            }
+            (events, seen)
+        })
+    }
+
     /// Writes until it has sent its part, and the cluster has come to rest.
     fn write(&self, writer: usize) -> (Vec<Event>, Redirections) {
         let (mut client, mut random) = (Client::new(self.cluster), Random::new(writer as u64));
         let mut events: Vec<Event> = Vec::new();
-        let part = self.events as usize / WRITERS;
+        let part = EVENTS / WRITERS;
         while events.len() < part || !self.is_over.load(SeqCst) {
             let site = random.below(SITES as u64) as usize;
             let is_batch = random.one_in(2);
@@ -181,8 +202,6 @@ fn no_event_is_lost_and_no_answer_is_partial_while_slots_move_and_a_master_chang
         cluster: &cluster,
         sites: (0..SITES).map(site).collect(),
         now: cluster.connection(0).now(),
-        events: env::var("ANALYTICS_CLUSTER_EVENTS")
-            .map_or(20_000, |count| count.parse().expect("a number of events")),
         is_over: AtomicBool::new(false),
     };
     let mut client = Client::new(&cluster);
@@ -190,37 +209,7 @@ fn no_event_is_lost_and_no_answer_is_partial_while_slots_move_and_a_master_chang
         create(&site.name, |words| client.call(&site.name, words));
     }
 
-    let (events, seen) = thread::scope(|scope| {
-        let writers: Vec<_> = (0..WRITERS)
-            .map(|writer| {
-                scope.spawn({
-                    let load = &load;
-                    move || load.write(writer)
-                })
-            })
-            .collect();
-        let reader = scope.spawn(|| load.read());
-        let resharded = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| load.reshard()));
-        load.is_over.store(true, SeqCst);
-        let (mut events, mut seen) = (Vec::new(), Redirections::new());
-        let mut add = |more: Redirections| {
-            for (code, count) in more {
-                *seen.entry(code).or_default() += count;
-            }
-        };
-        for writer in writers {
-            let (written, redirections) = writer.join().expect("a writer that has written");
-            events.extend(written);
-            add(redirections);
-        }
-        let (asked, redirections) = reader.join().expect("a reader that was answered");
-        add(redirections);
-        assert!(asked > 100, "asked only {asked} times");
-        if let Err(panic) = resharded {
-            std::panic::resume_unwind(panic);
-        }
-        (events, seen)
-    });
+    let (events, seen) = load.run();
     println!("{} events, seen {seen:?}", events.len());
     let known = ["MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN"];
     assert!(

@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 use std::{env, thread};
 
 use crate::client::Connection;
+use crate::clock::Clock;
 use crate::module_file::module_file;
-use crate::process::{spawn_bound, terminate};
+use crate::process::{children, signal, spawn_bound};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -21,6 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Options {
     settings: Vec<(String, String)>,
     module: bool,
+    clock: Clock,
 }
 
 impl Options {
@@ -28,6 +30,7 @@ impl Options {
         let options = Options {
             settings: Vec::new(),
             module: true,
+            clock: Clock::RIGHT,
         };
         options
             .config("bind", "127.0.0.1")
@@ -58,6 +61,11 @@ impl Options {
         self.config("replicaof", &master)
     }
 
+    pub fn clock(mut self, clock: Clock) -> Options {
+        self.clock = clock;
+        self
+    }
+
     pub fn without_module(mut self) -> Options {
         self.module = false;
         self
@@ -76,6 +84,7 @@ impl Options {
         let mut server = Server {
             port: free_port(),
             dir: new_dir(),
+            clock: self.clock,
             child: None,
         };
         loop {
@@ -108,6 +117,7 @@ impl Options {
 pub struct Server {
     port: u16,
     dir: PathBuf,
+    clock: Clock,
     child: Option<Child>,
 }
 
@@ -154,7 +164,7 @@ impl Server {
     pub fn stop(&mut self) {
         self.assert_healthy();
         let mut child = self.child.take().expect("the server runs");
-        terminate(&child);
+        signal(&child, libc::SIGTERM);
         let mut status = None;
         wait_until("the server ends", || {
             status = child.try_wait().expect("a child can be waited for");
@@ -167,12 +177,33 @@ impl Server {
         );
     }
 
-    /// Ends the server as a power cut does.
+    /// Ends the server as a power cut does, and with it the child that rewrites or saves.
     #[track_caller]
     pub fn kill(&mut self) {
         self.assert_healthy();
         let mut child = self.child.take().expect("the server runs");
+        // Stopped, it starts no further one.
+        signal(&child, libc::SIGSTOP);
+        children(&child).for_each(|saver| saver.kill());
         kill(&mut child);
+    }
+
+    /// Stops the process where it stands; its connections stay open.
+    pub fn freeze(&self) {
+        self.child
+            .iter()
+            .for_each(|child| signal(child, libc::SIGSTOP));
+    }
+
+    pub fn thaw(&self) {
+        self.child
+            .iter()
+            .for_each(|child| signal(child, libc::SIGCONT));
+    }
+
+    /// The clock of the next start.
+    pub fn set_clock(&mut self, clock: Clock) {
+        self.clock = clock;
     }
 
     #[track_caller]
@@ -238,6 +269,7 @@ impl Server {
         let mut command =
             Command::new(env::var_os("REDIS_SERVER").unwrap_or_else(|| "redis-server".into()));
         command.arg("redis.conf").current_dir(&self.dir);
+        self.clock.set(&mut command);
         command
             .stdout(log.try_clone().expect("a file can be shared"))
             .stderr(log);

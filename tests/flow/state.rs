@@ -35,6 +35,13 @@ impl State {
         entries.map(|(key, (dump, expiry))| (&key[..], &dump[..], *expiry))
     }
 
+    /// What is left of it at a later time.
+    pub fn without_expired(&self, time: i64) -> State {
+        let lasts = |(_, (_, expiry)): &(_, &(_, i64))| *expiry == -1 || *expiry > time;
+        let entries = self.0.iter().filter(lasts);
+        State(entries.map(|(key, it)| (key.clone(), it.clone())).collect())
+    }
+
     /// Fails with the names of the keys that differ, and how.
     #[track_caller]
     pub fn assert_is(&self, expected: &State, whose: &str) {

@@ -1,0 +1,271 @@
+//! MEMORY USAGE against the allocator, and memory over time: storms of expiry, keys that come and go
+//! during a load, and a site whose memory stays flat.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::calendar::HOUR;
+use crate::client::Connection;
+use crate::clock::Clock;
+use crate::mixed::Mixed;
+use crate::server::{wait_until, Server};
+use crate::state::assert_same_data;
+
+fn used(connection: &mut Connection) -> i64 {
+    let used = connection.info("memory", "used_memory");
+    used.parse().expect("a number of bytes")
+}
+
+/// What is used when no client holds buffers.
+fn used_at_rest(server: &Server) -> i64 {
+    let mut connection = server.connection();
+    wait_until("the others are gone", || {
+        connection.info("clients", "connected_clients") == "1"
+            && connection.info("memory", "lazyfree_pending_objects") == "0"
+    });
+    used(&mut connection)
+}
+
+fn usage(server: &Server, keys: &[String]) -> i64 {
+    let lines: Vec<String> = keys
+        .iter()
+        .map(|key| format!("MEMORY USAGE {key}"))
+        .collect();
+    let replies = server.connection().pipeline(&lines);
+    replies.iter().map(|reply| reply.int()).sum()
+}
+
+/// Of a kind of buckets, what they say that they take and what the allocator gave for them. The keys
+/// themselves cost the same with an empty string in them, which is taken off both.
+fn said_and_given(options: &str, buckets: i64, event: impl Fn(i64) -> Vec<String>) -> (i64, i64) {
+    // Without the histograms that Redis makes of every command that it is sent.
+    let server = Server::with().config("latency-tracking", "no").start();
+    let mut connection = server.connection();
+    connection
+        .run(&format!("ANALYTICS.CREATE shop {options}"))
+        .ok();
+    let off = "RETENTION minute off RETENTION day off RETENTION week off RETENTION month off";
+    connection
+        .run(&format!("ANALYTICS.ALTER shop RETENTION hour 300d {off}"))
+        .ok();
+    let now = connection.now();
+    for bucket in 0..buckets {
+        let time = now - bucket * HOUR;
+        let events: Vec<String> = event(bucket)
+            .iter()
+            .map(|event| format!("EVENT {event} AT {time}"))
+            .collect();
+        for events in events.chunks(1_000) {
+            let line = format!("ANALYTICS.MTRACK shop {}", events.join(" "));
+            assert_eq!(connection.run(&line), events.len() as i64);
+        }
+    }
+    let mut keys = connection.keys();
+    keys.retain(|key| key != "shop");
+    assert_eq!(keys.len() as i64, buckets);
+    drop(connection);
+    let (said, full) = (usage(&server, &keys), used_at_rest(&server));
+    let lines: Vec<String> = keys
+        .iter()
+        .map(|key| format!("SET {key} x KEEPTTL"))
+        .collect();
+    server.connection().pipeline(&lines);
+    let (empty_said, empty) = (usage(&server, &keys), used_at_rest(&server));
+    (said - empty_said, full - empty)
+}
+
+#[test]
+fn memory_usage_is_what_the_allocator_says() {
+    let users = |bucket: i64, count: i64| -> Vec<String> {
+        (0..count)
+            .map(|n| format!("view user-{bucket}-{n}"))
+            .collect()
+    };
+    let values = |_: i64| -> Vec<String> {
+        (0..40)
+            .map(|n| format!("view u{n} VAL price {n}.5 VAL latency {}", n * n * 17))
+            .collect()
+    };
+    let ids = |bucket: i64| -> Vec<String> {
+        (0..500)
+            .map(|n| format!("view u{} ID {bucket}-{n}", n % 3))
+            .collect()
+    };
+    let dimensions = |_: i64| -> Vec<String> {
+        (0..60)
+            .map(|n| {
+                format!(
+                    "view u{n} DIM page /a/longer/path/{n} DIM country c{} SESSION s{n}",
+                    n % 9
+                )
+            })
+            .collect()
+    };
+    let plain = "DIM event NOUSERS";
+    for (what, (said, given)) in [
+        ("tiny", said_and_given("", 4_000, |bucket| users(bucket, 1))),
+        (
+            "small",
+            said_and_given(plain, 2_000, |bucket| users(bucket, 20)),
+        ),
+        (
+            "medium",
+            said_and_given(plain, 400, |bucket| users(bucket, 700)),
+        ),
+        (
+            "dense",
+            said_and_given(plain, 40, |bucket| users(bucket, 9_000)),
+        ),
+        ("values", said_and_given("", 600, values)),
+        ("ids", said_and_given("", 200, ids)),
+        (
+            "dimensions",
+            said_and_given("CUBE event,country", 150, dimensions),
+        ),
+    ] {
+        println!("{what}: says {said}, the allocator {given}");
+        assert!(
+            (said - given).abs() * 100 <= given,
+            "{what}: says {said}, the allocator {given}"
+        );
+    }
+}
+
+#[test]
+fn a_storm_of_expiring_buckets_gives_all_memory_back() {
+    let server = Server::with().config("hz", "100").start();
+    let replica = Server::with().replica_of(&server).start();
+    let mut connection = server.connection();
+    let empty = used(&mut connection);
+    // A hundred sites with all these hours; all buckets end at once. `make faults` asks for more.
+    let asked = std::env::var("ANALYTICS_FAULT_BUCKETS").ok();
+    let buckets: usize = asked.and_then(|it| it.parse().ok()).unwrap_or(20_000);
+    let hours = (buckets / 100) as i64;
+    let now = connection.now();
+    for site in 0..100 {
+        let line = format!("ANALYTICS.CREATE site{site} RETENTION minute off RETENTION hour 300d");
+        connection.run(&line).ok();
+        let events: Vec<String> = (0..hours)
+            .map(|n| format!("EVENT view u{n} AT {} DIM page /{n}", now - n * HOUR))
+            .collect();
+        let line = format!("ANALYTICS.MTRACK site{site} {}", events.join(" "));
+        assert_eq!(connection.run(&line), hours);
+    }
+    assert!(used(&mut connection) > empty + 8_000_000);
+    let mut keys = connection.keys();
+    assert!(keys.len() > buckets);
+    keys.retain(|key| key.starts_with('{'));
+    let end = connection.now() + 400 + buckets as i64 / 50;
+    let lines: Vec<String> = keys
+        .iter()
+        .map(|key| format!("PEXPIREAT {key} {end}"))
+        .collect();
+    connection.pipeline(&lines);
+    assert!(connection.run("DBSIZE").int() > buckets as i64);
+    // Events and questions go on.
+    let mut slowest = Duration::ZERO;
+    wait_until("all buckets are gone", || {
+        let begin = Instant::now();
+        assert_eq!(connection.run("ANALYTICS.TRACK during view ann"), 1);
+        connection.run("ANALYTICS.UNIQUE site7 30d").int();
+        slowest = slowest.max(begin.elapsed());
+        connection.run("DBSIZE").int() <= 106
+    });
+    println!("the slowest event and question took {slowest:?}");
+    server.wait_for_replica(&replica);
+    assert_same_data(&mut connection, &mut replica.connection(), "the replica");
+    for site in 0..100 {
+        connection.run(&format!("ANALYTICS.DROP site{site}")).int();
+    }
+    // What stays is Redis's: the backlog, and a histogram for every command that was sent.
+    wait_until("the memory is back", || {
+        used(&mut connection) < empty + 2_500_000
+    });
+}
+
+/// Every way in which keys leave and move, between events of four clients.
+#[test]
+fn keys_come_and_go_during_a_load_and_the_replica_agrees() {
+    let server = Server::with()
+        .config("lazyfree-lazy-user-del", "yes")
+        .config("lazyfree-lazy-expire", "yes")
+        .start();
+    let replica = Server::with()
+        .config("lazyfree-lazy-user-flush", "yes")
+        .replica_of(&server)
+        .start();
+    server.wait_for_replica(&replica);
+    let now = server.connection().now();
+    std::thread::scope(|scope| {
+        for client in 0..3 {
+            let mut connection = server.connection();
+            scope.spawn(move || {
+                let mut mixed = Mixed::new(900 + client, now);
+                for _ in 0..8 {
+                    mixed.run(&mut connection, 60);
+                }
+            });
+        }
+        let mut connection = server.connection();
+        scope.spawn(move || {
+            for round in 0..40 {
+                let site = ["shop", "store", "bazaar"][round % 3];
+                connection.run(&format!("UNLINK {site}"));
+                connection.run("SWAPDB 0 1").ok();
+                connection.run(&format!("MOVE {site} 1"));
+                connection.run(&format!("RENAME {site} moved"));
+                connection.run(&format!("COPY moved {site} DB 1 REPLACE"));
+                if round % 10 == 9 {
+                    connection.run("FLUSHALL ASYNC").ok();
+                }
+                sleep(Duration::from_millis(2));
+            }
+        });
+    });
+    sleep(Duration::from_millis(Mixed::SETTLED as u64));
+    let (mut ours, mut theirs) = (server.connection(), replica.connection());
+    for database in ["SELECT 0", "SELECT 1"] {
+        ours.run(database).ok();
+        theirs.run(database).ok();
+        ours.run("SCAN 0 COUNT 100000");
+        server.wait_for_replica(&replica);
+        assert_same_data(&mut ours, &mut theirs, database);
+    }
+    ours.run("FLUSHALL ASYNC").ok();
+    wait_until("everything is freed", || {
+        ours.info("memory", "lazyfree_pending_objects") == "0"
+    });
+}
+
+/// Eight hours in four seconds, of which the site keeps one: by a clock that runs so fast.
+#[test]
+fn memory_is_flat_once_the_retention_is_reached() {
+    let server = Server::with()
+        .config("hz", "100")
+        .clock(Clock::fast(7_200))
+        .start();
+    let mut connection = server.connection();
+    let retention = "RETENTION minute 10m RETENTION hour 1h RETENTION day off RETENTION week off RETENTION month off";
+    connection
+        .run(&format!(
+            "ANALYTICS.CREATE shop {retention} CAPACITY 20 DIM page VAL price"
+        ))
+        .ok();
+    let start = connection.now();
+    let mut peaks = [0; 8];
+    let mut count = 0;
+    while let Some(peak) = peaks.get_mut(((connection.now() - start) / HOUR) as usize) {
+        let event = |n: i64| format!("EVENT view user-{n} ID {n} DIM page /{n} VAL price {n}");
+        let events: Vec<String> = (count..count + 50).map(event).collect();
+        let line = format!("ANALYTICS.MTRACK shop {}", events.join(" "));
+        assert_eq!(connection.run(&line), 50);
+        count += 50;
+        *peak = used(&mut connection).max(*peak);
+        // What is over may take as long as any key until Redis comes to it.
+        assert!(connection.run("DBSIZE").int() < 60);
+    }
+    println!("{count} events, at most so many bytes by the hour: {peaks:?}");
+    assert!(count > 5_000, "{count}");
+    let (early, late) = (peaks[2].max(peaks[3]), peaks[6].max(peaks[7]));
+    assert!(late * 10 < early * 11, "{peaks:?}");
+}
