@@ -35,10 +35,12 @@ const VERSION: u8 = 1;
 #[derive(Debug, Clone)]
 pub struct Bucket {
     start: i64,
-    end: i64,
+    /// In milliseconds; the longest month has 2.7 billion.
+    length: u32,
     granularity: Granularity,
     total: Tally,
-    breakdowns: Vec<Breakdown>,
+    /// Rarely any are new: no room is kept.
+    breakdowns: Box<[Breakdown]>,
     /// The names of values; a value's id is its place. Rarely any are new: no room is kept.
     values: Box<[Name]>,
     ids: Option<Box<Ids>>,
@@ -53,19 +55,24 @@ impl Bucket {
         Bucket {
             granularity,
             start,
-            end,
+            // Periods come from a calendar, or were checked by `most_slots`.
+            length: u32::try_from(end.saturating_sub(start)).unwrap_or(u32::MAX),
             total: Tally::default(),
-            breakdowns: Vec::new(),
+            breakdowns: Box::default(),
             values: Box::default(),
             ids: None,
         }
+    }
+
+    fn end(&self) -> i64 {
+        self.start + i64::from(self.length)
     }
 
     #[inline]
     pub fn is_of(&self, period: &Period) -> bool {
         self.granularity == period.granularity()
             && self.start == period.start()
-            && self.end == period.end()
+            && self.end() == period.end()
     }
 
     /// Of the whole site.
@@ -138,8 +145,10 @@ impl Bucket {
     fn breakdown_or_new(&mut self, kind: Kind, name: Text) -> &mut Breakdown {
         let found = self.breakdowns.iter().position(|it| it.is(kind, name));
         let place = found.unwrap_or_else(|| {
-            self.breakdowns.reserve_exact(1);
-            self.breakdowns.push(Breakdown::new(kind, name));
+            let mut breakdowns = std::mem::take(&mut self.breakdowns).into_vec();
+            breakdowns.reserve_exact(1);
+            breakdowns.push(Breakdown::new(kind, name));
+            self.breakdowns = breakdowns.into_boxed_slice();
             self.breakdowns.len() - 1
         });
         // It was found or has just been put there.
@@ -171,7 +180,7 @@ impl Bucket {
             .map_or(0, |ids| allocated(size_of::<Ids>()) + ids.heap_bytes());
         allocated(size_of::<Bucket>())
             + self.total.heap_bytes()
-            + allocated(self.breakdowns.capacity() * size_of::<Breakdown>())
+            + allocated(size_of_val(&*self.breakdowns))
             + breakdowns
             + allocated(size_of_val(&*self.values))
             + names
@@ -193,7 +202,7 @@ impl Bucket {
         writer.u8(VERSION);
         writer.u8(self.granularity.index() as u8);
         writer.signed(self.start);
-        writer.signed(self.end);
+        writer.signed(self.end());
         let order = self.encode_values(&mut writer);
         self.total.encode(&mut writer, &order);
         match &self.ids {
@@ -246,17 +255,19 @@ impl Bucket {
         if !ids.is_empty() {
             bucket.ids = Some(Box::new(ids));
         }
+        let mut breakdowns: Vec<Breakdown> = Vec::new();
         while reader.next_item("breakdown")? {
-            if bucket.breakdowns.len() >= limits::BREAKDOWNS_PER_BUCKET {
+            if breakdowns.len() >= limits::BREAKDOWNS_PER_BUCKET {
                 return Err(corrupt("breakdowns", "too many"));
             }
             let breakdown = Breakdown::decode(&mut reader, slots, values)?;
-            let last = bucket.breakdowns.last();
+            let last = breakdowns.last();
             if last.is_some_and(|before| before.order() >= breakdown.order()) {
                 return Err(corrupt("breakdown", "not in order"));
             }
-            bucket.breakdowns.push(breakdown);
+            breakdowns.push(breakdown);
         }
+        bucket.breakdowns = breakdowns.into_boxed_slice();
         reader.finish()?;
         Ok(bucket)
     }
