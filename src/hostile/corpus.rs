@@ -137,6 +137,19 @@ pub fn buckets() -> Vec<(&'static str, Kind, Page)> {
         .collect()
 }
 
+/// Short enough to be broken at every place, and yet with every field: two events of one slot, and
+/// with a capacity of one a row that left.
+pub fn small_buckets() -> Vec<(Kind, Page)> {
+    let made = [1_000, 1].map(|capacity| {
+        let kind = kind(Granularity::Minute, "CUBE event,country", capacity);
+        let mut bucket = bucket(&kind, 0..0, 2);
+        [2, 62].map(|n| record(&mut bucket, &kind, n));
+        let page = one_page(bucket.encode());
+        (kind, page)
+    });
+    made.into()
+}
+
 pub fn bucket_of_many_pages() -> Vec<Page> {
     let kind = kind(Granularity::Minute, RICH, 1_000);
     bucket(&kind, 0..20, 140_000).encode()

@@ -57,7 +57,7 @@ pub fn broken(random: &mut Random, payload: &[u8], kept: usize) -> Vec<u8> {
     bytes
 }
 
-fn varint(mut n: u64) -> Vec<u8> {
+pub fn varint(mut n: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     while n >= 0x80 {
         bytes.push(n as u8 | 0x80);
@@ -67,7 +67,7 @@ fn varint(mut n: u64) -> Vec<u8> {
     bytes
 }
 
-fn varint_len(bytes: &[u8]) -> usize {
+pub fn varint_len(bytes: &[u8]) -> usize {
     let len = bytes.iter().take(10).position(|byte| byte & 0x80 == 0);
     len.map_or(1, |last| last + 1)
 }

@@ -2,7 +2,7 @@
 //! What is accepted takes the place of the real key, and every command that reaches it has to live
 //! with it: on the master, on a replica, in a rewritten AOF.
 
-use crate::broken::broken;
+use crate::broken::{broken, varint, varint_len};
 use crate::calendar::{buckets, HOUR, MINUTE};
 use crate::client::{encode, Arg, Connection};
 use crate::random::Random;
@@ -199,4 +199,28 @@ fn no_payload_harms_the_server_its_replica_or_its_files() {
     connection.run("FLUSHALL").ok();
     let after = memory(&mut connection, "used_memory");
     assert!(after < before + (4 << 20), "{after} bytes, before {before}");
+}
+
+#[test]
+fn a_site_that_claims_events_at_the_end_of_time_is_walked_through_quickly() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/site-v1-rich.bin");
+    let page = std::fs::read(path).expect("a golden file");
+    // Behind the version and the number of events: the first and the last of them.
+    let first = 2;
+    let last = first + varint_len(&page[first..]);
+    let rest = last + varint_len(&page[last..]);
+    let in_9999: u64 = 253_402_000_000_000;
+    let page = [&page[..last], &varint(in_9999 << 1), &page[rest..]].concat();
+    cmd!(connection, "ANALYTICS.RESTORE", "shop", "SITE", page).ok();
+    let info = connection.run("ANALYTICS.INFO shop");
+    assert_eq!(*info.get("last-event"), in_9999 as i64);
+    let peak = connection.info("memory", "used_memory_peak");
+    assert!(peak.parse::<u64>().is_ok_and(|peak| peak < 100 << 20));
+    connection
+        .run("ANALYTICS.ALTER shop RETENTION minute 3h")
+        .ok();
+    assert_eq!(connection.run("ANALYTICS.GET shop 1h events").ints(), [0]);
+    assert_eq!(connection.run("ANALYTICS.DROP shop"), 0);
 }
