@@ -143,7 +143,9 @@ pub fn small_buckets() -> Vec<(Kind, Page)> {
     let made = [1_000, 1].map(|capacity| {
         let kind = kind(Granularity::Minute, "CUBE event,country", capacity);
         let mut bucket = bucket(&kind, 0..0, 2);
-        [2, 62].map(|n| record(&mut bucket, &kind, n));
+        for n in [2, 62] {
+            record(&mut bucket, &kind, n);
+        }
         let page = one_page(bucket.encode());
         (kind, page)
     });
