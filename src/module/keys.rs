@@ -5,7 +5,7 @@ use std::rc::Rc;
 use redis_module::raw;
 
 use super::redis::OwnedString;
-use crate::domain::error::Result;
+use crate::domain::error::{shown, Error, Result};
 use crate::domain::memory::allocated;
 use crate::domain::site::keys::{check_site_name, BucketName};
 use crate::domain::site::Settings;
@@ -107,4 +107,13 @@ impl BucketKeys {
         allocated(self.site.len())
             + places * (allocated(size_of::<Place>() + 2 * size_of::<usize>()) + allocated(name))
     }
+}
+
+/// The refusal of a bucket that does not hold the period of its name.
+pub fn renamed(name: &[u8]) -> Error {
+    Error::new(format!(
+        "bucket '{}' holds another period: it was renamed, or made under another time zone; delete \
+         it to go on",
+        shown(name)
+    ))
 }

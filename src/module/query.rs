@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use super::cluster;
 use super::config;
 use super::key::Key;
+use super::keys::renamed;
 use super::redis::{Ctx, Failure, Outcome, OwnedString, Words};
 use super::site_value::SiteValue;
 use super::stats;
 use crate::domain::bucket::Bucket;
-use crate::domain::error::{shown, Error};
 use crate::domain::site::keys::{check_site_name, BucketName};
 use crate::domain::site::{Settings, Site};
 use crate::domain::time::{
@@ -164,12 +164,4 @@ impl<'c> Query<'c> {
             }
         }
     }
-}
-
-fn renamed(name: &[u8]) -> Error {
-    Error::new(format!(
-        "bucket '{}' holds another period: it was renamed, or made under another time zone; delete \
-         it to go on",
-        shown(name)
-    ))
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::cluster;
 use super::key::Key;
-use super::keys::{BucketKeys, Place};
+use super::keys::{renamed, BucketKeys, Place};
 use super::origin::Origin;
 use super::redis::{Ctx, Outcome};
 use super::site_value::SiteValue;
@@ -317,12 +317,7 @@ impl<'c> Target<'c> {
 /// A bucket may have been renamed or copied here, or be left over from an earlier site of this name.
 fn check(bucket: &Bucket, place: &Place, settings: &Settings) -> Outcome {
     if !bucket.is_of(&place.period) {
-        return Err(Error::new(format!(
-            "bucket '{}' holds another period: it was renamed, or made under another time zone; \
-             delete it to go on",
-            shown(super::redis::bytes_of(place.name()))
-        ))
-        .into());
+        return Err(renamed(super::redis::bytes_of(place.name())).into());
     }
     let breakdowns = settings.cubes_and_dimensions();
     let breakdowns = breakdowns.chain([(crate::domain::bucket::Kind::Event, EVENT)]);
