@@ -9,7 +9,7 @@
 use super::codec::{corrupt, Reader, Writer};
 use super::counters::Counters;
 use super::error::Corrupt;
-use super::hll::Sketch;
+use super::hll::{Member, Sketch};
 use super::limits::VALUES_PER_BUCKET;
 use super::memory::allocated;
 use super::quantiles::Quantiles;
@@ -44,8 +44,8 @@ pub struct Measured {
 #[derive(Clone, Copy)]
 pub struct Sample<'e> {
     pub slot: u8,
-    pub user: u64,
-    pub session: Option<u64>,
+    pub user: Member,
+    pub session: Option<Member>,
     /// Value ids of the bucket at hand, with their numbers.
     pub values: &'e [(u8, f64)],
 }
@@ -55,7 +55,7 @@ impl Tally {
     pub fn record(&mut self, sample: &Sample, users: bool) {
         self.slots.add(i32::from(sample.slot), 1);
         if users {
-            self.users.insert(sample.user);
+            self.users.add(sample.user);
         }
         let session = sample.session.filter(|_| users);
         if session.is_some() || !sample.values.is_empty() {
@@ -63,10 +63,11 @@ impl Tally {
         }
     }
 
-    fn record_rest(&mut self, sample: &Sample, session: Option<u64>) {
+    #[inline(never)]
+    fn record_rest(&mut self, sample: &Sample, session: Option<Member>) {
         let rest = self.rest.get_or_insert_default();
         if let Some(session) = session {
-            rest.sessions.insert(session);
+            rest.sessions.add(session);
         }
         for (id, number) in sample.values {
             let measured = rest.measured(*id);

@@ -4,6 +4,7 @@ use crate::domain::bucket::{Bucket, Fingerprint};
 use crate::domain::codec::Page;
 use crate::domain::event::{Batch, Event, Occurrence, Run};
 use crate::domain::hash::hash;
+use crate::domain::hll::Member;
 use crate::domain::hll::Sketch;
 use crate::domain::site::{parse_options, Settings, Site};
 use crate::domain::text::Text;
@@ -72,8 +73,8 @@ pub fn record(bucket: &mut Bucket, kind: &Kind, n: u64) {
     kind.site
         .facets(&event, dimensions, &mut cells, &mut facets);
     let occurrence = Occurrence {
-        user: event.user,
-        session: event.session,
+        user: Member::of(event.user),
+        session: event.session.map(Member::of),
         facets: &facets,
         values,
     };
