@@ -114,10 +114,13 @@ impl BucketKeys {
     }
 
     pub fn bytes(&self) -> usize {
-        let places = self.recent.iter().flatten().flatten().count();
         let name = size_of::<usize>() * 2 + self.site.len() + 40;
+        let place = allocated(size_of::<Place>() + 2 * size_of::<usize>()) + allocated(name);
+        let places = self.recent.iter().flatten().flatten();
         allocated(self.site.len())
-            + places * (allocated(size_of::<Place>() + 2 * size_of::<usize>()) + allocated(name))
+            + places
+                .map(|it| place + it.slots.heap_bytes())
+                .sum::<usize>()
     }
 }
 

@@ -346,7 +346,7 @@ mod tests {
             slot: 3,
             user: Member::of(user),
             session: None,
-            values: &[],
+            values: (&[], &[]),
         }
     }
 

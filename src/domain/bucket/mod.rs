@@ -131,24 +131,23 @@ impl Bucket {
             slot,
             user: occurrence.user,
             session: occurrence.session,
-            values: &[],
+            values: (&[], &[]),
         };
         self.count(&sample, occurrence.facets, capacity);
     }
 
     #[inline(never)]
     fn record_with_values(&mut self, occurrence: &Occurrence, slot: u8, capacity: usize) {
-        let mut numbers = [(0, 0.0); limits::VALUES_PER_EVENT];
-        let mut count = 0;
-        for ((name, number), place) in occurrence.values.iter().zip(&mut numbers) {
-            *place = (self.value_or_new(*name), *number);
-            count += 1;
+        let mut ids = [0; limits::VALUES_PER_EVENT];
+        for ((name, _), id) in occurrence.values.iter().zip(&mut ids) {
+            *id = self.value_or_new(*name);
         }
+        let count = occurrence.values.len().min(ids.len());
         let sample = Sample {
             slot,
             user: occurrence.user,
             session: occurrence.session,
-            values: numbers.get(..count).unwrap_or_default(),
+            values: (ids.get(..count).unwrap_or_default(), occurrence.values),
         };
         self.count(&sample, occurrence.facets, capacity);
     }

@@ -4,6 +4,7 @@ use super::*;
 use crate::domain::event::Facet;
 use crate::domain::hash::hash;
 use crate::domain::hll::Member;
+use crate::domain::number::Number;
 use crate::domain::site::EVENT;
 use crate::domain::time::Zone;
 use proptest::prelude::*;
@@ -59,9 +60,9 @@ fn bucket_of(events: &[Seen]) -> Bucket {
         }));
         let revenue = event.revenue.map(|cents| f64::from(cents) / 100.0);
         let values: Vec<_> = revenue
-            .map(|x| (Text::new(b"revenue"), x))
+            .map(|x| (Text::new(b"revenue"), Number::of(x)))
             .into_iter()
-            .chain((event.user % 3 == 0).then_some((Text::new(b"a"), 1.0)))
+            .chain((event.user % 3 == 0).then_some((Text::new(b"a"), Number::of(1.0))))
             .collect();
         let occurrence = Occurrence {
             user: Member::of(hash(&event.user.to_le_bytes())),
