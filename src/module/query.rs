@@ -16,9 +16,13 @@ use super::stats;
 use crate::domain::bucket::Bucket;
 use crate::domain::site::keys::{check_site_name, BucketName};
 use crate::domain::site::{Settings, Site};
+use crate::domain::syntax::Argument;
 use crate::domain::time::{
     cover, Cover, Grain, Granularity, Grid, Period, Piece, Range, Sources, Step, Window,
 };
+
+pub const WINDOW: Argument = Argument::text(c"window");
+pub const METRICS: Argument = Argument::text(c"metric").multiple();
 
 /// A site that is asked about, and the clock by which it is asked.
 pub struct Query<'c> {

@@ -59,7 +59,9 @@ fn the_commands_tested_here_are_all_there_are() {
     let known = server
         .connection()
         .run("COMMAND LIST FILTERBY MODULE analytics");
-    let known: BTreeSet<String> = known.texts().iter().map(|it| it.to_uppercase()).collect();
+    let known = known.texts().into_iter().map(str::to_uppercase);
+    // Which touches no key.
+    let known: BTreeSet<String> = known.filter(|name| name != "ANALYTICS.HELP").collect();
     let tested: BTreeSet<String> = COMMANDS
         .iter()
         .map(|(name, _)| (*name).to_owned())

@@ -24,6 +24,7 @@ mod compare;
 mod config;
 mod create_alter;
 mod dashboard;
+mod describe;
 mod drop;
 mod eviction;
 mod explain;

@@ -16,7 +16,6 @@
 //!
 //! Aggregates are read in any case. What the site has never seen is no error: it has counted nothing.
 
-mod nearest;
 mod selector;
 #[cfg(test)]
 mod tests;
@@ -25,9 +24,9 @@ pub use selector::{no_users, Selector};
 
 use super::error::{shown, Error, Result};
 use super::limits;
+use super::nearest::{did_you_mean, nearest};
 use super::site::{check_value_name, Settings};
 use super::text::Name;
-use nearest::nearest;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Metric {
@@ -196,9 +195,7 @@ impl Aggregate {
             return percent.map(Aggregate::Percentile);
         }
         let names = AGGREGATES.iter().map(|(name, _)| *name);
-        let guess = nearest(word, names).map_or(String::new(), |meant| {
-            format!("; did you mean {}?", shown(meant))
-        });
+        let guess = did_you_mean(word, names);
         Err(Error::new(format!(
             "aggregate '{}' of a value is not one of {ACCEPTED}{guess}",
             shown(word)

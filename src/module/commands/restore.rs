@@ -3,11 +3,37 @@
 
 use super::word;
 use crate::domain::error::{shown, Error};
+use crate::domain::syntax::Argument;
 use crate::module::bucket_value::BucketValue;
 use crate::module::key::Key;
 use crate::module::redis::{Ctx, Failure, Outcome, Words};
+use crate::module::registration::{entry, Access, Command};
 use crate::module::site_value::SiteValue;
 use crate::module::types::{pages_of, Type};
+
+pub const COMMAND: Command = Command {
+    name: c"analytics.restore",
+    summary: c"Puts back a site or a bucket, as a rewritten AOF tells it",
+    since: c"0.1.0",
+    complexity: c"O(N) where N is the length of the pages",
+    tips: None,
+    access: Access::Write { may_grow: true },
+    is_fast: false,
+    arguments: &[
+        Argument::key(c"key"),
+        TYPE,
+        Argument::text(c"page").multiple(),
+    ],
+    run: entry!(restore),
+};
+
+const TYPE: Argument = Argument::one_of(
+    c"type",
+    &[
+        Argument::token(c"site", SiteValue::WORD),
+        Argument::token(c"bucket", BucketValue::WORD),
+    ],
+);
 
 pub fn restore(ctx: Ctx, words: Words) -> Outcome {
     if words.len() < 4 {
