@@ -75,3 +75,38 @@ fn help_suggests_the_nearest_command() {
     let bytes = cmd!(connection, "ANALYTICS.HELP", [0u8, 13, 10, 255]);
     assert!(bytes.error().contains("'\\x00\\r\\n\\xff'"), "{bytes:?}");
 }
+
+#[test]
+fn a_mistyped_word_is_answered_with_the_nearest() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    connection
+        .run("ANALYTICS.TRACK shop view ann VAL revenue 1")
+        .int();
+    for (line, meant) in [
+        ("TRACK shop view ann SESION 1", "SESSION"),
+        ("MTRACK shop EVNT view ann", "EVENT"),
+        ("MTRACK shop EVENT view ann VALL x 1", "VAL"),
+        ("MTRACK shop EVENT view ann EVETN view ann", "EVENT"),
+        ("CREATE new RETENTON day 5d", "RETENTION"),
+        ("CREATE new DIM country NOUSER", "NOUSERS"),
+        ("CREATE new RETENTION minuets 5d", "minute"),
+        ("CREATE new TZ Europe/Pari", "Europe/Paris"),
+        ("ALTER shop STRIKT", "STRICT"),
+        ("UNIQUE shop yesteday", "yesterday"),
+        ("GET shop lastweek events", "last-week"),
+        ("GET shop 1h evnets", "events"),
+        ("GET shop 1h revenu", "revenue"),
+        ("GET shop 1h revenue:summ", "sum"),
+        ("GET shop 1h events:cuont", "count"),
+        ("GET shop 1h users:uniqe", "unique"),
+        ("RANGE shop 1h atuo events", "auto"),
+        ("TOP shop 1h event LIMT 5", "LIMIT"),
+        ("TOP shop 1h event BY usres", "users"),
+        ("HELP trakc", "track"),
+    ] {
+        let reply = connection.run(&format!("ANALYTICS.{line}"));
+        let end = format!("did you mean {meant}?");
+        assert!(reply.error().ends_with(&end), "{line}: {reply:?}");
+    }
+}

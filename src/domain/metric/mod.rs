@@ -130,7 +130,7 @@ impl Measure {
                 None => Ok(Measure::Events),
                 Some(word) if word.eq_ignore_ascii_case(b"count") => Ok(Measure::Events),
                 Some(word) if word.eq_ignore_ascii_case(b"rate") => Ok(Measure::EventRate),
-                Some(word) => Err(no_aggregate_of("events", word, "count or rate")),
+                Some(word) => Err(no_aggregate_of("events", word, &["count", "rate"])),
             },
             b"users" => unique("users", aggregate).map(|()| Measure::Users),
             b"sessions" => unique("sessions", aggregate).map(|()| Measure::Sessions),
@@ -231,13 +231,15 @@ fn unique(subject: &str, aggregate: Option<&[u8]>) -> Result<()> {
     match aggregate {
         None => Ok(()),
         Some(word) if word.eq_ignore_ascii_case(b"unique") => Ok(()),
-        Some(word) => Err(no_aggregate_of(subject, word, "unique")),
+        Some(word) => Err(no_aggregate_of(subject, word, &["unique"])),
     }
 }
 
-fn no_aggregate_of(subject: &str, word: &[u8], accepted: &str) -> Error {
+fn no_aggregate_of(subject: &str, word: &[u8], accepted: &[&str]) -> Error {
     Error::new(format!(
-        "aggregate '{}' of {subject} is not {accepted}",
-        shown(word)
+        "aggregate '{}' of {subject} is not {}{}",
+        shown(word),
+        accepted.join(" or "),
+        did_you_mean(word, accepted.iter().map(|it| it.as_bytes()))
     ))
 }

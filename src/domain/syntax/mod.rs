@@ -184,13 +184,25 @@ pub fn arity(arguments: &[Argument]) -> i32 {
 
 /// The refusal of a word that is none of the options in its place.
 pub fn unknown(word: &[u8], accepted: &[Argument]) -> Error {
-    let tokens = accepted.iter().flat_map(Argument::tokens);
+    let tokens = all_tokens(accepted);
     Error::new(format!(
         "unknown option '{}': expected {}{}",
         shown(word),
         line::options(accepted),
-        did_you_mean(word, tokens)
+        did_you_mean(word, tokens.into_iter())
     ))
+}
+
+/// At any depth: what stands inside of an option may be mistyped as well.
+fn all_tokens(arguments: &[Argument]) -> Vec<&'static [u8]> {
+    let shown = arguments.iter().filter(|argument| !argument.internal);
+    let tokens = shown.flat_map(|it| {
+        it.token
+            .into_iter()
+            .map(CStr::to_bytes)
+            .chain(all_tokens(it.parts))
+    });
+    tokens.collect()
 }
 
 /// Refuses an option that is there already.
