@@ -5,6 +5,7 @@
 pub mod alloc;
 mod arguments;
 mod bucket_value;
+mod categories;
 mod cluster;
 mod commands;
 mod config;

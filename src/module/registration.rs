@@ -4,6 +4,7 @@ use std::ffi::{c_int, CStr, CString};
 
 use redis_module::raw;
 
+use super::categories;
 use super::description::describe;
 use super::redis::{api, Ctx, Outcome, Words};
 use super::stats;
@@ -111,9 +112,12 @@ pub unsafe fn run(
 
 /// False if the server will not have one of them.
 pub fn register(ctx: Ctx, commands: &[&Command]) -> bool {
-    commands
-        .iter()
-        .all(|command| create(ctx, command) && describe(ctx, command))
+    let mut each = commands.iter();
+    let made = each.all(|command| create(ctx, command) && describe(ctx, command));
+    if made {
+        categories::assign(ctx, commands);
+    }
+    made
 }
 
 fn create(ctx: Ctx, command: &Command) -> bool {

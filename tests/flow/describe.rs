@@ -110,3 +110,43 @@ fn a_mistyped_word_is_answered_with_the_nearest() {
         assert!(reply.error().ends_with(&end), "{line}: {reply:?}");
     }
 }
+
+#[test]
+fn flags_and_keys_say_what_a_command_does() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    let commands = commands(&mut connection);
+    for name in commands.keys() {
+        let info = connection.run(&format!("COMMAND INFO {name}"));
+        let info = info.at(0);
+        let flags = info.at(2).texts();
+        let has = |flag: &str| flags.contains(&flag);
+        assert!(has("module"));
+        if name == "ANALYTICS.HELP" {
+            assert!(has("loading") && has("stale") && !has("readonly") && !has("write"));
+            continue;
+        }
+        assert_ne!(has("readonly"), has("write"), "{name}");
+        // What only removes is not refused when memory is short.
+        let is_removal = name == "ANALYTICS.DROP";
+        assert_eq!(has("denyoom"), has("write") && !is_removal, "{name}");
+        let keys = info.at(8).array();
+        assert_eq!(keys.len(), 1);
+        let key_flags = keys[0].get("flags").texts();
+        let expected: &[&str] = match (has("readonly"), is_removal) {
+            (true, _) => &["RO", "access"],
+            (_, true) => &["RW", "delete"],
+            _ => &["RW", "update"],
+        };
+        assert_eq!(key_flags, expected, "{name}");
+        let words = "x ".repeat(info.at(1).int().unsigned_abs() as usize - 2);
+        let keys = connection.run(&format!("COMMAND GETKEYS {name} shop {words}"));
+        assert_eq!(keys.texts(), ["shop"], "{name}");
+    }
+    let is_fast = |name: &str| {
+        let info = server.connection().run(&format!("COMMAND INFO {name}"));
+        info.at(0).at(2).texts().contains(&"fast")
+    };
+    assert!(is_fast("ANALYTICS.TRACK"));
+    assert!(!is_fast("ANALYTICS.MTRACK") && !is_fast("ANALYTICS.GET"));
+}
