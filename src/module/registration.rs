@@ -6,7 +6,7 @@ use redis_module::raw;
 
 use super::categories;
 use super::description::describe;
-use super::redis::{api, Ctx, Outcome, Words};
+use super::redis::{api, Ctx, Failure, Outcome, Words};
 use super::stats;
 use crate::domain::syntax::Argument;
 
@@ -104,7 +104,12 @@ pub unsafe fn run(
     // SAFETY: by the contract above.
     let (ctx, words) = unsafe { (Ctx::new(ctx), Words::new(argv, argc)) };
     if let Err(failure) = handler(ctx, words) {
-        stats::REFUSED.add(1);
+        let is_refused = !matches!(failure, Failure::TryAgain);
+        if is_refused {
+            stats::REFUSED.add(1);
+        } else {
+            stats::TRY_AGAIN.add(1);
+        }
         ctx.reply_failure(&failure);
     }
     raw::REDISMODULE_OK as c_int

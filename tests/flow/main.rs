@@ -40,6 +40,7 @@ mod links;
 mod loading;
 mod memory;
 mod memory_use;
+mod monitoring;
 mod mtrack;
 mod options;
 mod oracle;

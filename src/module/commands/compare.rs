@@ -10,6 +10,7 @@ use crate::domain::time::Range;
 use crate::module::query::{Query, METRICS, WINDOW};
 use crate::module::redis::{Ctx, Failure, Outcome, Words};
 use crate::module::registration::{entry, Access, Command};
+use crate::module::stats;
 
 pub const COMMAND: Command = Command {
     name: c"analytics.compare",
@@ -38,6 +39,7 @@ pub fn compare(ctx: Ctx, words: Words) -> Outcome {
     let now = answers(&query, &mut fold, now)?;
     fold.clear();
     let before = answers(&query, &mut fold, before)?;
+    stats::QUERY_UNIONS.add(fold.united());
 
     ctx.reply_array(metrics.len());
     for (now, before) in now.into_iter().zip(before) {

@@ -23,6 +23,7 @@ use crate::module::commands::top as top_command;
 use crate::module::query::Query;
 use crate::module::redis::{Ctx, Failure, Outcome, Words};
 use crate::module::registration::{entry, Access, Command};
+use crate::module::stats;
 
 pub const COMMAND: Command = Command {
     name: c"analytics.dashboard",
@@ -132,6 +133,7 @@ fn fold(query: &Query, range: Range, measures: Vec<Measure>) -> Outcome<Vec<Answ
     let mut fold = Fold::new(&metrics);
     let cover = query.cover(range)?;
     query.read(&cover, |piece, bucket| fold.add(piece, bucket))?;
+    stats::QUERY_UNIONS.add(fold.united());
     Ok(fold.answers(seconds(cover.counts, query.now)).collect())
 }
 

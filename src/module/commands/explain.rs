@@ -8,6 +8,7 @@ use crate::domain::time::{Granularity, Range};
 use crate::module::query::{Query, WINDOW};
 use crate::module::redis::{Ctx, Failure, Outcome, Words};
 use crate::module::registration::{entry, Access, Command};
+use crate::module::stats;
 
 pub const COMMAND: Command = Command {
     name: c"analytics.explain",
@@ -39,6 +40,7 @@ pub fn explain(ctx: Ctx, words: Words) -> Outcome {
     }
     let mut users = Union::new();
     let found = query.read(&cover, |_, bucket| users.add(bucket.total().users()))?;
+    stats::QUERY_UNIONS.add(users.added());
 
     ctx.reply_map(6);
     ctx.reply_bytes(b"window");

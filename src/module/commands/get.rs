@@ -7,6 +7,7 @@ use crate::domain::syntax::Argument;
 use crate::module::query::{Query, METRICS, WINDOW};
 use crate::module::redis::{Ctx, Failure, Outcome, Words};
 use crate::module::registration::{entry, Access, Command};
+use crate::module::stats;
 
 pub const COMMAND: Command = Command {
     name: c"analytics.get",
@@ -31,6 +32,7 @@ pub fn get(ctx: Ctx, words: Words) -> Outcome {
     let mut fold = Fold::new(&metrics);
     let cover = query.cover(query.range(window)?)?;
     query.read(&cover, |piece, bucket| fold.add(piece, bucket))?;
+    stats::QUERY_UNIONS.add(fold.united());
 
     ctx.reply_array(metrics.len());
     for answer in fold.answers(seconds(cover.counts, query.now)) {

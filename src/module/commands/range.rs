@@ -10,6 +10,7 @@ use crate::domain::time::{Grain, Grid, Range, Step};
 use crate::module::query::{Query, METRICS, WINDOW};
 use crate::module::redis::{Ctx, Failure, Outcome, Words};
 use crate::module::registration::{entry, Access, Command};
+use crate::module::stats;
 
 pub const COMMAND: Command = Command {
     name: c"analytics.range",
@@ -86,5 +87,6 @@ fn answers(grid: &Grid, metrics: &[Metric], buckets: &[Option<&Bucket>], now: i6
             fold.clear();
         }
     }
+    stats::QUERY_UNIONS.add(fold.united());
     answers
 }

@@ -14,6 +14,7 @@ use crate::module::arguments::parse_integer;
 use crate::module::query::{Query, WINDOW};
 use crate::module::redis::{Ctx, Outcome, Words};
 use crate::module::registration::{entry, Access, Command};
+use crate::module::stats;
 
 pub const COMMAND: Command = Command {
     name: c"analytics.top",
@@ -43,7 +44,9 @@ pub fn top(ctx: Ctx, words: Words) -> Outcome {
     let cover = query.cover(query.range(window)?)?;
     let parts = query.parts(&cover)?;
     let seconds = seconds(cover.counts, query.now);
-    reply(ctx, &axis, &rank(&parts, &axis, &measure, limit, seconds));
+    let ranking = rank(&parts, &axis, &measure, limit, seconds);
+    stats::QUERY_UNIONS.add(ranking.united);
+    reply(ctx, &axis, &ranking);
     Ok(())
 }
 

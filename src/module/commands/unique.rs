@@ -7,6 +7,7 @@ use crate::domain::syntax::Argument;
 use crate::module::query::{Query, WINDOW};
 use crate::module::redis::{Ctx, Failure, Outcome, Words};
 use crate::module::registration::{entry, Access, Command};
+use crate::module::stats;
 
 pub const COMMAND: Command = Command {
     name: c"analytics.unique",
@@ -45,6 +46,7 @@ pub fn unique(ctx: Ctx, words: Words) -> Outcome {
     }]);
     let cover = query.cover(query.range(window)?)?;
     query.read(&cover, |piece, bucket| users.add(piece, bucket))?;
+    stats::QUERY_UNIONS.add(users.united());
     users.answers(0.0).for_each(|users| ctx.reply_answer(users));
     Ok(())
 }
