@@ -55,9 +55,12 @@ pub struct Words<'c> {
 
 impl<'c> Words<'c> {
     /// # Safety
-    /// As handed to a command: `argv` holds `argc` strings that live as long as `'c`.
+    /// As handed to a command or to the module: `argv` holds `argc` strings that live as long as `'c`.
     pub unsafe fn new(argv: *mut *mut raw::RedisModuleString, argc: c_int) -> Words<'c> {
         let len = usize::try_from(argc).unwrap_or(0);
+        if len == 0 || argv.is_null() {
+            return Words { raw: &[] };
+        }
         // SAFETY: by the contract above.
         let raw = unsafe { std::slice::from_raw_parts(argv, len) };
         Words { raw }
