@@ -25,6 +25,9 @@ pub mod domain;
 #[cfg(test)]
 mod hostile;
 mod module;
+#[cfg(test)]
+#[path = "../tests/flow/promises.rs"]
+mod promises;
 
 #[cfg(not(test))]
 #[global_allocator]

@@ -1,5 +1,5 @@
 //! The subject itself: events, periods, sketches, buckets, sites. Nothing in here knows Redis,
-//! reads a clock or keeps a global.
+//! reads a clock or keeps a global, but for the key of a hash.
 
 pub mod bucket;
 pub mod codec;

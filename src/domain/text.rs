@@ -1,6 +1,6 @@
 //! A text of the user's and its hash: hashed once per event, then known by the hash in every bucket.
 
-use super::hash::hash;
+use super::hash::keyed_hash;
 use super::memory::allocated;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +14,7 @@ impl<'a> Text<'a> {
     pub fn new(bytes: &'a [u8]) -> Text<'a> {
         Text {
             bytes,
-            hash: hash(bytes),
+            hash: keyed_hash(bytes),
         }
     }
 }

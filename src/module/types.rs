@@ -5,7 +5,7 @@
 //! type, which trusts nothing.
 
 use std::ffi::{c_int, c_void, CStr};
-use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicPtr, AtomicU64, Ordering::Relaxed};
 
 use redis_module::raw;
 
@@ -128,14 +128,31 @@ unsafe extern "C" fn rdb_load<T: Type>(
     match loaded {
         Ok(value) => boxed(value).cast(),
         Err(problem) => {
-            let kind = T::NAME.to_string_lossy();
-            ctx.log(
-                c"warning",
-                &format!("a value of type {kind} is refused: {problem}"),
-            );
+            log_refusal::<T>(ctx, &problem);
             std::ptr::null_mut()
         }
     }
+}
+
+/// One line a second at most: whoever sends bad payloads shall not fill the disk.
+fn log_refusal<T: Type>(ctx: Ctx, problem: &str) {
+    static QUIET_UNTIL: AtomicI64 = AtomicI64::new(0);
+    static UNTOLD: AtomicU64 = AtomicU64::new(0);
+    let now = ctx.now();
+    if now < QUIET_UNTIL.load(Relaxed) {
+        UNTOLD.fetch_add(1, Relaxed);
+        return;
+    }
+    QUIET_UNTIL.store(now + 1_000, Relaxed);
+    let kind = T::NAME.to_string_lossy();
+    let more = match UNTOLD.swap(0, Relaxed) {
+        0 => String::new(),
+        untold => format!(", and {untold} more since the last such line"),
+    };
+    ctx.log(
+        c"warning",
+        &format!("a value of type {kind} is refused: {problem}{more}"),
+    );
 }
 
 /// None when the stream ends early.

@@ -15,7 +15,6 @@
 use super::index::Index;
 use crate::domain::codec::{corrupt, Reader, Writer};
 use crate::domain::error::Corrupt;
-use crate::domain::hash::hash;
 use crate::domain::limits;
 use crate::domain::memory::allocated;
 use crate::domain::site::{check_dimension_name, cube_parts, Cube};
@@ -217,7 +216,7 @@ impl Breakdown {
     }
 
     fn build_index(&mut self) {
-        self.index = Index::build(self.rows.iter().map(|row| hash(row.value())));
+        self.index = Index::build(self.rows.iter().map(|row| Text::new(row.value()).hash));
     }
 
     pub fn heap_bytes(&self) -> usize {
