@@ -34,8 +34,7 @@ const MAX_SPARSE_RANK: u8 = 32;
 impl Sketch {
     /// A HyperLogLog string with the same registers: sparse where Redis would keep it so.
     pub fn to_redis(&self) -> Vec<u8> {
-        let opcodes = write_sparse(&self.to_registers());
-        match opcodes.filter(|opcodes| HEADER + opcodes.len() <= LONGEST_SPARSE) {
+        match write_sparse(&self.to_registers()) {
             Some(opcodes) => string(SPARSE, &opcodes),
             None => self.to_redis_dense(),
         }
@@ -77,7 +76,7 @@ fn string(encoding: u8, registers: &[u8]) -> Vec<u8> {
     writer.into_bytes()
 }
 
-/// None when a register is too high for it.
+/// None when a register is too high for it, or it would be too long.
 fn write_sparse(registers: &Registers) -> Option<Vec<u8>> {
     let mut opcodes = Vec::new();
     for run in registers.ranks().chunk_by(|a, b| a == b) {
@@ -89,6 +88,9 @@ fn write_sparse(registers: &Registers) -> Option<Vec<u8>> {
                 opcodes.extend(vals.map(|len| 0x80 | (rank - 1) << 2 | len));
             }
             _ => return None,
+        }
+        if HEADER + opcodes.len() > LONGEST_SPARSE {
+            return None;
         }
     }
     Some(opcodes)
