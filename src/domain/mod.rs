@@ -9,6 +9,7 @@ pub mod event;
 pub mod fold;
 pub mod hash;
 pub mod hll;
+pub mod import;
 pub mod limits;
 pub mod memory;
 pub mod metric;

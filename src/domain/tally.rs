@@ -5,10 +5,13 @@
 //! stored:  slots | users | 0                                      nothing else was seen
 //!          slots | users | 1 | sessions | n | n × (value id, summaries, quantiles)   ids ascending
 //! ```
+//!
+//! Users and sessions may have come in without events, from a HyperLogLog of Redis: what is stored then
+//! has no slots and no values.
 
 use super::codec::{corrupt, Reader, Writer};
 use super::counters::Counters;
-use super::error::Corrupt;
+use super::error::{shown, Corrupt, Error};
 use super::hll::{Member, Sketch};
 use super::limits::VALUES_PER_BUCKET;
 use super::memory::allocated;
@@ -52,6 +55,27 @@ pub struct Sample<'e> {
     pub values: (&'e [u8], &'e [(Text<'e>, Number)]),
 }
 
+/// What is counted once, however often it comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Distinct {
+    Users,
+    Sessions,
+}
+
+impl Distinct {
+    /// In any case.
+    pub fn parse(text: &[u8]) -> Result<Distinct, Error> {
+        match text {
+            _ if text.eq_ignore_ascii_case(b"users") => Ok(Distinct::Users),
+            _ if text.eq_ignore_ascii_case(b"sessions") => Ok(Distinct::Sessions),
+            _ => Err(Error::new(format!(
+                "'{}' is neither users nor sessions",
+                shown(text)
+            ))),
+        }
+    }
+}
+
 impl Tally {
     #[inline]
     pub fn record(&mut self, sample: &Sample, users: bool) {
@@ -78,6 +102,15 @@ impl Tally {
             if let Some(bin) = number.bin {
                 measured.quantiles.insert_into(bin);
             }
+        }
+    }
+
+    /// Takes in users or sessions that were counted elsewhere. Is any of it new?
+    pub fn import(&mut self, what: Distinct, sketch: &Sketch) -> bool {
+        match what {
+            _ if sketch.is_empty() => false,
+            Distinct::Users => self.users.import(sketch),
+            Distinct::Sessions => self.rest.get_or_insert_default().sessions.import(sketch),
         }
     }
 
@@ -110,6 +143,13 @@ impl Tally {
 
     pub fn sessions(&self) -> Option<&Sketch> {
         self.rest.as_ref().map(|rest| &rest.sessions)
+    }
+
+    pub fn distinct(&self, what: Distinct) -> Option<&Sketch> {
+        match what {
+            Distinct::Users => Some(&self.users),
+            Distinct::Sessions => self.sessions(),
+        }
     }
 
     pub fn measured(&self, id: u8) -> Option<&Measured> {
@@ -157,15 +197,19 @@ impl Tally {
     /// `slots` and `values`: how many of each the bucket has.
     pub fn decode(reader: &mut Reader, slots: u8, values: usize) -> Result<Tally, Corrupt> {
         let events = Counters::decode(reader, 0, i32::from(slots) - 1)?;
-        if events.is_empty() {
-            return Err(corrupt("tally slots", "no event"));
-        }
         let users = Sketch::decode(reader)?;
         let rest = match reader.u8("tally rest")? {
             0 => None,
             1 => Some(Box::new(Rest::decode(reader, slots, values)?)),
             _ => return Err(corrupt("tally rest", "neither 0 nor 1")),
         };
+        let has_sessions = rest.as_ref().is_some_and(|rest| !rest.sessions.is_empty());
+        if events.is_empty() && users.is_empty() && !has_sessions {
+            return Err(corrupt("tally slots", "no event, user or session"));
+        }
+        if events.is_empty() && rest.as_ref().is_some_and(|rest| !rest.values.is_empty()) {
+            return Err(corrupt("tally values", "without an event"));
+        }
         Ok(Tally {
             slots: events,
             users,

@@ -106,7 +106,7 @@ impl<'c> Query<'c> {
             since: settings.since,
             now: self.now,
             // Nothing was counted outside of these times: an empty span lists no bucket.
-            observed: Some(self.site.observed().unwrap_or((i64::MAX, i64::MIN))),
+            observed: Some(self.site.span().unwrap_or((i64::MAX, i64::MIN))),
         }
     }
 

@@ -366,7 +366,7 @@ impl<'c> Target<'c> {
 }
 
 /// A bucket may have been renamed or copied here, or be left over from an earlier site of this name.
-fn check(bucket: &Bucket, place: &Place, settings: &Settings) -> Outcome {
+pub fn check(bucket: &Bucket, place: &Place, settings: &Settings) -> Outcome {
     if !bucket.is_of(&place.period) {
         return Err(renamed(super::redis::bytes_of(place.name())).into());
     }

@@ -5,19 +5,22 @@ use std::collections::BTreeSet;
 
 use crate::calendar::buckets;
 use crate::client::{Arg, Connection};
+use crate::import::TYPED;
 use crate::reply::Reply;
 use crate::server::Server;
 use crate::state::State;
 use crate::types::fill;
 
 /// Every command of the module, with words behind the site with which it works.
-const COMMANDS: [(&str, &[&str]); 14] = [
+const COMMANDS: [(&str, &[&str]); 16] = [
     ("ANALYTICS.TRACK", &["view", "ann"]),
     ("ANALYTICS.MTRACK", &["EVENT", "view", "ann"]),
     ("ANALYTICS.CREATE", &[]),
     ("ANALYTICS.ALTER", &["RETENTION", "minute", "off"]),
     ("ANALYTICS.DROP", &[]),
     ("ANALYTICS.RESTORE", &["SITE", "page"]),
+    ("ANALYTICS.IMPORT", &["day", "now", "users", TYPED]),
+    ("ANALYTICS.EXPORT", &["day", "now"]),
     ("ANALYTICS.UNIQUE", &["1d"]),
     ("ANALYTICS.GET", &["1d", "events"]),
     ("ANALYTICS.RANGE", &["1d", "1h", "events"]),
@@ -27,7 +30,7 @@ const COMMANDS: [(&str, &[&str]); 14] = [
     ("ANALYTICS.EXPLAIN", &["1d"]),
     ("ANALYTICS.INFO", &[]),
 ];
-const QUERIES: usize = 8;
+const QUERIES: usize = 9;
 
 fn queries() -> &'static [(&'static str, &'static [&'static str])] {
     &COMMANDS[COMMANDS.len() - QUERIES..]

@@ -15,10 +15,11 @@
 use super::index::Index;
 use crate::domain::codec::{corrupt, Reader, Writer};
 use crate::domain::error::Corrupt;
+use crate::domain::hll::Sketch;
 use crate::domain::limits;
 use crate::domain::memory::allocated;
 use crate::domain::site::{check_dimension_name, cube_parts, Cube};
-use crate::domain::tally::{Sample, Tally, ValueOrder};
+use crate::domain::tally::{Distinct, Sample, Tally, ValueOrder};
 use crate::domain::text::{same, Kept, Name, Text};
 
 /// The row of everything that has no row of its own. A value of that very name belongs there too.
@@ -138,6 +139,36 @@ impl Breakdown {
         if let Some(row) = self.rows.get_mut(row) {
             row.tally.record(sample, users);
         }
+    }
+
+    /// Takes in users or sessions of a value that were counted elsewhere. Is any of it new?
+    ///
+    /// Without events a row weighs nothing: it takes no place from one that counts, and when there is
+    /// none left, `~other` has its users.
+    pub fn import(
+        &mut self,
+        value: Text,
+        what: Distinct,
+        sketch: &Sketch,
+        capacity: usize,
+    ) -> bool {
+        let row = match self.find(value) {
+            Some(row) => row,
+            None if value.bytes == OTHER || self.rows.len() >= capacity => {
+                let spill = self.spill.get_or_insert_default();
+                return spill.other.import(what, sketch);
+            }
+            None => {
+                let row = Row {
+                    value: Kept::new(value.bytes),
+                    tally: Tally::default(),
+                };
+                self.push(row, value.hash, self.floor());
+                self.rows.len() - 1
+            }
+        };
+        let row = self.rows.get_mut(row);
+        row.is_some_and(|row| row.tally.import(what, sketch))
     }
 
     #[inline]

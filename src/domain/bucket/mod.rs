@@ -23,10 +23,11 @@ pub use ids::{Fingerprint, Ids};
 use super::codec::{corrupt, Page, Reader, Writer};
 use super::error::Corrupt;
 use super::event::{Facet, Occurrence};
+use super::hll::Sketch;
 use super::limits;
 use super::memory::allocated;
 use super::site::check_value_name;
-use super::tally::{Sample, Tally, ValueOrder};
+use super::tally::{Distinct, Sample, Tally, ValueOrder};
 use super::text::{Name, Text};
 use super::time::{Granularity, Period, DAY, HOUR, MAX_TIME, MINUTE, MIN_TIME};
 
@@ -162,14 +163,19 @@ impl Bucket {
     fn count(&mut self, sample: &Sample, facets: &[Facet], capacity: usize) {
         self.total.record(sample, true);
         for facet in facets {
-            let named = |it: &Breakdown| it.is(facet.kind, facet.name);
-            let place = match self.breakdowns.iter().position(named) {
-                Some(place) => place,
-                None => self.make_breakdown(facet),
-            };
+            let place = self.place_of(facet);
             if let Some(breakdown) = self.breakdowns.get_mut(place) {
                 breakdown.record(facet.value, sample, facet.users, capacity);
             }
+        }
+    }
+
+    #[inline]
+    fn place_of(&mut self, facet: &Facet) -> usize {
+        let named = |it: &Breakdown| it.is(facet.kind, facet.name);
+        match self.breakdowns.iter().position(named) {
+            Some(place) => place,
+            None => self.make_breakdown(facet),
         }
     }
 
@@ -180,6 +186,29 @@ impl Bucket {
         breakdowns.push(Breakdown::new(facet.kind, facet.name));
         self.breakdowns = breakdowns.into_boxed_slice();
         self.breakdowns.len() - 1
+    }
+
+    /// Takes in users or sessions that were counted elsewhere, in all the rows that they were seen in
+    /// and in the whole. Is any of it new?
+    pub fn import(
+        &mut self,
+        facets: &[Facet],
+        what: Distinct,
+        sketch: &Sketch,
+        capacity: usize,
+    ) -> bool {
+        // An empty sketch would leave rows in which nothing is counted.
+        if sketch.is_empty() {
+            return false;
+        }
+        let mut is_new = self.total.import(what, sketch);
+        for facet in facets.iter().filter(|facet| facet.users) {
+            let place = self.place_of(facet);
+            if let Some(breakdown) = self.breakdowns.get_mut(place) {
+                is_new |= breakdown.import(facet.value, what, sketch, capacity);
+            }
+        }
+        is_new
     }
 
     fn value_or_new(&mut self, name: Text) -> u8 {

@@ -176,6 +176,47 @@ proptest! {
     }
 
     #[test]
+    fn imports_come_in_any_order_and_once(
+        events in prop::collection::vec(seen(), 0..20),
+        imports in prop::collection::vec((0u8..4, 0u64..400, 1u64..300, any::<bool>()), 1..6),
+        turn: usize,
+    ) {
+        let import = |bucket: &mut Bucket, (country, first, count, is_user): (u8, u64, u64, bool)| {
+            let mut native = Sketch::new();
+            (first..first + count).for_each(|user| {
+                native.insert(hash(&user.to_le_bytes()));
+            });
+            let native = Sketch::from_redis(&native.to_redis()).unwrap();
+            let what = if is_user { Distinct::Users } else { Distinct::Sessions };
+            let value = [country];
+            let facet = Facet {
+                kind: Kind::Dimension,
+                name: Text::new(b"country"),
+                value: Text::new(&value),
+                users: country < 3,
+            };
+            bucket.import(&[facet], what, &native, 1_000)
+        };
+        let mut bucket = bucket_of(&events);
+        let mut turned = bucket.clone();
+        let before = bucket.total().events();
+        for it in &imports {
+            import(&mut bucket, *it);
+            prop_assert!(!import(&mut bucket, *it));
+        }
+        let mut order = imports.clone();
+        order.rotate_left(turn % imports.len());
+        order.reverse();
+        for it in order {
+            import(&mut turned, it);
+        }
+        let pages = bucket.encode();
+        prop_assert_eq!(&turned.encode(), &pages);
+        prop_assert_eq!(bucket.total().events(), before);
+        prop_assert_eq!(Bucket::decode(&pages).unwrap().encode(), pages);
+    }
+
+    #[test]
     fn a_broken_payload_is_refused_or_as_good_as_one_of_ours(
         events in prop::collection::vec(seen(), 1..20),
         flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),

@@ -56,7 +56,7 @@ pub fn alter(ctx: Ctx, words: Words) -> Outcome {
     let settings = value
         .site
         .settings
-        .with(&changes, value.site.events() > 0, now)?;
+        .with(&changes, value.site.span().is_some(), now)?;
 
     if Origin::of(ctx) == Origin::Client {
         let moved = moved_buckets(ctx, words.string(1), &value.site, &settings)?;
@@ -105,7 +105,7 @@ fn moved_buckets(
 ) -> Outcome<Vec<Moved>> {
     let before = &site.settings;
     let mut moved = Vec::new();
-    let Some((_, last)) = site.observed() else {
+    let Some((_, last)) = site.span() else {
         return Ok(moved);
     };
     for granularity in Granularity::ALL {

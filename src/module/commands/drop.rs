@@ -41,14 +41,14 @@ pub fn drop_site(ctx: Ctx, words: Words) -> Outcome {
     // tell where they are, they are found.
     let settings = site.map_or_else(config::default_settings, |site| site.settings.clone());
     let latest = ctx.now().saturating_add(config::max_future());
-    let observed = site
-        .and_then(|site| site.observed())
+    let known = site
+        .and_then(|site| site.span())
         .map_or(latest, |(_, last)| last);
     let dropped = drop_buckets(
         ctx,
         words.string(1),
         &settings,
-        observed.max(latest).min(MAX_TIME),
+        known.max(latest).min(MAX_TIME),
     )?;
     if site.is_some() {
         key.unlink();

@@ -84,7 +84,7 @@ fn count_buckets(
     site: &Site,
 ) -> Outcome<[i64; Granularity::COUNT]> {
     let mut counts = [0; Granularity::COUNT];
-    if let Some((_, last)) = site.observed() {
+    if let Some((_, last)) = site.span() {
         for (granularity, count) in Granularity::ALL.into_iter().zip(&mut counts) {
             *count = walk::live(ctx, name, &site.settings, granularity, last)?.len() as i64;
         }

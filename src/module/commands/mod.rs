@@ -9,8 +9,10 @@ mod create;
 mod dashboard;
 mod drop;
 mod explain;
+mod export;
 mod get;
 mod help;
+mod import;
 mod info;
 mod range;
 mod restore;
@@ -38,6 +40,8 @@ static COMMANDS: &[&Command] = &[
     &dashboard::COMMAND,
     &explain::COMMAND,
     &info::COMMAND,
+    &export::COMMAND,
+    &import::COMMAND,
     &restore::COMMAND,
     &help::COMMAND,
 ];
