@@ -13,7 +13,7 @@ run: ## install what is missing, build, start Redis with the module in the foreg
 	@scripts/run "$(PORT)"
 
 test: ## every test; those of tests/flow drive real servers
-	@scripts/setup
+	@scripts/setup clients
 	cargo build --release --lib
 	cargo test
 
