@@ -36,10 +36,11 @@ install: ## what make build built, under PREFIX=/usr/local (and DESTDIR)
 package: build ## a tarball to install elsewhere, under target/package
 	@scripts/package
 
-bench: ## server CPU per event, against what users run today, and per question
+bench: ## server CPU per event, against what users run today, and per question; bytes per site
 	@scripts/setup
 	cargo bench --bench load
 	cargo bench --bench queries
+	cargo bench --bench sizes
 
 faults: ## the tests of faults for longer: 100 power cuts, 50,000 operations on replicas, 100,000 buckets expire
 	@scripts/setup

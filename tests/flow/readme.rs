@@ -3,7 +3,7 @@
 use crate::reply::Reply;
 use crate::server::Server;
 
-const PROMPT: &str = "127.0.0.1:6379> ";
+pub const PROMPT: &str = "127.0.0.1:6379> ";
 
 /// The commands of the tour with the lines that stand below them.
 fn tour() -> Vec<(String, Vec<String>)> {
@@ -26,7 +26,7 @@ fn tour() -> Vec<(String, Vec<String>)> {
 }
 
 /// As `redis-cli` shows a reply, below `indent`.
-fn shown(reply: &Reply, indent: usize) -> String {
+pub fn shown(reply: &Reply, indent: usize) -> String {
     match reply {
         Reply::Int(n) => format!("(integer) {n}"),
         Reply::Bulk(bytes) => format!("\"{}\"", String::from_utf8_lossy(bytes)),
@@ -46,7 +46,7 @@ fn shown(reply: &Reply, indent: usize) -> String {
 }
 
 /// Times of today, and the order of keys, are another story on every run.
-fn is_timeless(line: &str) -> bool {
+pub fn is_timeless(line: &str) -> bool {
     let number = line.rsplit("(integer) ").next().unwrap_or_default();
     number.len() < 13 && !line.contains('{')
 }
