@@ -103,6 +103,8 @@ fn run_lines(connection: &mut Connection, lines: &[&str]) {
             while let Some(line) = lines.next_if(|line| !line.starts_with(PROMPT)) {
                 expected.push(*line);
             }
+            let is_refused = expected.iter().any(|line| line.starts_with("(error)"));
+            assert_eq!(reply.is_error(), is_refused, "{command}: {reply:?}");
             let found = match &reply {
                 Reply::Error(line) => format!("(error) {line}"),
                 reply => shown(reply, 0),
