@@ -266,36 +266,3 @@ fn no_link_leads_nowhere() {
         }
     }
 }
-
-/// What stands in the documents between backquotes as `flow::module::test` names a test there is.
-#[test]
-fn every_test_that_a_document_names_is_there() {
-    let sources = fs::read_dir(project("tests/flow")).expect("the tests");
-    let sources = sources.map(|entry| entry.expect("a file").path());
-    let sources: Vec<(String, String)> = sources
-        .filter(|file| file.extension().is_some_and(|ending| ending == "rs"))
-        .map(|file| {
-            let name = file
-                .file_stem()
-                .expect("a name")
-                .to_string_lossy()
-                .into_owned();
-            (name, read(&file))
-        })
-        .collect();
-    let mut named = 0;
-    for file in documents() {
-        for name in read(&file).split("`flow::").skip(1) {
-            let name = name.split('`').next().unwrap_or_default();
-            if name.is_empty() {
-                continue;
-            }
-            let (module, test) = name.split_once("::").unwrap_or((name, ""));
-            let source = sources.iter().find(|(known, _)| known == module);
-            let is_there = source.is_some_and(|(_, text)| text.contains(&format!("fn {test}")));
-            assert!(is_there, "{}: flow::{name}", file.display());
-            named += 1;
-        }
-    }
-    assert!(named > 20, "{named}");
-}
