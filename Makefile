@@ -1,13 +1,19 @@
 .DEFAULT_GOAL := help
 PORT ?= 6379
 FUZZ_SECONDS ?= 900
-.PHONY: help run test lint bench faults fuzz valgrind sanitize clean
+PREFIX ?= /usr/local
+DESTDIR ?=
+.PHONY: help build run test lint install package bench faults fuzz valgrind sanitize clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  PORT=6380          another port for make run"
 	@echo "  REDIS_SERVER=path  another server than the redis-server on the PATH"
+
+build: ## target/release/libredis_analytics.so
+	@scripts/setup
+	cargo build --release --lib
 
 run: ## install what is missing, build, start Redis with the module in the foreground
 	@scripts/run "$(PORT)"
@@ -24,10 +30,17 @@ lint: ## format, warnings, the boundary of src/domain, licences of the dependenc
 	cargo clippy --all-targets -- -D warnings
 	@scripts/licences
 
-bench: ## server CPU per event, against what users run today, and per question
+install: ## what make build built, under PREFIX=/usr/local (and DESTDIR)
+	@scripts/install "$(DESTDIR)" "$(PREFIX)"
+
+package: build ## a tarball to install elsewhere, under target/package
+	@scripts/package
+
+bench: ## server CPU per event, against what users run today, and per question; bytes per site
 	@scripts/setup
 	cargo bench --bench load
 	cargo bench --bench queries
+	cargo bench --bench sizes
 
 faults: ## the tests of faults for longer: 100 power cuts, 50,000 operations on replicas, 100,000 buckets expire
 	@scripts/setup

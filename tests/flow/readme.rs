@@ -3,7 +3,7 @@
 use crate::reply::Reply;
 use crate::server::Server;
 
-const PROMPT: &str = "127.0.0.1:6379> ";
+pub const PROMPT: &str = "127.0.0.1:6379> ";
 
 /// The commands of a page with the lines that stand below them.
 pub fn commands(page: &str) -> Vec<(String, Vec<String>)> {
@@ -50,7 +50,7 @@ pub fn shown(reply: &Reply, indent: usize) -> String {
 }
 
 /// Times of today, and the order of keys, are another story on every run.
-fn is_timeless(line: &str) -> bool {
+pub fn is_timeless(line: &str) -> bool {
     let number = line.rsplit("(integer) ").next().unwrap_or_default();
     number.len() < 13 && !line.contains('{')
 }

@@ -103,10 +103,11 @@ impl Options {
     }
 
     fn file(&self, port: u16) -> String {
-        let mut file = format!("port {port}\n");
+        let mut file = String::new();
         for (name, value) in &self.settings {
             file += &format!("{name} {value}\n");
         }
+        file += &format!("port {port}\n");
         if self.module {
             file += &format!("loadmodule {}\n", module_file().display());
         }
