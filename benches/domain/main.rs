@@ -1,1 +1,17 @@
-fn main() {}
+//! The domain code by itself: no server, wall-clock time.
+//!
+//!     cargo bench --bench domain             everything
+//!     cargo bench --bench domain -- union    what has this in its name
+
+#[path = "../harness/dice.rs"]
+mod dice;
+
+mod bucket;
+mod cover;
+mod quantiles;
+mod rows;
+mod sketch;
+
+fn main() {
+    divan::main();
+}

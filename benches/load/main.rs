@@ -24,6 +24,8 @@ mod reply;
 #[path = "../../tests/flow/server.rs"]
 mod server;
 
+#[path = "../harness/dice.rs"]
+mod dice;
 #[path = "../harness/events.rs"]
 mod events;
 #[path = "../harness/measure.rs"]

@@ -19,6 +19,8 @@ mod reply;
 #[path = "../../tests/flow/server.rs"]
 mod server;
 
+#[path = "../harness/dice.rs"]
+mod dice;
 #[path = "../harness/events.rs"]
 mod events;
 #[path = "../harness/fill.rs"]
