@@ -1,6 +1,7 @@
 .DEFAULT_GOAL := help
 PORT ?= 6379
 FUZZ_SECONDS ?= 900
+BENCHES ?= load scale queries memory persistence domain
 .PHONY: help run test lint bench faults fuzz valgrind sanitize clean
 
 help: ## this list
@@ -24,10 +25,8 @@ lint: ## format, warnings, the boundary of src/domain, licences of the dependenc
 	cargo clippy --all-targets -- -D warnings
 	@scripts/licences
 
-bench: ## server CPU per event, against what users run today, and per question
-	@scripts/setup
-	cargo bench --bench load
-	cargo bench --bench queries
+bench: ## every figure of docs/speed.md, about ten minutes; BENCHES="load memory" for some of them
+	@scripts/bench $(BENCHES)
 
 faults: ## the tests of faults for longer: 100 power cuts, 50,000 operations on replicas, 100,000 buckets expire
 	@scripts/setup

@@ -13,5 +13,8 @@ mod rows;
 mod sketch;
 
 fn main() {
+    // As a block of a page in Markdown.
+    println!("```text");
     divan::main();
+    println!("```");
 }

@@ -19,7 +19,12 @@ struct Figures {
     seconds: [f64; OPERATIONS.len()],
 }
 
-const OPERATIONS: [&str; 3] = ["RDB save", "RDB load", "AOF load"];
+const OPERATIONS: [&str; 4] = [
+    "RDB save",
+    "RDB save, rdbcompression no",
+    "RDB load",
+    "AOF load",
+];
 
 pub fn run() {
     println!("Processor time of the server's main thread, medians of {ROUNDS} rounds; megabytes are those of MEMORY USAGE.\n");
@@ -59,13 +64,9 @@ fn time_of_start() -> f64 {
 fn measure(kind: Kind, fill: Fill, idle: f64) -> Figures {
     let mut server = Server::start();
     let megabytes = fill(&mut server.connection(), kind) / 1e6;
-    let save = rounds(|| {
-        let before = server.cpu_time();
-        // Longer than a connection waits.
-        let mut connection = server.connection();
-        connection.run("SAVE").ok();
-        (server.cpu_time() - before).as_secs_f64()
-    });
+    // As it is by default comes last: that file is the one to be loaded.
+    let plain = rounds(|| time_of_save(&server, "no"));
+    let save = rounds(|| time_of_save(&server, "yes"));
     let load = rounds(|| time_of_load(&mut server) - idle);
     drop(server);
 
@@ -78,8 +79,18 @@ fn measure(kind: Kind, fill: Fill, idle: f64) -> Figures {
     let aof = rounds(|| time_of_load(&mut server) - idle);
     Figures {
         megabytes,
-        seconds: [save, load, aof],
+        seconds: [save, plain, load, aof],
     }
+}
+
+fn time_of_save(server: &Server, compression: &str) -> f64 {
+    let mut connection = server.connection();
+    connection
+        .run(&format!("CONFIG SET rdbcompression {compression}"))
+        .ok();
+    let before = server.cpu_time();
+    connection.run("SAVE").ok();
+    (server.cpu_time() - before).as_secs_f64()
 }
 
 fn rounds(mut round: impl FnMut() -> f64) -> f64 {

@@ -10,7 +10,9 @@ use crate::measure::median;
 use crate::probe::longest_pause;
 use crate::server::{wait_until, Server};
 
-const KEYS: usize = 100_000;
+/// With the hours that hold the same events, 100,000 buckets: no site may keep more minutes.
+const MINUTES: usize = 98_400;
+const KEYS: usize = MINUTES + MINUTES / 60;
 const ROUNDS: usize = 5;
 /// Milliseconds beyond what Redis itself takes.
 const TARGET: f64 = 10.0;
@@ -23,7 +25,7 @@ const OPERATIONS: [(&str, Operation); 6] = [
     ("DROP, UNLINK of as many", |server, drop| {
         server.connection().exchange(drop, 1);
     }),
-    ("FLUSHALL", |server, _| {
+    ("FLUSHALL SYNC", |server, _| {
         server.connection().run("FLUSHALL SYNC").ok();
     }),
     ("FLUSHALL ASYNC", |server, _| {
@@ -94,12 +96,12 @@ fn start_of_replica(server: &Server, _: &[u8]) {
 /// So many minutes of one site, with so many events each; how many bytes such a bucket takes.
 fn fill_buckets(connection: &mut Connection, events: usize) -> usize {
     connection
-        .run("ANALYTICS.CREATE shop RETENTION minute 90d RETENTION hour off RETENTION day off RETENTION week off RETENTION month off")
+        .run("ANALYTICS.CREATE shop RETENTION minute 69d RETENTION hour 69d RETENTION day off RETENTION week off RETENTION month off")
         .ok();
     let last = connection.now().div_euclid(MINUTE) * MINUTE;
     let mut dice = Dice::new();
     let mut filler = Filler::of_site(connection, "shop");
-    for minute in 0..KEYS {
+    for minute in 0..MINUTES {
         for _ in 0..events {
             let at = last - minute as i64 * MINUTE + dice.below(MINUTE as u64) as i64;
             let event = dice.event();
@@ -129,15 +131,17 @@ fn name(key: usize) -> String {
 
 /// What a key and its object take besides the string itself.
 const AROUND: usize = 128;
+/// Buckets expire, so do the strings. In seconds.
+const MONTHS: i64 = 69 * 86_400;
 
 fn fill_strings(connection: &mut Connection, bytes: usize) {
     let value = vec![b'x'; bytes.saturating_sub(AROUND).max(1)];
-    for first in (0..KEYS).step_by(1_000) {
+    for keys in (0..KEYS).collect::<Vec<_>>().chunks(1_000) {
         let mut requests = Requests::default();
-        for key in first..first + 1_000 {
-            requests.push(&[&"SET", &name(key), &value]);
+        for key in keys {
+            requests.push(&[&"SET", &name(*key), &value, &"EX", &MONTHS]);
         }
-        connection.exchange(&requests.bytes, 1_000);
+        connection.exchange(&requests.bytes, keys.len());
     }
 }
 
