@@ -1,6 +1,8 @@
 //! An event as it came in, and what it says to the buckets that it belongs to.
 
 use super::bucket::{Fingerprint, Kind};
+use super::hll::Member;
+use super::number::Number;
 use super::text::Text;
 
 /// A thing that happened. It borrows its texts; everything is checked and hashed once.
@@ -80,10 +82,10 @@ pub struct Facet<'a> {
 /// An event as its site sees it: in which rows it is counted, with which values.
 #[derive(Clone, Copy)]
 pub struct Occurrence<'e, 'a> {
-    pub user: u64,
-    pub session: Option<u64>,
+    pub user: Member,
+    pub session: Option<Member>,
     pub facets: &'e [Facet<'a>],
-    pub values: &'e [(Text<'a>, f64)],
+    pub values: &'e [(Text<'a>, Number)],
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub mod hll;
 pub mod limits;
 pub mod memory;
 pub mod metric;
+pub mod number;
 pub mod quantiles;
 pub mod site;
 pub mod summary;

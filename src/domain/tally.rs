@@ -9,11 +9,13 @@
 use super::codec::{corrupt, Reader, Writer};
 use super::counters::Counters;
 use super::error::Corrupt;
-use super::hll::Sketch;
+use super::hll::{Member, Sketch};
 use super::limits::VALUES_PER_BUCKET;
 use super::memory::allocated;
+use super::number::Number;
 use super::quantiles::Quantiles;
 use super::summary::Summaries;
+use super::text::Text;
 
 /// Mergeable: the tallies of two sets of events merge into the tally of both.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -44,10 +46,10 @@ pub struct Measured {
 #[derive(Clone, Copy)]
 pub struct Sample<'e> {
     pub slot: u8,
-    pub user: u64,
-    pub session: Option<u64>,
-    /// Value ids of the bucket at hand, with their numbers.
-    pub values: &'e [(u8, f64)],
+    pub user: Member,
+    pub session: Option<Member>,
+    /// Ids of the bucket at hand, and the numbers that go with them.
+    pub values: (&'e [u8], &'e [(Text<'e>, Number)]),
 }
 
 impl Tally {
@@ -55,23 +57,27 @@ impl Tally {
     pub fn record(&mut self, sample: &Sample, users: bool) {
         self.slots.add(i32::from(sample.slot), 1);
         if users {
-            self.users.insert(sample.user);
+            self.users.add(sample.user);
         }
         let session = sample.session.filter(|_| users);
-        if session.is_some() || !sample.values.is_empty() {
+        if session.is_some() || !sample.values.0.is_empty() {
             self.record_rest(sample, session);
         }
     }
 
-    fn record_rest(&mut self, sample: &Sample, session: Option<u64>) {
+    #[inline(never)]
+    fn record_rest(&mut self, sample: &Sample, session: Option<Member>) {
         let rest = self.rest.get_or_insert_default();
         if let Some(session) = session {
-            rest.sessions.insert(session);
+            rest.sessions.add(session);
         }
-        for (id, number) in sample.values {
+        let (ids, values) = sample.values;
+        for (id, (_, number)) in ids.iter().zip(values) {
             let measured = rest.measured(*id);
-            measured.slots.add(sample.slot, *number);
-            measured.quantiles.insert(*number);
+            measured.slots.include(sample.slot, &number.summary);
+            if let Some(bin) = number.bin {
+                measured.quantiles.insert_into(bin);
+            }
         }
     }
 
@@ -170,14 +176,20 @@ impl Tally {
 
 impl Rest {
     fn measured(&mut self, id: u8) -> &mut Measured {
-        let place = self.values.partition_point(|value| value.id < id);
+        let place = self.values.iter().position(|value| value.id >= id);
+        let place = place.unwrap_or(self.values.len());
         if self.values.get(place).is_none_or(|value| value.id != id) {
-            self.values.reserve_exact(1);
-            self.values.insert(place, Measured::new(id));
+            self.make_room_at(place, id);
         }
         // The entry was found or has just been put there.
         #[allow(clippy::indexing_slicing)]
         &mut self.values[place]
+    }
+
+    #[cold]
+    fn make_room_at(&mut self, place: usize, id: u8) {
+        self.values.reserve_exact(1);
+        self.values.insert(place, Measured::new(id));
     }
 
     fn decode(reader: &mut Reader, slots: u8, known: usize) -> Result<Rest, Corrupt> {

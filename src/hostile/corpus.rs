@@ -4,7 +4,9 @@ use crate::domain::bucket::{Bucket, Fingerprint};
 use crate::domain::codec::Page;
 use crate::domain::event::{Batch, Event, Occurrence, Run};
 use crate::domain::hash::hash;
+use crate::domain::hll::Member;
 use crate::domain::hll::Sketch;
+use crate::domain::number::Number;
 use crate::domain::site::{parse_options, Settings, Site};
 use crate::domain::text::Text;
 use crate::domain::time::{Granularity, Period, Retention, Zone};
@@ -55,8 +57,11 @@ pub fn record(bucket: &mut Bucket, kind: &Kind, n: u64) {
         (Text::new(b"city"), city),
     ];
     let values = [
-        (Text::new(b"price"), (n * n) as f64 / 100.0 - 5.0),
-        (Text::new(b"ms"), 10f64.powi(n as i32 % 40 - 20)),
+        (
+            Text::new(b"price"),
+            Number::of((n * n) as f64 / 100.0 - 5.0),
+        ),
+        (Text::new(b"ms"), Number::of(10f64.powi(n as i32 % 40 - 20))),
     ];
     let (dimensions, values) = (&dimensions[..n as usize % 4], &values[..n as usize % 3]);
     let event = Event {
@@ -72,8 +77,8 @@ pub fn record(bucket: &mut Bucket, kind: &Kind, n: u64) {
     kind.site
         .facets(&event, dimensions, &mut cells, &mut facets);
     let occurrence = Occurrence {
-        user: event.user,
-        session: event.session,
+        user: Member::of(event.user),
+        session: event.session.map(Member::of),
         facets: &facets,
         values,
     };

@@ -34,7 +34,7 @@ pub fn check(mut bucket: Bucket, kind: &Kind) {
     }
     let before = bucket.encode();
     let copy = bucket.clone();
-    assert!(bucket.bytes() > 0 && bucket.parts() > 0);
+    assert!(bucket.heap_bytes() > 0 && bucket.parts() > 0);
     for n in [0, 3, 5, 11, 50] {
         record(&mut bucket, kind, n);
     }

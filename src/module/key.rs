@@ -91,6 +91,13 @@ impl<'c> Key<'c> {
         value
     }
 
+    /// When the key expires, if it does.
+    pub fn expiry(&self) -> Option<i64> {
+        // SAFETY: the handle is open or null.
+        let time = unsafe { api!(RedisModule_GetAbsExpire(self.raw)) };
+        (time != i64::from(raw::REDISMODULE_NO_EXPIRE)).then_some(time)
+    }
+
     pub fn expire_at(&self, time: i64) {
         // SAFETY: the key is open for writing. A time before 1970 would be refused, and is over
         // either way.

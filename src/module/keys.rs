@@ -1,9 +1,11 @@
 //! Where events of a site go: the key of the bucket of each period, its slots, when it expires.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use redis_module::raw;
 
+use super::bucket_value::Hold;
 use super::redis::OwnedString;
 use crate::domain::error::{shown, Error, Result};
 use crate::domain::memory::allocated;
@@ -16,6 +18,7 @@ pub struct Place {
     pub period: Period,
     pub slots: Slots,
     pub expiry: i64,
+    pub hold: Hold,
     name: OwnedString,
 }
 
@@ -37,6 +40,7 @@ impl Place {
         Some(Place {
             slots: period.slots(&settings.zone),
             expiry,
+            hold: Hold::none(),
             name: OwnedString::new(name.bytes()),
             period,
         })
@@ -53,6 +57,8 @@ impl Place {
 pub struct BucketKeys {
     /// The name under which they were made: a site may be renamed.
     site: Box<[u8]>,
+    /// The site's value has left its key, and may be met under another.
+    strayed: Cell<bool>,
     recent: [[Option<Rc<Place>>; 2]; Granularity::COUNT],
 }
 
@@ -61,15 +67,21 @@ impl BucketKeys {
     /// that cannot be a site's.
     #[inline]
     pub fn serve(&mut self, site: &[u8]) -> Result<()> {
-        if *self.site == *site && !site.is_empty() {
+        if *self.site == *site && !site.is_empty() && !self.strayed.get() {
             return Ok(());
         }
         check_site_name(site)?;
         *self = BucketKeys {
             site: site.into(),
+            strayed: Cell::new(false),
             recent: Default::default(),
         };
         Ok(())
+    }
+
+    /// The buckets are looked up again before they are used.
+    pub fn let_go(&self) {
+        self.strayed.set(true);
     }
 
     /// Time zone or retention have changed.
@@ -98,10 +110,13 @@ impl BucketKeys {
     }
 
     pub fn bytes(&self) -> usize {
-        let places = self.recent.iter().flatten().flatten().count();
         let name = size_of::<usize>() * 2 + self.site.len() + 40;
+        let place = allocated(size_of::<Place>() + 2 * size_of::<usize>()) + allocated(name);
+        let places = self.recent.iter().flatten().flatten();
         allocated(self.site.len())
-            + places * (allocated(size_of::<Place>() + 2 * size_of::<usize>()) + allocated(name))
+            + places
+                .map(|it| place + it.slots.heap_bytes())
+                .sum::<usize>()
     }
 }
 

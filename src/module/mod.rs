@@ -4,9 +4,11 @@
 #[cfg(not(test))]
 pub mod alloc;
 mod arguments;
+mod bucket_value;
 mod cluster;
 mod commands;
 mod config;
+mod expiries;
 mod info;
 mod key;
 mod keys;
@@ -47,7 +49,11 @@ pub fn load(ctx: Ctx) -> bool {
         | raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED;
     // SAFETY: called while the module loads.
     unsafe { api!(RedisModule_SetModuleOptions(ctx.raw(), options as c_int)) };
-    types::register(ctx) && config::register(ctx) && info::register(ctx) && commands::register(ctx)
+    types::register(ctx)
+        && expiries::listen(ctx)
+        && config::register(ctx)
+        && info::register(ctx)
+        && commands::register(ctx)
 }
 
 /// `major.minor.patch` as one number, two digits each.

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use super::bucket_value::BucketValue;
 use super::cluster;
 use super::config;
 use super::key::Key;
@@ -155,7 +156,7 @@ impl<'c> Query<'c> {
         let name = BucketName::new(self.name, period.granularity(), label.as_str());
         let string = OwnedString::new(name.bytes());
         let key = Key::for_reading(self.ctx, string.raw());
-        match key.value::<Bucket>()? {
+        match key.value::<BucketValue>()? {
             Some(bucket) if bucket.is_of(period) => Ok(Some(bucket)),
             Some(_) => Err(renamed(name.bytes()).into()),
             None => {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use super::bucket_value::BucketValue;
 use super::cluster;
 use super::key::Key;
 use super::keys::{renamed, BucketKeys, Place};
@@ -14,7 +15,10 @@ use super::stats;
 use crate::domain::bucket::Bucket;
 use crate::domain::error::{shown, Error};
 use crate::domain::event::{recycle, Batch, Event, Facet, Occurrence};
+use crate::domain::hll::Member;
+use crate::domain::number::Number;
 use crate::domain::site::{Settings, Site, EVENT};
+use crate::domain::text::Text;
 use crate::domain::time::Granularity;
 
 /// By which clock it is decided which buckets an event is too late for.
@@ -25,6 +29,7 @@ use crate::domain::time::Granularity;
 pub struct Judge {
     /// None: a master has found that the events reach every granularity.
     pub clock: Option<i64>,
+    pub now: i64,
 }
 
 impl Judge {
@@ -34,8 +39,9 @@ impl Judge {
             // A clock that a client gives can make events late, but not bring back what is over.
             Origin::Client => Judge {
                 clock: Some(clock.unwrap_or(now).max(now)),
+                now,
             },
-            Origin::Master => Judge { clock },
+            Origin::Master => Judge { clock, now },
         }
     }
 
@@ -48,9 +54,13 @@ impl Judge {
 /// A bucket that events of this command go to.
 struct Target<'c> {
     place: Rc<Place>,
-    key: Key<'c>,
+    /// Unless the site holds on to the bucket.
+    key: Option<Key<'c>>,
     /// Null until the bucket is made.
-    bucket: *mut Bucket,
+    bucket: *mut BucketValue,
+    now: i64,
+    /// The last event's time and slot: many of a batch have one time.
+    last: (i64, u8),
     changed: bool,
 }
 
@@ -72,6 +82,7 @@ pub struct Routes<'c> {
     /// The rows of the event at hand, and the texts of its cube cells.
     facets: Vec<Facet<'c>>,
     cells: Vec<u8>,
+    values: Vec<(Text<'c>, Number)>,
 }
 
 /// What became of the events.
@@ -94,6 +105,7 @@ impl<'c> Routes<'c> {
             partly_late: false,
             facets: recycle(self.facets),
             cells: self.cells,
+            values: recycle(self.values),
         }
     }
 
@@ -148,7 +160,7 @@ impl<'c> Routes<'c> {
                     self.partly_late = true;
                     return Ok(0);
                 }
-                self.push(Target::open(ctx, settings, place)?)
+                self.push(Target::open(ctx, settings, place, judge.now)?)
             }
         };
         if let Some(latest) = self.latest.get_mut(at) {
@@ -235,21 +247,26 @@ impl<'c> Routes<'c> {
         let mut facets: Vec<Facet> = recycle(std::mem::take(&mut self.facets));
         let mut cells = std::mem::take(&mut self.cells);
         site.facets(event, batch.dimensions_of(event), &mut cells, &mut facets);
+        let mut values = std::mem::take(&mut self.values);
+        values.clear();
+        let given = batch.values_of(event).iter();
+        values.extend(given.map(|(name, x)| (*name, Number::of(*x))));
         let occurrence = Occurrence {
-            user: event.user,
-            session: event.session,
+            user: Member::of(event.user),
+            session: event.session.map(Member::of),
             facets: &facets,
-            values: batch.values_of(event),
+            values: &values,
         };
         for step in route {
             if let Some(target) = self.target_mut(*step) {
-                let slot = target.place.slots.of(event.time);
+                let slot = target.slot(event.time);
                 let capacity = site.settings.capacity;
                 target.bucket_or_new().record(&occurrence, slot, capacity);
             }
         }
         self.facets = recycle(facets);
         self.cells = cells;
+        self.values = values;
     }
 
     /// Whether an event counts: it reaches a bucket, and its id is new to the finest of them, which
@@ -281,36 +298,70 @@ impl<'c> Routes<'c> {
 }
 
 impl<'c> Target<'c> {
-    fn open(ctx: Ctx<'c>, settings: &Settings, place: Rc<Place>) -> Outcome<Target<'c>> {
-        let key = Key::for_writing(ctx, place.name());
-        let bucket = key.value_ptr::<Bucket>()?.unwrap_or(std::ptr::null_mut());
-        let target = Target {
+    fn open(ctx: Ctx<'c>, settings: &Settings, place: Rc<Place>, now: i64) -> Outcome<Target<'c>> {
+        let held = place.hold.value(now);
+        let mut target = Target {
             place,
-            key,
-            bucket,
+            key: None,
+            bucket: held.unwrap_or(std::ptr::null_mut()),
+            now,
+            last: (i64::MIN, 0),
             changed: false,
         };
+        if held.is_none() {
+            let key = Key::for_writing(ctx, target.place.name());
+            target.bucket = key.value_ptr()?.unwrap_or(std::ptr::null_mut());
+            target.key = Some(key);
+        }
         if let Some(bucket) = target.bucket() {
             check(bucket, &target.place, settings)?;
+            if held.is_none() {
+                target.hold();
+            }
         }
         Ok(target)
     }
 
-    fn bucket(&self) -> Option<&Bucket> {
-        // SAFETY: the value of an open key, which nothing else touches during the command.
-        unsafe { self.bucket.as_ref() }
+    /// With another expiry than its own, the key is opened every time: Redis knows whether it is over.
+    fn hold(&self) {
+        let expiry = self.key.as_ref().and_then(Key::expiry);
+        if expiry == Some(self.place.expiry) {
+            self.place.hold.take(self.bucket, self.now);
+        }
     }
 
+    fn bucket(&self) -> Option<&Bucket> {
+        // SAFETY: the value of a key, open or held, which nothing else touches during the command.
+        unsafe { self.bucket.as_ref() }.map(|value| &**value)
+    }
+
+    #[inline]
+    fn slot(&mut self, time: i64) -> u8 {
+        if self.last.0 != time {
+            self.last = (time, self.place.slots.of(time));
+        }
+        self.last.1
+    }
+
+    #[inline]
     fn bucket_or_new(&mut self) -> &mut Bucket {
         if self.bucket.is_null() {
-            self.bucket = self.key.set(Bucket::new(&self.place.period));
-            self.key.expire_at(self.place.expiry);
-            stats::BUCKETS.add(1);
+            self.make_bucket();
         }
         self.changed = true;
-        // SAFETY: not null, and the value of an open key, which nothing else touches during the
-        // command.
+        // SAFETY: what was not found is open for writing, so that it is not null now; and it is the
+        // value of a key which nothing else touches during the command.
         unsafe { &mut *self.bucket }
+    }
+
+    #[cold]
+    fn make_bucket(&mut self) {
+        if let Some(key) = &self.key {
+            self.bucket = key.set(BucketValue::new(Bucket::new(&self.place.period)));
+            key.expire_at(self.place.expiry);
+            self.hold();
+            stats::BUCKETS.add(1);
+        }
     }
 }
 

@@ -65,4 +65,9 @@ impl Type for SiteValue {
     fn free_effort(&self) -> usize {
         1
     }
+
+    /// It may come to lie apart from the buckets that it holds on to.
+    fn unlinked(&self) {
+        self.keys.let_go();
+    }
 }

@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
 use redis_module::raw;
 
+use super::bucket_value::BucketValue;
 use super::redis::{api, bytes_of, Ctx, OwnedString};
 use super::site_value::SiteValue;
-use crate::domain::bucket::Bucket;
 use crate::domain::codec::Page;
 use crate::domain::error::Corrupt;
 
@@ -35,44 +35,30 @@ pub trait Type: Sized + 'static {
     fn bytes(&self) -> usize;
     fn free_effort(&self) -> usize;
 
+    /// The value does not stand under its key any more: the key goes, or gets another value, or the
+    /// value another key. Called by the main thread, before `free`.
+    fn unlinked(&self) {}
+
+    /// Whether nothing but Redis points to the value.
+    fn may_move(&self) -> bool {
+        true
+    }
+
+    /// # Safety
+    /// `value` was a box, and Redis is done with it. Any thread may call this.
+    unsafe fn free(value: *mut Self) {
+        // SAFETY: by the contract.
+        drop(unsafe { Box::from_raw(value) });
+    }
+
     fn registered() -> *mut raw::RedisModuleType {
         Self::slot().load(Relaxed)
     }
 }
 
-impl Type for Bucket {
-    const NAME: &'static CStr = c"anabucket";
-    const WORD: &'static CStr = c"BUCKET";
-
-    fn slot() -> &'static AtomicPtr<raw::RedisModuleType> {
-        static SLOT: AtomicPtr<raw::RedisModuleType> = AtomicPtr::new(std::ptr::null_mut());
-        &SLOT
-    }
-
-    fn encode(&self) -> Vec<Page> {
-        Bucket::encode(self)
-    }
-
-    fn decode(pages: &[Page]) -> Result<Bucket, Corrupt> {
-        Bucket::decode(pages)
-    }
-
-    fn copy(&self) -> Bucket {
-        self.clone()
-    }
-
-    fn bytes(&self) -> usize {
-        Bucket::bytes(self)
-    }
-
-    fn free_effort(&self) -> usize {
-        self.parts()
-    }
-}
-
 /// Makes both types known to the server; false if it will not have them.
 pub fn register(ctx: Ctx) -> bool {
-    register_type::<SiteValue>(ctx) && register_type::<Bucket>(ctx)
+    register_type::<SiteValue>(ctx) && register_type::<BucketValue>(ctx)
 }
 
 fn register_type<T: Type>(ctx: Ctx) -> bool {
@@ -86,11 +72,11 @@ fn register_type<T: Type>(ctx: Ctx) -> bool {
         free: Some(free::<T>),
         free_effort: Some(free_effort::<T>),
         copy: Some(copy::<T>),
-        defrag: Some(defrag),
+        defrag: Some(defrag::<T>),
         aux_load: None,
         aux_save: None,
         aux_save_triggers: 0,
-        unlink: None,
+        unlink: Some(unlink::<T>),
         mem_usage2: None,
         free_effort2: None,
         unlink2: None,
@@ -237,7 +223,12 @@ unsafe extern "C" fn digest<T: Type>(md: *mut raw::RedisModuleDigest, value: *mu
 /// May run on a background thread: nothing in a value is shared.
 unsafe extern "C" fn free<T: Type>(value: *mut c_void) {
     // SAFETY: a value of this type, made as a box and not used any more.
-    drop(unsafe { Box::from_raw(value.cast::<T>()) });
+    unsafe { T::free(value.cast()) }
+}
+
+unsafe extern "C" fn unlink<T: Type>(_key: *mut raw::RedisModuleString, value: *const c_void) {
+    // SAFETY: a value of this type.
+    unsafe { value_of::<T>(value).unlinked() }
 }
 
 unsafe extern "C" fn free_effort<T: Type>(
@@ -259,14 +250,17 @@ unsafe extern "C" fn copy<T: Type>(
 }
 
 /// Moves the value itself to a place that Redis likes better.
-unsafe extern "C" fn defrag(
+unsafe extern "C" fn defrag<T: Type>(
     ctx: *mut raw::RedisModuleDefragCtx,
     _key: *mut raw::RedisModuleString,
     value: *mut *mut c_void,
 ) -> c_int {
     // SAFETY: Redis hands in where it keeps its pointer to the value. `DefragAlloc` moves an
-    // allocation as a whole, and nothing points to a value but that pointer.
+    // allocation as a whole, and nothing points to it but that pointer.
     unsafe {
+        if !value_of::<T>(*value).may_move() {
+            return 0;
+        }
         let moved = api!(RedisModule_DefragAlloc(ctx, *value));
         if !moved.is_null() {
             *value = moved;

@@ -30,6 +30,7 @@ mod explain;
 mod get;
 mod golden;
 mod harness;
+mod holds;
 mod hostile_arguments;
 mod hostile_payloads;
 mod info;

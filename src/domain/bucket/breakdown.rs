@@ -337,15 +337,16 @@ fn decode_name<'p>(kind: Kind, reader: &mut Reader<'p>) -> Result<(&'p [u8], usi
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::hll::Member;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
     fn sample(user: u64) -> Sample<'static> {
         Sample {
             slot: 3,
-            user,
+            user: Member::of(user),
             session: None,
-            values: &[],
+            values: (&[], &[]),
         }
     }
 

@@ -22,7 +22,7 @@ pub use ids::{Fingerprint, Ids};
 
 use super::codec::{corrupt, Page, Reader, Writer};
 use super::error::Corrupt;
-use super::event::Occurrence;
+use super::event::{Facet, Occurrence};
 use super::limits;
 use super::memory::allocated;
 use super::site::check_value_name;
@@ -122,38 +122,58 @@ impl Bucket {
     }
 
     /// Counts an event in everything. `capacity` is the number of rows that a breakdown keeps.
+    #[inline]
     pub fn record(&mut self, occurrence: &Occurrence, slot: u8, capacity: usize) {
-        let mut numbers = [(0, 0.0); limits::VALUES_PER_EVENT];
-        let mut count = 0;
-        for ((name, number), place) in occurrence.values.iter().zip(&mut numbers) {
-            *place = (self.value_or_new(*name), *number);
-            count += 1;
+        if !occurrence.values.is_empty() {
+            return self.record_with_values(occurrence, slot, capacity);
         }
         let sample = Sample {
             slot,
             user: occurrence.user,
             session: occurrence.session,
-            values: numbers.get(..count).unwrap_or_default(),
+            values: (&[], &[]),
         };
-        self.total.record(&sample, true);
-        for facet in occurrence.facets {
-            let breakdown = self.breakdown_or_new(facet.kind, facet.name);
-            breakdown.record(facet.value, &sample, facet.users, capacity);
+        self.count(&sample, occurrence.facets, capacity);
+    }
+
+    #[inline(never)]
+    fn record_with_values(&mut self, occurrence: &Occurrence, slot: u8, capacity: usize) {
+        let mut ids = [0; limits::VALUES_PER_EVENT];
+        for ((name, _), id) in occurrence.values.iter().zip(&mut ids) {
+            *id = self.value_or_new(*name);
+        }
+        let count = occurrence.values.len().min(ids.len());
+        let sample = Sample {
+            slot,
+            user: occurrence.user,
+            session: occurrence.session,
+            values: (ids.get(..count).unwrap_or_default(), occurrence.values),
+        };
+        self.count(&sample, occurrence.facets, capacity);
+    }
+
+    #[inline]
+    fn count(&mut self, sample: &Sample, facets: &[Facet], capacity: usize) {
+        self.total.record(sample, true);
+        for facet in facets {
+            let named = |it: &Breakdown| it.is(facet.kind, facet.name);
+            let place = match self.breakdowns.iter().position(named) {
+                Some(place) => place,
+                None => self.make_breakdown(facet),
+            };
+            if let Some(breakdown) = self.breakdowns.get_mut(place) {
+                breakdown.record(facet.value, sample, facet.users, capacity);
+            }
         }
     }
 
-    fn breakdown_or_new(&mut self, kind: Kind, name: Text) -> &mut Breakdown {
-        let found = self.breakdowns.iter().position(|it| it.is(kind, name));
-        let place = found.unwrap_or_else(|| {
-            let mut breakdowns = std::mem::take(&mut self.breakdowns).into_vec();
-            breakdowns.reserve_exact(1);
-            breakdowns.push(Breakdown::new(kind, name));
-            self.breakdowns = breakdowns.into_boxed_slice();
-            self.breakdowns.len() - 1
-        });
-        // It was found or has just been put there.
-        #[allow(clippy::indexing_slicing)]
-        &mut self.breakdowns[place]
+    #[cold]
+    fn make_breakdown(&mut self, facet: &Facet) -> usize {
+        let mut breakdowns = std::mem::take(&mut self.breakdowns).into_vec();
+        breakdowns.reserve_exact(1);
+        breakdowns.push(Breakdown::new(facet.kind, facet.name));
+        self.breakdowns = breakdowns.into_boxed_slice();
+        self.breakdowns.len() - 1
     }
 
     fn value_or_new(&mut self, name: Text) -> u8 {
@@ -166,8 +186,8 @@ impl Bucket {
         })
     }
 
-    /// What the bucket occupies, itself included.
-    pub fn bytes(&self) -> usize {
+    /// What the bucket occupies, itself not included.
+    pub fn heap_bytes(&self) -> usize {
         let breakdowns: usize = self.breakdowns.iter().map(Breakdown::heap_bytes).sum();
         let names: usize = self
             .values
@@ -178,8 +198,7 @@ impl Bucket {
             .ids
             .as_ref()
             .map_or(0, |ids| allocated(size_of::<Ids>()) + ids.heap_bytes());
-        allocated(size_of::<Bucket>())
-            + self.total.heap_bytes()
+        self.total.heap_bytes()
             + allocated(size_of_val(&*self.breakdowns))
             + breakdowns
             + allocated(size_of_val(&*self.values))

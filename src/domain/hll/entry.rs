@@ -79,6 +79,25 @@ pub(super) fn rank(entry: u32) -> u8 {
     rest.trailing_zeros() as u8 + 1 + extra
 }
 
+/// All that a hash says, worked out once for the many sketches that an event goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member {
+    pub(super) entry: u32,
+    pub(super) register: u16,
+    pub(super) rank: u8,
+}
+
+impl Member {
+    #[inline]
+    pub fn of(hash: u64) -> Member {
+        Member {
+            entry: entry_of_hash(hash),
+            register: register_of_hash(hash),
+            rank: rank_of_hash(hash),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

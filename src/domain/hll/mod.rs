@@ -29,11 +29,11 @@ mod accuracy;
 mod tests;
 
 use dense::Dense;
-use entry::{entry_of_hash, rank_of_hash, register_of_hash};
 use registers::Registers;
 use sparse::{Full, Sparse};
 use std::fmt;
 
+pub use entry::Member;
 pub use union::Union;
 
 /// A set of hashes of which only the size is asked.
@@ -63,15 +63,20 @@ impl Sketch {
     }
 
     /// Adds what has this hash (`crate::domain::hash::hash`). Did the sketch change?
-    #[inline]
     pub fn insert(&mut self, hash: u64) -> bool {
+        self.add(Member::of(hash))
+    }
+
+    /// Did the sketch change?
+    #[inline]
+    pub fn add(&mut self, member: Member) -> bool {
         match &mut self.form {
-            Form::Dense(dense) => dense.raise(register_of_hash(hash), rank_of_hash(hash)),
-            Form::Sparse(sparse) => match sparse.insert(entry_of_hash(hash)) {
+            Form::Dense(dense) => dense.raise(member.register, member.rank),
+            Form::Sparse(sparse) => match sparse.insert(member.entry) {
                 Ok(changed) => changed,
                 Err(Full) => {
                     let mut dense = Dense::from_sparse(sparse);
-                    dense.raise(register_of_hash(hash), rank_of_hash(hash));
+                    dense.raise(member.register, member.rank);
                     self.form = Form::Dense(dense);
                     true
                 }

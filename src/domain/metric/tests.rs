@@ -1,6 +1,7 @@
 use super::*;
 use crate::domain::bucket::Bucket;
 use crate::domain::event::{Event, Occurrence, Run};
+use crate::domain::hll::Member;
 use crate::domain::site::{parse_options, Site};
 use crate::domain::text::Text;
 use crate::domain::time::{Granularity, Retention, Zone};
@@ -189,7 +190,7 @@ fn the_cell_of_a_cube_is_found_in_any_order_of_its_dimensions() {
     let period = Zone::UTC.period(Granularity::Hour, 0).unwrap();
     let mut bucket = Bucket::new(&period);
     let occurrence = Occurrence {
-        user: 1,
+        user: Member::of(1),
         session: None,
         facets: &facets,
         values: &[],

@@ -4,11 +4,11 @@
 use redis_module::raw::RedisModuleString;
 
 use super::word;
-use crate::domain::bucket::Bucket;
 use crate::domain::error::{shown, Error};
 use crate::domain::site::{parse_options, Settings, Site};
 use crate::domain::time::{is_supported, Granularity};
 use crate::module::arguments::parse_integer;
+use crate::module::bucket_value::BucketValue;
 use crate::module::key::Key;
 use crate::module::origin::Origin;
 use crate::module::redis::{Ctx, Outcome, OwnedString, Words};
@@ -116,7 +116,7 @@ fn moved_buckets(
 fn move_buckets(ctx: Ctx, moved: Vec<Moved>, now: i64) {
     for Moved { name, expiry } in moved {
         let key = Key::for_writing(ctx, name.raw());
-        if !matches!(key.value::<Bucket>(), Ok(Some(_))) {
+        if !matches!(key.value::<BucketValue>(), Ok(Some(_))) {
             continue;
         }
         match expiry.filter(|expiry| *expiry > now) {

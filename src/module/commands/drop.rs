@@ -3,10 +3,10 @@
 use redis_module::raw::RedisModuleString;
 
 use super::word;
-use crate::domain::bucket::Bucket;
 use crate::domain::site::keys::check_site_name;
 use crate::domain::site::Settings;
 use crate::domain::time::{Granularity, MAX_TIME};
+use crate::module::bucket_value::BucketValue;
 use crate::module::key::Key;
 use crate::module::redis::{Ctx, Outcome, Words};
 use crate::module::site_value::SiteValue;
@@ -60,7 +60,7 @@ fn drop_buckets(
     for bucket in dropped {
         let key = Key::for_writing(ctx, bucket.name.raw());
         // What is no bucket of ours stays.
-        if matches!(key.value::<Bucket>(), Ok(Some(_))) {
+        if matches!(key.value::<BucketValue>(), Ok(Some(_))) {
             key.unlink();
             ctx.signal_modified(bucket.name.raw());
             names.push(bucket.name);

@@ -2,8 +2,8 @@
 //! with the same suspicion as any payload.
 
 use super::word;
-use crate::domain::bucket::Bucket;
 use crate::domain::error::{shown, Error};
+use crate::module::bucket_value::BucketValue;
 use crate::module::key::Key;
 use crate::module::redis::{Ctx, Failure, Outcome, Words};
 use crate::module::site_value::SiteValue;
@@ -16,8 +16,8 @@ pub fn restore(ctx: Ctx, words: Words) -> Outcome {
     let kind = word(&words, 2)?;
     if kind.eq_ignore_ascii_case(SiteValue::WORD.to_bytes()) {
         restore_value::<SiteValue>(ctx, words)
-    } else if kind.eq_ignore_ascii_case(Bucket::WORD.to_bytes()) {
-        restore_value::<Bucket>(ctx, words)
+    } else if kind.eq_ignore_ascii_case(BucketValue::WORD.to_bytes()) {
+        restore_value::<BucketValue>(ctx, words)
     } else {
         Err(Error::new(format!("'{}' is neither SITE nor BUCKET", shown(kind))).into())
     }

@@ -1,0 +1,186 @@
+//! A bucket as Redis holds it, and how a site holds on to it from one command to the next.
+//!
+//! Opening a key is the dearest thing that an event does, and nearly all events go to the buckets of
+//! the events before. So a site keeps the pointers of those. What could make one wrong is told:
+//!
+//! - the key is deleted, expired, evicted, overwritten, renamed, moved: Redis calls `unlink` first
+//! - the whole database is flushed, swapped, replaced: the site goes or moves with its buckets
+//! - the key's expiry is changed: `expiries` hears of it
+//!
+//! Who owns the memory is in `ties`. The contents go when Redis says so, whoever holds on; the few
+//! bytes around them stay until both have let go, so that a pointer that is held never dangles,
+//! whatever thread frees the value.
+
+use std::cell::Cell;
+use std::mem::ManuallyDrop;
+use std::ops::{Deref, DerefMut};
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
+
+use redis_module::raw;
+
+use super::expiries;
+use super::types::Type;
+use crate::domain::bucket::Bucket;
+use crate::domain::codec::Page;
+use crate::domain::error::Corrupt;
+use crate::domain::memory::allocated;
+
+pub struct BucketValue {
+    bucket: ManuallyDrop<Bucket>,
+    ties: AtomicU8,
+}
+
+/// Redis has not freed it.
+const OWNED: u8 = 1;
+/// A site holds on to it.
+const HELD: u8 = 2;
+/// It does not stand under its key any more.
+const UNLINKED: u8 = 4;
+
+impl BucketValue {
+    pub fn new(bucket: Bucket) -> BucketValue {
+        BucketValue {
+            bucket: ManuallyDrop::new(bucket),
+            ties: AtomicU8::new(OWNED),
+        }
+    }
+}
+
+impl Deref for BucketValue {
+    type Target = Bucket;
+
+    #[inline]
+    fn deref(&self) -> &Bucket {
+        &self.bucket
+    }
+}
+
+impl DerefMut for BucketValue {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Bucket {
+        &mut self.bucket
+    }
+}
+
+impl Type for BucketValue {
+    const NAME: &'static std::ffi::CStr = c"anabucket";
+    const WORD: &'static std::ffi::CStr = c"BUCKET";
+
+    fn slot() -> &'static AtomicPtr<raw::RedisModuleType> {
+        static SLOT: AtomicPtr<raw::RedisModuleType> = AtomicPtr::new(null_mut());
+        &SLOT
+    }
+
+    fn encode(&self) -> Vec<Page> {
+        self.bucket.encode()
+    }
+
+    fn decode(pages: &[Page]) -> Result<BucketValue, Corrupt> {
+        Bucket::decode(pages).map(BucketValue::new)
+    }
+
+    fn copy(&self) -> BucketValue {
+        BucketValue::new(Bucket::clone(self))
+    }
+
+    fn bytes(&self) -> usize {
+        allocated(size_of::<BucketValue>()) + self.bucket.heap_bytes()
+    }
+
+    fn free_effort(&self) -> usize {
+        self.parts()
+    }
+
+    fn unlinked(&self) {
+        self.ties.fetch_or(UNLINKED, Ordering::Relaxed);
+    }
+
+    fn may_move(&self) -> bool {
+        self.ties.load(Ordering::Relaxed) & HELD == 0
+    }
+
+    unsafe fn free(value: *mut BucketValue) {
+        // SAFETY: by the contract, Redis is done with the value. A site that holds on to it looks at
+        // `ties` before anything else, and those were marked before the value came here.
+        unsafe {
+            ManuallyDrop::drop(&mut (*value).bucket);
+            let ties = (*value).ties.fetch_and(!OWNED, Ordering::AcqRel);
+            if ties & HELD == 0 {
+                drop(Box::from_raw(value));
+            }
+        }
+    }
+}
+
+/// A site's hold on the value of one bucket.
+pub struct Hold {
+    value: Cell<*mut BucketValue>,
+    /// When the key was last opened.
+    since: Cell<i64>,
+    /// What had been heard of changed expiries then.
+    heard: Cell<u64>,
+}
+
+/// Redis notes once a second when a key was last used, and evicts by that: as often the key is opened.
+const LONGEST: i64 = 1_000;
+
+impl Hold {
+    pub const fn none() -> Hold {
+        Hold {
+            value: Cell::new(null_mut()),
+            since: Cell::new(0),
+            heard: Cell::new(0),
+        }
+    }
+
+    /// The value, if it is sure to stand under its key still, with the expiry that it had.
+    #[inline]
+    pub fn value(&self, now: i64) -> Option<*mut BucketValue> {
+        let value = self.value.get();
+        if value.is_null() || self.heard.get() != expiries::heard() {
+            return None;
+        }
+        let age = now.wrapping_sub(self.since.get());
+        // SAFETY: while it is held, `ties` can be read.
+        let ties = unsafe { (*value).ties.load(Ordering::Relaxed) };
+        (ties == OWNED | HELD && (0..LONGEST).contains(&age)).then_some(value)
+    }
+
+    /// Holds on to the value of a key that has just been opened, unless another site does.
+    pub fn take(&self, value: *mut BucketValue, now: i64) {
+        if self.value.get() != value {
+            self.release();
+            // SAFETY: the value of an open key.
+            let ties = unsafe { (*value).ties.fetch_or(HELD, Ordering::Relaxed) };
+            if ties & HELD != 0 {
+                return;
+            }
+            self.value.set(value);
+        }
+        self.since.set(now);
+        self.heard.set(expiries::heard());
+    }
+
+    pub fn release(&self) {
+        let value = self.value.replace(null_mut());
+        if value.is_null() {
+            return;
+        }
+        // SAFETY: what is held is there; if Redis has let go, its contents are gone and this is the
+        // last that knows of it.
+        unsafe {
+            let ties = (*value).ties.fetch_and(!HELD, Ordering::AcqRel);
+            if ties & OWNED == 0 {
+                drop(Box::from_raw(value));
+            }
+        }
+    }
+}
+
+/// On the thread that frees the site.
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.release();
+    }
+}

@@ -1,0 +1,225 @@
+//! A site holds on to the buckets that its events go to. Whatever happens to those, it must be as if
+//! every key were looked up for every event.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::calendar::{buckets, floor, HOUR, MINUTE, SECOND};
+use crate::client::Connection;
+use crate::random::Random;
+use crate::server::{wait_until, Server};
+use crate::state::State;
+
+const STEPS: usize = 1_200;
+
+/// What a user may do to a key of a site between two events.
+fn disturbance(random: &mut Random, keys: &[String], time: i64) -> Vec<String> {
+    let key = random.pick(keys).clone();
+    let other = random.pick(keys).clone();
+    let far = 4_102_444_800_000_i64 + random.below(1_000) as i64;
+    let lines: &[String] = match random.below(22) {
+        0 => &[format!("DEL {key}")],
+        1 => &[format!("UNLINK {key}")],
+        2 => &[
+            format!("RENAME {key} elsewhere"),
+            format!("RENAME elsewhere {key}"),
+        ],
+        3 => &[format!("RENAME {key} {other}")],
+        4 => &[format!("RENAMENX {key} elsewhere")],
+        5 => &[format!("COPY {key} {other} REPLACE")],
+        6 => &[format!("COPY elsewhere {key} REPLACE")],
+        7 => &[format!("MOVE {key} 1")],
+        8 => &["SELECT 1".to_owned()],
+        9 => &["SELECT 0".to_owned()],
+        10 => &["SWAPDB 0 1".to_owned()],
+        11 => &["FLUSHDB ASYNC".to_owned()],
+        12 => &["FLUSHDB SYNC".to_owned()],
+        13 => &["FLUSHALL ASYNC".to_owned()],
+        14 => &[format!("PEXPIREAT {key} {far}")],
+        15 => &[format!("PERSIST {key}")],
+        16 => &[format!("EXPIRE {key} -1")],
+        17 => &[format!("SET {key} text")],
+        18 => &["DEBUG RELOAD".to_owned()],
+        19 => {
+            let hours = 2 + random.below(3);
+            &[format!(
+                "ANALYTICS.ALTER {key} CLOCK {time} RETENTION minute {hours}h"
+            )]
+        }
+        20 => &[format!("ANALYTICS.DROP {key}")],
+        _ => &[
+            "MULTI".to_owned(),
+            format!("DEL {key}"),
+            format!("ANALYTICS.TRACK {key} view u AT {time}"),
+            "EXEC".to_owned(),
+        ],
+    };
+    lines.to_vec()
+}
+
+/// The other server is made to look up everything: the expiry of some key in braces changes before
+/// every event.
+#[test]
+fn events_count_as_if_every_key_were_looked_up() {
+    let (holding, looking) = (Server::start(), Server::start());
+    let (mut ours, mut theirs) = (holding.connection(), looking.connection());
+    let now = ours.now();
+    let times = [
+        now - MINUTE,
+        now - 2 * MINUTE,
+        now - HOUR / 2,
+        now - 3 * HOUR,
+    ];
+    let mut keys: Vec<String> = vec!["shop".into(), "store".into()];
+    for time in times {
+        for site in ["shop", "store"] {
+            keys.extend(buckets(site, "UTC", time).map(|bucket| bucket.key));
+        }
+    }
+    let mut random = Random::new(0x401d);
+    for step in 0..STEPS {
+        if random.below(8) > 0 {
+            let site = random.pick(&["shop", "store"]);
+            let time = *random.pick(&times);
+            let user = random.below(50);
+            let event = format!("ANALYTICS.TRACK {site} view u{user} AT {time} DIM page /{user}");
+            theirs.run("SET {twin} 1 KEEPTTL");
+            theirs.run("EXPIRE {twin} 100000");
+            let replies = (ours.run(&event), theirs.run(&event));
+            theirs.run("DEL {twin}");
+            assert_eq!(replies.0, replies.1, "step {step}: {event}");
+        } else {
+            for line in disturbance(&mut random, &keys, times[0]) {
+                assert_eq!(ours.run(&line), theirs.run(&line), "step {step}: {line}");
+            }
+        }
+        if step % 20 == 0 || step + 1 == STEPS {
+            let states = (State::of(&mut ours), State::of(&mut theirs));
+            states.0.assert_is(&states.1, &format!("step {step}: ours"));
+        }
+    }
+}
+
+fn events(connection: &mut Connection, window: &str) -> i64 {
+    cmd!(connection, "ANALYTICS.GET", "shop", window, "events").ints()[0]
+}
+
+/// Redis has not yet removed the key: nobody looked for it.
+#[test]
+fn a_bucket_whose_expiry_was_shortened_is_over_at_once() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    connection.run("DEBUG SET-ACTIVE-EXPIRE 0").ok();
+    let time = connection.now() - MINUTE;
+    let [minute, ..] = buckets("shop", "UTC", time);
+    let event = format!("ANALYTICS.TRACK shop view ann AT {time}");
+    let early = time - 2 * HOUR;
+    assert_eq!(
+        connection.run(&format!("ANALYTICS.TRACK shop view ann AT {early}")),
+        1
+    );
+    for _ in 0..3 {
+        assert_eq!(connection.run(&event), 1);
+    }
+    assert_eq!(cmd!(connection, "PEXPIRE", minute.key, 1), 1);
+    sleep(Duration::from_millis(5));
+    assert_eq!(connection.run(&event), 1);
+    // Seconds are known to the minute's bucket alone, where there are events beside them.
+    let second = floor(time, SECOND);
+    let window = format!("{second}..{}", second + SECOND);
+    assert_eq!(events(&mut connection, &window), 1, "of a new bucket");
+    assert_eq!(cmd!(connection, "PEXPIRETIME", minute.key), minute.expiry);
+}
+
+#[test]
+fn an_evicted_bucket_is_made_anew_and_its_memory_is_free() {
+    let server = Server::with()
+        .config("maxmemory-policy", "allkeys-random")
+        .start();
+    let mut connection = server.connection();
+    let time = connection.now();
+    let lines: Vec<String> = (0..20_000)
+        .map(|n| {
+            format!(
+                "ANALYTICS.TRACK shop view u{n} AT {time} DIM page /{}",
+                n % 500
+            )
+        })
+        .collect();
+    connection.pipeline(&lines);
+    let used = |connection: &mut Connection| -> u64 {
+        let used = connection.info("memory", "used_memory");
+        used.parse().expect("a number of bytes")
+    };
+    let keys = connection.keys();
+    let data: i64 = keys
+        .iter()
+        .map(|key| cmd!(connection, "MEMORY", "USAGE", key).int())
+        .sum();
+    let half = used(&mut connection) - data as u64 / 2;
+    cmd!(connection, "CONFIG", "SET", "maxmemory", half).ok();
+    wait_until("buckets are evicted until there is room", || {
+        used(&mut connection) <= half
+    });
+    assert!(connection.keys().len() < keys.len());
+    cmd!(connection, "CONFIG", "SET", "maxmemory", 0).ok();
+    assert_eq!(
+        cmd!(
+            connection,
+            "ANALYTICS.TRACK",
+            "shop",
+            "view",
+            "ann",
+            "AT",
+            time
+        ),
+        1
+    );
+    assert_eq!(connection.keys().len(), 6);
+}
+
+/// Eviction goes by when a key was used last.
+#[test]
+fn a_bucket_in_use_is_not_idle() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    let time = connection.now();
+    let keys = buckets("shop", "UTC", time).map(|bucket| bucket.key);
+    for _ in 0..35 {
+        assert_eq!(
+            cmd!(
+                connection,
+                "ANALYTICS.TRACK",
+                "shop",
+                "view",
+                "ann",
+                "AT",
+                time
+            ),
+            1
+        );
+        sleep(Duration::from_millis(100));
+    }
+    for key in keys {
+        let idle = cmd!(connection, "OBJECT", "IDLETIME", key).int();
+        assert!(idle <= 2, "{key} is idle for {idle} s");
+    }
+}
+
+#[test]
+fn watch_and_tracking_hear_of_every_event() {
+    let server = Server::start();
+    let (mut ours, mut other) = (server.connection(), server.connection());
+    let time = ours.now();
+    let event = format!("ANALYTICS.TRACK shop view ann AT {time}");
+    for bucket in buckets("shop", "UTC", time) {
+        for _ in 0..3 {
+            assert_eq!(other.run(&event), 1);
+        }
+        cmd!(ours, "WATCH", bucket.key).ok();
+        assert_eq!(other.run(&event), 1);
+        ours.run("MULTI").ok();
+        ours.run("PING");
+        assert!(ours.run("EXEC").is_nil(), "{}", bucket.key);
+    }
+}
