@@ -4,6 +4,8 @@ use divan::{black_box, counter::BytesCount, Bencher};
 use redis_analytics::domain::bucket::{Bucket, Kind};
 use redis_analytics::domain::event::{Facet, Occurrence};
 use redis_analytics::domain::hash::hash;
+use redis_analytics::domain::hll::Member;
+use redis_analytics::domain::number::Number;
 use redis_analytics::domain::site::EVENT;
 use redis_analytics::domain::text::Text;
 use redis_analytics::domain::time::{Granularity, Zone};
@@ -72,11 +74,14 @@ fn record(bucket: &mut Bucket, dice: &mut Dice, user: u64, is_rich: bool) {
         facet(Kind::Dimension, Text::new(b"page"), page),
     ];
     let values = [
-        (Text::new(b"revenue"), dice.below(10_000) as f64 / 100.0),
-        (Text::new(b"latency"), dice.below(1_000) as f64),
+        (
+            Text::new(b"revenue"),
+            Number::of(dice.below(10_000) as f64 / 100.0),
+        ),
+        (Text::new(b"latency"), Number::of(dice.below(1_000) as f64)),
     ];
     let occurrence = Occurrence {
-        user: hash(format!("user{user}").as_bytes()),
+        user: Member::of(hash(format!("user{user}").as_bytes())),
         session: None,
         facets: if is_rich { &facets } else { &facets[..1] },
         values: if is_rich { &values } else { &[] },
@@ -95,7 +100,7 @@ fn record_event(bencher: Bencher, content: Content) {
         users: true,
     }];
     let occurrence = Occurrence {
-        user: hash(b"user0"),
+        user: Member::of(hash(b"user0")),
         session: None,
         facets: &facets,
         values: &[],
@@ -103,11 +108,15 @@ fn record_event(bencher: Bencher, content: Content) {
     bencher.bench_local(|| bucket.record(black_box(&occurrence), 7, CAPACITY));
 }
 
+fn bytes_of(bucket: &Bucket) -> usize {
+    size_of::<Bucket>() + bucket.heap_bytes()
+}
+
 /// Bytes are those of the bucket in memory.
 #[divan::bench(args = CONTENTS)]
 fn encode(bencher: Bencher, content: Content) {
     let bucket = content.bucket();
-    let bencher = bencher.counter(BytesCount::new(bucket.bytes()));
+    let bencher = bencher.counter(BytesCount::new(bytes_of(&bucket)));
     bencher.bench(|| black_box(&bucket).encode());
 }
 
@@ -115,7 +124,7 @@ fn encode(bencher: Bencher, content: Content) {
 fn decode(bencher: Bencher, content: Content) {
     let bucket = content.bucket();
     let pages = bucket.encode();
-    let bencher = bencher.counter(BytesCount::new(bucket.bytes()));
+    let bencher = bencher.counter(BytesCount::new(bytes_of(&bucket)));
     bencher.bench(|| Bucket::decode(black_box(&pages)));
 }
 

@@ -2,6 +2,7 @@
 
 use divan::{black_box, counter::ItemsCount, Bencher};
 use redis_analytics::domain::bucket::{Breakdown, Kind};
+use redis_analytics::domain::hll::Member;
 use redis_analytics::domain::tally::Sample;
 use redis_analytics::domain::text::Text;
 
@@ -64,9 +65,9 @@ fn record_all(breakdown: &mut Breakdown, texts: &[Text], users: bool) {
     for (n, text) in texts.iter().enumerate() {
         let sample = Sample {
             slot: (n % 60) as u8,
-            user: text.hash ^ (n as u64 % 50),
+            user: Member::of(text.hash ^ (n as u64 % 50)),
             session: None,
-            values: &[],
+            values: (&[], &[]),
         };
         breakdown.record(*text, &sample, users, CAPACITY);
     }
