@@ -23,14 +23,16 @@ impl<'t> Table<'t> {
                 continue;
             }
             let rate = self.rate_to(series, REFERENCE);
+            let (times, share) = match rate.is_nan() {
+                true => (String::new(), String::new()),
+                false => (format!("{:.2}", 1.0 / rate), format!("{rate:.2}")),
+            };
             println!(
-                "| {} | {:.0} | {:.0} % | {:.0} | {:.2} | {:.2} | {:.0} % | {} |",
+                "| {} | {:.0} | {:.0} % | {:.0} | {times} | {share} | {:.0} % | {} |",
                 workload.name,
                 series.nanoseconds(),
                 series.spread() * 100.0,
                 1e9 / series.nanoseconds(),
-                1.0 / rate,
-                rate,
                 series.busy() * 100.0,
                 self.targets(workload, series),
             );
@@ -46,7 +48,11 @@ impl<'t> Table<'t> {
     }
 
     fn targets(&self, workload: &Workload, series: &Series) -> String {
-        let targets = workload.targets.iter().map(|target| {
+        let measured = |target: &&Target| match target {
+            Target::Rate(_) => true,
+            Target::Of(_, name) => !self.rate_to(series, name).is_nan(),
+        };
+        let targets = workload.targets.iter().filter(measured).map(|target| {
             let (text, is_met) = match target {
                 Target::Rate(rate) => (format!("{rate:.0}/s"), 1e9 / series.nanoseconds() >= *rate),
                 Target::Of(share, name) => {
