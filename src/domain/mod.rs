@@ -1,5 +1,5 @@
 //! The subject itself: events, periods, sketches, buckets, sites. Nothing in here knows Redis,
-//! reads a clock or keeps a global.
+//! reads a clock or keeps a global, but for the key of a hash.
 
 pub mod bucket;
 pub mod codec;
@@ -12,10 +12,12 @@ pub mod hll;
 pub mod limits;
 pub mod memory;
 pub mod metric;
+pub mod nearest;
 pub mod number;
 pub mod quantiles;
 pub mod site;
 pub mod summary;
+pub mod syntax;
 pub mod tally;
 pub mod text;
 pub mod time;

@@ -394,5 +394,7 @@ fn a_new_site_waits_until_its_slot_has_moved() {
     });
     assert_eq!(counted, 1);
     assert!(client.seen["ASK"] > 0 && client.seen["TRYAGAIN"] > 0);
+    let told = receiver.info("analytics", "analytics_commands_try_again");
+    assert!(told.parse::<u64>().is_ok_and(|told| told > 0), "{told}");
     assert_eq!(receiver.keys().len(), 6);
 }

@@ -12,7 +12,7 @@ use crate::state::assert_same_data;
 type Words = Vec<Vec<u8>>;
 
 /// One well-formed line of each kind for every command; `#` is a time of the test's.
-const LINES: [&str; 26] = [
+const LINES: [&str; 27] = [
     "TRACK shop view ann",
     "TRACK shop view ann AT # SESSION s ID i DIM country FR DIM plan pro VAL price 9.99",
     "MTRACK shop EVENT view ann AT # EVENT buy bob DIM country DE VAL price -1 ID j",
@@ -36,6 +36,7 @@ const LINES: [&str; 26] = [
     "INFO shop",
     "RESTORE put BUCKET page",
     "RESTORE put SITE page",
+    "HELP track",
     "GET string 1h events",
     "TRACK list view ann",
     "INFO {shop}:hour:2024-12-11T14",

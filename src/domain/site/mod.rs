@@ -1,7 +1,7 @@
 //! A site: a tenant's settings, and what is known of its events as a whole.
 
 pub mod keys;
-mod options;
+pub mod options;
 mod settings;
 mod stored;
 #[cfg(test)]

@@ -5,12 +5,26 @@ use redis_module::raw::RedisModuleString;
 use super::word;
 use crate::domain::site::keys::check_site_name;
 use crate::domain::site::Settings;
+use crate::domain::syntax::Argument;
 use crate::domain::time::{Granularity, MAX_TIME};
 use crate::module::bucket_value::BucketValue;
 use crate::module::key::Key;
 use crate::module::redis::{Ctx, Outcome, Words};
+use crate::module::registration::{entry, Access, Command};
 use crate::module::site_value::SiteValue;
 use crate::module::{cluster, config, replicate, walk};
+
+pub const COMMAND: Command = Command {
+    name: c"analytics.drop",
+    summary: c"Removes a site and every bucket of it",
+    since: c"0.1.0",
+    complexity: c"O(B) where B is the number of buckets that the retention of the site allows; they are freed in the background",
+    tips: None,
+    access: Access::Write { may_grow: false },
+    is_fast: false,
+    arguments: &[Argument::SITE],
+    run: entry!(drop_site),
+};
 
 pub fn drop_site(ctx: Ctx, words: Words) -> Outcome {
     let name = word(&words, 1)?;
