@@ -3,6 +3,7 @@ PORT ?= 6379
 FUZZ_SECONDS ?= 900
 PREFIX ?= /usr/local
 DESTDIR ?=
+BENCHES ?= load scale queries memory persistence domain
 .PHONY: help build run test lint install package bench faults fuzz valgrind sanitize clean
 
 help: ## this list
@@ -36,11 +37,8 @@ install: ## what make build built, under PREFIX=/usr/local (and DESTDIR)
 package: build ## a tarball to install elsewhere, under target/package
 	@scripts/package
 
-bench: ## server CPU per event, against what users run today, and per question; bytes per site
-	@scripts/setup
-	cargo bench --bench load
-	cargo bench --bench queries
-	cargo bench --bench sizes
+bench: ## every figure of docs/speed.md, about ten minutes; BENCHES="load memory" for some of them
+	@scripts/bench $(BENCHES)
 
 faults: ## the tests of faults for longer: 100 power cuts, 50,000 operations on replicas, 100,000 buckets expire
 	@scripts/setup

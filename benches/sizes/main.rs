@@ -24,12 +24,15 @@ mod reply;
 #[path = "../../tests/flow/server.rs"]
 mod server;
 
-#[path = "../load/events.rs"]
+#[path = "../harness/dice.rs"]
+mod dice;
+#[path = "../harness/events.rs"]
 mod events;
 
 use calendar::{at, floor, millis, DAY, HOUR, MINUTE};
 use client::Connection;
-use events::{Dice, Requests};
+use dice::Dice;
+use events::Requests;
 use jiff::ToSpan;
 use server::Server;
 

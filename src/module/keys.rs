@@ -49,10 +49,6 @@ impl Place {
     pub fn name(&self) -> *mut raw::RedisModuleString {
         self.name.raw()
     }
-
-    pub fn into_name(self) -> OwnedString {
-        self.name
-    }
 }
 
 /// The places that were asked for last, two of each granularity, kept beside a site from one command

@@ -113,11 +113,10 @@ fn moved_buckets(
         if before.retention.get(granularity) == kept {
             continue;
         }
-        for place in walk::live(ctx, name, before, granularity, last)? {
-            let expiry = after.retention.expiry(&place.period, &after.zone);
+        for found in walk::live(ctx, name, before, granularity, last)? {
             moved.push(Moved {
-                name: place.into_name(),
-                expiry,
+                expiry: after.retention.expiry(&found.period, &after.zone),
+                name: found.name,
             });
         }
     }

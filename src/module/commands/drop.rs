@@ -71,13 +71,13 @@ fn drop_buckets(
         dropped.extend(walk::live(ctx, name, settings, granularity, last)?);
     }
     let mut names = Vec::with_capacity(dropped.len());
-    for place in dropped {
-        let key = Key::for_writing(ctx, place.name());
+    for bucket in dropped {
+        let key = Key::for_writing(ctx, bucket.name.raw());
         // What is no bucket of ours stays.
         if matches!(key.value::<BucketValue>(), Ok(Some(_))) {
             key.unlink();
-            ctx.signal_modified(place.name());
-            names.push(place.into_name());
+            ctx.signal_modified(bucket.name.raw());
+            names.push(bucket.name);
         }
     }
     for names in names.chunks(NAMES_IN_A_COMMAND) {
