@@ -46,6 +46,10 @@ impl Cluster {
                 let (first, end) = (place * SLOTS / masters, (place + 1) * SLOTS / masters);
                 cmd!(connection, "CLUSTER", "ADDSLOTSRANGE", first, end - 1).ok();
             }
+        }
+        // Only now: an epoch is given to a node that knows no other.
+        for (place, node) in cluster.nodes.iter().enumerate() {
+            let mut connection = node.connection();
             for other in &cluster.nodes[place + 1..] {
                 cmd!(connection, "CLUSTER", "MEET", "127.0.0.1", other.port()).ok();
             }
