@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::client::{Arg, Connection};
 use crate::documented::commands;
+use crate::import::TYPED;
 use crate::server::Server;
 use crate::state::assert_same_data;
 
@@ -197,6 +198,10 @@ fn a_command_that_changed_something_notifies_once_on_its_key() {
         ),
         ("ALTER shop TZ Asia/Tokyo", None),
         ("ALTER nosuch STRICT", None),
+        ("IMPORT shop minute now users %", Some("import")),
+        ("IMPORT shop minute now users %", None),
+        ("IMPORT shop day now users x", None),
+        ("EXPORT shop day now", None),
         ("UNIQUE shop 1h", None),
         ("GET shop 1h events", None),
         ("RANGE shop 1h 1m events", None),
@@ -217,6 +222,7 @@ fn a_command_that_changed_something_notifies_once_on_its_key() {
     ] {
         let words = line.split(' ').map(|word| match word {
             "page" => page.to_vec(),
+            "%" => TYPED.into(),
             word => word.into(),
         });
         let mut words: Vec<Vec<u8>> = words.collect();
@@ -232,7 +238,7 @@ fn a_command_that_changed_something_notifies_once_on_its_key() {
     let all: BTreeSet<String> = commands(&mut connection).into_keys().collect();
     assert_eq!(tested, all);
     let told = include_str!("../../docs/monitoring.md");
-    for event in ["create", "track", "alter", "drop", "restore"] {
+    for event in ["create", "track", "alter", "import", "drop", "restore"] {
         assert!(told.contains(&format!("| `analytics.{event}` |")));
     }
 }
