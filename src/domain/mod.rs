@@ -9,6 +9,8 @@ pub mod event;
 pub mod fold;
 pub mod hash;
 pub mod hll;
+pub mod intake;
+pub mod json;
 pub mod limits;
 pub mod memory;
 pub mod metric;

@@ -8,6 +8,7 @@ mod bucket_value;
 mod cluster;
 mod commands;
 mod config;
+mod escapes;
 mod expiries;
 mod info;
 mod key;

@@ -34,6 +34,13 @@ const COMMANDS: &[Command] = &[
         run: entry!(track::mtrack),
     },
     Command {
+        name: c"analytics.trackjson",
+        summary: c"Counts an event or an array of them in JSON, all or none",
+        arity: 3,
+        access: Access::Write { may_grow: true },
+        run: entry!(track::trackjson),
+    },
+    Command {
         name: c"analytics.create",
         summary: c"Makes a site with these settings",
         arity: -2,

@@ -1,14 +1,14 @@
-//! `ANALYTICS.TRACK` and `ANALYTICS.MTRACK`.
+//! `ANALYTICS.TRACK`, `ANALYTICS.MTRACK` and `ANALYTICS.TRACKJSON`.
 
 use super::word;
 use crate::domain::error::{shown, Error};
-use crate::domain::event::Batch;
 use crate::domain::site::Site;
-use crate::module::arguments::Parser;
+use crate::module::arguments::{Parser, Request};
+use crate::module::escapes::Escapes;
 use crate::module::key::Key;
 use crate::module::origin::Origin;
 use crate::module::record::Judge;
-use crate::module::redis::{Ctx, Outcome, Words};
+use crate::module::redis::{Ctx, Failure, Outcome, Words};
 use crate::module::scratch::Scratch;
 use crate::module::site_value::SiteValue;
 use crate::module::{cluster, config, replicate, stats};
@@ -21,6 +21,17 @@ pub fn track(ctx: Ctx, words: Words) -> Outcome {
 /// Replies how many of the events counted.
 pub fn mtrack(ctx: Ctx, words: Words) -> Outcome {
     write(ctx, words, |parser| parser.mtrack())
+}
+
+/// Replies how many of the events counted.
+pub fn trackjson(ctx: Ctx, words: Words) -> Outcome {
+    if words.len() != 3 {
+        return Err(Failure::WrongArity);
+    }
+    let mut escapes = Escapes::take(word(&words, 2)?);
+    let outcome = write(ctx, words, |parser| parser.trackjson(escapes.buffer()));
+    escapes.give_back();
+    outcome
 }
 
 fn write<'c>(
@@ -61,11 +72,12 @@ fn write_with<'c>(
         words,
         zone: &value.site.settings.zone,
         now,
+        strict: value.site.settings.strict && origin == Origin::Client,
         request,
     })?;
     let judge = Judge::new(origin, now, request.clock_time);
     if origin == Origin::Client {
-        refuse_future(&request.batch, now)?;
+        refuse_future(request, now)?;
     }
     let learned = value.site.learned(&request.batch)?;
     let settings = learned.as_ref().unwrap_or(&value.site.settings);
@@ -88,12 +100,17 @@ fn write_with<'c>(
         }
         stats::EVENTS.add(counted.counted);
         ctx.signal_modified(site);
-        ctx.notify(c"analytics.track", site);
+        let event = match request.is_json {
+            true => c"analytics.trackjson",
+            false => c"analytics.track",
+        };
+        ctx.notify(event, site);
     }
     Ok(counted.counted)
 }
 
-fn refuse_future(batch: &Batch, now: i64) -> Outcome {
+fn refuse_future(request: &Request, now: i64) -> Outcome {
+    let batch = &request.batch;
     let latest = now.saturating_add(config::max_future());
     let Some(number) = batch.events.iter().position(|event| event.time > latest) else {
         return Ok(());
@@ -108,8 +125,9 @@ fn refuse_future(batch: &Batch, now: i64) -> Outcome {
     } else {
         String::new()
     };
+    let what = if request.is_json { "timestamp" } else { "AT" };
     Err(Error::new(format!(
-        "{which}AT of '{}' is {ahead} ms in the future; analytics.max-future allows {}",
+        "{which}{what} of '{}' is {ahead} ms in the future; analytics.max-future allows {}",
         shown(name),
         config::max_future()
     ))
