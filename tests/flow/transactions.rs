@@ -188,6 +188,11 @@ fn a_command_notifies_once_on_the_key_of_the_site() {
             Some("analytics.track"),
         ),
         (
+            "ANALYTICS.TRACKJSON shop [{\"event\":\"view\",\"user_id\":\"ann\"},{\"event\":\"view\",\"user_id\":\"bob\"}]",
+            Some("analytics.trackjson"),
+        ),
+        ("ANALYTICS.TRACKJSON shop []", None),
+        (
             "ANALYTICS.ALTER shop RETENTION day 3d",
             Some("analytics.alter"),
         ),
