@@ -4,7 +4,8 @@
 //! Events that came with their times in milliseconds and reached every granularity say all there is
 //! to say, and are passed on word for word. Otherwise `CLOCK ms` is added, the time by which the events
 //! were judged and which those without a time have; and what did not count is left out. JSON that does
-//! not say all becomes the `MTRACK` that does.
+//! not say all becomes the `MTRACK` that does. What JSON says is thus part of the format of the AOF: what
+//! was once accepted must be understood alike by later versions.
 
 use std::ffi::CStr;
 
