@@ -16,6 +16,7 @@
 //!
 //! Other members are the collector's own and skipped, unless they are known ones in another spelling.
 
+use super::member::Member;
 use super::number::Number;
 use super::reader::{Fault, Read, Reader, Value};
 use super::text::{unescape, Quoted};
@@ -82,58 +83,6 @@ struct Reading<'a, 'r> {
     /// Of the event of an array that is being read, from 1.
     number: usize,
     timed: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Member {
-    Event,
-    User,
-    Timestamp,
-    Session,
-    Id,
-    Properties,
-}
-
-impl Member {
-    const ALL: [(&'static str, Member); 6] = [
-        ("event", Member::Event),
-        ("user_id", Member::User),
-        ("timestamp", Member::Timestamp),
-        ("session_id", Member::Session),
-        ("id", Member::Id),
-        ("properties", Member::Properties),
-    ];
-
-    #[inline]
-    fn of(name: &[u8]) -> Option<Member> {
-        match name {
-            b"event" => Some(Member::Event),
-            b"user_id" => Some(Member::User),
-            b"timestamp" => Some(Member::Timestamp),
-            b"session_id" => Some(Member::Session),
-            b"id" => Some(Member::Id),
-            b"properties" => Some(Member::Properties),
-            _ => None,
-        }
-    }
-
-    fn bit(self) -> u8 {
-        1 << self as u8
-    }
-
-    /// The name that was meant by `userId`, `Session-ID` and the like.
-    fn meant(name: &[u8]) -> Option<&'static str> {
-        let plain = |name: &[u8]| -> Vec<u8> {
-            let (first, rest) = name.split_first().unwrap_or((&0, &[]));
-            let rest = rest.iter().filter(|byte| !b"_- ".contains(byte));
-            let letters = std::iter::once(first).chain(rest);
-            letters.map(u8::to_ascii_lowercase).collect()
-        };
-        const LONGEST: usize = 16;
-        let plain_name = plain(name.get(..name.len().min(LONGEST)).unwrap_or_default());
-        let mut all = Member::ALL.iter().map(|(known, _)| *known);
-        all.find(|known| name.len() <= LONGEST && plain(known.as_bytes()) == plain_name)
-    }
 }
 
 impl<'a> Reading<'a, '_> {

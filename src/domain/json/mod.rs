@@ -4,6 +4,7 @@
 mod events;
 #[cfg(test)]
 mod events_tests;
+mod member;
 mod number;
 mod reader;
 #[cfg(test)]

@@ -52,7 +52,7 @@ impl<'a> Reader<'a> {
         self.text.len() - self.rest.len()
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn value(&mut self) -> Read<Value<'a>> {
         let (value, rest) = match self.rest {
             [b'"', rest @ ..] => match quoted(rest) {
@@ -106,7 +106,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn name(&mut self, expected: &str) -> Read<Quoted<'a>> {
         let [b'"', rest @ ..] = self.rest else {
             return Err(self.expected(expected));
@@ -177,8 +177,13 @@ impl<'a> Reader<'a> {
                     Some(is_object) => self.step(is_object, false)?,
                 };
             }
-            value = self.value()?;
+            value = self.skipped()?;
         }
+    }
+
+    #[inline(never)]
+    fn skipped(&mut self) -> Read<Value<'a>> {
+        self.value()
     }
 
     /// Whether the innermost array or object goes on with a value.
@@ -200,7 +205,7 @@ impl<'a> Reader<'a> {
         Err(self.expected("the end of the JSON"))
     }
 
-    #[inline]
+    #[inline(always)]
     fn pass_space(&mut self) {
         while let [b' ' | b'\n' | b'\r' | b'\t', rest @ ..] = self.rest {
             self.rest = rest;

@@ -30,7 +30,7 @@ fn stops(word: u64) -> u64 {
 }
 
 /// Reads a string up to its closing quote; gives it and what comes after.
-#[inline]
+#[inline(always)]
 pub fn quoted(begun: &[u8]) -> Result<(Quoted<'_>, &[u8]), Broken> {
     let mut rest = begun;
     let mut escaped = false;
