@@ -1,7 +1,10 @@
 .DEFAULT_GOAL := help
 PORT ?= 6379
 FUZZ_SECONDS ?= 900
-.PHONY: help run test lint bench faults fuzz valgrind sanitize clean
+PREFIX ?= /usr/local
+DESTDIR ?=
+BENCHES ?= load scale queries memory persistence domain
+.PHONY: help build run test lint install package bench faults fuzz valgrind sanitize clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -9,11 +12,15 @@ help: ## this list
 	@echo "  PORT=6380          another port for make run"
 	@echo "  REDIS_SERVER=path  another server than the redis-server on the PATH"
 
+build: ## target/release/libredis_analytics.so
+	@scripts/setup
+	cargo build --release --lib
+
 run: ## install what is missing, build, start Redis with the module in the foreground
 	@scripts/run "$(PORT)"
 
 test: ## every test; those of tests/flow drive real servers
-	@scripts/setup
+	@scripts/setup test
 	cargo build --release --lib
 	cargo test
 
@@ -24,10 +31,14 @@ lint: ## format, warnings, the boundary of src/domain, licences of the dependenc
 	cargo clippy --all-targets -- -D warnings
 	@scripts/licences
 
-bench: ## server CPU per event, against what users run today, and per question
-	@scripts/setup
-	cargo bench --bench load
-	cargo bench --bench queries
+install: ## what make build built, under PREFIX=/usr/local (and DESTDIR)
+	@scripts/install "$(DESTDIR)" "$(PREFIX)"
+
+package: build ## a tarball to install elsewhere, under target/package
+	@scripts/package
+
+bench: ## every figure of docs/speed.md, about ten minutes; BENCHES="load memory" for some of them
+	@scripts/bench $(BENCHES)
 
 faults: ## the tests of faults for longer: 100 power cuts, 50,000 operations on replicas, 100,000 buckets expire
 	@scripts/setup

@@ -25,6 +25,9 @@ pub mod domain;
 #[cfg(test)]
 mod hostile;
 mod module;
+#[cfg(test)]
+#[path = "../tests/flow/promises.rs"]
+mod promises;
 
 #[cfg(not(test))]
 #[global_allocator]
@@ -33,12 +36,12 @@ static ALLOCATOR: module::alloc::RedisAllocator = module::alloc::RedisAllocator;
 /// What the server calls when it loads the module.
 ///
 /// # Safety
-/// Called by the server, with its own context.
+/// Called by the server, with its own context and the arguments of the module.
 #[no_mangle]
 pub unsafe extern "C" fn RedisModule_OnLoad(
     ctx: *mut raw::RedisModuleCtx,
-    _argv: *mut *mut raw::RedisModuleString,
-    _argc: c_int,
+    argv: *mut *mut raw::RedisModuleString,
+    argc: c_int,
 ) -> c_int {
     const NAME: *const c_char = c"analytics".as_ptr();
     // SAFETY: by the contract above. This fills in the module API, so that it comes first.
@@ -53,8 +56,14 @@ pub unsafe extern "C" fn RedisModule_OnLoad(
     if status != raw::REDISMODULE_OK as c_int {
         return status;
     }
-    // SAFETY: the context is valid until this returns.
-    let loaded = module::load(unsafe { module::redis::Ctx::new(ctx) });
+    // SAFETY: the context and the arguments are valid until this returns.
+    let (ctx, arguments) = unsafe {
+        (
+            module::redis::Ctx::new(ctx),
+            module::redis::Words::new(argv, argc),
+        )
+    };
+    let loaded = module::load(ctx, arguments);
     (if loaded {
         raw::REDISMODULE_OK
     } else {

@@ -29,7 +29,7 @@ const METRICS: [&str; 7] = [
 ];
 
 /// The answers to the metrics above.
-const BUCKETS: [(&str, Granularity, &str); 9] = [
+const BUCKETS: [(&str, Granularity, &str); 10] = [
     ("minute-one-event", Granularity::Minute, "1 1 1 0 - 0 0"),
     (
         "minute-rich",
@@ -71,9 +71,10 @@ const BUCKETS: [(&str, Granularity, &str); 9] = [
         Granularity::Month,
         "4000 4729 2000 26776782155567.22 0.1000952743902439 1000 0",
     ),
+    ("day-imported", Granularity::Day, "0 3 2 0 - 0 0"),
 ];
 
-const SITES: [(&str, u64, &str); 3] = [("plain", 0, "TZ UTC RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1000"), ("strict", 0, "TZ UTC RETENTION minute off RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1 DIM event NOUSERS DIM a VAL b STRICT"), ("rich", 2, "TZ Europe/Paris RETENTION minute 2h RETENTION hour 1w RETENTION day 365d RETENTION week off RETENTION month 3y CAPACITY 20 DIM plan NOUSERS DIM country DIM city CUBE event,country CUBE plan,country,city NOUSERS VAL price VAL ms")];
+const SITES: [(&str, u64, &str); 4] = [("plain", 0, "TZ UTC RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1000"), ("strict", 0, "TZ UTC RETENTION minute off RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1 DIM event NOUSERS DIM a VAL b STRICT"), ("rich", 2, "TZ Europe/Paris RETENTION minute 2h RETENTION hour 1w RETENTION day 365d RETENTION week off RETENTION month 3y CAPACITY 20 DIM plan NOUSERS DIM country DIM city CUBE event,country CUBE plan,country,city NOUSERS VAL price VAL ms"), ("imported", 0, "TZ Europe/Paris RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1000")];
 
 fn page(name: &str) -> Vec<u8> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");

@@ -1,7 +1,9 @@
 //! What an event costs the server, in processor time, next to what users run today.
 //!
-//!     cargo bench --bench load             everything
-//!     cargo bench --bench load -- mtrack   the workloads with this in their name, and PFADD
+//!     cargo bench --bench load                   everything
+//!     cargo bench --bench load -- mtrack         the workloads with this in their name, and PFADD
+//!     cargo bench --bench load -- --alone 'TRACK, 8 arg'      without PFADD, for scripts/profile
+//!     TIMESERIES_MODULE=redistimeseries.so cargo bench --bench load    with TS.ADD in the pipeline
 //!
 //! Starts a server of its own. Wall-clock time would measure the machine's other work and this
 //! program as well; the processor time of the thread that executes commands does not.
@@ -22,31 +24,48 @@ mod reply;
 #[path = "../../tests/flow/server.rs"]
 mod server;
 
+#[path = "../harness/dice.rs"]
+mod dice;
+#[path = "../harness/events.rs"]
 mod events;
+#[path = "../harness/measure.rs"]
 mod measure;
+#[path = "../harness/noop.rs"]
+mod noop;
+
+mod native;
+mod table;
+mod workload;
 mod workloads;
 
+use std::env;
 use std::time::Duration;
 
 use measure::Series;
+use noop::noop_file;
 use server::{Options, Server};
-use workloads::{Workload, REFERENCE};
+use table::Table;
+use workload::{Workload, REFERENCE};
 
-const ROUNDS: usize = 5;
-const ROUND: Duration = Duration::from_millis(700);
+const ROUNDS: usize = 7;
+const ROUND: Duration = Duration::from_millis(500);
 const WARM_UP: Duration = Duration::from_millis(300);
 
 fn main() {
     // Cargo passes --bench to every benchmark.
-    let filter = std::env::args()
-        .skip(1)
-        .find(|arg| !arg.starts_with('-'))
-        .unwrap_or_default()
-        .to_lowercase();
+    let filter = env::args().skip(1).find(|arg| !arg.starts_with('-'));
+    let filter = filter.unwrap_or_default().to_lowercase();
+    let is_alone = env::args().any(|arg| arg == "--alone");
     let server = start();
     let now = server.connection().now();
-    let wanted = |w: &Workload| w.name == REFERENCE || w.name.to_lowercase().contains(&filter);
-    let workloads: Vec<Workload> = workloads::all(now).into_iter().filter(wanted).collect();
+    let wanted = |w: &Workload| {
+        w.name.to_lowercase().contains(&filter) || (w.name == REFERENCE && !is_alone)
+    };
+    let has_series = env::var_os("TIMESERIES_MODULE").is_some();
+    let workloads: Vec<Workload> = workloads::all(now, has_series)
+        .into_iter()
+        .filter(wanted)
+        .collect();
 
     let mut series: Vec<Series> = workloads.iter().map(|_| Series::default()).collect();
     for (workload, series) in workloads.iter().zip(&mut series) {
@@ -59,23 +78,33 @@ fn main() {
             .zip(&mut series)
             .filter(|(_, series)| series.missing.is_none())
         {
-            eprint!("\rround {round} of {ROUNDS}: {:<40}", workload.name);
+            eprint!("\rround {round} of {ROUNDS}: {:<42}", workload.name);
             let length = if round == 0 { WARM_UP } else { ROUND };
-            let sample = workload.around(&server, || measure::run(&server, workload, length));
+            let run = || measure::run(&server, workload.name, &workload.requests, length);
+            let sample = workload.around(&server, run);
             if round > 0 {
                 series.samples.push(sample);
             }
         }
     }
     eprint!("\r{:60}\r", "");
-    print_table(&workloads, &series);
-    print_smallest_bucket(&server, now);
+    println!(
+        "Medians of {ROUNDS} rounds of {} ms, in turn on one server; processor time of its main thread.\n",
+        ROUND.as_millis()
+    );
+    Table::new(&workloads, &series).print();
+    println!("\nAn event is one command, but one of the batch in MTRACK and all nine commands in the pipeline.\n");
 }
 
 fn options() -> Options {
-    Server::with()
+    let mut options = Server::with()
         .config("auto-aof-rewrite-percentage", "0")
         .config("appendfsync", "everysec")
+        .config("loadmodule", &noop_file().display().to_string());
+    if let Some(file) = env::var_os("TIMESERIES_MODULE") {
+        options = options.config("loadmodule", &file.to_string_lossy());
+    }
+    options
 }
 
 fn start() -> Server {
@@ -83,63 +112,4 @@ fn start() -> Server {
         eprintln!("the module does not load, only Redis's own commands are measured:\n{log}\n");
         options().without_module().start()
     })
-}
-
-fn print_table(workloads: &[Workload], series: &[Series]) {
-    let reference = workloads
-        .iter()
-        .zip(series)
-        .find(|(w, _)| w.name == REFERENCE)
-        .map(|(_, s)| s.nanoseconds());
-    println!(
-        "medians of {ROUNDS} rounds of {} ms, processor time of the server's main thread\n",
-        ROUND.as_millis()
-    );
-    println!(
-        "{:<42} {:>10} {:>12} {:>9} {:>6}",
-        "workload", "ns/event", "events/s", "x PFADD", "busy"
-    );
-    for (workload, series) in workloads.iter().zip(series) {
-        if let Some(reason) = &series.missing {
-            println!("{:<42} not available: {reason}", workload.name);
-            continue;
-        }
-        let nanoseconds = series.nanoseconds();
-        println!(
-            "{:<42} {:>10.0} {:>12.0} {:>9.2} {:>5.0}%",
-            workload.name,
-            nanoseconds,
-            1e9 / nanoseconds,
-            nanoseconds / reference.unwrap_or(f64::NAN),
-            series.busy() * 100.0,
-        );
-    }
-    println!("\nAn event is one command, but one of the batch in MTRACK and all nine commands in the pipeline.");
-}
-
-fn print_smallest_bucket(server: &Server, now: i64) {
-    let mut connection = server.connection();
-    if cmd!(
-        connection,
-        "ANALYTICS.TRACK",
-        "smallest",
-        "view",
-        "user1",
-        "AT",
-        now
-    )
-    .is_error()
-    {
-        return;
-    }
-    let key = connection
-        .keys()
-        .into_iter()
-        .find(|key| key.starts_with("{smallest}:minute:"));
-    if let Some(key) = key {
-        println!(
-            "MEMORY USAGE of a minute bucket with one event: {} bytes",
-            cmd!(connection, "MEMORY", "USAGE", key).int()
-        );
-    }
 }

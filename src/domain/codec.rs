@@ -23,8 +23,10 @@ pub type Page = Vec<u8>;
 
 const FULL_PAGE: usize = 1 << 20;
 
+/// What most small values fit into: growing to it from nothing takes six allocations.
+const FIRST_ROOM: usize = 256;
+
 /// Appends fields to a growing value.
-#[derive(Default)]
 pub struct Writer {
     full: Vec<Page>,
     bytes: Page,
@@ -32,7 +34,15 @@ pub struct Writer {
 
 impl Writer {
     pub fn new() -> Writer {
-        Writer::default()
+        Writer {
+            full: Vec::new(),
+            bytes: Vec::with_capacity(FIRST_ROOM),
+        }
+    }
+
+    /// So many bytes are about to follow.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.bytes.reserve(bytes);
     }
 
     pub fn len(&self) -> usize {
@@ -89,6 +99,12 @@ impl Writer {
     /// Bytes whose number the reader knows.
     pub fn raw(&mut self, value: &[u8]) {
         self.bytes.extend_from_slice(value);
+    }
+}
+
+impl Default for Writer {
+    fn default() -> Writer {
+        Writer::new()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::bucket::{Fingerprint, Kind};
 use super::hll::Member;
+use super::number::Number;
 use super::text::Text;
 
 /// A thing that happened. It borrows its texts; everything is checked and hashed once.
@@ -84,7 +85,7 @@ pub struct Occurrence<'e, 'a> {
     pub user: Member,
     pub session: Option<Member>,
     pub facets: &'e [Facet<'a>],
-    pub values: &'e [(Text<'a>, f64)],
+    pub values: &'e [(Text<'a>, Number)],
 }
 
 #[cfg(test)]

@@ -1,4 +1,9 @@
-//! MurmurHash64A, as Redis's own HyperLogLog uses it, so that our registers are Redis's registers.
+//! Two hashes. MurmurHash64A, as Redis's own HyperLogLog uses it, so that our registers are Redis's
+//! registers. And one for tables in memory, by a key that nobody outside knows: texts are the user's to
+//! choose, and it takes no effort to write thousands that MurmurHash64A takes for one, whatever its seed.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
 
 /// The seed of Redis's `PFADD`.
 pub const REDIS_SEED: u64 = 0xadc8_3b19;
@@ -6,7 +11,7 @@ pub const REDIS_SEED: u64 = 0xadc8_3b19;
 const M: u64 = 0xc6a4_a793_5bd1_e995;
 const R: u32 = 47;
 
-/// The hash by which users, sessions, names and dimension values are known everywhere.
+/// The hash by which users and sessions are known everywhere.
 #[inline]
 pub fn hash(bytes: &[u8]) -> u64 {
     murmur64a(bytes, REDIS_SEED)
@@ -35,4 +40,127 @@ pub fn murmur64a(bytes: &[u8], seed: u64) -> u64 {
 fn mix(word: u64) -> u64 {
     let k = word.wrapping_mul(M);
     (k ^ (k >> R)).wrapping_mul(M)
+}
+
+/// Another one in every process: it is stored nowhere, and nothing that shows depends on it.
+static KEY: LazyLock<[u64; 2]> = LazyLock::new(|| {
+    let random = RandomState::new();
+    // Odd: never 0, which would multiply everything away.
+    [random.hash_one(0) | 1, random.hash_one(1) | 1]
+});
+
+/// The hash by which names and dimension values are found.
+#[inline]
+pub fn keyed_hash(bytes: &[u8]) -> u64 {
+    let [start, key] = *KEY;
+    let mut h = start ^ bytes.len() as u64;
+    let mut rest = bytes;
+    while let Some((block, behind)) = rest.split_first_chunk::<16>() {
+        h = fold_block(h, u128::from_le_bytes(*block), key);
+        rest = behind;
+    }
+    if !rest.is_empty() {
+        h = fold_block(h, short(rest), key);
+    }
+    fold(h, key)
+}
+
+/// Up to 15 bytes, each of them somewhere in it: of a given length, no two come to the same.
+#[inline]
+fn short(bytes: &[u8]) -> u128 {
+    let (low, high) = match bytes {
+        [] => (0, 0),
+        [a] => (u64::from(*a), 0),
+        [a, b] => (u64::from(*a), u64::from(*b)),
+        [a, b, c] => (u64::from(*a) | u64::from(*b) << 8, u64::from(*c)),
+        _ => match (bytes.first_chunk(), bytes.last_chunk()) {
+            (Some(head), Some(tail)) => (u64::from_le_bytes(*head), u64::from_le_bytes(*tail)),
+            _ => match (bytes.first_chunk(), bytes.last_chunk()) {
+                (Some(head), Some(tail)) => (
+                    u64::from(u32::from_le_bytes(*head)),
+                    u64::from(u32::from_le_bytes(*tail)),
+                ),
+                _ => (0, 0),
+            },
+        },
+    };
+    u128::from(high) << 64 | u128::from(low)
+}
+
+#[inline]
+fn fold_block(h: u64, block: u128, key: u64) -> u64 {
+    fold(h ^ block as u64, key ^ (block >> 64) as u64)
+}
+
+/// Both halves of the product.
+#[inline]
+fn fold(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    (product >> 64) as u64 ^ product as u64
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::HashSet;
+
+    /// Texts that MurmurHash64A takes for one under any seed, 2 to the power of `pairs` of them.
+    ///
+    /// A difference in the highest bit outlives the multiplication by `M` unchanged, so that the next
+    /// word can take it back.
+    pub fn colliding_texts(pairs: u32) -> impl Iterator<Item = Vec<u8>> {
+        const HIGHEST: u64 = 1 << 63;
+        (0..1u32 << pairs).map(move |choice| {
+            let word = |pair: u32| {
+                let mixed = 0x0123_4567_89ab_cdef ^ (u64::from(choice >> pair & 1) * HIGHEST);
+                unmix(mixed).to_le_bytes()
+            };
+            (0..pairs)
+                .flat_map(|pair| [word(pair), word(pair)].concat())
+                .collect()
+        })
+    }
+
+    /// The word that `mix` makes this of.
+    fn unmix(mixed: u64) -> u64 {
+        let inverse = (0..6).fold(1u64, |x, _| {
+            x.wrapping_mul(2u64.wrapping_sub(M.wrapping_mul(x)))
+        });
+        let k = mixed.wrapping_mul(inverse);
+        (k ^ (k >> R)).wrapping_mul(inverse)
+    }
+
+    #[test]
+    fn texts_made_to_collide_do_not() {
+        for seed in [0, 1, REDIS_SEED, !REDIS_SEED] {
+            let murmur: HashSet<u64> = colliding_texts(8)
+                .map(|text| murmur64a(&text, seed))
+                .collect();
+            assert_eq!(murmur.len(), 1, "that is what they are made for");
+        }
+        let keyed: HashSet<u64> = colliding_texts(14).map(|text| keyed_hash(&text)).collect();
+        assert_eq!(keyed.len(), 1 << 14);
+    }
+
+    proptest! {
+        #[test]
+        fn a_change_of_one_bit_changes_half_of_the_hash(
+            text in prop::collection::vec(any::<u8>(), 1..70),
+            bit: usize,
+        ) {
+            let mut other = text.clone();
+            let bit = bit % (8 * text.len());
+            other[bit / 8] ^= 1 << (bit % 8);
+            let changed = (keyed_hash(&text) ^ keyed_hash(&other)).count_ones();
+            prop_assert!((8..=56).contains(&changed), "{}", changed);
+        }
+    }
+
+    #[test]
+    fn every_length_of_the_same_byte_has_a_hash_of_its_own() {
+        let text = [7; 600];
+        let hashes: HashSet<u64> = (0..600).map(|len| keyed_hash(&text[..len])).collect();
+        assert_eq!(hashes.len(), 600);
+    }
 }

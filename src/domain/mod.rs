@@ -1,5 +1,5 @@
 //! The subject itself: events, periods, sketches, buckets, sites. Nothing in here knows Redis,
-//! reads a clock or keeps a global.
+//! reads a clock or keeps a global, but for the key of a hash.
 
 pub mod bucket;
 pub mod codec;
@@ -9,14 +9,18 @@ pub mod event;
 pub mod fold;
 pub mod hash;
 pub mod hll;
+pub mod import;
 pub mod intake;
 pub mod json;
 pub mod limits;
 pub mod memory;
 pub mod metric;
+pub mod nearest;
+pub mod number;
 pub mod quantiles;
 pub mod site;
 pub mod summary;
+pub mod syntax;
 pub mod tally;
 pub mod text;
 pub mod time;

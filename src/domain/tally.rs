@@ -5,15 +5,20 @@
 //! stored:  slots | users | 0                                      nothing else was seen
 //!          slots | users | 1 | sessions | n | n × (value id, summaries, quantiles)   ids ascending
 //! ```
+//!
+//! Users and sessions may have come in without events, from a HyperLogLog of Redis: what is stored then
+//! has no slots and no values.
 
 use super::codec::{corrupt, Reader, Writer};
 use super::counters::Counters;
-use super::error::Corrupt;
+use super::error::{shown, Corrupt, Error};
 use super::hll::{Member, Sketch};
 use super::limits::VALUES_PER_BUCKET;
 use super::memory::allocated;
+use super::number::Number;
 use super::quantiles::Quantiles;
 use super::summary::Summaries;
+use super::text::Text;
 
 /// Mergeable: the tallies of two sets of events merge into the tally of both.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -46,8 +51,29 @@ pub struct Sample<'e> {
     pub slot: u8,
     pub user: Member,
     pub session: Option<Member>,
-    /// Value ids of the bucket at hand, with their numbers.
-    pub values: &'e [(u8, f64)],
+    /// Ids of the bucket at hand, and the numbers that go with them.
+    pub values: (&'e [u8], &'e [(Text<'e>, Number)]),
+}
+
+/// What is counted once, however often it comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Distinct {
+    Users,
+    Sessions,
+}
+
+impl Distinct {
+    /// In any case.
+    pub fn parse(text: &[u8]) -> Result<Distinct, Error> {
+        match text {
+            _ if text.eq_ignore_ascii_case(b"users") => Ok(Distinct::Users),
+            _ if text.eq_ignore_ascii_case(b"sessions") => Ok(Distinct::Sessions),
+            _ => Err(Error::new(format!(
+                "'{}' is neither users nor sessions",
+                shown(text)
+            ))),
+        }
+    }
 }
 
 impl Tally {
@@ -58,7 +84,7 @@ impl Tally {
             self.users.add(sample.user);
         }
         let session = sample.session.filter(|_| users);
-        if session.is_some() || !sample.values.is_empty() {
+        if session.is_some() || !sample.values.0.is_empty() {
             self.record_rest(sample, session);
         }
     }
@@ -69,10 +95,22 @@ impl Tally {
         if let Some(session) = session {
             rest.sessions.add(session);
         }
-        for (id, number) in sample.values {
+        let (ids, values) = sample.values;
+        for (id, (_, number)) in ids.iter().zip(values) {
             let measured = rest.measured(*id);
-            measured.slots.add(sample.slot, *number);
-            measured.quantiles.insert(*number);
+            measured.slots.include(sample.slot, &number.summary);
+            if let Some(bin) = number.bin {
+                measured.quantiles.insert_into(bin);
+            }
+        }
+    }
+
+    /// Takes in users or sessions that were counted elsewhere. Is any of it new?
+    pub fn import(&mut self, what: Distinct, sketch: &Sketch) -> bool {
+        match what {
+            _ if sketch.is_empty() => false,
+            Distinct::Users => self.users.import(sketch),
+            Distinct::Sessions => self.rest.get_or_insert_default().sessions.import(sketch),
         }
     }
 
@@ -105,6 +143,13 @@ impl Tally {
 
     pub fn sessions(&self) -> Option<&Sketch> {
         self.rest.as_ref().map(|rest| &rest.sessions)
+    }
+
+    pub fn distinct(&self, what: Distinct) -> Option<&Sketch> {
+        match what {
+            Distinct::Users => Some(&self.users),
+            Distinct::Sessions => self.sessions(),
+        }
     }
 
     pub fn measured(&self, id: u8) -> Option<&Measured> {
@@ -152,15 +197,19 @@ impl Tally {
     /// `slots` and `values`: how many of each the bucket has.
     pub fn decode(reader: &mut Reader, slots: u8, values: usize) -> Result<Tally, Corrupt> {
         let events = Counters::decode(reader, 0, i32::from(slots) - 1)?;
-        if events.is_empty() {
-            return Err(corrupt("tally slots", "no event"));
-        }
         let users = Sketch::decode(reader)?;
         let rest = match reader.u8("tally rest")? {
             0 => None,
             1 => Some(Box::new(Rest::decode(reader, slots, values)?)),
             _ => return Err(corrupt("tally rest", "neither 0 nor 1")),
         };
+        let has_sessions = rest.as_ref().is_some_and(|rest| !rest.sessions.is_empty());
+        if events.is_empty() && users.is_empty() && !has_sessions {
+            return Err(corrupt("tally slots", "no event, user or session"));
+        }
+        if events.is_empty() && rest.as_ref().is_some_and(|rest| !rest.values.is_empty()) {
+            return Err(corrupt("tally values", "without an event"));
+        }
         Ok(Tally {
             slots: events,
             users,
@@ -171,14 +220,20 @@ impl Tally {
 
 impl Rest {
     fn measured(&mut self, id: u8) -> &mut Measured {
-        let place = self.values.partition_point(|value| value.id < id);
+        let place = self.values.iter().position(|value| value.id >= id);
+        let place = place.unwrap_or(self.values.len());
         if self.values.get(place).is_none_or(|value| value.id != id) {
-            self.values.reserve_exact(1);
-            self.values.insert(place, Measured::new(id));
+            self.make_room_at(place, id);
         }
         // The entry was found or has just been put there.
         #[allow(clippy::indexing_slicing)]
         &mut self.values[place]
+    }
+
+    #[cold]
+    fn make_room_at(&mut self, place: usize, id: u8) {
+        self.values.reserve_exact(1);
+        self.values.insert(place, Measured::new(id));
     }
 
     fn decode(reader: &mut Reader, slots: u8, known: usize) -> Result<Rest, Corrupt> {

@@ -1,6 +1,7 @@
 //! A text of the user's and its hash: hashed once per event, then known by the hash in every bucket.
 
-use super::hash::hash;
+use super::hash::keyed_hash;
+use super::memory::allocated;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Text<'a> {
@@ -13,7 +14,7 @@ impl<'a> Text<'a> {
     pub fn new(bytes: &'a [u8]) -> Text<'a> {
         Text {
             bytes,
-            hash: hash(bytes),
+            hash: keyed_hash(bytes),
         }
     }
 
@@ -47,6 +48,45 @@ pub fn same(a: &[u8], b: &[u8]) -> bool {
 #[inline]
 fn word(bytes: &[u8; 8]) -> u64 {
     u64::from_le_bytes(*bytes)
+}
+
+/// A text that is kept. Most are short and lie in place: finding one looks nowhere else.
+#[derive(Debug, Clone)]
+pub enum Kept {
+    InPlace { len: u8, bytes: [u8; IN_PLACE] },
+    Boxed(Box<[u8]>),
+}
+
+/// As many as make it three words.
+const IN_PLACE: usize = 22;
+
+impl Kept {
+    pub fn new(text: &[u8]) -> Kept {
+        let mut bytes = [0; IN_PLACE];
+        match bytes.get_mut(..text.len()) {
+            Some(place) => {
+                place.copy_from_slice(text);
+                let len = text.len() as u8;
+                Kept::InPlace { len, bytes }
+            }
+            None => Kept::Boxed(text.into()),
+        }
+    }
+
+    #[inline]
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Kept::InPlace { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or_default(),
+            Kept::Boxed(bytes) => bytes,
+        }
+    }
+
+    pub fn heap_bytes(&self) -> usize {
+        match self {
+            Kept::InPlace { .. } => 0,
+            Kept::Boxed(bytes) => allocated(bytes.len()),
+        }
+    }
 }
 
 /// A name that is kept: of a dimension, a cube or a value.
@@ -91,6 +131,17 @@ impl From<Text<'_>> for Name {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_kept_text_is_itself_at_any_length() {
+        for len in 0..60 {
+            let text: Vec<u8> = (0..len).collect();
+            let kept = Kept::new(&text);
+            assert_eq!(kept.bytes(), text);
+            assert_eq!(kept.heap_bytes() > 0, text.len() > IN_PLACE);
+        }
+        assert_eq!(size_of::<Kept>(), 24);
+    }
 
     proptest! {
         #[test]

@@ -6,7 +6,10 @@ use crate::domain::event::{Batch, Event, Occurrence, Run};
 use crate::domain::hash::hash;
 use crate::domain::hll::Member;
 use crate::domain::hll::Sketch;
+use crate::domain::import::{Import, Row};
+use crate::domain::number::Number;
 use crate::domain::site::{parse_options, Settings, Site};
+use crate::domain::tally::Distinct;
 use crate::domain::text::Text;
 use crate::domain::time::{Granularity, Period, Retention, Zone};
 use std::ops::Range;
@@ -56,8 +59,11 @@ pub fn record(bucket: &mut Bucket, kind: &Kind, n: u64) {
         (Text::new(b"city"), city),
     ];
     let values = [
-        (Text::new(b"price"), (n * n) as f64 / 100.0 - 5.0),
-        (Text::new(b"ms"), 10f64.powi(n as i32 % 40 - 20)),
+        (
+            Text::new(b"price"),
+            Number::of((n * n) as f64 / 100.0 - 5.0),
+        ),
+        (Text::new(b"ms"), Number::of(10f64.powi(n as i32 % 40 - 20))),
     ];
     let (dimensions, values) = (&dimensions[..n as usize % 4], &values[..n as usize % 3]);
     let event = Event {
@@ -135,7 +141,33 @@ pub fn buckets() -> Vec<(&'static str, Kind, Page)> {
             let page = one_page(bucket(&kind, events, ids).encode());
             (name, kind, page)
         })
+        .chain(std::iter::once(imported()).map(|(kind, page)| ("day-imported", kind, page)))
         .collect()
+}
+
+/// Users and sessions without an event, in rows that stayed and one that found no place.
+fn imported() -> (Kind, Page) {
+    let kind = kind(Granularity::Day, "CUBE event,country", 1);
+    let mut bucket = Bucket::new(&kind.period);
+    import(&mut bucket, &kind, Distinct::Users, 0..3);
+    import(&mut bucket, &kind, Distinct::Sessions, 5..7);
+    (kind, one_page(bucket.encode()))
+}
+
+pub fn import(bucket: &mut Bucket, kind: &Kind, what: Distinct, users: Range<u64>) {
+    let mut sketch = Sketch::new();
+    users.clone().for_each(|n| {
+        sketch.insert(user(2 * n));
+    });
+    let country = (users.end % 3).to_string();
+    let pairs: [(&[u8], &[u8]); 2] = [(b"event", b"1"), (b"country", country.as_bytes())];
+    // Some of the sites have no such cube, or keep no users.
+    for pairs in [&pairs[..0], &pairs[..1], &pairs[1..], &pairs] {
+        if let Ok(row) = Row::new(pairs, &kind.site.settings) {
+            let sketch = sketch.clone();
+            Import { what, sketch, row }.apply(bucket, &kind.site.settings);
+        }
+    }
 }
 
 /// Short enough to be broken at every place, and yet with every field: two events of one slot, and
@@ -150,7 +182,9 @@ pub fn small_buckets() -> Vec<(Kind, Page)> {
         let page = one_page(bucket.encode());
         (kind, page)
     });
-    made.into()
+    let mut made = Vec::from(made);
+    made.push(imported());
+    made
 }
 
 pub fn bucket_of_many_pages() -> Vec<Page> {
@@ -174,7 +208,14 @@ pub fn sites() -> Vec<(&'static str, Page)> {
         1,
     );
     let plain = site("", 1_000);
-    let made = [("plain", plain), ("strict", strict), ("rich", rich)];
+    let mut imported = site("TZ Europe/Paris", 1_000);
+    imported.import(TIME - 5, TIME);
+    let made = [
+        ("plain", plain),
+        ("strict", strict),
+        ("rich", rich),
+        ("imported", imported),
+    ];
     made.map(|(name, site)| (name, one_page(site.encode())))
         .into()
 }

@@ -1,9 +1,10 @@
 //! All that may happen to a bucket once a payload was accepted for one.
 
-use super::corpus::{record, Kind};
+use super::corpus::{import, record, Kind};
 use crate::domain::bucket::{Bucket, Fingerprint};
 use crate::domain::fold::{Answer, Fold};
 use crate::domain::metric::{Measure, Metric};
+use crate::domain::tally::Distinct;
 use crate::domain::time::Piece;
 use crate::domain::top::{top, Axis};
 
@@ -38,6 +39,8 @@ pub fn check(mut bucket: Bucket, kind: &Kind) {
     for n in [0, 3, 5, 11, 50] {
         record(&mut bucket, kind, n);
     }
+    import(&mut bucket, kind, Distinct::Users, 20..30);
+    import(&mut bucket, kind, Distinct::Sessions, 20..31);
     bucket.remember(Fingerprint::of(b"new"));
     assert!(bucket.has_seen(Fingerprint::of(b"new")));
     let pages = bucket.encode();

@@ -48,6 +48,7 @@ fn count_on(site: &mut Site) {
         site.settings = settings;
     }
     site.count(TIME);
+    site.import(MIN_TIME - 1, TIME);
     let event = Event {
         time: TIME,
         kind: text("view"),
@@ -75,7 +76,7 @@ fn ask(site: &Site, now: i64) {
         retention: &settings.retention,
         since: settings.since,
         now,
-        observed: site.observed(),
+        observed: site.span(),
     };
     for granularity in Granularity::ALL {
         let period = settings.zone.period(granularity, now);

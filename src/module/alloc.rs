@@ -5,6 +5,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 
 use redis_module::raw;
 
+use super::stats::MEMORY;
+use crate::domain::memory::allocated;
+
 pub struct RedisAllocator;
 
 /// jemalloc aligns an allocation whose size is a multiple of the alignment.
@@ -20,7 +23,10 @@ unsafe impl GlobalAlloc for RedisAllocator {
         // SAFETY: the contract of the trait is that of the functions called.
         unsafe {
             match raw::RedisModule_Alloc {
-                Some(alloc) => alloc(padded(layout)).cast(),
+                Some(alloc) => {
+                    MEMORY.add(allocated(padded(layout)));
+                    alloc(padded(layout)).cast()
+                }
                 None => System.alloc(layout),
             }
         }
@@ -30,7 +36,10 @@ unsafe impl GlobalAlloc for RedisAllocator {
         // SAFETY: as above.
         unsafe {
             match raw::RedisModule_Calloc {
-                Some(calloc) => calloc(1, padded(layout)).cast(),
+                Some(calloc) => {
+                    MEMORY.add(allocated(padded(layout)));
+                    calloc(1, padded(layout)).cast()
+                }
                 None => System.alloc_zeroed(layout),
             }
         }
@@ -42,7 +51,9 @@ unsafe impl GlobalAlloc for RedisAllocator {
         unsafe {
             match raw::RedisModule_Realloc {
                 Some(realloc) => {
+                    MEMORY.subtract(allocated(padded(layout)));
                     let layout = Layout::from_size_align_unchecked(size, layout.align());
+                    MEMORY.add(allocated(padded(layout)));
                     realloc(ptr.cast(), padded(layout)).cast()
                 }
                 None => System.realloc(ptr, layout, size),
@@ -54,7 +65,10 @@ unsafe impl GlobalAlloc for RedisAllocator {
         // SAFETY: as above.
         unsafe {
             match raw::RedisModule_Free {
-                Some(free) => free(ptr.cast()),
+                Some(free) => {
+                    MEMORY.subtract(allocated(padded(layout)));
+                    free(ptr.cast())
+                }
                 None => System.dealloc(ptr, layout),
             }
         }

@@ -6,6 +6,7 @@ use crate::domain::error::{shown, Error, Result};
 use crate::domain::event::{recycle, Batch, Event};
 use crate::domain::json::{Events, Identity};
 use crate::domain::limits;
+use crate::domain::syntax::{once, unknown, Argument};
 use crate::domain::text::Text;
 use crate::domain::time::{is_supported, parse_instant, Zone};
 
@@ -34,7 +35,44 @@ pub struct Request<'c> {
     pub timed: bool,
 }
 
-const OPTIONS: &str = "AT ms|*, SESSION id, ID id, DIM name value, VAL name number";
+pub const KIND: Argument = Argument::text(c"event");
+pub const USER: Argument = Argument::text(c"user");
+pub const AT: Argument = Argument::one_of(
+    c"time",
+    &[Argument::text(c"ms"), Argument::token(c"now", c"*")],
+)
+.behind(c"AT")
+.optional();
+pub const SESSION: Argument = Argument::text(c"id").behind(c"SESSION").optional();
+pub const ID: Argument = Argument::text(c"id").behind(c"ID").optional();
+pub const DIM: Argument = Argument::block(
+    c"dimension",
+    &[Argument::text(c"name"), Argument::text(c"value")],
+)
+.behind(c"DIM")
+.optional()
+.multiple();
+pub const VAL: Argument = Argument::block(
+    c"value",
+    &[Argument::text(c"name"), Argument::number(c"number")],
+)
+.behind(c"VAL")
+.optional()
+.multiple();
+pub const EVENT: Argument = Argument::block(c"event", &[KIND, USER, AT, SESSION, ID, DIM, VAL])
+    .behind(c"EVENT")
+    .multiple();
+
+const OPTIONS: &[Argument] = &[AT, SESSION, ID, DIM, VAL];
+const FIRST_EVENT: Argument = Argument::block(c"event", &[KIND, USER]).behind(c"EVENT");
+const OPTIONS_OR_EVENT: &[Argument] = &[AT, SESSION, ID, DIM, VAL, FIRST_EVENT];
+
+/// What a master adds for its replicas: the time by which it judged a command, and that of events
+/// without one.
+pub const CLOCK: Argument = Argument::integer(c"ms")
+    .behind(c"CLOCK")
+    .optional()
+    .internal();
 
 impl Request<'_> {
     /// An empty request that keeps the memory of this one.
@@ -67,7 +105,8 @@ impl<'c> Parser<'c, '_> {
             return Err(Failure::WrongArity);
         }
         self.request.timed = true;
-        self.find_clock_of_track()?;
+        // A master puts it right behind the user.
+        self.clock(4)?;
         let end = self.event(2)?;
         if let Some(word) = self.words.get(end) {
             return Err(unknown(word, OPTIONS).into());
@@ -82,12 +121,7 @@ impl<'c> Parser<'c, '_> {
         }
         self.request.timed = true;
         let mut place = 2;
-        if self
-            .words
-            .get(place)
-            .is_some_and(|word| word.eq_ignore_ascii_case(b"CLOCK"))
-        {
-            self.clock(place)?;
+        if self.clock(place)? {
             place += 2;
         }
         while let Some(word) = self.words.get(place) {
@@ -96,13 +130,13 @@ impl<'c> Parser<'c, '_> {
                 let most = limits::EVENTS_PER_CALL;
                 return Err(Error::new(format!("a call has at most {most} events")).into());
             }
-            let parsed = if is_event_keyword(word) {
+            let parsed = if FIRST_EVENT.is(word) {
                 self.event(place + 1)
             } else if number == 1 {
-                return Err(unknown(word, "EVENT event user [options]").into());
+                return Err(unknown(word, &[FIRST_EVENT]).into());
             } else {
                 // What cannot be an option belongs to the event before it.
-                let error = unknown(word, &format!("{OPTIONS}, EVENT event user"));
+                let error = unknown(word, OPTIONS_OR_EVENT);
                 return Err(number_event(error.into(), number - 1));
             };
             place = parsed.map_err(|failure| number_event(failure, number))?;
@@ -144,7 +178,7 @@ impl<'c> Parser<'c, '_> {
                 })
             };
             match word {
-                [b'D' | b'd', b'I' | b'i', b'M' | b'm'] => {
+                _ if DIM.is(word) => {
                     let (name, value) = (
                         next(1, "a name and a value")?,
                         next(2, "a name and a value")?,
@@ -153,7 +187,7 @@ impl<'c> Parser<'c, '_> {
                     batch.add_dimension(&mut event, Text::new(name), value)?;
                     place += 3;
                 }
-                [b'V' | b'v', b'A' | b'a', b'L' | b'l'] => {
+                _ if VAL.is(word) => {
                     let (name, number) = (
                         next(1, "a name and a number")?,
                         next(2, "a name and a number")?,
@@ -161,21 +195,21 @@ impl<'c> Parser<'c, '_> {
                     self.value(&mut event, name, number)?;
                     place += 3;
                 }
-                [b'A' | b'a', b'T' | b't'] => {
-                    once("AT", at.is_none())?;
+                _ if AT.is(word) => {
+                    once(&AT, at.is_none())?;
                     let time = next(1, "a time in milliseconds, in ISO 8601, or *")?;
                     event.time = self.time(time)?;
                     at = Some(place + 1);
                     place += 2;
                 }
-                [b'I' | b'i', b'D' | b'd'] => {
-                    once("ID", event.id.is_none())?;
+                _ if ID.is(word) => {
+                    once(&ID, event.id.is_none())?;
                     let id = next(1, "an id")?;
                     event.set_id(id)?;
                     place += 2;
                 }
-                _ if word.eq_ignore_ascii_case(b"SESSION") => {
-                    once("SESSION", event.session.is_none())?;
+                _ if SESSION.is(word) => {
+                    once(&SESSION, event.session.is_none())?;
                     let id = next(1, "an id")?;
                     event.set_session(id)?;
                     place += 2;
@@ -218,30 +252,28 @@ impl<'c> Parser<'c, '_> {
         parse_instant("AT", word, self.zone)
     }
 
-    /// `CLOCK ms`: what a master adds for its replicas, the time by which it judged the events, and
-    /// that of events without one.
-    fn clock(&mut self, place: usize) -> Result<()> {
-        let word = self.words.get(place + 1);
-        let time = word
-            .and_then(parse_integer)
-            .filter(|time| is_supported(*time));
-        self.now = time.ok_or_else(|| Error::new("CLOCK needs a time in milliseconds"))?;
+    /// Whether a clock stands there.
+    fn clock(&mut self, place: usize) -> Result<bool> {
+        let Some(time) = clock(self.words, place)? else {
+            return Ok(false);
+        };
+        self.now = time;
         self.request.clock = Some(place + 1);
-        self.request.clock_time = Some(self.now);
-        Ok(())
-    }
-
-    /// A master puts it right behind the user.
-    fn find_clock_of_track(&mut self) -> Result<()> {
-        match self.words.get(4) {
-            Some(word) if word.eq_ignore_ascii_case(b"CLOCK") => self.clock(4),
-            _ => Ok(()),
-        }
+        self.request.clock_time = Some(time);
+        Ok(true)
     }
 }
 
-fn is_event_keyword(word: &[u8]) -> bool {
-    word.eq_ignore_ascii_case(b"EVENT")
+/// The time of a `CLOCK ms` in this place.
+pub fn clock(words: Words, place: usize) -> Result<Option<i64>> {
+    if !words.get(place).is_some_and(|word| CLOCK.is(word)) {
+        return Ok(None);
+    }
+    let time = words.get(place + 1).and_then(parse_integer);
+    match time.filter(|time| is_supported(*time)) {
+        None => Err(Error::new("CLOCK needs a time in milliseconds")),
+        time => Ok(time),
+    }
 }
 
 /// A whole number, and nothing else.
@@ -266,20 +298,6 @@ pub fn parse_number(word: &[u8]) -> Option<f64> {
     }
     let number: f64 = std::str::from_utf8(word).ok()?.parse().ok()?;
     number.is_finite().then_some(number + 0.0)
-}
-
-fn once(option: &str, first: bool) -> Result<()> {
-    if first {
-        return Ok(());
-    }
-    Err(Error::new(format!("{option} is given twice")))
-}
-
-fn unknown(word: &[u8], accepted: &str) -> Error {
-    Error::new(format!(
-        "unknown option '{}': expected {accepted}",
-        shown(word)
-    ))
 }
 
 fn number_event(failure: Failure, number: usize) -> Failure {

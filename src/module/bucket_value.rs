@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
 use redis_module::raw;
 
 use super::expiries;
+use super::stats::{self, Gauge};
 use super::types::Type;
 use crate::domain::bucket::Bucket;
 use crate::domain::codec::Page;
@@ -70,6 +71,10 @@ impl Type for BucketValue {
     fn slot() -> &'static AtomicPtr<raw::RedisModuleType> {
         static SLOT: AtomicPtr<raw::RedisModuleType> = AtomicPtr::new(null_mut());
         &SLOT
+    }
+
+    fn live() -> &'static Gauge {
+        &stats::LIVE_BUCKETS
     }
 
     fn encode(&self) -> Vec<Page> {

@@ -24,11 +24,11 @@ unsafe extern "C" fn report(info: *mut raw::RedisModuleInfoCtx, _for_crash_repor
             c"version".as_ptr(),
             concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
         ));
-        for (name, counter) in stats::all() {
+        for (name, number) in stats::all() {
             api!(RedisModule_InfoAddFieldULongLong(
                 info,
                 name.as_ptr(),
-                counter.get()
+                number
             ));
         }
     }

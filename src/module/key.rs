@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use redis_module::raw;
 
 use super::redis::{api, Ctx, Failure, Outcome};
-use super::types::Type;
+use super::types::{boxed, Type};
 
 /// Closed when it goes.
 pub struct Key<'c> {
@@ -78,7 +78,7 @@ impl<'c> Key<'c> {
 
     /// Puts a value into a key that is open for writing, and gives where it stands now.
     pub fn set<T: Type>(&self, value: T) -> *mut T {
-        let value = Box::into_raw(Box::new(value));
+        let value = boxed(value);
         // SAFETY: the key is open for writing; from here on Redis owns the value and frees it with
         // the callback of `T`.
         unsafe {

@@ -49,10 +49,6 @@ impl Place {
     pub fn name(&self) -> *mut raw::RedisModuleString {
         self.name.raw()
     }
-
-    pub fn into_name(self) -> OwnedString {
-        self.name
-    }
 }
 
 /// The places that were asked for last, two of each granularity, kept beside a site from one command
@@ -114,10 +110,13 @@ impl BucketKeys {
     }
 
     pub fn bytes(&self) -> usize {
-        let places = self.recent.iter().flatten().flatten().count();
         let name = size_of::<usize>() * 2 + self.site.len() + 40;
+        let place = allocated(size_of::<Place>() + 2 * size_of::<usize>()) + allocated(name);
+        let places = self.recent.iter().flatten().flatten();
         allocated(self.site.len())
-            + places * (allocated(size_of::<Place>() + 2 * size_of::<usize>()) + allocated(name))
+            + places
+                .map(|it| place + it.slots.heap_bytes())
+                .sum::<usize>()
     }
 }
 

@@ -5,9 +5,11 @@
 pub mod alloc;
 mod arguments;
 mod bucket_value;
+mod categories;
 mod cluster;
 mod commands;
 mod config;
+mod description;
 mod escapes;
 mod expiries;
 mod info;
@@ -27,7 +29,7 @@ mod walk;
 
 use std::ffi::c_int;
 
-use redis::{api, Ctx};
+use redis::{api, Ctx, Words};
 use redis_module::raw;
 
 /// As `MODULE LIST` shows it: 10203 is 1.2.3.
@@ -36,7 +38,7 @@ pub const VERSION: c_int = version(env!("CARGO_PKG_VERSION"));
 const OLDEST_SERVER: c_int = 0x0007_0000;
 
 /// Registers everything; false if this server cannot have the module.
-pub fn load(ctx: Ctx) -> bool {
+pub fn load(ctx: Ctx, arguments: Words) -> bool {
     // SAFETY: takes nothing; servers older than 6.2 do not have it.
     let server = unsafe { raw::RedisModule_GetServerVersion.map_or(0, |version| version()) };
     if server < OLDEST_SERVER {
@@ -52,7 +54,7 @@ pub fn load(ctx: Ctx) -> bool {
     unsafe { api!(RedisModule_SetModuleOptions(ctx.raw(), options as c_int)) };
     types::register(ctx)
         && expiries::listen(ctx)
-        && config::register(ctx)
+        && config::register(ctx, arguments)
         && info::register(ctx)
         && commands::register(ctx)
 }

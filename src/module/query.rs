@@ -12,13 +12,17 @@ use super::key::Key;
 use super::keys::renamed;
 use super::redis::{Ctx, Failure, Outcome, OwnedString, Words};
 use super::site_value::SiteValue;
-use super::stats;
+use super::stats::{self, QueryTimer};
 use crate::domain::bucket::Bucket;
 use crate::domain::site::keys::{check_site_name, BucketName};
 use crate::domain::site::{Settings, Site};
+use crate::domain::syntax::Argument;
 use crate::domain::time::{
     cover, Cover, Grain, Granularity, Grid, Period, Piece, Range, Sources, Step, Window,
 };
+
+pub const WINDOW: Argument = Argument::text(c"window");
+pub const METRICS: Argument = Argument::text(c"metric").multiple();
 
 /// A site that is asked about, and the clock by which it is asked.
 pub struct Query<'c> {
@@ -30,6 +34,8 @@ pub struct Query<'c> {
     pub now: i64,
     /// What was opened so far, by where it begins: a command opens a bucket once.
     opened: RefCell<BTreeMap<(Granularity, i64), Option<&'c Bucket>>>,
+    /// Until the reply is there.
+    _timer: QueryTimer,
 }
 
 /// What a cover reads, in the order of time.
@@ -46,7 +52,7 @@ impl<'c> Query<'c> {
     pub fn ask(ctx: Ctx<'c>, words: Words<'c>) -> Outcome<Query<'c>> {
         let name = words.get(1).ok_or(Failure::WrongArity)?;
         check_site_name(name)?;
-        stats::QUERIES.add(1);
+        let timer = QueryTimer::start();
         let key = Key::for_reading(ctx, words.string(1));
         let found = key.value::<SiteValue>()?;
         if found.is_none() {
@@ -63,6 +69,7 @@ impl<'c> Query<'c> {
             },
             now: ctx.now(),
             opened: RefCell::default(),
+            _timer: timer,
         })
     }
 
@@ -99,7 +106,7 @@ impl<'c> Query<'c> {
             since: settings.since,
             now: self.now,
             // Nothing was counted outside of these times: an empty span lists no bucket.
-            observed: Some(self.site.observed().unwrap_or((i64::MAX, i64::MIN))),
+            observed: Some(self.site.span().unwrap_or((i64::MAX, i64::MIN))),
         }
     }
 
@@ -157,7 +164,10 @@ impl<'c> Query<'c> {
         let string = OwnedString::new(name.bytes());
         let key = Key::for_reading(self.ctx, string.raw());
         match key.value::<BucketValue>()? {
-            Some(bucket) if bucket.is_of(period) => Ok(Some(bucket)),
+            Some(bucket) if bucket.is_of(period) => {
+                stats::QUERY_BUCKETS.add(1);
+                Ok(Some(bucket))
+            }
             Some(_) => Err(renamed(name.bytes()).into()),
             None => {
                 missing.push(string);

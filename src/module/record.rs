@@ -16,7 +16,9 @@ use crate::domain::bucket::Bucket;
 use crate::domain::error::{shown, Error};
 use crate::domain::event::{recycle, Batch, Event, Facet, Occurrence};
 use crate::domain::hll::Member;
+use crate::domain::number::Number;
 use crate::domain::site::{Settings, Site, EVENT};
+use crate::domain::text::Text;
 use crate::domain::time::Granularity;
 
 /// By which clock it is decided which buckets an event is too late for.
@@ -80,6 +82,7 @@ pub struct Routes<'c> {
     /// The rows of the event at hand, and the texts of its cube cells.
     facets: Vec<Facet<'c>>,
     cells: Vec<u8>,
+    values: Vec<(Text<'c>, Number)>,
 }
 
 /// What became of the events.
@@ -102,6 +105,7 @@ impl<'c> Routes<'c> {
             partly_late: false,
             facets: recycle(self.facets),
             cells: self.cells,
+            values: recycle(self.values),
         }
     }
 
@@ -243,11 +247,15 @@ impl<'c> Routes<'c> {
         let mut facets: Vec<Facet> = recycle(std::mem::take(&mut self.facets));
         let mut cells = std::mem::take(&mut self.cells);
         site.facets(event, batch.dimensions_of(event), &mut cells, &mut facets);
+        let mut values = std::mem::take(&mut self.values);
+        values.clear();
+        let given = batch.values_of(event).iter();
+        values.extend(given.map(|(name, x)| (*name, Number::of(*x))));
         let occurrence = Occurrence {
             user: Member::of(event.user),
             session: event.session.map(Member::of),
             facets: &facets,
-            values: batch.values_of(event),
+            values: &values,
         };
         for step in route {
             if let Some(target) = self.target_mut(*step) {
@@ -258,6 +266,7 @@ impl<'c> Routes<'c> {
         }
         self.facets = recycle(facets);
         self.cells = cells;
+        self.values = values;
     }
 
     /// Whether an event counts: it reaches a bucket, and its id is new to the finest of them, which
@@ -357,7 +366,7 @@ impl<'c> Target<'c> {
 }
 
 /// A bucket may have been renamed or copied here, or be left over from an earlier site of this name.
-fn check(bucket: &Bucket, place: &Place, settings: &Settings) -> Outcome {
+pub fn check(bucket: &Bucket, place: &Place, settings: &Settings) -> Outcome {
     if !bucket.is_of(&place.period) {
         return Err(renamed(super::redis::bytes_of(place.name())).into());
     }

@@ -55,9 +55,12 @@ pub struct Words<'c> {
 
 impl<'c> Words<'c> {
     /// # Safety
-    /// As handed to a command: `argv` holds `argc` strings that live as long as `'c`.
+    /// As handed to a command or to the module: `argv` holds `argc` strings that live as long as `'c`.
     pub unsafe fn new(argv: *mut *mut raw::RedisModuleString, argc: c_int) -> Words<'c> {
         let len = usize::try_from(argc).unwrap_or(0);
+        if len == 0 || argv.is_null() {
+            return Words { raw: &[] };
+        }
         // SAFETY: by the contract above.
         let raw = unsafe { std::slice::from_raw_parts(argv, len) };
         Words { raw }
@@ -281,6 +284,18 @@ impl<'c> Ctx<'c> {
         unsafe { api!(RedisModule_ReplyWithSimpleString(self.raw, c"OK".as_ptr())) };
     }
 
+    /// A simple string: one line, which ends at a NUL.
+    pub fn reply_line(self, line: &str) {
+        let line = one_line(line);
+        // SAFETY: the context is valid; the line ends with its only NUL.
+        unsafe {
+            api!(RedisModule_ReplyWithSimpleString(
+                self.raw,
+                line.as_ptr().cast()
+            ))
+        };
+    }
+
     pub fn reply_array(self, len: usize) {
         // SAFETY: the context is valid.
         unsafe { api!(RedisModule_ReplyWithArray(self.raw, len as _)) };
@@ -308,12 +323,7 @@ impl<'c> Ctx<'c> {
             }
             Failure::Refused(error) => format!("ERR {error}"),
         };
-        // An error is one line, and ends at a NUL.
-        let mut line: Vec<u8> = line.into_bytes();
-        line.iter_mut()
-            .filter(|byte| byte.is_ascii_control())
-            .for_each(|byte| *byte = b' ');
-        line.push(0);
+        let line = one_line(&line);
         // SAFETY: the context is valid; the line ends with its only NUL.
         unsafe { api!(RedisModule_ReplyWithError(self.raw, line.as_ptr().cast())) };
     }
@@ -332,4 +342,10 @@ impl<'c> Ctx<'c> {
             ))
         };
     }
+}
+
+/// Without control characters, and with a NUL at its end.
+fn one_line(text: &str) -> Vec<u8> {
+    let printable = |byte: u8| if byte.is_ascii_control() { b' ' } else { byte };
+    text.bytes().map(printable).chain([0]).collect()
 }

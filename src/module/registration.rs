@@ -1,24 +1,36 @@
-//! How the server gets to know the commands: names, flags, arity, keys.
+//! What a command is, and how the server gets to know its name and flags.
 
-use std::ffi::{c_int, CStr};
+use std::ffi::{c_int, CStr, CString};
 
 use redis_module::raw;
 
-use super::redis::{api, Ctx, Outcome, Words};
+use super::categories;
+use super::description::describe;
+use super::redis::{api, Ctx, Failure, Outcome, Words};
 use super::stats;
+use crate::domain::syntax::Argument;
 
+/// All that is to be known of a command. One source: `COMMAND DOCS`, the arity, `ANALYTICS.HELP` and,
+/// compared by a test, the README.
 pub struct Command {
     pub name: &'static CStr,
     pub summary: &'static CStr,
-    /// As in `COMMAND INFO`: the name counts, a negative number is a minimum.
-    pub arity: c_int,
+    pub since: &'static CStr,
+    pub complexity: &'static CStr,
+    /// For clients and proxies: https://redis.io/docs/reference/command-tips
+    pub tips: Option<&'static CStr>,
     pub access: Access,
+    /// It takes the same time however much is kept.
+    pub is_fast: bool,
+    pub arguments: &'static [Argument],
     pub run: Entry,
 }
 
 /// What a command does to its one key, the site. The site's buckets are its own affair.
 #[derive(Clone, Copy)]
 pub enum Access {
+    /// There is no key.
+    Nothing,
     Read,
     /// What may grow memory is refused when there is none left.
     Write {
@@ -27,16 +39,26 @@ pub enum Access {
 }
 
 impl Access {
-    fn flags(self) -> &'static CStr {
+    fn flags(self) -> &'static str {
         match self {
-            Access::Read => c"readonly",
-            Access::Write { may_grow: true } => c"write deny-oom",
-            Access::Write { may_grow: false } => c"write",
+            Access::Nothing => "allow-loading allow-stale",
+            Access::Read => "readonly",
+            Access::Write { may_grow: true } => "write deny-oom",
+            Access::Write { may_grow: false } => "write",
         }
     }
 
-    fn key_flags(self) -> u32 {
+    /// Where the key stands; 0 if there is none.
+    pub fn key(self) -> c_int {
         match self {
+            Access::Nothing => 0,
+            Access::Read | Access::Write { .. } => 1,
+        }
+    }
+
+    pub fn key_flags(self) -> u32 {
+        match self {
+            Access::Nothing => 0,
             Access::Read => raw::REDISMODULE_CMD_KEY_RO | raw::REDISMODULE_CMD_KEY_ACCESS,
             Access::Write { may_grow: true } => {
                 raw::REDISMODULE_CMD_KEY_RW | raw::REDISMODULE_CMD_KEY_UPDATE
@@ -82,62 +104,42 @@ pub unsafe fn run(
     // SAFETY: by the contract above.
     let (ctx, words) = unsafe { (Ctx::new(ctx), Words::new(argv, argc)) };
     if let Err(failure) = handler(ctx, words) {
-        stats::REFUSED.add(1);
+        let is_refused = !matches!(failure, Failure::TryAgain);
+        if is_refused {
+            stats::REFUSED.add(1);
+        } else {
+            stats::TRY_AGAIN.add(1);
+        }
         ctx.reply_failure(&failure);
     }
     raw::REDISMODULE_OK as c_int
 }
 
 /// False if the server will not have one of them.
-pub fn register(ctx: Ctx, commands: &[Command]) -> bool {
-    commands.iter().all(|command| {
-        // SAFETY: called while the module loads; Redis copies the texts.
-        let made = unsafe {
-            api!(RedisModule_CreateCommand(
-                ctx.raw(),
-                command.name.as_ptr(),
-                Some(command.run),
-                command.access.flags().as_ptr(),
-                1,
-                1,
-                1
-            ))
-        };
-        made == raw::REDISMODULE_OK as c_int && describe(ctx, command)
-    })
+pub fn register(ctx: Ctx, commands: &[&Command]) -> bool {
+    let mut each = commands.iter();
+    let made = each.all(|command| create(ctx, command) && describe(ctx, command));
+    if made {
+        categories::assign(ctx, commands);
+    }
+    made
 }
 
-fn describe(ctx: Ctx, command: &Command) -> bool {
-    let version = raw::RedisModuleCommandInfoVersion {
-        version: 1,
-        sizeof_historyentry: size_of::<raw::RedisModuleCommandHistoryEntry>(),
-        sizeof_keyspec: size_of::<raw::RedisModuleCommandKeySpec>(),
-        sizeof_arg: size_of::<raw::RedisModuleCommandArg>(),
+fn create(ctx: Ctx, command: &Command) -> bool {
+    let fast = if command.is_fast { " fast" } else { "" };
+    let flags = CString::new(format!("{}{fast}", command.access.flags())).unwrap_or_default();
+    let key = command.access.key();
+    // SAFETY: called while the module loads; Redis copies the texts.
+    let made = unsafe {
+        api!(RedisModule_CreateCommand(
+            ctx.raw(),
+            command.name.as_ptr(),
+            Some(command.run),
+            flags.as_ptr(),
+            key,
+            key,
+            key
+        ))
     };
-    // SAFETY: all zeros is the specification that ends a list of them.
-    let mut keys: [raw::RedisModuleCommandKeySpec; 2] = unsafe { std::mem::zeroed() };
-    let [site, _] = &mut keys;
-    site.flags = command.access.key_flags().into();
-    site.begin_search_type = raw::RedisModuleKeySpecBeginSearchType_REDISMODULE_KSPEC_BS_INDEX;
-    site.bs.index.pos = 1;
-    site.find_keys_type = raw::RedisModuleKeySpecFindKeysType_REDISMODULE_KSPEC_FK_RANGE;
-    site.fk.range.lastkey = 0;
-    site.fk.range.keystep = 1;
-    site.fk.range.limit = 0;
-    let info = raw::RedisModuleCommandInfo {
-        version: &version,
-        summary: command.summary.as_ptr(),
-        complexity: std::ptr::null(),
-        since: c"0.1.0".as_ptr(),
-        history: std::ptr::null_mut(),
-        tips: std::ptr::null(),
-        arity: command.arity,
-        key_specs: keys.as_mut_ptr(),
-        args: std::ptr::null_mut(),
-    };
-    // SAFETY: called while the module loads; Redis copies all of it.
-    unsafe {
-        let made = api!(RedisModule_GetCommand(ctx.raw(), command.name.as_ptr()));
-        !made.is_null() && api!(RedisModule_SetCommandInfo(made, &info)) == 0
-    }
+    made == raw::REDISMODULE_OK as c_int
 }

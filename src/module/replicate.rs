@@ -41,14 +41,15 @@ pub fn events(
     if !is_track {
         story.say_clock();
     }
-    let mut dropped = counted.dropped.iter().peekable();
+    let mut dropped = &counted.dropped[..];
     for (number, (source, event)) in request
         .sources
         .iter()
         .zip(&request.batch.events)
         .enumerate()
     {
-        if dropped.next_if(|place| **place == number).is_some() {
+        if let Some(rest) = dropped.strip_prefix(&[number]) {
+            dropped = rest;
             continue;
         }
         if !is_track {

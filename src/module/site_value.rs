@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicPtr;
 use redis_module::raw;
 
 use super::keys::BucketKeys;
+use super::stats::{self, Gauge};
 use super::types::Type;
 use crate::domain::codec::Page;
 use crate::domain::error::Corrupt;
@@ -43,6 +44,10 @@ impl Type for SiteValue {
     fn slot() -> &'static AtomicPtr<raw::RedisModuleType> {
         static SLOT: AtomicPtr<raw::RedisModuleType> = AtomicPtr::new(std::ptr::null_mut());
         &SLOT
+    }
+
+    fn live() -> &'static Gauge {
+        &stats::LIVE_SITES
     }
 
     fn encode(&self) -> Vec<Page> {

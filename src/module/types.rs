@@ -5,13 +5,14 @@
 //! type, which trusts nothing.
 
 use std::ffi::{c_int, c_void, CStr};
-use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicPtr, AtomicU64, Ordering::Relaxed};
 
 use redis_module::raw;
 
 use super::bucket_value::BucketValue;
 use super::redis::{api, bytes_of, Ctx, OwnedString};
 use super::site_value::SiteValue;
+use super::stats::Gauge;
 use crate::domain::codec::Page;
 use crate::domain::error::Corrupt;
 
@@ -50,6 +51,9 @@ pub trait Type: Sized + 'static {
         // SAFETY: by the contract.
         drop(unsafe { Box::from_raw(value) });
     }
+
+    /// How many of them Redis owns.
+    fn live() -> &'static Gauge;
 
     fn registered() -> *mut raw::RedisModuleType {
         Self::slot().load(Relaxed)
@@ -122,16 +126,33 @@ unsafe extern "C" fn rdb_load<T: Type>(
         None => Err("truncated".to_owned()),
     };
     match loaded {
-        Ok(value) => Box::into_raw(Box::new(value)).cast(),
+        Ok(value) => boxed(value).cast(),
         Err(problem) => {
-            let kind = T::NAME.to_string_lossy();
-            ctx.log(
-                c"warning",
-                &format!("a value of type {kind} is refused: {problem}"),
-            );
+            log_refusal::<T>(ctx, &problem);
             std::ptr::null_mut()
         }
     }
+}
+
+/// One line a second at most: whoever sends bad payloads shall not fill the disk.
+fn log_refusal<T: Type>(ctx: Ctx, problem: &str) {
+    static QUIET_UNTIL: AtomicI64 = AtomicI64::new(0);
+    static UNTOLD: AtomicU64 = AtomicU64::new(0);
+    let now = ctx.now();
+    if now < QUIET_UNTIL.load(Relaxed) {
+        UNTOLD.fetch_add(1, Relaxed);
+        return;
+    }
+    QUIET_UNTIL.store(now + 1_000, Relaxed);
+    let kind = T::NAME.to_string_lossy();
+    let more = match UNTOLD.swap(0, Relaxed) {
+        0 => String::new(),
+        untold => format!(", and {untold} more since the last such line"),
+    };
+    ctx.log(
+        c"warning",
+        &format!("a value of type {kind} is refused: {problem}{more}"),
+    );
 }
 
 /// None when the stream ends early.
@@ -220,8 +241,15 @@ unsafe extern "C" fn digest<T: Type>(md: *mut raw::RedisModuleDigest, value: *mu
     }
 }
 
+/// A value that Redis is about to own.
+pub fn boxed<T: Type>(value: T) -> *mut T {
+    T::live().add(1);
+    Box::into_raw(Box::new(value))
+}
+
 /// May run on a background thread: nothing in a value is shared.
 unsafe extern "C" fn free<T: Type>(value: *mut c_void) {
+    T::live().subtract(1);
     // SAFETY: a value of this type, made as a box and not used any more.
     unsafe { T::free(value.cast()) }
 }
@@ -246,7 +274,7 @@ unsafe extern "C" fn copy<T: Type>(
 ) -> *mut c_void {
     // SAFETY: a value of this type.
     let copy = unsafe { value_of::<T>(value).copy() };
-    Box::into_raw(Box::new(copy)).cast()
+    boxed(copy).cast()
 }
 
 /// Moves the value itself to a place that Redis likes better.

@@ -7,7 +7,12 @@ use std::time::Duration;
 
 use crate::reply::Reply;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long anything may take. Under valgrind everything takes longer.
+pub fn patience() -> Duration {
+    let asked = std::env::var("ANALYTICS_PATIENCE").ok();
+    let seconds = asked.and_then(|seconds| seconds.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(30))
+}
 
 /// Something that can be an argument of a command: bytes, text or a number.
 pub trait Arg {
@@ -72,8 +77,8 @@ impl Connection {
     pub fn open(port: u16) -> io::Result<Connection> {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(patience()))?;
+        stream.set_write_timeout(Some(patience()))?;
         Ok(Connection {
             reader: BufReader::new(stream),
         })

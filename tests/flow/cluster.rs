@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use crate::calendar::{buckets, floor, DAY, MINUTE};
 use crate::client::{encode, Arg, Connection};
 use crate::cluster_nodes::{Client, Cluster};
+use crate::import::TYPED;
 use crate::reply::Reply;
 
 const SITE: &str = "shop";
@@ -75,6 +76,8 @@ impl Move {
             format!("ANALYTICS.EXPLAIN shop {window}"),
             "ANALYTICS.DASHBOARD shop".to_owned(),
             "ANALYTICS.INFO shop".to_owned(),
+            format!("ANALYTICS.EXPORT shop day {today}"),
+            format!("ANALYTICS.EXPORT shop month {today} country FR"),
         ]
         .map(|line| Probe::new(line, Needs::Whatever))
         .into();
@@ -96,6 +99,11 @@ impl Move {
         let [now, before, _] = self.times;
         for time in self.times {
             let needs = || Needs::These(self.buckets_of(time));
+            // The day, and what holds it.
+            let mut of_the_day = self.buckets_of(time);
+            of_the_day.retain(|key| !key.contains(":minute:") && !key.contains(":hour:"));
+            let line = format!("ANALYTICS.IMPORT shop day {time} users {TYPED} event view");
+            probes.push(Probe::new(line, Needs::These(of_the_day)));
             for options in ["", " ID new", " DIM color red VAL weight 3", " ID a"] {
                 let line = format!("ANALYTICS.TRACK shop view cleo AT {time}{options}");
                 probes.push(Probe::new(line, needs()));
@@ -360,6 +368,8 @@ fn a_new_site_waits_until_its_slot_has_moved() {
         "ANALYTICS.CREATE shop",
         "ANALYTICS.ALTER shop STRICT",
         "ANALYTICS.UNIQUE shop 1h",
+        &format!("ANALYTICS.IMPORT shop day now users {TYPED}"),
+        "ANALYTICS.EXPORT shop day now",
         "ANALYTICS.INFO shop",
         "ANALYTICS.EXPLAIN shop 1h",
         "ANALYTICS.DROP shop",
@@ -394,5 +404,7 @@ fn a_new_site_waits_until_its_slot_has_moved() {
     });
     assert_eq!(counted, 1);
     assert!(client.seen["ASK"] > 0 && client.seen["TRYAGAIN"] > 0);
+    let told = receiver.info("analytics", "analytics_commands_try_again");
+    assert!(told.parse::<u64>().is_ok_and(|told| told > 0), "{told}");
     assert_eq!(receiver.keys().len(), 6);
 }

@@ -1,12 +1,15 @@
 //! A cluster of real servers, formed and resharded by the test itself, and a client that follows it.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
+use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::client::{encode, Arg, Connection};
 use crate::reply::Reply;
 use crate::server::{wait_until, Server};
+use crate::state::assert_same_data;
 
 const SLOTS: usize = 16_384;
 
@@ -43,13 +46,21 @@ impl Cluster {
                 let (first, end) = (place * SLOTS / masters, (place + 1) * SLOTS / masters);
                 cmd!(connection, "CLUSTER", "ADDSLOTSRANGE", first, end - 1).ok();
             }
-            for other in &cluster.nodes[place + 1..] {
-                cmd!(connection, "CLUSTER", "MEET", "127.0.0.1", other.port()).ok();
-            }
         }
+        // A node takes an epoch only as long as it knows no other.
+        (0..count).for_each(|place| cluster.meet(place));
         for place in 0..count {
-            cluster.wait_for(place, "it knows all others", |nodes| {
-                nodes.len() == count && nodes.iter().all(|line| !line.contains("handshake"))
+            let mut connection = cluster.nodes[place].connection();
+            let mut met = Instant::now();
+            wait_until("it knows all others", || {
+                // On a machine that is busy Redis gives a meeting up, after the timeout of a node.
+                if met.elapsed() > Duration::from_secs(6) {
+                    (0..count).for_each(|place| cluster.meet(place));
+                    met = Instant::now();
+                }
+                let nodes = connection.run("CLUSTER NODES");
+                let nodes = nodes.text();
+                nodes.lines().count() == count && !nodes.contains("handshake")
             });
         }
         for place in masters..count {
@@ -59,6 +70,14 @@ impl Cluster {
         }
         cluster.wait_until_agreed();
         cluster
+    }
+
+    /// A node introduces itself to those behind it.
+    fn meet(&self, place: usize) {
+        let mut connection = self.nodes[place].connection();
+        for other in &self.nodes[place + 1..] {
+            cmd!(connection, "CLUSTER", "MEET", "127.0.0.1", other.port()).ok();
+        }
     }
 
     /// Until every node takes commands and sees as many masters and replicas, all of them linked.
@@ -197,6 +216,51 @@ impl Cluster {
         });
         self.wait_until_agreed();
     }
+
+    /// A master dies under `kill -9`, and the cluster puts its replica in its place, which has heard
+    /// nothing of what happened last.
+    #[track_caller]
+    pub fn lose(&mut self, master: usize, happens: impl FnOnce()) {
+        let replica = master + self.masters;
+        let mut connection = self.connection(replica);
+        connection
+            .run("CONFIG SET cluster-replica-no-failover no")
+            .ok();
+        self.nodes[replica].freeze();
+        // What was sent before the cut reaches it none the less.
+        self.connection(master).run("CLIENT KILL TYPE replica");
+        happens();
+        self.nodes[master].kill();
+        self.nodes[replica].thaw();
+        wait_until("the replica is the master", || {
+            connection.info("replication", "role") == "master"
+        });
+    }
+
+    /// A node that died comes back, and finds what it is now.
+    #[track_caller]
+    pub fn bring_back(&mut self, place: usize) {
+        self.nodes[place].start_again();
+        self.wait_until_agreed();
+    }
+
+    /// Every replica holds what its master holds.
+    #[track_caller]
+    pub fn assert_replicas_agree(&self) {
+        for (place, replica) in self.nodes.iter().enumerate() {
+            let mut theirs = replica.connection();
+            if theirs.info("replication", "role") == "master" {
+                continue;
+            }
+            let port = theirs.info("replication", "master_port");
+            let is_master = |node: &&Server| node.port().to_string() == port;
+            let master = self.nodes.iter().find(is_master).expect("its master");
+            master.wait_for_replica(replica);
+            theirs.run("READONLY").ok();
+            let mut ours = master.connection();
+            assert_same_data(&mut ours, &mut theirs, &format!("replica {place}"));
+        }
+    }
 }
 
 fn node() -> Server {
@@ -215,17 +279,24 @@ pub type Redirections = BTreeMap<String, usize>;
 
 /// Follows the cluster as client libraries do, and takes no error but those of the cluster.
 pub struct Client {
-    first: u16,
+    ports: Vec<u16>,
+    /// Where a site is asked for that was not seen yet.
+    first: usize,
     connections: HashMap<u16, Connection>,
     /// Where each site was seen last.
     places: HashMap<String, u16>,
     pub seen: Redirections,
 }
 
+/// The node to which the connection broke. What it was sent is done, or not.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Broken(pub u16);
+
 impl Client {
     pub fn new(cluster: &Cluster) -> Client {
         Client {
-            first: cluster.nodes[0].port(),
+            ports: cluster.nodes.iter().map(Server::port).collect(),
+            first: 0,
             connections: HashMap::new(),
             places: HashMap::new(),
             seen: Redirections::new(),
@@ -235,16 +306,32 @@ impl Client {
     /// The first reply that is not about where the slot is.
     #[track_caller]
     pub fn call(&mut self, site: &str, args: &[&dyn Arg]) -> Reply {
+        match self.try_call(site, args) {
+            Ok((reply, _)) => reply,
+            Err(Broken(port)) => panic!("no reply from the node on {port}"),
+        }
+    }
+
+    /// That, and which node gave it.
+    #[track_caller]
+    pub fn try_call(&mut self, site: &str, args: &[&dyn Arg]) -> Result<(Reply, u16), Broken> {
         let deadline = Instant::now() + Duration::from_secs(60);
         let mut asked = None;
         loop {
-            let home = self.places.get(site).copied().unwrap_or(self.first);
-            let reply = match asked.take() {
-                Some(port) => self.ask(port, args),
-                None => self.connection(home).call(args),
+            let home = self.places.get(site).copied();
+            let home = home.unwrap_or(self.ports[self.first % self.ports.len()]);
+            let (port, reply) = match asked.take() {
+                Some(port) => (port, self.send(port, &[&[&"ASKING"], args])),
+                None => (home, self.send(home, &[args])),
+            };
+            let Ok(reply) = reply else {
+                self.connections.remove(&port);
+                self.places.remove(site);
+                self.first += 1;
+                return Err(Broken(port));
             };
             let Reply::Error(line) = &reply else {
-                return reply;
+                return Ok((reply, port));
             };
             let words: Vec<&str> = line.split_whitespace().collect();
             *self.seen.entry(words[0].to_owned()).or_default() += 1;
@@ -254,22 +341,38 @@ impl Client {
                 }
                 ["ASK", _, address] => asked = Some(port_of(address)),
                 ["TRYAGAIN" | "CLUSTERDOWN", ..] => thread::sleep(Duration::from_millis(2)),
-                _ => return reply,
+                _ => return Ok((reply, port)),
             }
             assert!(Instant::now() < deadline, "no answer but {line}");
         }
     }
 
-    fn ask(&mut self, port: u16, args: &[&dyn Arg]) -> Reply {
-        let mut request = Vec::new();
-        encode(&mut request, &[&"ASKING"]);
-        encode(&mut request, args);
-        self.connection(port).exchange(&request, 2).remove(1)
+    /// `WAIT 1` where an event was counted: whether a replica has it too.
+    pub fn is_replicated(&mut self, port: u16) -> Result<bool, Broken> {
+        match self.send(port, &[&[&"WAIT", &1, &100]]) {
+            Ok(reply) => Ok(reply.int() > 0),
+            Err(_) => {
+                self.connections.remove(&port);
+                Err(Broken(port))
+            }
+        }
     }
 
-    fn connection(&mut self, port: u16) -> &mut Connection {
-        let open = || Connection::open(port).expect("a node takes connections");
-        self.connections.entry(port).or_insert_with(open)
+    /// Commands at once; gives the last reply.
+    fn send(&mut self, port: u16, commands: &[&[&dyn Arg]]) -> io::Result<Reply> {
+        let connection = match self.connections.entry(port) {
+            Entry::Occupied(connection) => connection.into_mut(),
+            Entry::Vacant(place) => place.insert(Connection::open(port)?),
+        };
+        let mut request = Vec::new();
+        for args in commands {
+            encode(&mut request, args);
+        }
+        connection.send(&request)?;
+        for _ in 1..commands.len() {
+            connection.receive()?;
+        }
+        connection.receive()
     }
 }
 

@@ -1,7 +1,8 @@
 //! `CONFIG` of the module: `analytics.*`, from the file, at run time and back into the file.
 
 use crate::client::Connection;
-use crate::server::Server;
+use crate::module_file::module_file;
+use crate::server::{Options, Server};
 
 const BAD: [(&str, &str, &str); 15] = [
     ("timezone", "Mars/Olympus", "Mars/Olympus"),
@@ -170,4 +171,98 @@ fn settings_change_new_sites_only() {
         *info(&mut connection, "new").get("retention").get("day"),
         "9d"
     );
+}
+
+fn with_arguments(arguments: &str) -> Options {
+    let line = format!("{} {arguments}", module_file().display());
+    Server::with().without_module().config("loadmodule", &line)
+}
+
+#[test]
+fn arguments_of_the_module_are_defaults_that_the_file_overrides() {
+    let arguments = "timezone Asia/Tokyo analytics.max-future 1000 retention-week off \
+                     dimension-capacity 50";
+    let mut server = with_arguments(arguments)
+        .config("analytics.dimension-capacity", "60")
+        .start();
+    let mut connection = server.connection();
+    let expected = [
+        ("timezone", "Asia/Tokyo"),
+        ("max-future", "1000"),
+        ("retention-week", "off"),
+        ("dimension-capacity", "60"),
+        ("retention-day", "365d"),
+    ];
+    for (name, value) in expected {
+        assert_eq!(get(&mut connection, name), value);
+    }
+    connection.run("ANALYTICS.CREATE shop").ok();
+    let info = connection.run("ANALYTICS.INFO shop");
+    assert_eq!(*info.get("timezone"), "Asia/Tokyo");
+    assert_eq!(*info.get("retention").get("week"), "off");
+    connection
+        .run("CONFIG SET analytics.max-future 300000 analytics.timezone UTC")
+        .ok();
+    connection.run("CONFIG REWRITE").ok();
+    server.restart();
+    let mut connection = server.connection();
+    assert_eq!(get(&mut connection, "max-future"), "300000");
+    assert_eq!(get(&mut connection, "timezone"), "UTC");
+    assert_eq!(get(&mut connection, "retention-week"), "off");
+}
+
+#[test]
+fn a_bad_argument_of_the_module_stops_the_start_with_a_word() {
+    for (arguments, part) in [
+        ("tiemzone UTC", "did you mean timezone?"),
+        ("timezone", "module argument 'timezone' needs a value"),
+        ("timezone UTC analytics.timezone UTC", "given twice"),
+        ("timezone Mars/Olympus", "timezone: TZ 'Mars/Olympus' is not"),
+        ("max-future soon", "'soon' is not a number from 0 to"),
+        ("dimension-capacity 0", "'0' is not a number from 1 to 100000"),
+        ("retention-day 5", "retention-day: RETENTION day '5' is not"),
+        (
+            "retention-minute off retention-hour off retention-day off retention-week off retention-month off",
+            "at least one",
+        ),
+    ] {
+        let log = with_arguments(arguments).try_start().err();
+        let log = log.unwrap_or_else(|| panic!("{arguments} was accepted"));
+        assert!(log.contains(part), "{arguments}: {log}");
+    }
+}
+
+#[test]
+fn a_module_that_is_loaded_later_takes_settings_and_arguments() {
+    let server = Server::with().without_module().start();
+    let mut connection = server.connection();
+    let file = module_file().display();
+    let refused = connection.run(&format!(
+        "MODULE LOADEX {file} CONFIG analytics.timezone Mars/Base"
+    ));
+    assert!(refused.is_error());
+    connection
+        .run(&format!(
+            "MODULE LOADEX {file} CONFIG analytics.timezone Asia/Tokyo ARGS max-future 7"
+        ))
+        .ok();
+    assert_eq!(get(&mut connection, "timezone"), "Asia/Tokyo");
+    assert_eq!(get(&mut connection, "max-future"), "7");
+    assert_eq!(connection.run("ANALYTICS.TRACK shop view ann"), 1);
+}
+
+#[test]
+fn every_setting_is_described() {
+    let server = Server::start();
+    let settings = server.connection().run("CONFIG GET analytics.*");
+    let readme = include_str!("../../README.md");
+    let file = include_str!("../../redis.conf");
+    assert_eq!(settings.fields().len(), 8);
+    for (name, value) in settings.fields() {
+        let short = name.strip_prefix("analytics.").expect("a setting of ours");
+        let short = short.strip_prefix("retention").unwrap_or(name);
+        assert!(readme.contains(short), "{name}");
+        let line = format!("\n{name} {}\n", value.text());
+        assert!(file.contains(&line), "{line}");
+    }
 }

@@ -141,7 +141,7 @@ fn bad_options_are_named_and_make_no_site() {
         ("CAPACITY 100001".into(), vec!["CAPACITY", "100000"]),
         ("CAPACITY many".into(), vec!["CAPACITY", "many"]),
         ("NONSENSE".into(), vec!["NONSENSE", "TZ zone"]),
-        ("STRICT 5".into(), vec!["5"]),
+        ("VAL ok 5".into(), vec!["5"]),
         (many("DIM", 33), vec!["DIM", "one too many", "32"]),
         (many("VAL", 33), vec!["VAL", "one too many", "32"]),
         (cubes, vec!["CUBE", "16"]),

@@ -57,6 +57,8 @@ fn ask(connection: &mut Connection) {
         "ANALYTICS.EXPLAIN shop 7d",
         "ANALYTICS.INFO shop",
         "ANALYTICS.DASHBOARD nosuch",
+        "ANALYTICS.HELP",
+        "ANALYTICS.HELP track",
     ] {
         let reply = connection.run(line);
         assert!(!reply.is_error(), "{line}: {reply:?}");

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::calendar::{buckets, floor, HOUR, MINUTE, SECOND};
 use crate::client::Connection;
+use crate::import::TYPED;
 use crate::random::Random;
 use crate::server::{wait_until, Server};
 use crate::state::State;
@@ -17,7 +18,7 @@ fn disturbance(random: &mut Random, keys: &[String], time: i64) -> Vec<String> {
     let key = random.pick(keys).clone();
     let other = random.pick(keys).clone();
     let far = 4_102_444_800_000_i64 + random.below(1_000) as i64;
-    let lines: &[String] = match random.below(22) {
+    let lines: &[String] = match random.below(23) {
         0 => &[format!("DEL {key}")],
         1 => &[format!("UNLINK {key}")],
         2 => &[
@@ -47,6 +48,10 @@ fn disturbance(random: &mut Random, keys: &[String], time: i64) -> Vec<String> {
             )]
         }
         20 => &[format!("ANALYTICS.DROP {key}")],
+        21 => &[format!(
+            "ANALYTICS.IMPORT {key} hour {} users {TYPED}",
+            time - 3 * HOUR
+        )],
         _ => &[
             "MULTI".to_owned(),
             format!("DEL {key}"),

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::client::{encode, Arg, Connection};
+use crate::import::TYPED;
 use crate::random::Random;
 use crate::reply::Reply;
 use crate::server::Server;
@@ -11,8 +12,8 @@ use crate::state::assert_same_data;
 
 type Words = Vec<Vec<u8>>;
 
-/// One well-formed line of each kind for every command; `#` is a time of the test's.
-const LINES: [&str; 28] = [
+/// One well-formed line of each kind for every command; `#` is a time of the test's, `%` a HyperLogLog.
+const LINES: [&str; 34] = [
     "TRACK shop view ann",
     "TRACK shop view ann AT # SESSION s ID i DIM country FR DIM plan pro VAL price 9.99",
     "MTRACK shop EVENT view ann AT # EVENT buy bob DIM country DE VAL price -1 ID j",
@@ -38,9 +39,15 @@ const LINES: [&str; 28] = [
     "INFO shop",
     "RESTORE put BUCKET page",
     "RESTORE put SITE page",
+    "HELP track",
     "GET string 1h events",
     "TRACK list view ann",
     "INFO {shop}:hour:2024-12-11T14",
+    "EXPORT shop hour # sessions country FR",
+    "EXPORT shop month 2024-12 event buy",
+    "IMPORT shop hour # users %",
+    "IMPORT other day now sessions % country FR",
+    "IMPORT shop CLOCK # minute # users % event view",
 ];
 
 fn odd_words() -> Words {
@@ -123,10 +130,16 @@ fn odd_words() -> Words {
         "string",
         "list",
         "country",
+        "users",
+        "2024-W50",
+        "2024-12",
+        "HYLL",
     ]
     .map(|word| word.as_bytes().to_vec())
     .into();
     words.push(vec![0xff, 0xfe, 0x80]);
+    words.push(b"HYLL\x01___________\x7f\xff".to_vec());
+    words.push(b"HYLL\x01___________\x80\x7f\xff".to_vec());
     words.push("é🎉".as_bytes()[..4].to_vec());
     words.push(vec![b'x'; 129]);
     words.push(vec![b'9'; 600]);
@@ -134,7 +147,8 @@ fn odd_words() -> Words {
 }
 
 fn words_of(line: &str, time: i64) -> Words {
-    let line = format!("ANALYTICS.{}", line.replace('#', &time.to_string()));
+    let line = line.replace('#', &time.to_string()).replace('%', TYPED);
+    let line = format!("ANALYTICS.{line}");
     line.split(' ')
         .map(|word| word.as_bytes().to_vec())
         .collect()

@@ -2,6 +2,8 @@
 //! What is accepted takes the place of the real key, and every command that reaches it has to live
 //! with it: on the master, on a replica, in a rewritten AOF.
 
+use std::time::Instant;
+
 use crate::broken::{broken, varint, varint_len};
 use crate::calendar::{buckets, HOUR, MINUTE};
 use crate::client::{encode, Arg, Connection};
@@ -95,7 +97,10 @@ fn put(connection: &mut Connection, kind: &str, payloads: &[Vec<u8>]) -> Vec<usi
 fn live_with(connection: &mut Connection, key: &str, number: usize, time: i64) {
     let around = format!("{}..{}", time - 25 * HOUR, time + MINUTE);
     let mut request = Vec::new();
-    for line in REACH {
+    // INFO looks at the site only, and for that at the name of every bucket that there may be.
+    let is_seen = |line: &&str| key == "shop" || number.is_multiple_of(8) || !line.contains("INFO");
+    let lines: Vec<&str> = REACH.into_iter().filter(is_seen).collect();
+    for line in &lines {
         let line = line
             .replace("KEY", key)
             .replace("NEW", &name(number))
@@ -105,10 +110,10 @@ fn live_with(connection: &mut Connection, key: &str, number: usize, time: i64) {
         let args: Vec<&dyn Arg> = words.iter().map(|word| word as &dyn Arg).collect();
         encode(&mut request, &args);
     }
-    let replies = run_all(connection, &request, REACH.len());
+    let replies = run_all(connection, &request, lines.len());
     assert_eq!(replies[2], replies[3], "the copy differs");
     // Whatever it is by now, it can be stored and read again.
-    let dump = replies[REACH.len() - 1].bytes();
+    let dump = replies[lines.len() - 1].bytes();
     cmd!(connection, "RESTORE", "{shop}:copy", 0, dump, "REPLACE").ok();
 }
 
@@ -150,6 +155,7 @@ fn no_payload_harms_the_server_its_replica_or_its_files() {
     keys.push("shop".to_owned());
     let dumps: Vec<Vec<u8>> = keys.iter().map(|key| connection.dump(key)).collect();
     let mut random = Random::new(4);
+    let began = Instant::now();
     let (mut sent, mut accepted) = (0, 0);
     for round in 0..7 {
         for (key, dump) in keys.iter().zip(&dumps) {
@@ -178,6 +184,8 @@ fn no_payload_harms_the_server_its_replica_or_its_files() {
         }
     }
     assert!(sent >= 20_000 && accepted > 500, "{accepted} of {sent}");
+    let told = server.log().matches("is refused").count() as u64;
+    assert!((1..began.elapsed().as_secs() + 3).contains(&told), "{told}");
     assert!(memory(&mut connection, "used_memory_rss") < 300 << 20);
 
     server.wait_for_replica(&replica);

@@ -155,12 +155,15 @@ fn a_storm_of_expiring_buckets_gives_all_memory_back() {
     let mut keys = connection.keys();
     assert!(keys.len() > buckets);
     keys.retain(|key| key.starts_with('{'));
-    let end = connection.now() + 400 + buckets as i64 / 50;
-    let lines: Vec<String> = keys
-        .iter()
-        .map(|key| format!("PEXPIREAT {key} {end}"))
-        .collect();
-    connection.pipeline(&lines);
+    let mut all_end_at = |end: i64| {
+        let line = |key| format!("PEXPIREAT {key} {end}");
+        connection.pipeline(&keys.iter().map(line).collect::<Vec<_>>());
+        connection.now()
+    };
+    // How long it takes to say so tells how soon they can end.
+    let begin = all_end_at(now + HOUR);
+    let end = all_end_at(now + HOUR);
+    all_end_at(end + 400 + 4 * (end - begin));
     assert!(connection.run("DBSIZE").int() > buckets as i64);
     // Events and questions go on.
     let mut slowest = Duration::ZERO;

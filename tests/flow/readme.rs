@@ -3,14 +3,13 @@
 use crate::reply::Reply;
 use crate::server::Server;
 
-const PROMPT: &str = "127.0.0.1:6379> ";
+pub const PROMPT: &str = "127.0.0.1:6379> ";
 
-/// The commands of the tour with the lines that stand below them.
-fn tour() -> Vec<(String, Vec<String>)> {
-    let readme = include_str!("../../README.md");
+/// The commands of a page with the lines that stand below them.
+pub fn commands(page: &str) -> Vec<(String, Vec<String>)> {
     let mut tour: Vec<(String, Vec<String>)> = Vec::new();
     let mut inside = false;
-    for line in readme.lines() {
+    for line in page.lines() {
         match line.strip_prefix(PROMPT) {
             _ if line.starts_with("```") => inside = !inside,
             Some(command) => tour.push((command.to_owned(), Vec::new())),
@@ -25,13 +24,18 @@ fn tour() -> Vec<(String, Vec<String>)> {
     tour
 }
 
+fn tour() -> Vec<(String, Vec<String>)> {
+    commands(include_str!("../../README.md"))
+}
+
 /// As `redis-cli` shows a reply, below `indent`.
-fn shown(reply: &Reply, indent: usize) -> String {
+pub fn shown(reply: &Reply, indent: usize) -> String {
     match reply {
         Reply::Int(n) => format!("(integer) {n}"),
         Reply::Bulk(bytes) => format!("\"{}\"", String::from_utf8_lossy(bytes)),
         Reply::Simple(text) => text.clone(),
         Reply::Nil => "(nil)".to_owned(),
+        Reply::Error(line) => format!("(error) {line}"),
         Reply::Array(items) if items.is_empty() => "(empty array)".to_owned(),
         Reply::Array(items) => {
             let width = items.len().to_string().len();
@@ -46,7 +50,7 @@ fn shown(reply: &Reply, indent: usize) -> String {
 }
 
 /// Times of today, and the order of keys, are another story on every run.
-fn is_timeless(line: &str) -> bool {
+pub fn is_timeless(line: &str) -> bool {
     let number = line.rsplit("(integer) ").next().unwrap_or_default();
     number.len() < 13 && !line.contains('{')
 }

@@ -12,7 +12,7 @@ use crate::cluster_nodes::{Client, Cluster, Redirections};
 use crate::random::Random;
 use crate::reply::Reply;
 use crate::server::Server;
-use crate::state::{assert_same_data, State};
+use crate::state::State;
 
 const SITES: usize = 200;
 const EVENTS: usize = 100_000;
@@ -226,7 +226,7 @@ fn no_event_is_lost_and_no_answer_is_partial_while_slots_move_and_a_master_chang
     replay(&load.sites, &events, &mut alone);
     compare_answers(&load, &mut alone);
     compare_values(&load, &mut alone);
-    compare_replicas(&cluster);
+    cluster.assert_replicas_agree();
 }
 
 fn create(site: &str, call: impl FnOnce(&[&dyn Arg]) -> Reply) {
@@ -318,24 +318,5 @@ fn prefix(site: &str) -> String {
     match site.starts_with('{') {
         true => format!("{site}:"),
         false => format!("{{{site}}}:"),
-    }
-}
-
-fn compare_replicas(cluster: &Cluster) {
-    for (place, replica) in cluster.nodes.iter().enumerate() {
-        let mut theirs = replica.connection();
-        if theirs.info("replication", "role") == "master" {
-            continue;
-        }
-        let port = theirs.info("replication", "master_port");
-        let is_master = |node: &&Server| node.port().to_string() == port;
-        let master = cluster.nodes.iter().find(is_master).expect("its master");
-        master.wait_for_replica(replica);
-        theirs.run("READONLY").ok();
-        assert_same_data(
-            &mut master.connection(),
-            &mut theirs,
-            &format!("replica {place}"),
-        );
     }
 }

@@ -11,12 +11,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
-use crate::client::Connection;
+use crate::client::{patience, Connection};
 use crate::clock::Clock;
 use crate::module_file::module_file;
 use crate::process::{children, signal, spawn_bound};
-
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a test wants of its server. Later settings win over earlier ones.
 pub struct Options {
@@ -103,10 +101,11 @@ impl Options {
     }
 
     fn file(&self, port: u16) -> String {
-        let mut file = format!("port {port}\n");
+        let mut file = String::new();
         for (name, value) in &self.settings {
             file += &format!("{name} {value}\n");
         }
+        file += &format!("port {port}\n");
         if self.module {
             file += &format!("loadmodule {}\n", module_file().display());
         }
@@ -277,7 +276,7 @@ impl Server {
         let pid = child.id().to_string();
         let child = self.child.insert(child);
 
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + patience();
         while Instant::now() < deadline && matches!(child.try_wait(), Ok(None)) {
             if answers(self.port, &pid) {
                 return Ok(());
@@ -337,11 +336,12 @@ impl Server {
 /// Polls a condition that is about to hold.
 #[track_caller]
 pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + patience();
     while !holds() {
         assert!(
             Instant::now() < deadline,
-            "waited {PATIENCE:?} in vain until {what}"
+            "waited {:?} in vain until {what}",
+            patience()
         );
         thread::sleep(Duration::from_millis(5));
     }

@@ -35,6 +35,16 @@ impl State {
         entries.map(|(key, (dump, expiry))| (&key[..], &dump[..], *expiry))
     }
 
+    /// Both together: what two nodes hold that share the keys.
+    #[track_caller]
+    pub fn and(mut self, other: State) -> State {
+        for (key, it) in other.0 {
+            let name = key.escape_ascii().to_string();
+            assert!(self.0.insert(key, it).is_none(), "{name} is in both");
+        }
+        self
+    }
+
     /// What is left of it at a later time.
     pub fn without_expired(&self, time: i64) -> State {
         let lasts = |(_, (_, expiry)): &(_, &(_, i64))| *expiry == -1 || *expiry > time;

@@ -155,7 +155,7 @@ fn errors_teach() {
         ),
         (
             "country FIRST 5",
-            "ERR unknown option 'FIRST': expected BY metric or LIMIT rows",
+            "ERR unknown option 'FIRST': expected BY metric, LIMIT n",
         ),
         (
             "agent BY users",

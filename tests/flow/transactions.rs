@@ -1,6 +1,9 @@
 //! Events inside of MULTI and Lua, and who is told of a change: WATCH and keyspace events.
 
-use crate::client::Connection;
+use std::collections::BTreeSet;
+
+use crate::client::{Arg, Connection};
+use crate::documented::commands;
 use crate::server::Server;
 use crate::state::assert_same_data;
 
@@ -167,46 +170,74 @@ fn events(subscriber: &mut Connection, marker: &mut Connection) -> Vec<(String, 
 }
 
 #[test]
-fn a_command_notifies_once_on_the_key_of_the_site() {
+fn a_command_that_changed_something_notifies_once_on_its_key() {
     let server = Server::with()
         .config("notify-keyspace-events", "EAK")
         .start();
     let (mut subscriber, mut connection) = (server.connection(), server.connection());
     subscriber.run("PSUBSCRIBE __keyevent@0__:* end");
     subscriber.receive().expect("the second subscription");
+    let page = include_bytes!("../golden/site-v1-plain.bin");
+    let mut tested = BTreeSet::new();
     for (line, event) in [
-        ("ANALYTICS.CREATE shop", Some("analytics.create")),
+        ("CREATE shop", Some("create")),
+        ("CREATE shop", None),
+        ("TRACK shop view ann ID one", Some("track")),
+        ("TRACK shop view ann ID one", None),
+        ("TRACK shop view ann AT 5", None),
+        ("TRACK shop view", None),
+        ("TRACK shop view ann VAL x y", None),
+        ("MTRACK shop EVENT view ann EVENT view bob", Some("track")),
+        ("MTRACK shop EVENT view ann AT 5 EVENT view ann AT 6", None),
+        ("MTRACK shop EVENT view ann EVENT view bob VAL x y", None),
         (
-            "ANALYTICS.TRACK shop view ann ID one",
-            Some("analytics.track"),
+            "TRACKJSON shop [{\"event\":\"view\",\"user_id\":\"ann\"},{\"event\":\"view\",\"user_id\":5}]",
+            Some("trackjson"),
         ),
-        ("ANALYTICS.TRACK shop view ann ID one", None),
-        ("ANALYTICS.TRACK shop view ann AT 5", None),
-        ("ANALYTICS.TRACK shop view", None),
+        ("TRACKJSON shop []", None),
+        // Five buckets move.
         (
-            "ANALYTICS.MTRACK shop EVENT view ann EVENT view bob",
-            Some("analytics.track"),
+            "ALTER shop RETENTION minute 2h RETENTION hour 8d RETENTION day 3d RETENTION week off",
+            Some("alter"),
         ),
-        (
-            "ANALYTICS.TRACKJSON shop [{\"event\":\"view\",\"user_id\":\"ann\"},{\"event\":\"view\",\"user_id\":\"bob\"}]",
-            Some("analytics.trackjson"),
-        ),
-        ("ANALYTICS.TRACKJSON shop []", None),
-        (
-            "ANALYTICS.ALTER shop RETENTION day 3d",
-            Some("analytics.alter"),
-        ),
-        ("ANALYTICS.UNIQUE shop 1h", None),
-        ("ANALYTICS.EXPLAIN shop 1h", None),
-        ("ANALYTICS.INFO shop", None),
-        ("ANALYTICS.DROP shop", Some("analytics.drop")),
-        ("ANALYTICS.TRACK shop view ann", Some("analytics.track")),
+        ("ALTER shop TZ Asia/Tokyo", None),
+        ("ALTER nosuch STRICT", None),
+        ("UNIQUE shop 1h", None),
+        ("GET shop 1h events", None),
+        ("RANGE shop 1h 1m events", None),
+        ("COMPARE shop 1h events", None),
+        ("TOP shop 1h event", None),
+        ("DASHBOARD shop", None),
+        ("EXPLAIN shop 1h", None),
+        ("INFO shop", None),
+        ("HELP", None),
+        ("RESTORE shop SITE page", None),
+        ("RESTORE new SITE page", Some("restore")),
+        ("DROP nosuch", None),
+        ("DROP new", Some("drop")),
+        ("DROP shop", Some("drop")),
+        ("DROP shop", None),
+        // The site and its buckets are new.
+        ("TRACK shop view ann", Some("track")),
     ] {
-        connection.run(line);
-        let expected: Vec<(String, String)> = event
-            .map(|event| (event.to_owned(), "shop".to_owned()))
-            .into_iter()
-            .collect();
+        let words = line.split(' ').map(|word| match word {
+            "page" => page.to_vec(),
+            word => word.into(),
+        });
+        let mut words: Vec<Vec<u8>> = words.collect();
+        words[0].splice(..0, *b"ANALYTICS.");
+        tested.insert(String::from_utf8_lossy(&words[0]).into_owned());
+        let args: Vec<&dyn Arg> = words.iter().map(|word| word as &dyn Arg).collect();
+        connection.call(&args);
+        let key = String::from_utf8_lossy(words.get(1).map_or(b"", Vec::as_slice)).into_owned();
+        let expected = event.map(|event| (format!("analytics.{event}"), key));
+        let expected: Vec<(String, String)> = expected.into_iter().collect();
         assert_eq!(events(&mut subscriber, &mut connection), expected, "{line}");
+    }
+    let all: BTreeSet<String> = commands(&mut connection).into_keys().collect();
+    assert_eq!(tested, all);
+    let told = include_str!("../../docs/monitoring.md");
+    for event in ["create", "track", "alter", "drop", "restore"] {
+        assert!(told.contains(&format!("| `analytics.{event}` |")));
     }
 }

@@ -15,12 +15,12 @@
 use super::index::Index;
 use crate::domain::codec::{corrupt, Reader, Writer};
 use crate::domain::error::Corrupt;
-use crate::domain::hash::hash;
+use crate::domain::hll::Sketch;
 use crate::domain::limits;
 use crate::domain::memory::allocated;
 use crate::domain::site::{check_dimension_name, cube_parts, Cube};
-use crate::domain::tally::{Sample, Tally, ValueOrder};
-use crate::domain::text::{same, Name, Text};
+use crate::domain::tally::{Distinct, Sample, Tally, ValueOrder};
+use crate::domain::text::{same, Kept, Name, Text};
 
 /// The row of everything that has no row of its own. A value of that very name belongs there too.
 pub const OTHER: &[u8] = b"~other";
@@ -46,9 +46,7 @@ pub struct Breakdown {
 
 #[derive(Debug, Clone)]
 pub struct Row {
-    value: Box<[u8]>,
-    /// Events of this value that may lie in `~other`.
-    error: u64,
+    value: Kept,
     pub tally: Tally,
 }
 
@@ -57,19 +55,13 @@ pub struct Row {
 struct Spill {
     floor: u64,
     other: Tally,
+    /// Of every row, how many of its events may lie in `other`; 0 for the rows behind.
+    errors: Vec<u64>,
 }
 
 impl Row {
     pub fn value(&self) -> &[u8] {
-        &self.value
-    }
-
-    pub fn error(&self) -> u64 {
-        self.error
-    }
-
-    fn weight(&self) -> u64 {
-        self.tally.events().saturating_add(self.error)
+        self.value.bytes()
     }
 }
 
@@ -96,6 +88,12 @@ impl Breakdown {
     /// Heaviest first is the reader's business: rows come in no order.
     pub fn rows(&self) -> &[Row] {
         &self.rows
+    }
+
+    /// Events of the value of this row that may lie in `~other`.
+    pub fn error(&self, row: usize) -> u64 {
+        let errors = self.spill.as_ref().map(|spill| &spill.errors);
+        errors.and_then(|it| it.get(row)).copied().unwrap_or(0)
     }
 
     pub fn other(&self) -> Option<&Tally> {
@@ -131,11 +129,10 @@ impl Breakdown {
                     self.evict(capacity);
                 }
                 let row = Row {
-                    value: value.bytes.into(),
-                    error: self.floor(),
+                    value: Kept::new(value.bytes),
                     tally: Tally::default(),
                 };
-                self.push(row, value.hash);
+                self.push(row, value.hash, self.floor());
                 self.rows.len() - 1
             }
         };
@@ -144,9 +141,39 @@ impl Breakdown {
         }
     }
 
+    /// Takes in users or sessions of a value that were counted elsewhere. Is any of it new?
+    ///
+    /// Without events a row weighs nothing: it takes no place from one that counts, and when there is
+    /// none left, `~other` has its users.
+    pub fn import(
+        &mut self,
+        value: Text,
+        what: Distinct,
+        sketch: &Sketch,
+        capacity: usize,
+    ) -> bool {
+        let row = match self.find(value) {
+            Some(row) => row,
+            None if value.bytes == OTHER || self.rows.len() >= capacity => {
+                let spill = self.spill.get_or_insert_default();
+                return spill.other.import(what, sketch);
+            }
+            None => {
+                let row = Row {
+                    value: Kept::new(value.bytes),
+                    tally: Tally::default(),
+                };
+                self.push(row, value.hash, self.floor());
+                self.rows.len() - 1
+            }
+        };
+        let row = self.rows.get_mut(row);
+        row.is_some_and(|row| row.tally.import(what, sketch))
+    }
+
     #[inline]
     fn find(&self, value: Text) -> Option<usize> {
-        let is_it = |row: &Row| same(&row.value, value.bytes);
+        let is_it = |row: &Row| same(row.value(), value.bytes);
         if self.index.is_built() {
             self.index
                 .find(value.hash, |row| self.rows.get(row).is_some_and(is_it))
@@ -155,7 +182,11 @@ impl Breakdown {
         }
     }
 
-    fn push(&mut self, row: Row, hash: u64) {
+    fn push(&mut self, row: Row, hash: u64, error: u64) {
+        if let Some(spill) = &mut self.spill {
+            spill.errors.resize(self.rows.len(), 0);
+            spill.errors.push(error);
+        }
         if self.rows.len() == self.rows.capacity() {
             // A half more: doubling would leave much of a large bucket empty.
             self.rows.reserve_exact(1 + self.rows.len() / 2);
@@ -178,10 +209,15 @@ impl Breakdown {
         // By weight, then by value: no trace of the order in which the rows came.
         let mut order: Vec<(u64, u32)> = (0u32..)
             .zip(&self.rows)
-            .map(|(row, it)| (it.weight(), row))
+            .map(|(row, it)| {
+                (
+                    it.tally.events().saturating_add(self.error(row as usize)),
+                    row,
+                )
+            })
             .collect();
         let rows = &self.rows;
-        let value = |row: u32| rows.get(row as usize).map(|row| &*row.value);
+        let value = |row: u32| rows.get(row as usize).map(Row::value);
         let (_, last, _) = order.select_nth_unstable_by(leave - 1, |a, b| {
             a.0.cmp(&b.0).then_with(|| value(a.1).cmp(&value(b.1)))
         });
@@ -194,9 +230,14 @@ impl Breakdown {
         }
         let spill = self.spill.get_or_insert_default();
         spill.floor = spill.floor.max(heaviest);
-        let mut leaves = leaves.into_iter();
+        spill.errors.resize(self.rows.len(), 0);
+        let mut of_errors = leaves.iter();
+        spill
+            .errors
+            .retain(|_| !of_errors.next().copied().unwrap_or(false));
+        let mut of_rows = leaves.iter();
         self.rows.retain(|row| {
-            let leaves = leaves.next().unwrap_or(false);
+            let leaves = of_rows.next().copied().unwrap_or(false);
             if leaves {
                 spill.other.merge(&row.tally);
             }
@@ -206,17 +247,19 @@ impl Breakdown {
     }
 
     fn build_index(&mut self) {
-        self.index = Index::build(self.rows.iter().map(|row| hash(&row.value)));
+        self.index = Index::build(self.rows.iter().map(|row| Text::new(row.value()).hash));
     }
 
     pub fn heap_bytes(&self) -> usize {
         let rows: usize = self
             .rows
             .iter()
-            .map(|row| allocated(row.value.len()) + row.tally.heap_bytes())
+            .map(|row| row.value.heap_bytes() + row.tally.heap_bytes())
             .sum();
         let spill = self.spill.as_ref().map_or(0, |spill| {
-            allocated(size_of::<Spill>()) + spill.other.heap_bytes()
+            allocated(size_of::<Spill>())
+                + spill.other.heap_bytes()
+                + allocated(spill.errors.capacity() * size_of::<u64>())
         });
         allocated(self.name.bytes().len())
             + allocated(self.rows.capacity() * size_of::<Row>())
@@ -238,14 +281,14 @@ impl Breakdown {
                 spill.other.encode(writer, ids);
             }
         }
-        let mut rows: Vec<&Row> = self.rows.iter().collect();
-        rows.sort_unstable_by(|a, b| a.value.cmp(&b.value));
-        for row in rows {
+        let mut rows: Vec<(&Row, usize)> = self.rows.iter().zip(0..).collect();
+        rows.sort_unstable_by_key(|(row, _)| row.value());
+        for (row, place) in rows {
             writer.turn_page();
             writer.u8(1);
-            writer.bytes(&row.value);
+            writer.bytes(row.value());
             if self.spill.is_some() {
-                writer.varint(row.error);
+                writer.varint(self.error(place));
             }
             row.tally.encode(writer, ids);
         }
@@ -266,6 +309,7 @@ impl Breakdown {
             1 => Some(Box::new(Spill {
                 floor: reader.varint("floor")?,
                 other: Tally::decode(reader, slots, values)?,
+                errors: Vec::new(),
             })),
             _ => return Err(corrupt("spilled", "neither 0 nor 1")),
         };
@@ -282,7 +326,7 @@ impl Breakdown {
             if breakdown
                 .rows
                 .last()
-                .is_some_and(|before| *before.value >= *value.bytes)
+                .is_some_and(|before| before.value() >= value.bytes)
             {
                 return Err(corrupt("row value", "not ascending"));
             }
@@ -300,11 +344,10 @@ impl Breakdown {
                 Some(_) => reader.varint_to("row error", breakdown.floor())?,
             };
             let row = Row {
-                value: value.bytes.into(),
-                error,
+                value: Kept::new(value.bytes),
                 tally: Tally::decode(reader, slots, values)?,
             };
-            breakdown.push(row, value.hash);
+            breakdown.push(row, value.hash, error);
         }
         if breakdown.rows.is_empty() && breakdown.other().is_none() {
             return Err(corrupt("rows", "none"));
@@ -346,7 +389,7 @@ mod tests {
             slot: 3,
             user: Member::of(user),
             session: None,
-            values: &[],
+            values: (&[], &[]),
         }
     }
 
@@ -385,10 +428,10 @@ mod tests {
             let other = breakdown.other().map_or(0, Tally::events);
             let rows: u64 = breakdown.rows().iter().map(|row| row.tally.events()).sum();
             prop_assert_eq!(rows + other, values.len() as u64);
-            for row in breakdown.rows() {
+            for (row, number) in breakdown.rows().iter().zip(0..) {
                 let value = std::str::from_utf8(row.value()).unwrap();
                 let seen = row.tally.events();
-                prop_assert!((seen..=seen + row.error()).contains(&truth[value]));
+                prop_assert!((seen..=seen + breakdown.error(number)).contains(&truth[value]));
             }
             for (value, count) in &truth {
                 if breakdown.row(Text::new(value.as_bytes())).is_none() {

@@ -1,4 +1,5 @@
-//! Finds the row of a value: an open-addressing table of row numbers, placed by the values' hashes.
+//! Finds the row of a value: an open-addressing table of row numbers, placed by the values' hashes. Their
+//! key is secret: nobody can choose values that share a place.
 //!
 //! ```text
 //! slot   | 15 bits of the hash | 17 bits: row number + 1 |      0 is an empty slot
@@ -73,7 +74,6 @@ impl Index {
 
     #[inline]
     fn start(&self, hash: u64) -> usize {
-        // The high bits: the low ones choose the registers of the sketches.
         (hash >> 32) as usize & self.slots.len().wrapping_sub(1)
     }
 
@@ -87,10 +87,29 @@ impl Index {
     }
 }
 
-/// The highest bits: the ones below choose the slot, the lowest the registers.
+/// The highest bits: the ones below choose the slot.
 #[inline]
 fn tag(hash: u64) -> u32 {
     (hash >> 32) as u32 & !ROW
 }
 
 const _: () = assert!(Index::reaches(crate::domain::limits::DIMENSION_CAPACITY));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::hash::tests::colliding_texts;
+    use crate::domain::text::Text;
+
+    #[test]
+    fn values_made_to_collide_are_placed_apart() {
+        let hashes: Vec<u64> = colliding_texts(16)
+            .map(|text| Text::new(&text).hash)
+            .collect();
+        let index = Index::build(hashes.into_iter());
+        let runs = index.slots.split(|slot| *slot == 0).map(<[u32]>::len);
+        assert_eq!(runs.clone().sum::<usize>(), 1 << 16);
+        let longest_run = runs.max().unwrap();
+        assert!(longest_run < 1_000, "{longest_run}");
+    }
+}

@@ -23,10 +23,11 @@ pub use ids::{Fingerprint, Ids};
 use super::codec::{corrupt, Page, Reader, Writer};
 use super::error::Corrupt;
 use super::event::{Facet, Occurrence};
+use super::hll::Sketch;
 use super::limits;
 use super::memory::allocated;
 use super::site::check_value_name;
-use super::tally::{Sample, Tally, ValueOrder};
+use super::tally::{Distinct, Sample, Tally, ValueOrder};
 use super::text::{Name, Text};
 use super::time::{Granularity, Period, DAY, HOUR, MAX_TIME, MINUTE, MIN_TIME};
 
@@ -41,8 +42,9 @@ pub struct Bucket {
     total: Tally,
     /// Rarely any are new: no room is kept.
     breakdowns: Box<[Breakdown]>,
-    /// The names of values; a value's id is its place. Rarely any are new: no room is kept.
-    values: Box<[Name]>,
+    /// The names of values; a value's id is its place. Behind one word: many buckets have none.
+    #[allow(clippy::box_collection)]
+    values: Option<Box<Vec<Name>>>,
     ids: Option<Box<Ids>>,
 }
 
@@ -59,7 +61,7 @@ impl Bucket {
             length: u32::try_from(end.saturating_sub(start)).unwrap_or(u32::MAX),
             total: Tally::default(),
             breakdowns: Box::default(),
-            values: Box::default(),
+            values: None,
             ids: None,
         }
     }
@@ -90,8 +92,13 @@ impl Bucket {
 
     /// The id of a value, by which tallies know it.
     pub fn value(&self, name: Text) -> Option<u8> {
-        let place = self.values.iter().position(|value| value.is(name))?;
+        let place = self.values().iter().position(|value| value.is(name))?;
         u8::try_from(place).ok()
+    }
+
+    #[inline]
+    fn values(&self) -> &[Name] {
+        self.values.as_deref().map_or(&[], Vec::as_slice)
     }
 
     pub fn has_seen(&self, id: Fingerprint) -> bool {
@@ -106,7 +113,7 @@ impl Bucket {
     #[inline]
     pub fn has_room(&self) -> bool {
         self.breakdowns.len() + limits::BREAKDOWNS_PER_SITE <= limits::BREAKDOWNS_PER_BUCKET
-            && self.values.len() + limits::VALUES_PER_SITE <= limits::VALUES_PER_BUCKET
+            && self.values().len() + limits::VALUES_PER_SITE <= limits::VALUES_PER_BUCKET
     }
 
     /// Whether the names of this site do.
@@ -118,7 +125,7 @@ impl Bucket {
         let new = breakdowns.filter(|(kind, name)| self.breakdown(*kind, *name).is_none());
         let new_values = values.filter(|name| self.value(*name).is_none());
         self.breakdowns.len() + new.count() <= limits::BREAKDOWNS_PER_BUCKET
-            && self.values.len() + new_values.count() <= limits::VALUES_PER_BUCKET
+            && self.values().len() + new_values.count() <= limits::VALUES_PER_BUCKET
     }
 
     /// Counts an event in everything. `capacity` is the number of rows that a breakdown keeps.
@@ -131,24 +138,23 @@ impl Bucket {
             slot,
             user: occurrence.user,
             session: occurrence.session,
-            values: &[],
+            values: (&[], &[]),
         };
         self.count(&sample, occurrence.facets, capacity);
     }
 
     #[inline(never)]
     fn record_with_values(&mut self, occurrence: &Occurrence, slot: u8, capacity: usize) {
-        let mut numbers = [(0, 0.0); limits::VALUES_PER_EVENT];
-        let mut count = 0;
-        for ((name, number), place) in occurrence.values.iter().zip(&mut numbers) {
-            *place = (self.value_or_new(*name), *number);
-            count += 1;
+        let mut ids = [0; limits::VALUES_PER_EVENT];
+        for ((name, _), id) in occurrence.values.iter().zip(&mut ids) {
+            *id = self.value_or_new(*name);
         }
+        let count = occurrence.values.len().min(ids.len());
         let sample = Sample {
             slot,
             user: occurrence.user,
             session: occurrence.session,
-            values: numbers.get(..count).unwrap_or_default(),
+            values: (ids.get(..count).unwrap_or_default(), occurrence.values),
         };
         self.count(&sample, occurrence.facets, capacity);
     }
@@ -157,14 +163,19 @@ impl Bucket {
     fn count(&mut self, sample: &Sample, facets: &[Facet], capacity: usize) {
         self.total.record(sample, true);
         for facet in facets {
-            let named = |it: &Breakdown| it.is(facet.kind, facet.name);
-            let place = match self.breakdowns.iter().position(named) {
-                Some(place) => place,
-                None => self.make_breakdown(facet),
-            };
+            let place = self.place_of(facet);
             if let Some(breakdown) = self.breakdowns.get_mut(place) {
                 breakdown.record(facet.value, sample, facet.users, capacity);
             }
+        }
+    }
+
+    #[inline]
+    fn place_of(&mut self, facet: &Facet) -> usize {
+        let named = |it: &Breakdown| it.is(facet.kind, facet.name);
+        match self.breakdowns.iter().position(named) {
+            Some(place) => place,
+            None => self.make_breakdown(facet),
         }
     }
 
@@ -177,24 +188,47 @@ impl Bucket {
         self.breakdowns.len() - 1
     }
 
+    /// Takes in users or sessions that were counted elsewhere, in all the rows that they were seen in
+    /// and in the whole. Is any of it new?
+    pub fn import(
+        &mut self,
+        facets: &[Facet],
+        what: Distinct,
+        sketch: &Sketch,
+        capacity: usize,
+    ) -> bool {
+        // An empty sketch would leave rows in which nothing is counted.
+        if sketch.is_empty() {
+            return false;
+        }
+        let mut is_new = self.total.import(what, sketch);
+        for facet in facets.iter().filter(|facet| facet.users) {
+            let place = self.place_of(facet);
+            if let Some(breakdown) = self.breakdowns.get_mut(place) {
+                is_new |= breakdown.import(facet.value, what, sketch, capacity);
+            }
+        }
+        is_new
+    }
+
     fn value_or_new(&mut self, name: Text) -> u8 {
         self.value(name).unwrap_or_else(|| {
-            let mut values = std::mem::take(&mut self.values).into_vec();
+            let values = self.values.get_or_insert_default();
             values.reserve_exact(1);
             values.push(Name::from(name));
-            self.values = values.into_boxed_slice();
-            (self.values.len() - 1) as u8
+            (values.len() - 1) as u8
         })
     }
 
     /// What the bucket occupies, itself not included.
     pub fn heap_bytes(&self) -> usize {
         let breakdowns: usize = self.breakdowns.iter().map(Breakdown::heap_bytes).sum();
-        let names: usize = self
-            .values
-            .iter()
-            .map(|name| allocated(name.bytes().len()))
-            .sum();
+        let names = self.values.as_ref().map_or(0, |values| {
+            let texts = values.iter().map(|name| allocated(name.bytes().len()));
+            allocated(size_of::<Vec<Name>>())
+                + allocated(values.capacity() * size_of::<Name>())
+                + texts.sum::<usize>()
+        });
         let ids = self
             .ids
             .as_ref()
@@ -202,7 +236,6 @@ impl Bucket {
         self.total.heap_bytes()
             + allocated(size_of_val(&*self.breakdowns))
             + breakdowns
-            + allocated(size_of_val(&*self.values))
             + names
             + ids
     }
@@ -242,7 +275,8 @@ impl Bucket {
     }
 
     fn encode_values(&self, writer: &mut Writer) -> ValueOrder {
-        let mut names: Vec<(&[u8], usize)> = self.values.iter().map(Name::bytes).zip(0..).collect();
+        let mut names: Vec<(&[u8], usize)> =
+            self.values().iter().map(Name::bytes).zip(0..).collect();
         names.sort_unstable();
         writer.varint(names.len() as u64);
         let mut stored = vec![0; names.len()];
@@ -269,7 +303,7 @@ impl Bucket {
             .ok_or(corrupt("period", "not one of its granularity"))?;
         let mut bucket = Bucket::spanning(granularity, start, end);
         bucket.decode_values(&mut reader)?;
-        let values = bucket.values.len();
+        let values = bucket.values().len();
         bucket.total = Tally::decode(&mut reader, slots, values)?;
         let ids = Ids::decode(&mut reader)?;
         if !ids.is_empty() {
@@ -304,7 +338,7 @@ impl Bucket {
             }
             values.push(Name::new(name));
         }
-        self.values = values.into_boxed_slice();
+        self.values = (!values.is_empty()).then(|| Box::new(values));
         Ok(())
     }
 }

@@ -4,6 +4,7 @@ use super::*;
 use crate::domain::event::Facet;
 use crate::domain::hash::hash;
 use crate::domain::hll::Member;
+use crate::domain::number::Number;
 use crate::domain::site::EVENT;
 use crate::domain::time::Zone;
 use proptest::prelude::*;
@@ -59,9 +60,9 @@ fn bucket_of(events: &[Seen]) -> Bucket {
         }));
         let revenue = event.revenue.map(|cents| f64::from(cents) / 100.0);
         let values: Vec<_> = revenue
-            .map(|x| (Text::new(b"revenue"), x))
+            .map(|x| (Text::new(b"revenue"), Number::of(x)))
             .into_iter()
-            .chain((event.user % 3 == 0).then_some((Text::new(b"a"), 1.0)))
+            .chain((event.user % 3 == 0).then_some((Text::new(b"a"), Number::of(1.0))))
             .collect();
         let occurrence = Occurrence {
             user: Member::of(hash(&event.user.to_le_bytes())),
@@ -172,6 +173,47 @@ proptest! {
         let pages = bucket.encode();
         let read = Bucket::decode(&pages).unwrap();
         prop_assert_eq!(read.encode(), pages);
+    }
+
+    #[test]
+    fn imports_come_in_any_order_and_once(
+        events in prop::collection::vec(seen(), 0..20),
+        imports in prop::collection::vec((0u8..4, 0u64..400, 1u64..300, any::<bool>()), 1..6),
+        turn: usize,
+    ) {
+        let import = |bucket: &mut Bucket, (country, first, count, is_user): (u8, u64, u64, bool)| {
+            let mut native = Sketch::new();
+            (first..first + count).for_each(|user| {
+                native.insert(hash(&user.to_le_bytes()));
+            });
+            let native = Sketch::from_redis(&native.to_redis()).unwrap();
+            let what = if is_user { Distinct::Users } else { Distinct::Sessions };
+            let value = [country];
+            let facet = Facet {
+                kind: Kind::Dimension,
+                name: Text::new(b"country"),
+                value: Text::new(&value),
+                users: country < 3,
+            };
+            bucket.import(&[facet], what, &native, 1_000)
+        };
+        let mut bucket = bucket_of(&events);
+        let mut turned = bucket.clone();
+        let before = bucket.total().events();
+        for it in &imports {
+            import(&mut bucket, *it);
+            prop_assert!(!import(&mut bucket, *it));
+        }
+        let mut order = imports.clone();
+        order.rotate_left(turn % imports.len());
+        order.reverse();
+        for it in order {
+            import(&mut turned, it);
+        }
+        let pages = bucket.encode();
+        prop_assert_eq!(&turned.encode(), &pages);
+        prop_assert_eq!(bucket.total().events(), before);
+        prop_assert_eq!(Bucket::decode(&pages).unwrap().encode(), pages);
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub struct Fold {
     rows: Vec<(Option<Selector>, State)>,
     /// Of each metric the place of its row, and what is asked of it.
     metrics: Vec<(usize, Measure)>,
+    /// Sketches, before the last time that it was cleared.
+    united: u64,
 }
 
 impl Fold {
@@ -25,6 +27,7 @@ impl Fold {
         let mut fold = Fold {
             rows: Vec::new(),
             metrics: Vec::with_capacity(metrics.len()),
+            united: 0,
         };
         for metric in metrics {
             let place = fold.rows.iter().position(|(row, _)| *row == metric.row);
@@ -64,8 +67,15 @@ impl Fold {
         })
     }
 
+    /// How many sketches were united, ever.
+    pub fn united(&self) -> u64 {
+        let now = self.rows.iter().map(|(_, state)| state.united());
+        self.united + now.sum::<u64>()
+    }
+
     /// Forgets what was added, and keeps the memory.
     pub fn clear(&mut self) {
+        self.united = self.united();
         for (_, state) in &mut self.rows {
             state.clear();
         }

@@ -186,6 +186,12 @@ impl State {
         self.is_cut |= other.is_cut;
     }
 
+    /// How many sketches were united.
+    pub fn united(&self) -> u64 {
+        let unions = [&self.users, &self.sessions].into_iter().flatten();
+        unions.map(Union::added).sum()
+    }
+
     /// The number of one of the measures that are wanted. `seconds`: what rates are per.
     pub fn answer(&self, measure: &Measure, seconds: f64) -> Answer {
         let count = |count: Option<u64>| Answer::Count(count.unwrap_or(0));

@@ -5,6 +5,7 @@ use crate::domain::bucket::{Bucket, Kind};
 use crate::domain::event::{Facet, Occurrence};
 use crate::domain::hash::hash;
 use crate::domain::hll::Member;
+use crate::domain::number::Number;
 use crate::domain::site::EVENT;
 use crate::domain::text::Text;
 use crate::domain::time::{Granularity, Period, Zone, DAY, HOUR};
@@ -54,7 +55,9 @@ fn buckets(events: &[Raw], granularity: Granularity) -> Vec<(Period, Bucket)> {
             value: Text::new(event.as_bytes()),
             users: true,
         };
-        let latency = raw.latency.map(|latency| (Text::new(b"latency"), latency));
+        let latency = raw
+            .latency
+            .map(|latency| (Text::new(b"latency"), Number::of(latency)));
         let occurrence = Occurrence {
             user: Member::of(hash(&raw.user.to_le_bytes())),
             session: raw.session.map(|session| Member::of(hash(&[session]))),

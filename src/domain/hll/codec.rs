@@ -57,6 +57,8 @@ fn write_sparse(writer: &mut Writer, sparse: &Sparse) {
     let mut entries: Vec<u32> = sparse.iter().collect();
     entries.sort_unstable_by_key(|entry| index(*entry));
     writer.u8(SPARSE);
+    // An index takes four bytes, or three and one for its rank.
+    writer.reserve(2 + 4 * entries.len());
     writer.varint(entries.len() as u64);
     let mut lowest = 0;
     for entry in entries {

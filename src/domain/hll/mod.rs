@@ -103,6 +103,33 @@ impl Sketch {
         }
     }
 
+    /// Takes in registers that were filled elsewhere, of users that nobody knows. Did any rise? Where
+    /// none does, they say nothing new, and what is near exact stays so.
+    pub fn import(&mut self, other: &Sketch) -> bool {
+        let before = self.to_registers();
+        let mut after = before.clone();
+        match &other.form {
+            Form::Sparse(sparse) => sparse.add_to(&mut after),
+            Form::Dense(dense) => dense.add_to(&mut after),
+        }
+        if after == before {
+            return false;
+        }
+        self.merge(other);
+        true
+    }
+
+    fn to_registers(&self) -> Registers {
+        match &self.form {
+            Form::Sparse(sparse) => {
+                let mut registers = Registers::zeroed();
+                sparse.add_to(&mut registers);
+                registers
+            }
+            Form::Dense(dense) => dense.to_registers(),
+        }
+    }
+
     pub fn estimate(&self) -> f64 {
         match &self.form {
             Form::Sparse(sparse) => estimate::of_entries(sparse.len()),

@@ -24,20 +24,28 @@ const MAGIC: &[u8; 4] = b"HYLL";
 const DENSE: u8 = 0;
 const SPARSE: u8 = 1;
 const OUT_OF_DATE: [u8; 8] = [0, 0, 0, 0, 0, 0, 0, 0x80];
+const HEADER: usize = MAGIC.len() + 4 + OUT_OF_DATE.len();
+
+/// Up to so many bytes Redis itself keeps a string sparse (`hll-sparse-max-bytes`).
+const LONGEST_SPARSE: usize = 3_000;
+/// No VAL says more.
+const MAX_SPARSE_RANK: u8 = 32;
 
 impl Sketch {
-    /// A dense HyperLogLog string with the same registers.
+    /// A HyperLogLog string with the same registers: sparse where Redis would keep it so.
     pub fn to_redis(&self) -> Vec<u8> {
+        match write_sparse(&self.to_registers()) {
+            Some(opcodes) => string(SPARSE, &opcodes),
+            None => self.to_redis_dense(),
+        }
+    }
+
+    pub(super) fn to_redis_dense(&self) -> Vec<u8> {
         let packed = match &self.form {
             Form::Sparse(sparse) => Dense::from_sparse(sparse).to_packed(),
             Form::Dense(dense) => dense.to_packed(),
         };
-        let mut writer = Writer::new();
-        writer.raw(MAGIC);
-        writer.raw(&[DENSE, 0, 0, 0]);
-        writer.raw(&OUT_OF_DATE);
-        writer.raw(packed.bytes());
-        writer.into_bytes()
+        string(DENSE, packed.bytes())
     }
 
     /// The registers of a HyperLogLog string, dense or sparse. Nothing in it is trusted, and its
@@ -57,6 +65,35 @@ impl Sketch {
         reader.finish()?;
         Ok(Sketch::from_registers(&registers))
     }
+}
+
+fn string(encoding: u8, registers: &[u8]) -> Vec<u8> {
+    let mut writer = Writer::new();
+    writer.raw(MAGIC);
+    writer.raw(&[encoding, 0, 0, 0]);
+    writer.raw(&OUT_OF_DATE);
+    writer.raw(registers);
+    writer.into_bytes()
+}
+
+/// None when a register is too high for it, or it would be too long.
+fn write_sparse(registers: &Registers) -> Option<Vec<u8>> {
+    let mut opcodes = Vec::new();
+    for run in registers.ranks().chunk_by(|a, b| a == b) {
+        match run.first().copied().unwrap_or(0) {
+            0 if run.len() <= 64 => opcodes.push((run.len() - 1) as u8),
+            0 => opcodes.extend((0x4000 | (run.len() - 1) as u16).to_be_bytes()),
+            rank @ 1..=MAX_SPARSE_RANK => {
+                let vals = run.chunks(4).map(|vals| (vals.len() - 1) as u8);
+                opcodes.extend(vals.map(|len| 0x80 | (rank - 1) << 2 | len));
+            }
+            _ => return None,
+        }
+        if HEADER + opcodes.len() > LONGEST_SPARSE {
+            return None;
+        }
+    }
+    Some(opcodes)
 }
 
 fn read_dense(reader: &mut Reader) -> Result<Registers, Corrupt> {

@@ -72,7 +72,7 @@ fn form(sketch: &Sketch) -> u8 {
 }
 
 fn registers_of(sketch: &Sketch) -> Vec<u8> {
-    let bits = &sketch.to_redis()[16..];
+    let bits = &sketch.to_redis_dense()[16..];
     let bit = |n: usize| bits[n / 8] >> (n % 8) & 1;
     let register = |i| (0..6).map(|n| bit(i * 6 + n) << n).sum();
     (0..REGISTERS).map(register).collect()
@@ -165,6 +165,40 @@ proptest! {
         prop_assert_eq!(back.is_sparse(), users.count == 0);
         if !sketch.is_sparse() {
             prop_assert_eq!(back, sketch);
+        }
+    }
+
+    #[test]
+    fn an_import_changes_what_it_raises_and_keeps_what_is_near_exact(
+        mine in users(),
+        theirs in users(),
+    ) {
+        let (before, registers) = (mine.sketch(), theirs.sketch().to_redis());
+        let foreign = Sketch::from_redis(&registers).unwrap();
+        let mut sketch = before.clone();
+        let union: Vec<u8> = registers_of(&before).into_iter()
+            .zip(registers_of(&foreign)).map(|(a, b)| a.max(b)).collect();
+        let rises = union != registers_of(&before);
+        prop_assert_eq!(sketch.import(&foreign), rises);
+        prop_assert_eq!(registers_of(&sketch), union);
+        prop_assert_eq!(sketch.is_sparse(), before.is_sparse() && !rises);
+        let after = sketch.clone();
+        prop_assert!(!sketch.import(&foreign) && !sketch.import(&before));
+        prop_assert_eq!(&sketch, &after);
+        prop_assert!(rises || sketch == before);
+        prop_assert_eq!(decoded(&encoded(&sketch)).unwrap(), sketch);
+    }
+
+    #[test]
+    fn a_small_redis_string_is_sparse_and_says_the_same(users in users()) {
+        let sketch = users.sketch();
+        let (string, dense) = (sketch.to_redis(), sketch.to_redis_dense());
+        prop_assert_eq!(Sketch::from_redis(&string), Sketch::from_redis(&dense));
+        prop_assert_eq!(dense.len(), 16 + 12_288);
+        prop_assert!(string == dense || string.len() <= 3_000 && string[4] == 1);
+        let highest = registers_of(&sketch).into_iter().max();
+        if users.count < 500 && highest <= Some(32) {
+            prop_assert!(string.len() <= 18 + 5 * users.count as usize);
         }
     }
 
@@ -327,7 +361,7 @@ fn redis_itself_would_have_the_same_registers_and_count() {
         for user in 0..users {
             sketch.insert(hash(format!("user:{user}").as_bytes()));
         }
-        let string = sketch.to_redis();
+        let string = sketch.to_redis_dense();
         assert_eq!(hash(&string[16..]), registers);
         let registers = Sketch::from_redis(&string).unwrap();
         assert_eq!(registers.estimate().round(), count);

@@ -14,6 +14,8 @@ pub struct Union {
     /// In use when `dense`; else kept for later.
     registers: Option<Registers>,
     dense: bool,
+    /// How many sketches were added.
+    added: u64,
 }
 
 impl Union {
@@ -22,6 +24,7 @@ impl Union {
     }
 
     pub fn add(&mut self, sketch: &Sketch) {
+        self.added += 1;
         match &sketch.form {
             Form::Sparse(sparse) => self.add_sparse(sparse),
             Form::Dense(dense) => self.add_dense(dense),
@@ -30,6 +33,7 @@ impl Union {
 
     /// Adds every sketch that another union was given.
     pub fn merge(&mut self, other: &Union) {
+        self.added += other.added;
         match &other.registers {
             Some(theirs) if other.dense => {
                 let ours = self.registers().ranks_mut();
@@ -39,6 +43,11 @@ impl Union {
             }
             _ => self.add_sparse(&other.sparse),
         }
+    }
+
+    /// How many sketches it is the union of.
+    pub fn added(&self) -> u64 {
+        self.added
     }
 
     pub fn estimate(&self) -> f64 {
@@ -65,6 +74,7 @@ impl Union {
     pub fn clear(&mut self) {
         self.sparse.clear();
         self.dense = false;
+        self.added = 0;
     }
 
     fn add_sparse(&mut self, sparse: &Sparse) {

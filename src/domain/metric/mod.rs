@@ -16,7 +16,6 @@
 //!
 //! Aggregates are read in any case. What the site has never seen is no error: it has counted nothing.
 
-mod nearest;
 mod selector;
 #[cfg(test)]
 mod tests;
@@ -25,9 +24,9 @@ pub use selector::{no_users, Selector};
 
 use super::error::{shown, Error, Result};
 use super::limits;
+use super::nearest::{did_you_mean, nearest};
 use super::site::{check_value_name, Settings};
 use super::text::Name;
-use nearest::nearest;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Metric {
@@ -131,7 +130,7 @@ impl Measure {
                 None => Ok(Measure::Events),
                 Some(word) if word.eq_ignore_ascii_case(b"count") => Ok(Measure::Events),
                 Some(word) if word.eq_ignore_ascii_case(b"rate") => Ok(Measure::EventRate),
-                Some(word) => Err(no_aggregate_of("events", word, "count or rate")),
+                Some(word) => Err(no_aggregate_of("events", word, &["count", "rate"])),
             },
             b"users" => unique("users", aggregate).map(|()| Measure::Users),
             b"sessions" => unique("sessions", aggregate).map(|()| Measure::Sessions),
@@ -196,9 +195,7 @@ impl Aggregate {
             return percent.map(Aggregate::Percentile);
         }
         let names = AGGREGATES.iter().map(|(name, _)| *name);
-        let guess = nearest(word, names).map_or(String::new(), |meant| {
-            format!("; did you mean {}?", shown(meant))
-        });
+        let guess = did_you_mean(word, names);
         Err(Error::new(format!(
             "aggregate '{}' of a value is not one of {ACCEPTED}{guess}",
             shown(word)
@@ -234,13 +231,15 @@ fn unique(subject: &str, aggregate: Option<&[u8]>) -> Result<()> {
     match aggregate {
         None => Ok(()),
         Some(word) if word.eq_ignore_ascii_case(b"unique") => Ok(()),
-        Some(word) => Err(no_aggregate_of(subject, word, "unique")),
+        Some(word) => Err(no_aggregate_of(subject, word, &["unique"])),
     }
 }
 
-fn no_aggregate_of(subject: &str, word: &[u8], accepted: &str) -> Error {
+fn no_aggregate_of(subject: &str, word: &[u8], accepted: &[&str]) -> Error {
     Error::new(format!(
-        "aggregate '{}' of {subject} is not {accepted}",
-        shown(word)
+        "aggregate '{}' of {subject} is not {}{}",
+        shown(word),
+        accepted.join(" or "),
+        did_you_mean(word, accepted.iter().map(|it| it.as_bytes()))
     ))
 }

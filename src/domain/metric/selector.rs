@@ -35,11 +35,34 @@ pub(super) type Part<'t> = (&'t [u8], Vec<u8>);
 
 impl Selector {
     pub fn parse(text: &[u8], site: Option<&Settings>) -> Result<Selector> {
-        let parts = split(text, site)?;
-        for (name, value) in &parts {
+        Selector::of_parts(&split(text, site)?, site)
+    }
+
+    /// A value of one dimension, or of each dimension of a cube.
+    pub fn of_pairs(pairs: &[(&[u8], &[u8])], site: Option<&Settings>) -> Result<Selector> {
+        if pairs.len() > MOST_PARTS {
+            return Err(Error::new(format!(
+                "a cube has at most {MOST_PARTS} dimensions"
+            )));
+        }
+        for (place, (name, _)) in pairs.iter().enumerate() {
+            if pairs.iter().take(place).any(|(before, _)| before == name) {
+                let name = shown(name);
+                return Err(Error::new(format!("dimension '{name}' is given twice")));
+            }
+        }
+        let parts: Vec<Part> = pairs
+            .iter()
+            .map(|(name, value)| (*name, value.to_vec()))
+            .collect();
+        Selector::of_parts(&parts, site)
+    }
+
+    fn of_parts(parts: &[Part], site: Option<&Settings>) -> Result<Selector> {
+        for (name, value) in parts {
             check(name, value)?;
         }
-        match parts.as_slice() {
+        match parts {
             [(name, value)] => Selector::of(name, value, site),
             parts => Selector::of_cube(parts, site),
         }

@@ -19,6 +19,24 @@ use super::error::Corrupt;
 use super::memory::allocated;
 use side::Side;
 
+/// Where a number is counted, in every sketch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bin(i32);
+
+impl Bin {
+    /// None for what is no number.
+    #[inline]
+    pub fn of(x: f64) -> Option<Bin> {
+        if x.is_finite() {
+            Some(Bin(bin::position(x)))
+        } else if x.is_nan() {
+            None
+        } else {
+            Some(Bin(if x < 0.0 { bin::MIN } else { bin::MAX }))
+        }
+    }
+}
+
 #[derive(Clone, Default)]
 pub struct Quantiles {
     above: Side,
@@ -43,11 +61,15 @@ impl Quantiles {
     /// Infinities are taken as the largest numbers, and what is no number is ignored.
     #[inline]
     pub fn insert(&mut self, x: f64) {
-        if x.is_finite() {
-            self.add(bin::position(x), 1);
-        } else if !x.is_nan() {
-            self.add(if x < 0.0 { bin::MIN } else { bin::MAX }, 1);
+        if let Some(bin) = Bin::of(x) {
+            self.insert_into(bin);
         }
+    }
+
+    /// A number that falls into this bin.
+    #[inline]
+    pub fn insert_into(&mut self, Bin(position): Bin) {
+        self.add(position, 1);
     }
 
     #[inline]

@@ -1,7 +1,7 @@
 //! A site: a tenant's settings, and what is known of its events as a whole.
 
 pub mod keys;
-mod options;
+pub mod options;
 mod settings;
 mod stored;
 #[cfg(test)]
@@ -19,6 +19,7 @@ use super::event::{Batch, Event, Facet};
 use super::limits;
 use super::memory::allocated;
 use super::text::Text;
+use super::time::{MAX_TIME, MIN_TIME};
 
 /// The built-in dimension has a table of its own kind, without a name.
 pub const EVENT: Text<'static> = Text {
@@ -32,6 +33,8 @@ pub struct Site {
     events: u64,
     /// The earliest and the latest time of an event.
     observed: Option<(i64, i64)>,
+    /// From the first to the last time of which users or sessions were imported.
+    imported: Option<(i64, i64)>,
 }
 
 impl Site {
@@ -40,6 +43,7 @@ impl Site {
             settings,
             events: 0,
             observed: None,
+            imported: None,
         }
     }
 
@@ -53,8 +57,26 @@ impl Site {
         self.events
     }
 
+    /// The earliest and the latest time of an event.
     pub fn observed(&self) -> Option<(i64, i64)> {
         self.observed
+    }
+
+    /// The earliest and the latest time that anything is known of, by an event or an import.
+    pub fn span(&self) -> Option<(i64, i64)> {
+        match (self.observed, self.imported) {
+            (Some((first, last)), Some((from, to))) => Some((first.min(from), last.max(to))),
+            (observed, imported) => observed.or(imported),
+        }
+    }
+
+    /// Users or sessions of these times were imported.
+    pub fn import(&mut self, first: i64, last: i64) {
+        let (first, last) = (first.max(MIN_TIME), last.min(MAX_TIME - 1));
+        self.imported = Some(match self.imported {
+            None => (first, last),
+            Some((from, to)) => (first.min(from), last.max(to)),
+        });
     }
 
     #[inline]

@@ -2,6 +2,7 @@
 
 use crate::domain::error::{shown, Error, Result};
 use crate::domain::limits;
+use crate::domain::syntax::{once, unknown, Argument};
 use crate::domain::text::Name;
 use crate::domain::time::{Duration, Granularity, Retention, Zone};
 
@@ -24,8 +25,33 @@ pub enum Change {
     Value(Name),
 }
 
-const OPTIONS: &str = "TZ zone, RETENTION granularity duration|off, DIM name [NOUSERS], \
-    CUBE a,b[,c] [NOUSERS], VAL name, CAPACITY rows, STRICT, NOSTRICT";
+pub const TZ: Argument = Argument::text(c"zone").behind(c"TZ").optional();
+pub const RETENTION: Argument = Argument::block(c"retention", &[GRANULARITY, KEPT])
+    .behind(c"RETENTION")
+    .optional()
+    .multiple();
+pub const DIM: Argument = Argument::block(c"dimension", &[Argument::text(c"name"), NOUSERS])
+    .behind(c"DIM")
+    .optional()
+    .multiple();
+pub const CUBE: Argument = Argument::block(c"cube", &[Argument::text(c"a,b[,c]"), NOUSERS])
+    .behind(c"CUBE")
+    .optional()
+    .multiple();
+pub const VAL: Argument = Argument::text(c"name").behind(c"VAL").optional().multiple();
+pub const CAPACITY: Argument = Argument::integer(c"rows").behind(c"CAPACITY").optional();
+pub const STRICTNESS: Argument = Argument::one_of(c"strictness", &[STRICT, NOSTRICT]).optional();
+
+const GRANULARITY: Argument = Argument::text(c"granularity");
+const KEPT: Argument = Argument::one_of(
+    c"kept",
+    &[Argument::text(c"duration"), Argument::token(c"off", c"off")],
+);
+const NOUSERS: Argument = Argument::token(c"nousers", c"NOUSERS").optional();
+const STRICT: Argument = Argument::token(c"strict", c"STRICT");
+const NOSTRICT: Argument = Argument::token(c"nostrict", c"NOSTRICT");
+
+const OPTIONS: &[Argument] = &[TZ, RETENTION, DIM, CUBE, VAL, CAPACITY, STRICTNESS];
 
 pub fn parse_options(words: &[&[u8]]) -> Result<Vec<Change>> {
     let mut changes = Vec::new();
@@ -36,39 +62,49 @@ pub fn parse_options(words: &[&[u8]]) -> Result<Vec<Change>> {
                 Error::new(format!("{} needs a {what}", shown(option).to_uppercase()))
             })
         };
-        let mut change = if option.eq_ignore_ascii_case(b"TZ") {
+        let mut change = if TZ.is(option) {
             Change::Zone(Zone::parse(next("time zone, as in TZ Europe/Paris")?)?)
-        } else if option.eq_ignore_ascii_case(b"RETENTION") {
+        } else if RETENTION.is(option) {
             let granularity = Granularity::parse(next("granularity")?)?;
             let kept = Retention::parse(granularity, next("duration or off")?)?;
             Change::Retention(granularity, kept)
-        } else if option.eq_ignore_ascii_case(b"DIM") {
+        } else if DIM.is(option) {
             let name = dimension_name(next("name")?)?;
             Change::Dimension { name, users: true }
-        } else if option.eq_ignore_ascii_case(b"CUBE") {
+        } else if CUBE.is(option) {
             let parts = cube_parts(next("list of dimensions, as in CUBE event,country")?)?;
             Change::Cube { parts, users: true }
-        } else if option.eq_ignore_ascii_case(b"VAL") {
+        } else if VAL.is(option) {
             Change::Value(value_name(next("name")?)?)
-        } else if option.eq_ignore_ascii_case(b"CAPACITY") {
+        } else if CAPACITY.is(option) {
             Change::Capacity(parse_capacity(next("number of rows")?)?)
-        } else if option.eq_ignore_ascii_case(b"STRICT") {
+        } else if STRICT.is(option) {
             Change::Strict(true)
-        } else if option.eq_ignore_ascii_case(b"NOSTRICT") {
+        } else if NOSTRICT.is(option) {
             Change::Strict(false)
         } else {
-            return Err(Error::new(format!(
-                "unknown option '{}': the options are {OPTIONS}",
-                shown(option)
-            )));
+            return Err(unknown(option, OPTIONS));
         };
         if let Change::Dimension { users, .. } | Change::Cube { users, .. } = &mut change {
-            let no_users = words.next_if(|word| word.eq_ignore_ascii_case(b"NOUSERS"));
-            *users = no_users.is_none();
+            *users = words.next_if(|word| NOUSERS.is(word)).is_none();
         }
+        check_once(&changes, &change)?;
         changes.push(change);
     }
     Ok(changes)
+}
+
+/// There is one time zone, one capacity and one strictness.
+fn check_once(changes: &[Change], change: &Change) -> Result<()> {
+    let option = match change {
+        Change::Zone(_) => TZ,
+        Change::Capacity(_) => CAPACITY,
+        Change::Strict(_) => STRICTNESS,
+        _ => return Ok(()),
+    };
+    let kind = std::mem::discriminant(change);
+    let is_first = !changes.iter().any(|it| std::mem::discriminant(it) == kind);
+    once(&option, is_first)
 }
 
 pub fn parse_capacity(word: &[u8]) -> Result<usize> {

@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! site:       version | events | [first | last] (only with events) | settings
+//!             | [first | last] (only with imports)
 //! settings:   zone | 5 × retention | 5 × since | flags | capacity | dimensions | cubes | values
 //! retention:  its text: `off` or a duration
-//! flags:      1 strict, 2 `event` counts no users
+//! flags:      1 strict, 2 `event` counts no users, 4 something was imported
 //! dimensions: n | n × (name | 1 no users, 2 declared)      declared ones as declared,
 //! cubes:      n | n × (name | 1 no users)                  then the learned ones by name
 //! values:     n | n × (name | 2 declared)
@@ -29,6 +30,7 @@ const VERSION: u8 = 1;
 
 const STRICT: u8 = 1;
 const EVENT_NO_USERS: u8 = 2;
+const IMPORTED: u8 = 4;
 
 const NO_USERS: u8 = 1;
 const DECLARED: u8 = 2;
@@ -42,7 +44,12 @@ impl Site {
             writer.signed(first);
             writer.signed(last);
         }
-        encode_settings(&self.settings, &mut writer);
+        let imported = if self.imported.is_some() { IMPORTED } else { 0 };
+        encode_settings(&self.settings, imported, &mut writer);
+        if let Some((first, last)) = self.imported {
+            writer.signed(first);
+            writer.signed(last);
+        }
         writer.into_pages()
     }
 
@@ -54,23 +61,34 @@ impl Site {
         let events = reader.varint("events")?;
         let mut observed = None;
         if events > 0 {
-            let (first, last) = (reader.signed("first event")?, reader.signed("last event")?);
-            if !(MIN_TIME <= first && first <= last && last < MAX_TIME) {
-                return Err(corrupt("first and last event", "no times in order"));
-            }
-            observed = Some((first, last));
+            observed = Some(decode_span(&mut reader, "first and last event")?);
         }
-        let settings = decode_settings(&mut reader)?;
+        let (settings, is_imported) = decode_settings(&mut reader)?;
+        let mut imported = None;
+        if is_imported {
+            imported = Some(decode_span(&mut reader, "first and last import")?);
+        }
         reader.finish()?;
         Ok(Site {
             settings,
             events,
             observed,
+            imported,
         })
     }
 }
 
-fn encode_settings(settings: &Settings, writer: &mut Writer) {
+fn decode_span(reader: &mut Reader, field: &'static str) -> Result<(i64, i64), Corrupt> {
+    let (first, last) = (reader.signed(field)?, reader.signed(field)?);
+    if MIN_TIME <= first && first <= last && last < MAX_TIME {
+        Ok((first, last))
+    } else {
+        Err(corrupt(field, "no times in order"))
+    }
+}
+
+/// `imported`: the flag that is not of the settings.
+fn encode_settings(settings: &Settings, imported: u8, writer: &mut Writer) {
     writer.bytes(settings.zone.name().as_bytes());
     for granularity in Granularity::ALL {
         writer.bytes(settings.kept(granularity).as_bytes());
@@ -84,7 +102,7 @@ fn encode_settings(settings: &Settings, writer: &mut Writer) {
     } else {
         EVENT_NO_USERS
     };
-    writer.u8(strict | event);
+    writer.u8(strict | event | imported);
     writer.varint(settings.capacity as u64);
 
     let mut dimensions: Vec<&Dimension> = settings.dimensions.iter().collect();
@@ -112,7 +130,8 @@ fn flags(users: bool, declared: bool) -> u8 {
     (if users { 0 } else { NO_USERS }) | (if declared { DECLARED } else { 0 })
 }
 
-fn decode_settings(reader: &mut Reader) -> Result<Settings, Corrupt> {
+/// And whether something was imported.
+fn decode_settings(reader: &mut Reader) -> Result<(Settings, bool), Corrupt> {
     let name = reader.bytes("time zone", limits::NAME)?;
     let zone = Zone::parse(name).map_err(|_| corrupt("time zone", "unknown"))?;
     if zone.name().as_bytes() != name {
@@ -138,7 +157,9 @@ fn decode_settings(reader: &mut Reader) -> Result<Settings, Corrupt> {
     for since in &mut since {
         *since = reader.signed("since")?;
     }
-    let bits = decode_flags(reader, "settings flags", STRICT | EVENT_NO_USERS)?;
+    let known = STRICT | EVENT_NO_USERS | IMPORTED;
+    let bits = decode_flags(reader, "settings flags", known)?;
+    let is_imported = bits & IMPORTED != 0;
     let capacity = reader.varint_to("capacity", limits::DIMENSION_CAPACITY as u64)? as usize;
     if capacity == 0 {
         return Err(corrupt("capacity", "zero"));
@@ -198,7 +219,7 @@ fn decode_settings(reader: &mut Reader) -> Result<Settings, Corrupt> {
     if !settings.values.is_sorted_by_key(learned) {
         return Err(corrupt("values", "not in order"));
     }
-    Ok(settings)
+    Ok((settings, is_imported))
 }
 
 fn decode_flags(reader: &mut Reader, field: &'static str, known: u8) -> Result<u8, Corrupt> {

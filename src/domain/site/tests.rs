@@ -69,10 +69,10 @@ fn options_say_what_is_wrong() {
         ("CUBE a,b CUBE b,a", "there already as 'a,b'"),
         ("CAPACITY 0", "CAPACITY '0'"),
         ("CAPACITY many", "CAPACITY 'many'"),
-        (
-            "COLOUR red",
-            "unknown option 'COLOUR': the options are TZ zone",
-        ),
+        ("TZ UTC TZ UTC", "TZ is given twice"),
+        ("CAPACITY 5 STRICT CAPACITY 5", "CAPACITY is given twice"),
+        ("STRICT NOSTRICT", "STRICT or NOSTRICT is given twice"),
+        ("COLOUR red", "unknown option 'COLOUR': expected TZ zone"),
         (
             "RETENTION minute off RETENTION hour off RETENTION day off RETENTION week off \
              RETENTION month off",

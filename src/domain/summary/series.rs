@@ -38,6 +38,16 @@ impl Summaries {
         }
     }
 
+    /// Numbers that were summed up before; nothing, if there are none.
+    #[inline]
+    pub fn include(&mut self, slot: u8, numbers: &Summary) {
+        if let Some(summary) = self.slot_mut(slot) {
+            summary.merge(numbers);
+        } else if slot < Summaries::SLOTS && !numbers.is_empty() {
+            self.insert(slot, numbers.clone());
+        }
+    }
+
     pub fn get(&self, slot: u8) -> Option<&Summary> {
         self.has(slot)
             .then(|| self.summaries.get(self.rank(slot)))
@@ -64,10 +74,7 @@ impl Summaries {
 
     pub fn merge(&mut self, other: &Summaries) {
         for (slot, summary) in other.iter() {
-            match self.slot_mut(slot) {
-                Some(own) => own.merge(summary),
-                None => self.insert(slot, summary.clone()),
-            }
+            self.include(slot, summary);
         }
     }
 

@@ -30,7 +30,7 @@ pub struct Sources<'a> {
     /// what came before. `i64::MIN` for one that always was on.
     pub since: [i64; Granularity::COUNT],
     pub now: i64,
-    /// The first and the last event ever counted, if known. Buckets beyond them are not listed, for
+    /// The first and the last time that anything is known of, if it is. Buckets beyond them are not listed, for
     /// there are none; and a window that reaches beyond them may as well take the whole of a bucket
     /// that does: today's, for one, although today is not over.
     pub observed: Option<(i64, i64)>,

@@ -1,6 +1,7 @@
 //! The five lengths of a bucket.
 
 use crate::domain::error::{shown, Error, Result};
+use crate::domain::nearest::did_you_mean;
 
 /// Ordered from the finest to the coarsest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,9 +43,11 @@ impl Granularity {
             .into_iter()
             .find(|granularity| granularity.name().as_bytes().eq_ignore_ascii_case(text))
             .ok_or_else(|| {
+                let names = Granularity::ALL.iter().map(|it| it.name().as_bytes());
                 Error::new(format!(
-                    "granularity '{}' is not one of minute, hour, day, week, month",
-                    shown(text)
+                    "granularity '{}' is not one of minute, hour, day, week, month{}",
+                    shown(text),
+                    did_you_mean(text, names)
                 ))
             })
     }
@@ -64,6 +67,10 @@ mod tests {
         assert_eq!(
             Granularity::parse(b"year\n\xff").unwrap_err().to_string(),
             "granularity 'year\\n\\xff' is not one of minute, hour, day, week, month"
+        );
+        assert_eq!(
+            Granularity::parse(b"MINUTES").unwrap_err().to_string(),
+            "granularity 'MINUTES' is not one of minute, hour, day, week, month; did you mean minute?"
         );
     }
 

@@ -15,6 +15,7 @@ pub mod grid;
 pub mod instant;
 pub mod label;
 mod local;
+mod named;
 pub mod period;
 #[cfg(test)]
 mod period_oracle;
@@ -31,6 +32,7 @@ pub use granularity::Granularity;
 pub use grid::{Grain, Grid, Step};
 pub use instant::{has_offset, parse_instant, parse_iso};
 pub use label::{parse_label, Label};
+pub use named::instant_in;
 pub use period::Period;
 pub use range::Range;
 pub use retention::Retention;

@@ -3,10 +3,11 @@
 
 use super::local::Local;
 use super::{Granularity, Period, Range, HOUR, MINUTE, SECOND};
+use crate::domain::memory::allocated;
 
 /// Where the slots of one period begin and end. A caller keeps it beside the period, so that finding
 /// an event's slot asks no calendar.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slots {
     start: i64,
     end: i64,
@@ -14,13 +15,12 @@ pub struct Slots {
     edges: Edges,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(clippy::large_enum_variant)] // kept by value, one per granularity and site: no allocation
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Edges {
     /// Every so many milliseconds; what is left over is a shorter last slot.
     Even(i64),
-    /// The start of each local day; `i64::MAX` past the last. A skipped date is an empty slot.
-    Days([i64; 31]),
+    /// The start of each local day. A skipped date is an empty slot.
+    Days(Box<[i64]>),
 }
 
 impl Slots {
@@ -33,11 +33,8 @@ impl Slots {
             Granularity::Hour => Edges::Even(MINUTE),
             Granularity::Day => Edges::Even(HOUR),
             Granularity::Week | Granularity::Month => {
-                let mut starts = [i64::MAX; 31];
-                let days = usize::from(period.slot_count());
-                for (start, day) in starts.iter_mut().zip(period.first_day..).take(days) {
-                    *start = local.day_start(day);
-                }
+                let days = period.first_day..period.first_day + i32::from(period.slot_count());
+                let starts = days.map(|day| local.day_start(day)).collect();
                 Edges::Days(starts)
             }
         };
@@ -51,6 +48,13 @@ impl Slots {
 
     pub const fn count(&self) -> u8 {
         self.count
+    }
+
+    pub fn heap_bytes(&self) -> usize {
+        match &self.edges {
+            Edges::Even(_) => 0,
+            Edges::Days(starts) => allocated(size_of_val(&**starts)),
+        }
     }
 
     /// The slot of an instant; the nearest one, for an instant outside of the period.

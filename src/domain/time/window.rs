@@ -4,6 +4,7 @@ use super::instant::read_instant;
 use super::local::{day_of, Local};
 use super::{is_supported, Duration, Granularity, Period, Range, Zone, DAY, MAX_TIME, MIN_TIME};
 use crate::domain::error::{shown, Error, Result};
+use crate::domain::nearest::did_you_mean;
 
 /// A window, read once and asked with the clock of each query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,11 +47,13 @@ impl Window {
             .or_else(|| Duration::read(text).map(Last))
             .map(Window)
             .ok_or_else(|| {
+                let words = WORDS.iter().map(|(word, _)| word.as_bytes());
                 Error::new(format!(
                     "window '{}' is not a duration such as 90s, 5m, 24h, 7d, 4w, 3mo or 1y, not one of today, \
                      yesterday, this-week, last-week, this-month, last-month, and not from..to such as \
-                     2024-07-04..2024-07-05",
-                    shown(text)
+                     2024-07-04..2024-07-05{}",
+                    shown(text),
+                    did_you_mean(text, words)
                 ))
             })
     }

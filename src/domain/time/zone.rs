@@ -3,6 +3,7 @@
 use super::local::Local;
 use super::{is_supported, Granularity, Period};
 use crate::domain::error::{shown, Error, Result};
+use crate::domain::nearest::did_you_mean;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use std::fmt;
 
@@ -22,9 +23,13 @@ impl Zone {
             .filter(|zone| !zone.is_unknown())
             .map(Zone)
             .ok_or_else(|| {
+                let database = TimeZoneDatabase::bundled();
+                let names: Vec<_> = database.available().collect();
+                let names = names.iter().map(|name| name.as_str().as_bytes());
                 Error::new(format!(
-                    "TZ '{}' is not an IANA time zone such as UTC or Europe/Paris",
-                    shown(text)
+                    "TZ '{}' is not an IANA time zone such as UTC or Europe/Paris{}",
+                    shown(text),
+                    did_you_mean(text, names)
                 ))
             })
     }

@@ -67,7 +67,7 @@ impl<'b> Lines<'b> {
             let floor = breakdown.floor().min(spilled);
             lines.spilled_events = lines.spilled_events.saturating_add(spilled);
             lines.floors = lines.floors.saturating_add(floor);
-            for row in breakdown.rows() {
+            for (row, number) in breakdown.rows().iter().zip(0..) {
                 let place = *index.entry(Key(Text::new(row.value()))).or_insert_with(|| {
                     lines.lines.push(Line::new(row.value()));
                     lines.lines.len() - 1
@@ -77,7 +77,9 @@ impl<'b> Lines<'b> {
                 };
                 let events = events_of(piece, &row.tally);
                 line.events = line.events.saturating_add(events);
-                line.error = line.error.saturating_add(row.error().min(spilled));
+                line.error = line
+                    .error
+                    .saturating_add(breakdown.error(number).min(spilled));
                 line.floors = line.floors.saturating_add(floor);
                 if with_entries {
                     let before = line.entries.replace(lines.entries.len());

@@ -43,6 +43,8 @@ pub struct Ranked<'b> {
 pub struct Ranking<'b> {
     pub rows: Vec<Ranked<'b>>,
     pub other: Option<Ranked<'b>>,
+    /// How many sketches were united for it.
+    pub united: u64,
 }
 
 /// `seconds`: what rates are per.
@@ -156,6 +158,7 @@ fn ranking<'b>(
                 error: error(measure, lines.error_of(line), seconds),
             })
             .collect(),
+        united: all.united(),
         other: has_other.then(|| Ranked {
             value: OTHER,
             number: other,

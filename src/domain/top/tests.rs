@@ -5,6 +5,7 @@ use crate::domain::bucket::Kind;
 use crate::domain::event::{Facet, Occurrence};
 use crate::domain::hash::hash;
 use crate::domain::hll::Member;
+use crate::domain::number::Number;
 use crate::domain::site::{parse_options, Settings};
 use crate::domain::text::Text;
 use crate::domain::time::{Granularity, Period, Retention, Zone, DAY, HOUR};
@@ -48,7 +49,9 @@ fn hours(events: &[Raw], capacity: usize) -> Vec<(Period, Bucket)> {
             value: Text::new(&page),
             users: true,
         };
-        let revenue = raw.revenue.map(|revenue| (Text::new(b"revenue"), revenue));
+        let revenue = raw
+            .revenue
+            .map(|revenue| (Text::new(b"revenue"), Number::of(revenue)));
         let occurrence = Occurrence {
             user: Member::of(hash(&raw.user.to_le_bytes())),
             session: None,

@@ -5,15 +5,41 @@ use redis_module::raw::RedisModuleString;
 
 use super::word;
 use crate::domain::error::{shown, Error};
+use crate::domain::site::options::{CAPACITY, CUBE, DIM, RETENTION, STRICTNESS, TZ, VAL};
 use crate::domain::site::{parse_options, Settings, Site};
-use crate::domain::time::{is_supported, Granularity};
-use crate::module::arguments::parse_integer;
+use crate::domain::syntax::Argument;
+use crate::domain::time::Granularity;
+use crate::module::arguments::{clock, CLOCK};
 use crate::module::bucket_value::BucketValue;
 use crate::module::key::Key;
 use crate::module::origin::Origin;
 use crate::module::redis::{Ctx, Outcome, OwnedString, Words};
+use crate::module::registration::{entry, Access, Command};
 use crate::module::site_value::SiteValue;
 use crate::module::{cluster, replicate, walk};
+
+pub const COMMAND: Command = Command {
+    name: c"analytics.alter",
+    summary: c"Changes the settings of a site",
+    since: c"0.1.0",
+    complexity:
+        c"O(N+B) where N is the number of options and B that of the buckets whose expiry moves",
+    tips: None,
+    access: Access::Write { may_grow: true },
+    is_fast: false,
+    arguments: &[
+        Argument::SITE,
+        CLOCK,
+        TZ,
+        RETENTION,
+        DIM,
+        CUBE,
+        VAL,
+        CAPACITY,
+        STRICTNESS,
+    ],
+    run: entry!(alter),
+};
 
 pub fn alter(ctx: Ctx, words: Words) -> Outcome {
     let name = word(&words, 1)?;
@@ -23,13 +49,14 @@ pub fn alter(ctx: Ctx, words: Words) -> Outcome {
         return Err(no_site(name).into());
     };
     value.keys.serve(name)?;
-    let (options, clock) = take_clock(words.after(2))?;
+    let clock = clock(words, 2)?;
+    let options = words.after(if clock.is_some() { 4 } else { 2 });
     let changes = parse_options(&options.to_vec())?;
     let now = clock.unwrap_or_else(|| ctx.now());
     let settings = value
         .site
         .settings
-        .with(&changes, value.site.events() > 0, now)?;
+        .with(&changes, value.site.span().is_some(), now)?;
 
     if Origin::of(ctx) == Origin::Client {
         let moved = moved_buckets(ctx, words.string(1), &value.site, &settings)?;
@@ -51,22 +78,6 @@ pub fn no_site(name: &[u8]) -> Error {
         "site '{}' does not exist; ANALYTICS.CREATE or the first ANALYTICS.TRACK makes it",
         shown(name)
     ))
-}
-
-/// `CLOCK ms`, first among the options, is what a master adds for its replicas.
-fn take_clock(options: Words) -> Outcome<(Words, Option<i64>)> {
-    if !options
-        .get(0)
-        .is_some_and(|word| word.eq_ignore_ascii_case(b"CLOCK"))
-    {
-        return Ok((options, None));
-    }
-    let time = options
-        .get(1)
-        .and_then(parse_integer)
-        .filter(|time| is_supported(*time));
-    let time = time.ok_or_else(|| Error::new("CLOCK needs a time in milliseconds"))?;
-    Ok((options.after(2), Some(time)))
 }
 
 fn replicate_alter(ctx: Ctx, words: Words, options: Words, now: i64) {
@@ -94,7 +105,7 @@ fn moved_buckets(
 ) -> Outcome<Vec<Moved>> {
     let before = &site.settings;
     let mut moved = Vec::new();
-    let Some((_, last)) = site.observed() else {
+    let Some((_, last)) = site.span() else {
         return Ok(moved);
     };
     for granularity in Granularity::ALL {
@@ -102,11 +113,10 @@ fn moved_buckets(
         if before.retention.get(granularity) == kept {
             continue;
         }
-        for place in walk::live(ctx, name, before, granularity, last)? {
-            let expiry = after.retention.expiry(&place.period, &after.zone);
+        for found in walk::live(ctx, name, before, granularity, last)? {
             moved.push(Moved {
-                name: place.into_name(),
-                expiry,
+                expiry: after.retention.expiry(&found.period, &after.zone),
+                name: found.name,
             });
         }
     }

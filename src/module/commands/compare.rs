@@ -5,9 +5,25 @@
 use super::word;
 use crate::domain::fold::{seconds, Answer, Fold};
 use crate::domain::metric::Metric;
+use crate::domain::syntax::Argument;
 use crate::domain::time::Range;
-use crate::module::query::Query;
+use crate::module::query::{Query, METRICS, WINDOW};
 use crate::module::redis::{Ctx, Failure, Outcome, Words};
+use crate::module::registration::{entry, Access, Command};
+use crate::module::stats;
+
+pub const COMMAND: Command = Command {
+    name: c"analytics.compare",
+    summary: c"Measures a window and the one before it",
+    since: c"0.1.0",
+    complexity:
+        c"O(B*M) where B is the number of buckets that cover both windows and M that of the metrics",
+    tips: Some(c"nondeterministic_output"),
+    access: Access::Read,
+    is_fast: false,
+    arguments: &[Argument::SITE, WINDOW, METRICS],
+    run: entry!(compare),
+};
 
 pub fn compare(ctx: Ctx, words: Words) -> Outcome {
     let window = word(&words, 2)?;
@@ -23,6 +39,7 @@ pub fn compare(ctx: Ctx, words: Words) -> Outcome {
     let now = answers(&query, &mut fold, now)?;
     fold.clear();
     let before = answers(&query, &mut fold, before)?;
+    stats::QUERY_UNIONS.add(fold.united());
 
     ctx.reply_array(metrics.len());
     for (now, before) in now.into_iter().zip(before) {

@@ -3,11 +3,35 @@
 use super::word;
 use crate::domain::error::{shown, Error};
 use crate::domain::site::keys::check_site_name;
+use crate::domain::site::options::{CAPACITY, CUBE, DIM, RETENTION, STRICTNESS, TZ, VAL};
 use crate::domain::site::{parse_options, Site};
+use crate::domain::syntax::Argument;
 use crate::module::key::Key;
 use crate::module::redis::{Ctx, Outcome, Words};
+use crate::module::registration::{entry, Access, Command};
 use crate::module::site_value::SiteValue;
 use crate::module::{cluster, config, replicate, stats};
+
+pub const COMMAND: Command = Command {
+    name: c"analytics.create",
+    summary: c"Makes a site with these settings",
+    since: c"0.1.0",
+    complexity: c"O(N) where N is the number of options",
+    tips: None,
+    access: Access::Write { may_grow: true },
+    is_fast: true,
+    arguments: &[
+        Argument::SITE,
+        TZ,
+        RETENTION,
+        DIM,
+        CUBE,
+        VAL,
+        CAPACITY,
+        STRICTNESS,
+    ],
+    run: entry!(create),
+};
 
 pub fn create(ctx: Ctx, words: Words) -> Outcome {
     let name = word(&words, 1)?;

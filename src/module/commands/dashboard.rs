@@ -15,12 +15,27 @@
 use crate::domain::bucket::Bucket;
 use crate::domain::fold::{events_of, seconds, Answer, Fold};
 use crate::domain::metric::{Aggregate, Measure, Metric};
+use crate::domain::syntax::Argument;
 use crate::domain::text::Name;
 use crate::domain::time::{Granularity, Piece, Range, MINUTE};
 use crate::domain::top::{top, Axis, Ranking};
 use crate::module::commands::top as top_command;
 use crate::module::query::Query;
 use crate::module::redis::{Ctx, Failure, Outcome, Words};
+use crate::module::registration::{entry, Access, Command};
+use crate::module::stats;
+
+pub const COMMAND: Command = Command {
+    name: c"analytics.dashboard",
+    summary: c"Shows a site at a glance",
+    since: c"0.1.0",
+    complexity: c"O(B*V) where B is the number of buckets of the last 7 days and V that of the values they keep",
+    tips: Some(c"nondeterministic_output"),
+    access: Access::Read,
+    is_fast: false,
+    arguments: &[Argument::SITE],
+    run: entry!(dashboard),
+};
 
 const ACTIVE: [&str; 4] = ["5m", "1h", "24h", "7d"];
 const TODAY: [(&str, Measure); 3] = [
@@ -118,6 +133,7 @@ fn fold(query: &Query, range: Range, measures: Vec<Measure>) -> Outcome<Vec<Answ
     let mut fold = Fold::new(&metrics);
     let cover = query.cover(range)?;
     query.read(&cover, |piece, bucket| fold.add(piece, bucket))?;
+    stats::QUERY_UNIONS.add(fold.united());
     Ok(fold.answers(seconds(cover.counts, query.now)).collect())
 }
 

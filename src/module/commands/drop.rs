@@ -5,12 +5,26 @@ use redis_module::raw::RedisModuleString;
 use super::word;
 use crate::domain::site::keys::check_site_name;
 use crate::domain::site::Settings;
+use crate::domain::syntax::Argument;
 use crate::domain::time::{Granularity, MAX_TIME};
 use crate::module::bucket_value::BucketValue;
 use crate::module::key::Key;
 use crate::module::redis::{Ctx, Outcome, Words};
+use crate::module::registration::{entry, Access, Command};
 use crate::module::site_value::SiteValue;
 use crate::module::{cluster, config, replicate, walk};
+
+pub const COMMAND: Command = Command {
+    name: c"analytics.drop",
+    summary: c"Removes a site and every bucket of it",
+    since: c"0.1.0",
+    complexity: c"O(B) where B is the number of buckets that the retention of the site allows; they are freed in the background",
+    tips: None,
+    access: Access::Write { may_grow: false },
+    is_fast: false,
+    arguments: &[Argument::SITE],
+    run: entry!(drop_site),
+};
 
 pub fn drop_site(ctx: Ctx, words: Words) -> Outcome {
     let name = word(&words, 1)?;
@@ -27,14 +41,14 @@ pub fn drop_site(ctx: Ctx, words: Words) -> Outcome {
     // tell where they are, they are found.
     let settings = site.map_or_else(config::default_settings, |site| site.settings.clone());
     let latest = ctx.now().saturating_add(config::max_future());
-    let observed = site
-        .and_then(|site| site.observed())
+    let known = site
+        .and_then(|site| site.span())
         .map_or(latest, |(_, last)| last);
     let dropped = drop_buckets(
         ctx,
         words.string(1),
         &settings,
-        observed.max(latest).min(MAX_TIME),
+        known.max(latest).min(MAX_TIME),
     )?;
     if site.is_some() {
         key.unlink();
@@ -57,13 +71,13 @@ fn drop_buckets(
         dropped.extend(walk::live(ctx, name, settings, granularity, last)?);
     }
     let mut names = Vec::with_capacity(dropped.len());
-    for place in dropped {
-        let key = Key::for_writing(ctx, place.name());
+    for bucket in dropped {
+        let key = Key::for_writing(ctx, bucket.name.raw());
         // What is no bucket of ours stays.
         if matches!(key.value::<BucketValue>(), Ok(Some(_))) {
             key.unlink();
-            ctx.signal_modified(place.name());
-            names.push(place.into_name());
+            ctx.signal_modified(bucket.name.raw());
+            names.push(bucket.name);
         }
     }
     for names in names.chunks(NAMES_IN_A_COMMAND) {

@@ -3,9 +3,24 @@
 use super::alter::no_site;
 use super::word;
 use crate::domain::hll::Union;
+use crate::domain::syntax::Argument;
 use crate::domain::time::{Granularity, Range};
-use crate::module::query::Query;
+use crate::module::query::{Query, WINDOW};
 use crate::module::redis::{Ctx, Failure, Outcome, Words};
+use crate::module::registration::{entry, Access, Command};
+use crate::module::stats;
+
+pub const COMMAND: Command = Command {
+    name: c"analytics.explain",
+    summary: c"Says what a query over a window would read",
+    since: c"0.1.0",
+    complexity: c"O(B) where B is the number of buckets that cover the window",
+    tips: Some(c"nondeterministic_output"),
+    access: Access::Read,
+    is_fast: false,
+    arguments: &[Argument::SITE, WINDOW],
+    run: entry!(explain),
+};
 
 pub fn explain(ctx: Ctx, words: Words) -> Outcome {
     let window = word(&words, 2)?;
@@ -25,6 +40,7 @@ pub fn explain(ctx: Ctx, words: Words) -> Outcome {
     }
     let mut users = Union::new();
     let found = query.read(&cover, |_, bucket| users.add(bucket.total().users()))?;
+    stats::QUERY_UNIONS.add(users.added());
 
     ctx.reply_map(6);
     ctx.reply_bytes(b"window");

@@ -3,8 +3,24 @@
 use super::word;
 use crate::domain::fold::{seconds, Fold};
 use crate::domain::metric::Metric;
-use crate::module::query::Query;
+use crate::domain::syntax::Argument;
+use crate::module::query::{Query, METRICS, WINDOW};
 use crate::module::redis::{Ctx, Failure, Outcome, Words};
+use crate::module::registration::{entry, Access, Command};
+use crate::module::stats;
+
+pub const COMMAND: Command = Command {
+    name: c"analytics.get",
+    summary: c"Measures a window: counts, distinct users, sums, percentiles",
+    since: c"0.1.0",
+    complexity:
+        c"O(B*M) where B is the number of buckets that cover the window and M that of the metrics",
+    tips: Some(c"nondeterministic_output"),
+    access: Access::Read,
+    is_fast: false,
+    arguments: &[Argument::SITE, WINDOW, METRICS],
+    run: entry!(get),
+};
 
 pub fn get(ctx: Ctx, words: Words) -> Outcome {
     let window = word(&words, 2)?;
@@ -16,6 +32,7 @@ pub fn get(ctx: Ctx, words: Words) -> Outcome {
     let mut fold = Fold::new(&metrics);
     let cover = query.cover(query.range(window)?)?;
     query.read(&cover, |piece, bucket| fold.add(piece, bucket))?;
+    stats::QUERY_UNIONS.add(fold.united());
 
     ctx.reply_array(metrics.len());
     for answer in fold.answers(seconds(cover.counts, query.now)) {

@@ -5,11 +5,25 @@ use redis_module::raw::RedisModuleString;
 use super::alter::no_site;
 use super::word;
 use crate::domain::site::{Settings, Site};
+use crate::domain::syntax::Argument;
 use crate::domain::time::Granularity;
 use crate::module::key::Key;
 use crate::module::redis::{Ctx, Failure, Outcome, Words};
+use crate::module::registration::{entry, Access, Command};
 use crate::module::site_value::SiteValue;
 use crate::module::{cluster, walk};
+
+pub const COMMAND: Command = Command {
+    name: c"analytics.info",
+    summary: c"Says what a site is set to and what it has counted",
+    since: c"0.1.0",
+    complexity: c"O(B) where B is the number of buckets that the retention of the site allows",
+    tips: Some(c"nondeterministic_output"),
+    access: Access::Read,
+    is_fast: false,
+    arguments: &[Argument::SITE],
+    run: entry!(info),
+};
 
 pub fn info(ctx: Ctx, words: Words) -> Outcome {
     let name = word(&words, 1)?;
@@ -70,7 +84,7 @@ fn count_buckets(
     site: &Site,
 ) -> Outcome<[i64; Granularity::COUNT]> {
     let mut counts = [0; Granularity::COUNT];
-    if let Some((_, last)) = site.observed() {
+    if let Some((_, last)) = site.span() {
         for (granularity, count) in Granularity::ALL.into_iter().zip(&mut counts) {
             *count = walk::live(ctx, name, &site.settings, granularity, last)?.len() as i64;
         }

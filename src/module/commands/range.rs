@@ -5,9 +5,26 @@ use super::word;
 use crate::domain::bucket::Bucket;
 use crate::domain::fold::{seconds, Answer, Fold};
 use crate::domain::metric::Metric;
+use crate::domain::syntax::Argument;
 use crate::domain::time::{Grain, Grid, Range, Step};
-use crate::module::query::Query;
+use crate::module::query::{Query, METRICS, WINDOW};
 use crate::module::redis::{Ctx, Failure, Outcome, Words};
+use crate::module::registration::{entry, Access, Command};
+use crate::module::stats;
+
+pub const COMMAND: Command = Command {
+    name: c"analytics.range",
+    summary: c"Measures a window step by step",
+    since: c"0.1.0",
+    complexity: c"O((B+P)*M) where B is the number of buckets read, P that of the points and M that of the metrics",
+    tips: Some(c"nondeterministic_output"),
+    access: Access::Read,
+    is_fast: false,
+    arguments: &[Argument::SITE, WINDOW, STEP, METRICS],
+    run: entry!(range),
+};
+
+const STEP: Argument = Argument::text(c"step");
 
 pub fn range(ctx: Ctx, words: Words) -> Outcome {
     let (window, step) = (word(&words, 2)?, word(&words, 3)?);
@@ -70,5 +87,6 @@ fn answers(grid: &Grid, metrics: &[Metric], buckets: &[Option<&Bucket>], now: i6
             fold.clear();
         }
     }
+    stats::QUERY_UNIONS.add(fold.united());
     answers
 }

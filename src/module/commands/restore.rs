@@ -3,20 +3,42 @@
 
 use super::word;
 use crate::domain::error::{shown, Error};
+use crate::domain::syntax::Argument;
 use crate::module::bucket_value::BucketValue;
 use crate::module::key::Key;
 use crate::module::redis::{Ctx, Failure, Outcome, Words};
+use crate::module::registration::{entry, Access, Command};
 use crate::module::site_value::SiteValue;
 use crate::module::types::{pages_of, Type};
+
+pub const COMMAND: Command = Command {
+    name: c"analytics.restore",
+    summary: c"Puts back a site or a bucket, as a rewritten AOF tells it",
+    since: c"0.1.0",
+    complexity: c"O(N) where N is the length of the pages",
+    tips: None,
+    access: Access::Write { may_grow: true },
+    is_fast: false,
+    arguments: &[
+        Argument::key(c"key"),
+        TYPE,
+        Argument::text(c"page").multiple(),
+    ],
+    run: entry!(restore),
+};
+
+const TYPE: Argument = Argument::one_of(c"type", &[SITE, BUCKET]);
+const SITE: Argument = Argument::token(c"site", SiteValue::WORD);
+const BUCKET: Argument = Argument::token(c"bucket", BucketValue::WORD);
 
 pub fn restore(ctx: Ctx, words: Words) -> Outcome {
     if words.len() < 4 {
         return Err(Failure::WrongArity);
     }
     let kind = word(&words, 2)?;
-    if kind.eq_ignore_ascii_case(SiteValue::WORD.to_bytes()) {
+    if SITE.is(kind) {
         restore_value::<SiteValue>(ctx, words)
-    } else if kind.eq_ignore_ascii_case(BucketValue::WORD.to_bytes()) {
+    } else if BUCKET.is(kind) {
         restore_value::<BucketValue>(ctx, words)
     } else {
         Err(Error::new(format!("'{}' is neither SITE nor BUCKET", shown(kind))).into())
@@ -24,12 +46,13 @@ pub fn restore(ctx: Ctx, words: Words) -> Outcome {
 }
 
 fn restore_value<T: Type>(ctx: Ctx, words: Words) -> Outcome {
-    let value = T::decode(&pages_of(words.after(3).strings()))
-        .map_err(|corrupt| Error::new(format!("bad payload: {corrupt}")))?;
     let key = Key::for_writing(ctx, words.string(1));
     if key.exists() {
         return Err(Error::new("the key exists already").into());
     }
+    // Nothing fails once there is a value: a bucket that no key owns would never be freed.
+    let value = T::decode(&pages_of(words.after(3).strings()))
+        .map_err(|corrupt| Error::new(format!("bad payload: {corrupt}")))?;
     key.set(value);
     ctx.replicate_verbatim();
     ctx.signal_modified(words.string(1));

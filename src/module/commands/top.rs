@@ -8,10 +8,28 @@ use crate::domain::fold::seconds;
 use crate::domain::limits;
 use crate::domain::metric::Measure;
 use crate::domain::site::Settings;
+use crate::domain::syntax::{once, unknown, Argument};
 use crate::domain::top::{top as rank, Axis, Ranked, Ranking};
 use crate::module::arguments::parse_integer;
-use crate::module::query::Query;
+use crate::module::query::{Query, WINDOW};
 use crate::module::redis::{Ctx, Outcome, Words};
+use crate::module::registration::{entry, Access, Command};
+use crate::module::stats;
+
+pub const COMMAND: Command = Command {
+    name: c"analytics.top",
+    summary: c"Ranks the values of a dimension or a cube",
+    since: c"0.1.0",
+    complexity: c"O(B*V) where B is the number of buckets that cover the window and V that of the values they keep",
+    tips: Some(c"nondeterministic_output"),
+    access: Access::Read,
+    is_fast: false,
+    arguments: &[Argument::SITE, WINDOW, Argument::text(c"dimension"), BY, LIMIT],
+    run: entry!(top),
+};
+
+const BY: Argument = Argument::text(c"metric").behind(c"BY").optional();
+const LIMIT: Argument = Argument::integer(c"n").behind(c"LIMIT").optional();
 
 const DEFAULT_LIMIT: usize = 10;
 
@@ -26,12 +44,14 @@ pub fn top(ctx: Ctx, words: Words) -> Outcome {
     let cover = query.cover(query.range(window)?)?;
     let parts = query.parts(&cover)?;
     let seconds = seconds(cover.counts, query.now);
-    reply(ctx, &axis, &rank(&parts, &axis, &measure, limit, seconds));
+    let ranking = rank(&parts, &axis, &measure, limit, seconds);
+    stats::QUERY_UNIONS.add(ranking.united);
+    reply(ctx, &axis, &ranking);
     Ok(())
 }
 
 fn options(words: Words, site: Option<&Settings>) -> Outcome<(Measure, usize)> {
-    let (mut measure, mut limit) = (Measure::Events, DEFAULT_LIMIT);
+    let (mut measure, mut limit) = (None, None);
     let mut words = words.iter();
     while let Some(option) = words.next() {
         let mut next = |what: &str| {
@@ -40,20 +60,22 @@ fn options(words: Words, site: Option<&Settings>) -> Outcome<(Measure, usize)> {
                 Error::new(format!("{option} needs a {what}"))
             })
         };
-        if option.eq_ignore_ascii_case(b"BY") {
+        if BY.is(option) {
             let metric = next("metric, as in BY users or BY revenue:sum")?;
-            measure = by(metric, site)?;
-        } else if option.eq_ignore_ascii_case(b"LIMIT") {
-            limit = rows(next("number of rows")?)?;
+            once(&BY, measure.is_none())?;
+            measure = Some(by(metric, site)?);
+        } else if LIMIT.is(option) {
+            let number = next("number of rows")?;
+            once(&LIMIT, limit.is_none())?;
+            limit = Some(rows(number)?);
         } else {
-            return Err(Error::new(format!(
-                "unknown option '{}': expected BY metric or LIMIT rows",
-                shown(option)
-            ))
-            .into());
+            return Err(unknown(option, &[BY, LIMIT]).into());
         }
     }
-    Ok((measure, limit))
+    Ok((
+        measure.unwrap_or(Measure::Events),
+        limit.unwrap_or(DEFAULT_LIMIT),
+    ))
 }
 
 fn by(metric: &[u8], site: Option<&Settings>) -> Outcome<Measure> {

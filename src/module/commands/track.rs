@@ -3,15 +3,51 @@
 use super::word;
 use crate::domain::error::{shown, Error};
 use crate::domain::site::Site;
-use crate::module::arguments::{Parser, Request};
+use crate::domain::syntax::Argument;
+use crate::module::arguments::{
+    Parser, Request, AT, CLOCK, DIM, EVENT, ID, KIND, SESSION, USER, VAL,
+};
 use crate::module::escapes::Escapes;
 use crate::module::key::Key;
 use crate::module::origin::Origin;
 use crate::module::record::Judge;
 use crate::module::redis::{Ctx, Failure, Outcome, Words};
+use crate::module::registration::{entry, Access, Command};
 use crate::module::scratch::Scratch;
 use crate::module::site_value::SiteValue;
 use crate::module::{cluster, config, replicate, stats};
+
+pub const TRACK: Command = Command {
+    name: c"analytics.track",
+    summary: c"Counts an event in every aggregate of its site",
+    since: c"0.1.0",
+    complexity: c"O(N) where N is the number of dimensions, cubes and values of the event",
+    tips: None,
+    access: Access::Write { may_grow: true },
+    is_fast: true,
+    arguments: &[Argument::SITE, KIND, USER, CLOCK, AT, SESSION, ID, DIM, VAL],
+    run: entry!(track),
+};
+
+pub const MTRACK: Command = Command {
+    name: c"analytics.mtrack",
+    summary: c"Counts many events of a site, all or none",
+    since: c"0.1.0",
+    complexity: c"O(N) where N is the number of events, with their dimensions, cubes and values",
+    tips: None,
+    access: Access::Write { may_grow: true },
+    is_fast: false,
+    arguments: &[Argument::SITE, CLOCK, EVENT],
+    run: entry!(mtrack),
+};
+
+pub const TRACKJSON: Command = Command {
+    name: c"analytics.trackjson",
+    summary: c"Counts an event or an array of them in JSON, all or none",
+    arguments: &[Argument::SITE, Argument::text(c"json")],
+    run: entry!(trackjson),
+    ..MTRACK
+};
 
 /// Replies 1 when the event counted, 0 when it was dropped.
 pub fn track(ctx: Ctx, words: Words) -> Outcome {

@@ -3,8 +3,29 @@
 use super::word;
 use crate::domain::fold::Fold;
 use crate::domain::metric::{Measure, Metric, Selector};
-use crate::module::query::Query;
+use crate::domain::syntax::Argument;
+use crate::module::query::{Query, WINDOW};
 use crate::module::redis::{Ctx, Failure, Outcome, Words};
+use crate::module::registration::{entry, Access, Command};
+use crate::module::stats;
+
+pub const COMMAND: Command = Command {
+    name: c"analytics.unique",
+    summary: c"Counts the distinct users of a window",
+    since: c"0.1.0",
+    complexity: c"O(B) where B is the number of buckets that cover the window",
+    tips: Some(c"nondeterministic_output"),
+    access: Access::Read,
+    is_fast: false,
+    arguments: &[Argument::SITE, WINDOW, ROW],
+    run: entry!(unique),
+};
+
+const ROW: Argument = Argument::block(
+    c"row",
+    &[Argument::text(c"dimension"), Argument::text(c"value")],
+)
+.optional();
 
 pub fn unique(ctx: Ctx, words: Words) -> Outcome {
     let window = word(&words, 2)?;
@@ -25,6 +46,7 @@ pub fn unique(ctx: Ctx, words: Words) -> Outcome {
     }]);
     let cover = query.cover(query.range(window)?)?;
     query.read(&cover, |piece, bucket| users.add(piece, bucket))?;
+    stats::QUERY_UNIONS.add(users.united());
     users.answers(0.0).for_each(|users| ctx.reply_answer(users));
     Ok(())
 }

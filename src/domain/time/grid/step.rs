@@ -3,6 +3,7 @@
 use super::super::{Duration, Granularity, DAY, HOUR, MINUTE, SECOND, WEEK};
 use super::Grain;
 use crate::domain::error::{shown, Error, Result};
+use crate::domain::nearest::did_you_mean;
 use std::fmt;
 
 /// A length that cells have, or `auto`.
@@ -65,8 +66,9 @@ impl Step {
         }
         let Some(duration) = Duration::read(text) else {
             return Err(Error::new(format!(
-                "step '{}' is not auto and not a duration such as 10s, 5m, 1h, 1d, 1w or 1mo",
-                shown(text)
+                "step '{}' is not auto and not a duration such as 10s, 5m, 1h, 1d, 1w or 1mo{}",
+                shown(text),
+                did_you_mean(text, std::iter::once(&b"auto"[..]))
             )));
         };
         if duration

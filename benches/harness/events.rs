@@ -1,6 +1,9 @@
 //! Made-up events, the same in every run, and requests encoded before anything is measured.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use crate::client::{encode, Arg};
+pub use crate::dice::Dice;
 
 pub const USERS: u64 = 100_000;
 const EVENTS: [&str; 10] = [
@@ -23,25 +26,7 @@ pub struct Event {
     pub latency: String,
 }
 
-/// Draws at random: SplitMix64, fast and good enough here.
-pub struct Dice {
-    state: u64,
-}
-
 impl Dice {
-    pub fn new() -> Dice {
-        Dice { state: 42 }
-    }
-
-    /// A number below the bound.
-    pub fn below(&mut self, bound: u64) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((u128::from(z ^ (z >> 31)) * u128::from(bound)) >> 64) as u64
-    }
-
     fn of(&mut self, choices: &[&'static str]) -> &'static str {
         choices[self.below(choices.len() as u64) as usize]
     }
@@ -69,6 +54,53 @@ pub struct Requests {
     pub bytes: Vec<u8>,
     pub replies: u64,
     pub events: u64,
+    /// Times that go on from pass to pass.
+    pub stamps: Option<Stamps>,
+}
+
+/// Milliseconds in requests, all of the same number of digits, that every pass moves on.
+pub struct Stamps {
+    /// Where each stands, and how long after the first one of the pass it is.
+    places: Vec<(usize, i64)>,
+    next: AtomicI64,
+    length: i64,
+}
+
+impl Stamps {
+    const DIGITS: usize = 13;
+
+    /// Of every number in the bytes that is as long: they are to begin with `first`.
+    pub fn of(bytes: &[u8], first: i64, length: i64) -> Stamps {
+        let header = format!("${}\r\n", Stamps::DIGITS).into_bytes();
+        let mut places = Vec::new();
+        for (place, _) in bytes
+            .windows(header.len())
+            .enumerate()
+            .filter(|(_, window)| *window == header)
+        {
+            let start = place + header.len();
+            let digits = std::str::from_utf8(&bytes[start..start + Stamps::DIGITS]);
+            if let Some(time) = digits.ok().and_then(|digits| digits.parse::<i64>().ok()) {
+                places.push((start, time - first));
+            }
+        }
+        Stamps {
+            places,
+            next: AtomicI64::new(first),
+            length,
+        }
+    }
+
+    pub fn stamp(&self, bytes: &mut [u8]) {
+        let first = self.next.fetch_add(self.length, Ordering::Relaxed);
+        for (place, after) in &self.places {
+            let mut rest = first + after;
+            for digit in bytes[*place..place + Stamps::DIGITS].iter_mut().rev() {
+                *digit = b'0' + (rest % 10) as u8;
+                rest /= 10;
+            }
+        }
+    }
 }
 
 impl Requests {

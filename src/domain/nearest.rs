@@ -1,5 +1,7 @@
 //! Guesses which of the accepted words a user meant.
 
+use super::error::shown;
+
 /// Longer words are never guessed at: the work is their lengths multiplied.
 const LONGEST: usize = 64;
 
@@ -11,6 +13,13 @@ pub fn nearest<'w>(word: &[u8], accepted: impl Iterator<Item = &'w [u8]>) -> Opt
         .filter(|(keystrokes, other)| *keystrokes <= allowed(other.len()));
     near.min_by_key(|(keystrokes, _)| *keystrokes)
         .map(|(_, other)| other)
+}
+
+/// The end of an error: `; did you mean users?`, or nothing.
+pub fn did_you_mean<'w>(word: &[u8], accepted: impl Iterator<Item = &'w [u8]>) -> String {
+    nearest(word, accepted).map_or(String::new(), |meant| {
+        format!("; did you mean {}?", shown(meant))
+    })
 }
 
 /// One wrong letter in three, and no more than two.

@@ -1,17 +1,20 @@
 //! The module's settings, `CONFIG GET analytics.*`: what a site is made with, and how far in the
 //! future an event may lie.
 
+mod arguments;
+
 use std::ffi::{c_char, c_int, c_longlong, c_void, CStr};
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use redis_module::raw;
 
-use super::redis::{api, bytes_of, Ctx, OwnedString};
+use super::redis::{api, bytes_of, Ctx, OwnedString, Words};
 use crate::domain::error::Result;
 use crate::domain::limits;
 use crate::domain::site::Settings;
 use crate::domain::time::{Granularity, Retention, Zone};
+use arguments::Arguments;
 
 static MAX_FUTURE: AtomicI64 = AtomicI64::new(300_000);
 static CAPACITY: AtomicI64 = AtomicI64::new(1_000);
@@ -60,29 +63,54 @@ const RETENTIONS: [(usize, &CStr, &CStr); Granularity::COUNT] = [
     (5, c"retention-month", c"36mo"),
 ];
 
+/// A setting that is a number: its name, where it is, and its bounds.
+static NUMBERS: [(&CStr, &AtomicI64, i64, i64); 2] = [
+    (c"max-future", &MAX_FUTURE, 0, MOST_FUTURE),
+    (
+        c"dimension-capacity",
+        &CAPACITY,
+        1,
+        limits::DIMENSION_CAPACITY as i64,
+    ),
+];
+
+fn all_texts() -> impl Iterator<Item = (usize, &'static CStr, &'static CStr)> {
+    [ZONE].into_iter().chain(RETENTIONS)
+}
+
 /// Registers the settings and takes their values from `redis.conf`; false if one is refused.
-pub fn register(ctx: Ctx) -> bool {
+/// `arguments`: those of the module.
+pub fn register(ctx: Ctx, arguments: Words) -> bool {
     *texts() = Some(Texts {
         zone: Zone::UTC,
         retention: Retention::default(),
         shown: Default::default(),
     });
-    let numbers = [
-        (c"max-future", &MAX_FUTURE, 0, MOST_FUTURE),
-        (
-            c"dimension-capacity",
-            &CAPACITY,
-            1,
-            limits::DIMENSION_CAPACITY as i64,
-        ),
-    ];
-    let numbers = numbers.into_iter().all(|(name, number, min, max)| {
+    let loaded = register_all(ctx, arguments)
+        // SAFETY: called while the module loads.
+        .map(|registered| registered && unsafe { api!(RedisModule_LoadConfigs(ctx.raw())) } == 0)
+        .and_then(|loaded| default_settings().retention.check().map(|()| loaded));
+    loaded.unwrap_or_else(|refused| {
+        ctx.log(c"warning", &refused.to_string());
+        false
+    })
+}
+
+fn register_all(ctx: Ctx, arguments: Words) -> Result<bool> {
+    let numbers = NUMBERS.iter().map(|(name, ..)| *name);
+    let names: Vec<&CStr> = numbers
+        .chain(all_texts().map(|(_, name, _)| name))
+        .collect();
+    let arguments = Arguments::parse(arguments, &names)?;
+    let mut registered = true;
+    for (name, number, min, max) in NUMBERS {
+        let default = arguments.number(name, number.load(Relaxed), min, max)?;
         // SAFETY: called while the module loads; the numbers are static.
         let status = unsafe {
             api!(RedisModule_RegisterNumericConfig(
                 ctx.raw(),
                 name.as_ptr(),
-                number.load(Relaxed),
+                default,
                 raw::REDISMODULE_CONFIG_DEFAULT,
                 min,
                 max,
@@ -92,36 +120,27 @@ pub fn register(ctx: Ctx) -> bool {
                 std::ptr::from_ref(number).cast_mut().cast()
             ))
         };
-        status == raw::REDISMODULE_OK as c_int
-    });
-    let texts = [ZONE]
-        .into_iter()
-        .chain(RETENTIONS)
-        .all(|(place, name, default)| {
-            // SAFETY: called while the module loads; the place is passed as a number.
-            let status = unsafe {
-                api!(RedisModule_RegisterStringConfig(
-                    ctx.raw(),
-                    name.as_ptr(),
-                    default.as_ptr(),
-                    raw::REDISMODULE_CONFIG_DEFAULT,
-                    Some(get_text),
-                    Some(set_text),
-                    Some(check_retention),
-                    std::ptr::without_provenance_mut(place)
-                ))
-            };
-            status == raw::REDISMODULE_OK as c_int
-        });
-    // SAFETY: called while the module loads.
-    let loaded = numbers && texts && unsafe { api!(RedisModule_LoadConfigs(ctx.raw())) } == 0;
-    match default_settings().retention.check() {
-        Ok(()) => loaded,
-        Err(refused) => {
-            ctx.log(c"warning", &refused.to_string());
-            false
-        }
+        registered &= status == raw::REDISMODULE_OK as c_int;
     }
+    for (place, name, default) in all_texts() {
+        let default = arguments.text(name, default, |value| set(place, value))?;
+        // SAFETY: called while the module loads; the place is passed as a number, and Redis copies
+        // the default.
+        let status = unsafe {
+            api!(RedisModule_RegisterStringConfig(
+                ctx.raw(),
+                name.as_ptr(),
+                default.as_ptr(),
+                raw::REDISMODULE_CONFIG_DEFAULT,
+                Some(get_text),
+                Some(set_text),
+                Some(check_retention),
+                std::ptr::without_provenance_mut(place)
+            ))
+        };
+        registered &= status == raw::REDISMODULE_OK as c_int;
+    }
+    Ok(registered)
 }
 
 unsafe extern "C" fn get_number(_name: *const c_char, place: *mut c_void) -> c_longlong {

@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::events::Requests;
 use crate::server::Server;
-use crate::workloads::Workload;
 
+#[derive(Clone, Copy)]
 pub struct Sample {
-    nanoseconds: f64,
+    pub nanoseconds: f64,
     busy: f64,
 }
 
@@ -28,54 +29,75 @@ impl Series {
         median(self.samples.iter().map(|sample| sample.nanoseconds))
     }
 
+    /// The lowest and the highest, as far from the median as they are.
+    pub fn spread(&self) -> f64 {
+        let all = || self.samples.iter().map(|sample| sample.nanoseconds);
+        let (low, high) = (
+            all().fold(f64::NAN, f64::min),
+            all().fold(f64::NAN, f64::max),
+        );
+        (high - low) / 2.0 / self.nanoseconds()
+    }
+
     /// The share of the time that the server was at work. Far below 1, it waited for this program.
     pub fn busy(&self) -> f64 {
         median(self.samples.iter().map(|sample| sample.busy))
     }
+
+    /// How many times the events of another one it does in the same time. Each round is compared with
+    /// the same round, for a busy minute of the machine slows both.
+    pub fn rate_to(&self, other: &Series) -> f64 {
+        let rounds = self.samples.iter().zip(&other.samples);
+        median(rounds.map(|(own, other)| other.nanoseconds / own.nanoseconds))
+    }
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+pub fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-pub fn run(server: &Server, workload: &Workload, length: Duration) -> Sample {
+/// `name`: for the message when the server refuses something.
+pub fn run(server: &Server, name: &str, requests: &Requests, length: Duration) -> Sample {
     let stream =
         TcpStream::connect(("127.0.0.1", server.port())).expect("the server takes connections");
     let (cpu, start) = (server.cpu_time(), Instant::now());
-    let passes = exchange(&stream, workload, start + length);
+    let passes = exchange(&stream, name, requests, start + length);
     let (cpu, wall) = (server.cpu_time() - cpu, start.elapsed());
     Sample {
-        nanoseconds: cpu.as_nanos() as f64 / (passes * workload.requests.events) as f64,
+        nanoseconds: cpu.as_nanos() as f64 / (passes * requests.events) as f64,
         busy: cpu.as_secs_f64() / wall.as_secs_f64(),
     }
 }
 
 /// Sends all requests again and again until the deadline; every reply has arrived on return.
-fn exchange(stream: &TcpStream, workload: &Workload, deadline: Instant) -> u64 {
-    let requests = &workload.requests;
+fn exchange(stream: &TcpStream, name: &str, requests: &Requests, deadline: Instant) -> u64 {
     // The number of replies to wait for: set before the last pass is sent, so that the reader,
     // which looks after every read, has replies to come when it is set.
     let expected = AtomicU64::new(u64::MAX);
     thread::scope(|scope| {
         let writer = scope.spawn(|| {
             let mut passes = 0;
+            let mut stamped = requests.stamps.as_ref().map(|_| requests.bytes.clone());
             loop {
                 passes += 1;
                 let last = Instant::now() >= deadline;
                 if last {
                     expected.store(passes * requests.replies, Ordering::Release);
                 }
+                if let (Some(stamps), Some(bytes)) = (&requests.stamps, &mut stamped) {
+                    stamps.stamp(bytes);
+                }
                 (&*stream)
-                    .write_all(&requests.bytes)
+                    .write_all(stamped.as_ref().unwrap_or(&requests.bytes))
                     .expect("the server takes requests");
                 if last {
                     return passes;
                 }
             }
         });
-        count_replies(stream, &expected, workload.name);
+        count_replies(stream, &expected, name);
         writer.join().expect("the writer ends")
     })
 }

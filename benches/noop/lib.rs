@@ -1,0 +1,47 @@
+//! A module with one command that does nothing, `NOOP.DO key [argument ...]`: what Redis itself takes
+//! for a command of a module, however quick that is. The benches load it beside ours.
+
+use std::ffi::c_int;
+
+use redis_module::raw;
+
+/// What the server calls when it loads the module.
+///
+/// # Safety
+/// Called by the server, with its own context.
+#[no_mangle]
+pub unsafe extern "C" fn RedisModule_OnLoad(
+    ctx: *mut raw::RedisModuleCtx,
+    _argv: *mut *mut raw::RedisModuleString,
+    _argc: c_int,
+) -> c_int {
+    const OK: c_int = raw::REDISMODULE_OK as c_int;
+    // SAFETY: by the contract above. `Init` fills in the module API, so that it comes first.
+    unsafe {
+        let version = raw::REDISMODULE_APIVER_1 as c_int;
+        let status = raw::Export_RedisModule_Init(ctx, c"noop".as_ptr(), 1, version);
+        match raw::RedisModule_CreateCommand {
+            Some(create) if status == OK => create(
+                ctx,
+                c"noop.do".as_ptr(),
+                Some(do_nothing),
+                c"write deny-oom fast".as_ptr(),
+                1,
+                1,
+                1,
+            ),
+            _ => raw::REDISMODULE_ERR as c_int,
+        }
+    }
+}
+
+/// # Safety
+/// Called by the server, with its own context.
+unsafe extern "C" fn do_nothing(
+    ctx: *mut raw::RedisModuleCtx,
+    _argv: *mut *mut raw::RedisModuleString,
+    _argc: c_int,
+) -> c_int {
+    // SAFETY: the context is valid until this returns.
+    unsafe { raw::RedisModule_ReplyWithLongLong.map_or(0, |reply| reply(ctx, 1)) }
+}

@@ -1,0 +1,152 @@
+//! What the module says of its commands: `COMMAND DOCS`, `ANALYTICS.HELP` and the README's reference
+//! are one text.
+
+use crate::documented::{commands, line};
+use crate::reply::Reply;
+use crate::server::Server;
+
+/// The first column of the README's table of commands.
+fn in_the_readme() -> Vec<String> {
+    let readme = include_str!("../../README.md");
+    let rows = readme
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `ANALYTICS."));
+    let lines = rows.map(|row| {
+        let (line, _) = row.split_once("` |").expect("a first column");
+        format!("ANALYTICS.{}", line.replace("\\|", "|"))
+    });
+    lines.collect()
+}
+
+#[test]
+fn the_readme_is_what_the_server_is_told() {
+    let server = Server::start();
+    let told = commands(&mut server.connection());
+    let mut told: Vec<String> = told
+        .iter()
+        .map(|(name, command)| format!("{name} {}", line(&command.arguments)))
+        .collect();
+    let mut found = in_the_readme();
+    told.sort();
+    found.sort();
+    assert_eq!(found, told);
+}
+
+#[test]
+fn help_is_what_the_server_is_told() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    for resp3 in [false, true] {
+        if resp3 {
+            connection.hello3();
+        }
+        let help = connection.run("ANALYTICS.HELP");
+        let (title, help) = help.array().split_first().expect("a title");
+        assert_eq!(*title, "ANALYTICS.<command> [<arg> ...]. Commands are:");
+        let told = commands(&mut connection);
+        assert_eq!(help.len(), 2 * told.len());
+        for (name, command) in &told {
+            let syntax = format!("{name} {}", line(&command.arguments));
+            let summary = format!("    {}.", command.summary);
+            let has = |two: &[Reply]| two[0] == syntax.as_str() && two[1] == summary.as_str();
+            assert!(help.chunks(2).any(has), "{syntax}");
+            let (_, short) = name.split_once('.').expect("a command of ours");
+            for name in [name, &short.to_lowercase()] {
+                let help = connection.run(&format!("ANALYTICS.HELP {name}"));
+                assert!(has(help.array()), "{help:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn help_suggests_the_nearest_command() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    for (word, error) in [
+        ("trakc", "ERR there is no command 'trakc'; ANALYTICS.HELP lists all; did you mean track?"),
+        ("ANALYTICS.UNIQE", "ERR there is no command 'ANALYTICS.UNIQE'; ANALYTICS.HELP lists all; did you mean unique?"),
+        ("xyz", "ERR there is no command 'xyz'; ANALYTICS.HELP lists all"),
+    ] {
+        assert_eq!(connection.run(&format!("ANALYTICS.HELP {word}")).error(), error);
+    }
+    let wrong = connection.run("ANALYTICS.HELP track more");
+    assert!(wrong.error().contains("wrong number"), "{wrong:?}");
+    let bytes = cmd!(connection, "ANALYTICS.HELP", [0u8, 13, 10, 255]);
+    assert!(bytes.error().contains("'\\x00\\r\\n\\xff'"), "{bytes:?}");
+}
+
+#[test]
+fn a_mistyped_word_is_answered_with_the_nearest() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    connection
+        .run("ANALYTICS.TRACK shop view ann VAL revenue 1")
+        .int();
+    for (line, meant) in [
+        ("TRACK shop view ann SESION 1", "SESSION"),
+        ("MTRACK shop EVNT view ann", "EVENT"),
+        ("MTRACK shop EVENT view ann VALL x 1", "VAL"),
+        ("MTRACK shop EVENT view ann EVETN view ann", "EVENT"),
+        ("CREATE new RETENTON day 5d", "RETENTION"),
+        ("CREATE new DIM country NOUSER", "NOUSERS"),
+        ("CREATE new RETENTION minuets 5d", "minute"),
+        ("CREATE new TZ Europe/Pari", "Europe/Paris"),
+        ("ALTER shop STRIKT", "STRICT"),
+        ("UNIQUE shop yesteday", "yesterday"),
+        ("GET shop lastweek events", "last-week"),
+        ("GET shop 1h evnets", "events"),
+        ("GET shop 1h revenu", "revenue"),
+        ("GET shop 1h revenue:summ", "sum"),
+        ("GET shop 1h events:cuont", "count"),
+        ("GET shop 1h users:uniqe", "unique"),
+        ("RANGE shop 1h atuo events", "auto"),
+        ("TOP shop 1h event LIMT 5", "LIMIT"),
+        ("TOP shop 1h event BY usres", "users"),
+        ("HELP trakc", "track"),
+    ] {
+        let reply = connection.run(&format!("ANALYTICS.{line}"));
+        let end = format!("did you mean {meant}?");
+        assert!(reply.error().ends_with(&end), "{line}: {reply:?}");
+    }
+}
+
+#[test]
+fn flags_and_keys_say_what_a_command_does() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    let commands = commands(&mut connection);
+    for name in commands.keys() {
+        let info = connection.run(&format!("COMMAND INFO {name}"));
+        let info = info.at(0);
+        let flags = info.at(2).texts();
+        let has = |flag: &str| flags.contains(&flag);
+        assert!(has("module"));
+        if name == "ANALYTICS.HELP" {
+            assert!(has("loading") && has("stale") && !has("readonly") && !has("write"));
+            continue;
+        }
+        assert_ne!(has("readonly"), has("write"), "{name}");
+        // What only removes is not refused when memory is short.
+        let is_removal = name == "ANALYTICS.DROP";
+        assert_eq!(has("denyoom"), has("write") && !is_removal, "{name}");
+        let keys = info.at(8).array();
+        assert_eq!(keys.len(), 1);
+        let key_flags = keys[0].get("flags").texts();
+        let expected: &[&str] = match (has("readonly"), is_removal) {
+            (true, _) => &["RO", "access"],
+            (_, true) => &["RW", "delete"],
+            _ => &["RW", "update"],
+        };
+        assert_eq!(key_flags, expected, "{name}");
+        let words = "x ".repeat(info.at(1).int().unsigned_abs() as usize - 2);
+        let keys = connection.run(&format!("COMMAND GETKEYS {name} shop {words}"));
+        assert_eq!(keys.texts(), ["shop"], "{name}");
+    }
+    let is_fast = |name: &str| {
+        let info = server.connection().run(&format!("COMMAND INFO {name}"));
+        info.at(0).at(2).texts().contains(&"fast")
+    };
+    assert!(is_fast("ANALYTICS.TRACK"));
+    assert!(!is_fast("ANALYTICS.MTRACK") && !is_fast("ANALYTICS.GET"));
+}

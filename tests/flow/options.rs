@@ -1,0 +1,245 @@
+//! Every way to give the arguments of a command that `COMMAND DOCS` tells of is one that the command
+//! takes, and it takes no other options.
+
+use std::collections::BTreeSet;
+
+use crate::client::{Arg, Connection};
+use crate::documented::{commands, Argument, Command};
+use crate::reply::Reply;
+use crate::server::Server;
+
+type Words = Vec<Vec<u8>>;
+
+/// A word for an argument; a second one for an argument that is given again.
+fn word(token: &str, name: &str, again: bool) -> Vec<u8> {
+    let [first, second] = match (token, name) {
+        (_, "site") => ["shop"; 2],
+        (_, "key") => ["restored"; 2],
+        (_, "event") => ["view", "buy"],
+        (_, "user" | "id" | "value") => ["ann", "bob"],
+        ("AT", "ms") => ["2024-12-11T14:31:07Z", "1733927467000"],
+        ("DIM", "name") | (_, "dimension") => ["country", "plan"],
+        ("VAL", "name") => ["price", "size"],
+        (_, "number") => ["9.99", "-1"],
+        (_, "zone") => ["Europe/Paris"; 2],
+        (_, "granularity") => ["hour", "day"],
+        (_, "duration") => ["9d"; 2],
+        (_, "a,b[,c]") => ["event,country", "event,country,plan"],
+        (_, "rows" | "n") => ["50"; 2],
+        (_, "window") => ["24h"; 2],
+        (_, "step") => ["1h"; 2],
+        (_, "metric") => ["events", "users"],
+        (_, "command") => ["track"; 2],
+        ("SITE", "page") => return include_bytes!("../golden/site-v1-plain.bin").into(),
+        ("BUCKET", "page") => {
+            return include_bytes!("../golden/bucket-v1-minute-rich.bin").into();
+        }
+        _ => panic!("{token} {name}: give this test a word for it"),
+    };
+    if again { second } else { first }.into()
+}
+
+/// Where a sequence of arguments is so far.
+#[derive(Clone, Default)]
+struct Path {
+    words: Words,
+    token: String,
+}
+
+/// Every form of an argument that is given once.
+fn once(argument: &Argument, before: &Path, again: bool) -> Vec<Path> {
+    let mut path = before.clone();
+    if let Some(token) = &argument.token {
+        path.words.push(token.clone().into());
+        path.token.clone_from(token);
+    }
+    match argument.kind.as_str() {
+        "pure-token" => vec![path],
+        "block" => sequence(&argument.parts, path, again),
+        "oneof" => {
+            let parts = argument.parts.iter();
+            parts.flat_map(|part| once(part, &path, again)).collect()
+        }
+        _ => {
+            let word = word(&path.token, &argument.name, again);
+            path.words.push(word);
+            vec![path]
+        }
+    }
+}
+
+/// Left out where that is allowed, in every form, and again.
+fn ways(argument: &Argument, before: &Path, again: bool) -> Vec<Path> {
+    let forms = once(argument, before, again);
+    let mut ways = forms.clone();
+    if argument.optional {
+        ways.push(before.clone());
+    }
+    // The pages of a value are as many as it has.
+    if argument.multiple && !again && argument.name != "page" {
+        let fullest = forms.iter().max_by_key(|form| form.words.len());
+        ways.extend(fullest.iter().flat_map(|form| once(argument, form, true)));
+    }
+    ways
+}
+
+fn sequence(arguments: &[Argument], before: Path, again: bool) -> Vec<Path> {
+    arguments.iter().fold(vec![before], |paths, argument| {
+        let next = paths.iter().flat_map(|path| ways(argument, path, again));
+        next.collect()
+    })
+}
+
+fn all(name: &str, arguments: &[Argument]) -> Vec<Words> {
+    let start = Path {
+        words: vec![name.into()],
+        token: String::new(),
+    };
+    let paths = sequence(arguments, start, false);
+    paths.into_iter().map(|path| path.words).collect()
+}
+
+/// Only what must be there.
+fn least(name: &str, command: &Command) -> Words {
+    let mut all = all(name, &command.arguments);
+    all.sort_by_key(Vec::len);
+    all.swap_remove(0)
+}
+
+fn call(connection: &mut Connection, words: &Words) -> Reply {
+    // What the command works on is there, or is not.
+    connection.run("FLUSHALL").ok();
+    match words[0].as_slice() {
+        b"ANALYTICS.CREATE" => {}
+        // A zone is fixed once an event is in.
+        b"ANALYTICS.ALTER" => connection.run("ANALYTICS.CREATE shop").ok(),
+        _ => {
+            connection
+                .run("ANALYTICS.CREATE shop CUBE event,country")
+                .ok();
+            let event = "ANALYTICS.TRACK shop view ann DIM country FR DIM plan pro VAL price 1";
+            connection.run(event).int();
+        }
+    }
+    let args: Vec<&dyn Arg> = words.iter().map(|word| word as &dyn Arg).collect();
+    connection.call(&args)
+}
+
+fn shown(words: &Words) -> String {
+    let words = words.iter().map(|word| word.escape_ascii().to_string());
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn every_way_to_give_the_arguments_is_taken() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    for (name, command) in commands(&mut connection) {
+        for words in all(&name, &command.arguments) {
+            let reply = call(&mut connection, &words);
+            assert!(!reply.is_error(), "{}: {reply:?}", shown(&words));
+        }
+    }
+}
+
+#[test]
+fn options_are_taken_in_any_order_and_any_case() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    for (name, mut command) in commands(&mut connection) {
+        let first = command.arguments.iter().position(|it| it.optional);
+        command.arguments[first.unwrap_or(0)..].reverse();
+        if first.is_none()
+            || command
+                .arguments
+                .iter()
+                .any(|it| it.multiple && !it.optional)
+        {
+            continue;
+        }
+        for mut words in all(&name, &command.arguments) {
+            let tokens = tokens(&command.arguments);
+            for word in &mut words {
+                if tokens.contains(&String::from_utf8_lossy(word).into_owned()) {
+                    word.make_ascii_lowercase();
+                }
+            }
+            let reply = call(&mut connection, &words);
+            assert!(!reply.is_error(), "{}: {reply:?}", shown(&words));
+        }
+    }
+}
+
+/// Those that an option begins with, at any depth.
+fn tokens(arguments: &[Argument]) -> BTreeSet<String> {
+    let own = arguments.iter().filter_map(|it| it.token.clone());
+    let inner = arguments.iter().flat_map(|it| tokens(&it.parts));
+    own.chain(inner).collect()
+}
+
+/// The arguments that a token makes known; none of those that only their place does.
+fn options(command: &Command) -> Vec<&Argument> {
+    let is_choice =
+        |it: &Argument| it.kind == "oneof" && it.parts.iter().all(|it| it.token.is_some());
+    let options = command.arguments.iter().filter(|it| it.optional);
+    options
+        .filter(|it| it.token.is_some() || is_choice(it))
+        .collect()
+}
+
+#[test]
+fn an_option_that_is_not_to_be_repeated_is_refused_when_it_is() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    let mut refused = 0;
+    for (name, command) in commands(&mut connection) {
+        for option in options(&command).into_iter().filter(|it| !it.multiple) {
+            let start = Path {
+                words: least(&name, &command),
+                ..Path::default()
+            };
+            for form in once(option, &start, false) {
+                for twice in once(option, &form, true) {
+                    let reply = call(&mut connection, &twice.words);
+                    let line = shown(&twice.words);
+                    assert!(
+                        reply.error().ends_with(" is given twice"),
+                        "{line}: {reply:?}"
+                    );
+                    refused += 1;
+                }
+            }
+        }
+    }
+    assert!(refused > 10);
+}
+
+#[test]
+fn an_option_of_another_command_is_refused_and_the_own_ones_are_named() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    let commands = commands(&mut connection);
+    let all = commands.values().flat_map(|it| tokens(&it.arguments));
+    let all: BTreeSet<String> = all.chain(["NOSUCH".to_owned()]).collect();
+    let mut refused = 0;
+    for (name, command) in &commands {
+        let accepted: Vec<String> = options(command).iter().map(|it| it.once()).collect();
+        let own = tokens(&command.arguments);
+        if accepted.is_empty() {
+            continue;
+        }
+        for token in all.iter().filter(|it| !own.contains(*it)) {
+            let mut words = least(name, command);
+            words.extend([token.clone().into(), b"1".into(), b"1".into()]);
+            let reply = call(&mut connection, &words);
+            let error = format!(
+                "ERR unknown option '{token}': expected {}",
+                accepted.join(", ")
+            );
+            let line = shown(&words);
+            assert!(reply.error().starts_with(&error), "{line}: {reply:?}");
+            refused += 1;
+        }
+    }
+    assert!(refused > 40);
+}

@@ -1,0 +1,130 @@
+//! Programs in other languages, run as users run them: by the interpreters, and with the client
+//! libraries, that `scripts/clients` prepares.
+
+use std::env;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::process::spawn_bound;
+use crate::server::Server;
+
+const PATIENCE: Duration = Duration::from_secs(120);
+/// How `scripts/clients` ends when something cannot be had here.
+const UNAVAILABLE: i32 = 69;
+
+/// A file of the project.
+pub fn project(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// The folder in which cargo builds: `<target>/<profile>/deps/<this program>`.
+pub fn target() -> PathBuf {
+    let program = env::current_exe().expect("a running test has a file");
+    let target = program.ancestors().nth(3);
+    target.expect("cargo puts tests three folders deep").into()
+}
+
+/// What `scripts/clients` prints; none where this kind of client cannot be had here, which is said
+/// past the harness, so that a test that did not run is seen.
+pub fn prepared(kind: &str) -> Option<PathBuf> {
+    let mut command = Command::new(project("scripts/clients"));
+    command.arg(kind).env("CARGO_TARGET_DIR", target());
+    let output = command.output().expect("scripts/clients can be run");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    if output.status.code() == Some(UNAVAILABLE) {
+        let _ = writeln!(io::stderr(), "skipped: {kind}: {}", said.trim());
+        return None;
+    }
+    assert!(output.status.success(), "scripts/clients {kind}: {said}");
+    let path = String::from_utf8(output.stdout).expect("a path in UTF-8");
+    Some(path.trim().into())
+}
+
+/// The command that runs a program of the project, by the ending of its name.
+pub fn program(path: &str) -> Option<Command> {
+    let ending = Path::new(path).extension();
+    let mut command = match ending.and_then(|ending| ending.to_str()) {
+        Some("py") => Command::new(prepared("python")?),
+        Some("php") => Command::new(prepared("php")?),
+        Some("mjs") => {
+            let mut node = Command::new("node");
+            node.args(["--preserve-symlinks", "--preserve-symlinks-main"])
+                .arg(prepared("node")?.join(path));
+            return Some(node);
+        }
+        _ => panic!("nothing is known to run {path}"),
+    };
+    command.arg(project(path));
+    Some(command)
+}
+
+/// Tells a program where its server is, or a node of its cluster.
+pub fn point_at(command: &mut Command, server: &Server, is_cluster: bool) {
+    command
+        .env("REDIS_HOST", "127.0.0.1")
+        .env("REDIS_PORT", server.port().to_string());
+    match is_cluster {
+        true => command.env("REDIS_CLUSTER", "1"),
+        false => command.env_remove("REDIS_CLUSTER"),
+    };
+}
+
+/// Runs it to its end, which is to come soon, and gives what it printed and how it ended.
+#[track_caller]
+pub fn run(mut command: Command) -> Output {
+    let name = format!("{command:?}");
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = spawn_bound(command).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let stdout = reader(child.stdout.take());
+    let stderr = reader(child.stderr.take());
+    let deadline = Instant::now() + PATIENCE;
+    let status = loop {
+        match child.try_wait().expect("a child can be waited for") {
+            Some(status) => break status,
+            None if Instant::now() < deadline => thread::sleep(Duration::from_millis(5)),
+            None => {
+                let _ = child.kill();
+                break child.wait().expect("a killed child ends");
+            }
+        }
+    };
+    let text = |reader: thread::JoinHandle<Vec<u8>>| reader.join().expect("a pipe can be read");
+    Output {
+        status,
+        stdout: text(stdout),
+        stderr: text(stderr),
+    }
+}
+
+/// The same, and it must end well: what it printed.
+#[track_caller]
+pub fn printed(command: Command) -> String {
+    let name = format!("{command:?}");
+    let output = run(command);
+    let (stdout, stderr) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(
+        output.status.success(),
+        "{name}: {}\n{stdout}{stderr}",
+        output.status
+    );
+    stdout.into_owned()
+}
+
+fn reader(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            let _ = pipe.read_to_end(&mut bytes);
+        }
+        bytes
+    })
+}
