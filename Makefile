@@ -52,7 +52,7 @@ valgrind: ## servers with the module under valgrind: no errors, nothing lost
 sanitize: ## the unit tests under AddressSanitizer, with a nightly compiler
 	@scripts/sanitize
 
-fuzz: ## hostile bytes for the decoders and parsers, FUZZ_SECONDS=900 for each of four
+fuzz: ## hostile bytes for the decoders and parsers, FUZZ_SECONDS=900 for each of five
 	@scripts/fuzz "$(FUZZ_SECONDS)"
 
 clean: ## remove what was built, and the data that make run left

@@ -19,6 +19,7 @@ pub fn all(now: i64, has_series: bool) -> Vec<Workload> {
     all.push(nothing(minute));
     all.extend(track(minute));
     all.extend(mtrack(minute));
+    all.extend(trackjson(minute));
     all
 }
 
@@ -150,5 +151,35 @@ fn mtrack(minute: i64) -> Vec<Workload> {
         ),
         mtrack("MTRACK 100: AT, 3 DIM, 2 VAL", "rich", 100, 1, Detail::Rich)
             .at_least(Target::Rate(400e3)),
+    ]
+}
+
+/// The body of an event as a collector sends it, with all that it can say.
+fn body(event: &Event, at: i64) -> String {
+    format!(
+        "{{\"event\":\"{}\",\"user_id\":\"{}\",\"timestamp\":{at},\"properties\":{{\"country\":\"{}\",\"device\":\"{}\",\
+         \"plan\":\"{}\",\"revenue\":{},\"latency\":{}}}}}",
+        event.kind, event.user, event.country, event.device, event.plan, event.revenue, event.latency
+    )
+}
+
+fn trackjson(minute: i64) -> Vec<Workload> {
+    let requests = |site: &str, batch: u64| {
+        let mut dice = Dice::new();
+        let mut requests = Requests::of(PASS / batch, |to, _| {
+            let bodies = (0..batch).map(|_| {
+                let at = minute + dice.below(MINUTE as u64) as i64;
+                body(&dice.event(), at)
+            });
+            let array = format!("[{}]", bodies.collect::<Vec<_>>().join(","));
+            to.push(&[&"ANALYTICS.TRACKJSON", &site, &array]);
+        });
+        requests.events *= batch;
+        requests
+    };
+    vec![
+        Workload::new("TRACKJSON: AT, 3 DIM, 2 VAL", requests("json", 1)),
+        Workload::new("TRACKJSON 100: AT, 3 DIM, 2 VAL", requests("bodies", 100))
+            .at_least(Target::Rate(500e3)),
     ]
 }

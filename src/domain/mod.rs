@@ -10,6 +10,8 @@ pub mod fold;
 pub mod hash;
 pub mod hll;
 pub mod import;
+pub mod intake;
+pub mod json;
 pub mod limits;
 pub mod memory;
 pub mod metric;

@@ -17,6 +17,12 @@ impl<'a> Text<'a> {
             hash: keyed_hash(bytes),
         }
     }
+
+    /// As `==`, by the hash first.
+    #[inline]
+    pub fn is(self, other: Text) -> bool {
+        self.hash == other.hash && same(self.bytes, other.bytes)
+    }
 }
 
 /// Whether two texts are the same. Most are short, and a call to compare memory costs more than that.

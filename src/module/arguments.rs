@@ -1,13 +1,11 @@
-//! The arguments of `ANALYTICS.TRACK` and `ANALYTICS.MTRACK`: read from left to right by position, so
-//! that no word of the user's is ever taken for a keyword.
+//! The arguments of `ANALYTICS.TRACK`, `MTRACK` and `TRACKJSON`: read from left to right by position,
+//! so that no word of the user's is ever taken for a keyword.
 
 use super::redis::{Failure, Outcome, Words};
-use crate::domain::bucket::Fingerprint;
 use crate::domain::error::{shown, Error, Result};
-use crate::domain::event::{Batch, Event, Run};
-use crate::domain::hash::hash;
+use crate::domain::event::{recycle, Batch, Event};
+use crate::domain::json::{Events, Identity};
 use crate::domain::limits;
-use crate::domain::site;
 use crate::domain::syntax::{once, unknown, Argument};
 use crate::domain::text::Text;
 use crate::domain::time::{is_supported, parse_instant, Zone};
@@ -27,10 +25,13 @@ pub struct Source {
 pub struct Request<'c> {
     pub batch: Batch<'c>,
     pub sources: Vec<Source>,
+    /// In place of the sources, when the events came as JSON.
+    pub identities: Vec<Identity<'c>>,
+    pub is_json: bool,
     /// The word after `CLOCK`, and the time that it gives.
     pub clock: Option<usize>,
     pub clock_time: Option<i64>,
-    /// Every event came with its time in milliseconds.
+    /// Every event came with its time: in milliseconds, or as JSON that says when in any zone.
     pub timed: bool,
 }
 
@@ -80,6 +81,7 @@ impl Request<'_> {
         Request {
             batch: self.batch.recycle(),
             sources: self.sources,
+            identities: recycle(self.identities),
             ..Request::default()
         }
     }
@@ -91,6 +93,8 @@ pub struct Parser<'c, 'r> {
     /// ISO times without an offset are in this zone.
     pub zone: &'r Zone,
     pub now: i64,
+    /// What the site does not know is refused.
+    pub strict: bool,
     pub request: &'r mut Request<'c>,
 }
 
@@ -140,28 +144,30 @@ impl<'c> Parser<'c, '_> {
         Ok(())
     }
 
+    /// `ANALYTICS.TRACKJSON site json`, with a buffer for texts that have escapes.
+    pub fn trackjson(self, buffer: &'c mut [u8]) -> Outcome {
+        self.request.is_json = true;
+        let events = Events {
+            json: self.words.get(2).ok_or(Failure::WrongArity)?,
+            buffer,
+            now: self.now,
+            zone: self.zone,
+            strict: self.strict,
+            batch: &mut self.request.batch,
+            identities: &mut self.request.identities,
+        };
+        self.request.timed = events.read()?;
+        Ok(())
+    }
+
     /// An event whose first word stands at `start`; gives where the next word after it stands.
     fn event(&mut self, start: usize) -> Outcome<usize> {
         let missing = |what| Error::new(format!("an event needs a type and a user: no {what}"));
         let kind = self.words.get(start).ok_or_else(|| missing("type"))?;
         let user = self.words.get(start + 1).ok_or_else(|| missing("user"))?;
-        site::check_name("event", kind)?;
-        check_id("user", user)?;
-        let mut event = Event {
-            time: self.now,
-            kind: Text::new(kind),
-            user: hash(user),
-            session: None,
-            id: None,
-            dimensions: Run {
-                start: self.request.batch.dimensions.len() as u32,
-                len: 0,
-            },
-            values: Run {
-                start: self.request.batch.values.len() as u32,
-                len: 0,
-            },
-        };
+        let mut event = self.request.batch.begin(self.now);
+        event.set_kind(kind)?;
+        event.set_user(user)?;
         let mut at = None;
         let mut place = start + 2;
         while let Some(word) = self.words.get(place) {
@@ -177,7 +183,8 @@ impl<'c> Parser<'c, '_> {
                         next(1, "a name and a value")?,
                         next(2, "a name and a value")?,
                     );
-                    self.dimension(&mut event, name, value)?;
+                    let batch = &mut self.request.batch;
+                    batch.add_dimension(&mut event, Text::new(name), value)?;
                     place += 3;
                 }
                 _ if VAL.is(word) => {
@@ -198,15 +205,13 @@ impl<'c> Parser<'c, '_> {
                 _ if ID.is(word) => {
                     once(&ID, event.id.is_none())?;
                     let id = next(1, "an id")?;
-                    check_id("id", id)?;
-                    event.id = Some(Fingerprint::of(id));
+                    event.set_id(id)?;
                     place += 2;
                 }
                 _ if SESSION.is(word) => {
                     once(&SESSION, event.session.is_none())?;
                     let id = next(1, "an id")?;
-                    check_id("session", id)?;
-                    event.session = Some(hash(id));
+                    event.set_session(id)?;
                     place += 2;
                 }
                 _ if self.request.clock == Some(place + 1) => place += 2,
@@ -223,54 +228,16 @@ impl<'c> Parser<'c, '_> {
         Ok(place)
     }
 
-    fn dimension(&mut self, event: &mut Event<'c>, name: &'c [u8], value: &'c [u8]) -> Result<()> {
-        let name = Text::new(name);
-        check_dimension(name.bytes)?;
-        if value.len() > limits::DIMENSION_VALUE {
-            return Err(Error::new(format!(
-                "the value of dimension '{}' has more than {} bytes",
-                shown(name.bytes),
-                limits::DIMENSION_VALUE
-            )));
-        }
-        let batch = &mut self.request.batch;
-        let given = batch.dimensions_of(event);
-        if given.iter().any(|(other, _)| *other == name) {
-            return Err(twice("dimension", name.bytes));
-        }
-        if given.len() == limits::DIMENSIONS_PER_EVENT {
-            return Err(one_too_many(
-                "dimension",
-                name.bytes,
-                limits::DIMENSIONS_PER_EVENT,
-            ));
-        }
-        batch.dimensions.push((name, Text::new(value)));
-        event.dimensions.len += 1;
-        Ok(())
-    }
-
     fn value(&mut self, event: &mut Event<'c>, name: &'c [u8], number: &'c [u8]) -> Result<()> {
-        let name = Text::new(name);
-        site::check_value_name(name.bytes)?;
         let number = parse_number(number).ok_or_else(|| {
             Error::new(format!(
                 "value '{}': '{}' is not a finite number",
-                shown(name.bytes),
+                shown(name),
                 shown(number)
             ))
         })?;
         let batch = &mut self.request.batch;
-        let given = batch.values_of(event);
-        if given.iter().any(|(other, _)| *other == name) {
-            return Err(twice("value", name.bytes));
-        }
-        if given.len() == limits::VALUES_PER_EVENT {
-            return Err(one_too_many("value", name.bytes, limits::VALUES_PER_EVENT));
-        }
-        batch.values.push((name, number));
-        event.values.len += 1;
-        Ok(())
+        batch.add_value(event, Text::new(name), number)
     }
 
     fn time(&mut self, word: &[u8]) -> Result<i64> {
@@ -309,28 +276,6 @@ pub fn clock(words: Words, place: usize) -> Result<Option<i64>> {
     }
 }
 
-fn check_dimension(name: &[u8]) -> Result<()> {
-    if name == b"event" {
-        return Err(Error::new(
-            "dimension 'event' is built in: it is the type of the event",
-        ));
-    }
-    site::check_dimension_name(name)
-}
-
-fn check_id(what: &str, id: &[u8]) -> Result<()> {
-    if id.is_empty() {
-        return Err(Error::new(format!("the {what} is empty")));
-    }
-    if id.len() > limits::USER {
-        return Err(Error::new(format!(
-            "the {what} has more than {} bytes",
-            limits::USER
-        )));
-    }
-    Ok(())
-}
-
 /// A whole number, and nothing else.
 pub fn parse_integer(word: &[u8]) -> Option<i64> {
     let (negative, digits) = match word {
@@ -353,17 +298,6 @@ pub fn parse_number(word: &[u8]) -> Option<f64> {
     }
     let number: f64 = std::str::from_utf8(word).ok()?.parse().ok()?;
     number.is_finite().then_some(number + 0.0)
-}
-
-fn twice(what: &str, name: &[u8]) -> Error {
-    Error::new(format!("{what} '{}' is given twice", shown(name)))
-}
-
-fn one_too_many(what: &str, name: &[u8], limit: usize) -> Error {
-    let name = shown(name);
-    Error::new(format!(
-        "{what} '{name}' is one too many: an event has at most {limit}"
-    ))
 }
 
 fn number_event(failure: Failure, number: usize) -> Failure {

@@ -10,6 +10,7 @@ mod cluster;
 mod commands;
 mod config;
 mod description;
+mod escapes;
 mod expiries;
 mod info;
 mod key;

@@ -3,7 +3,9 @@
 //!
 //! Events that came with their times in milliseconds and reached every granularity say all there is
 //! to say, and are passed on word for word. Otherwise `CLOCK ms` is added, the time by which the events
-//! were judged and which those without a time have; and what did not count is left out.
+//! were judged and which those without a time have; and what did not count is left out. JSON that does
+//! not say all becomes the `MTRACK` that does. What JSON says is thus part of the format of the AOF: what
+//! was once accepted must be understood alike by later versions.
 
 use std::ffi::CStr;
 
@@ -12,7 +14,7 @@ use super::record::{Counted, Judge};
 use super::redis::{Ctx, OwnedString, Words};
 use crate::domain::site::Settings;
 
-/// The events of a `TRACK` or `MTRACK` that a client sent, as they were judged.
+/// The events of a `TRACK`, `MTRACK` or `TRACKJSON` that a client sent, as they were judged.
 pub fn events(
     ctx: Ctx,
     words: Words,
@@ -26,6 +28,9 @@ pub fn events(
     let Some(clock) = judge.clock.filter(|_| !verbatim) else {
         return ctx.replicate_verbatim();
     };
+    if request.is_json {
+        return json(ctx, words, request, counted, clock);
+    }
     let mut story = Story::new(words, clock);
     // The words of TRACK's one event begin behind the site, those of MTRACK's behind an EVENT.
     let is_track = request
@@ -58,6 +63,47 @@ pub fn events(
         c"ANALYTICS.MTRACK"
     };
     ctx.replicate(command, &story.strings);
+}
+
+/// Events that came as JSON, in words.
+fn json(ctx: Ctx, words: Words, request: &Request, counted: &Counted, clock: i64) {
+    let mut story = Story::new(words, clock);
+    story.strings.push(words.string(1));
+    story.say_clock();
+    let [event, at, session, id, dimension, value] =
+        [&b"EVENT"[..], b"AT", b"SESSION", b"ID", b"DIM", b"VAL"].map(OwnedString::new);
+    let batch = &request.batch;
+    let mut dropped = counted.dropped.iter().peekable();
+    for (number, (said, identity)) in batch.events.iter().zip(&request.identities).enumerate() {
+        if dropped.next_if(|place| **place == number).is_some() {
+            continue;
+        }
+        story.strings.push(event.raw());
+        story.say(said.kind.bytes);
+        story.say(identity.user);
+        if said.time != clock {
+            story.strings.push(at.raw());
+            story.say(said.time.to_string().as_bytes());
+        }
+        for (option, text) in [(&session, identity.session), (&id, identity.id)] {
+            if let Some(text) = text {
+                story.strings.push(option.raw());
+                story.say(text);
+            }
+        }
+        for (name, text) in batch.dimensions_of(said) {
+            story.strings.push(dimension.raw());
+            story.say(name.bytes);
+            story.say(text.bytes);
+        }
+        for (name, number) in batch.values_of(said) {
+            story.strings.push(value.raw());
+            story.say(name.bytes);
+            // In as few digits as give the same number back.
+            story.say(format!("{number:?}").as_bytes());
+        }
+    }
+    ctx.replicate(c"ANALYTICS.MTRACK", &story.strings);
 }
 
 /// A command in the making: words of the client's, and some of our own.

@@ -12,9 +12,13 @@ use crate::state::State;
 use crate::types::fill;
 
 /// Every command of the module, with words behind the site with which it works.
-const COMMANDS: [(&str, &[&str]); 16] = [
+const COMMANDS: [(&str, &[&str]); 17] = [
     ("ANALYTICS.TRACK", &["view", "ann"]),
     ("ANALYTICS.MTRACK", &["EVENT", "view", "ann"]),
+    (
+        "ANALYTICS.TRACKJSON",
+        &["{\"event\":\"view\",\"user_id\":\"ann\"}"],
+    ),
     ("ANALYTICS.CREATE", &[]),
     ("ANALYTICS.ALTER", &["RETENTION", "minute", "off"]),
     ("ANALYTICS.DROP", &[]),

@@ -13,11 +13,13 @@ use crate::state::assert_same_data;
 type Words = Vec<Vec<u8>>;
 
 /// One well-formed line of each kind for every command; `#` is a time of the test's, `%` a HyperLogLog.
-const LINES: [&str; 32] = [
+const LINES: [&str; 34] = [
     "TRACK shop view ann",
     "TRACK shop view ann AT # SESSION s ID i DIM country FR DIM plan pro VAL price 9.99",
     "MTRACK shop EVENT view ann AT # EVENT buy bob DIM country DE VAL price -1 ID j",
     "MTRACK shop CLOCK # EVENT view ann",
+    "TRACKJSON shop {\"event\":\"view\",\"user_id\":\"ann\"}",
+    "TRACKJSON shop [{\"event\":\"buy\",\"user_id\":7,\"timestamp\":#,\"id\":\"\\u0000\",\"properties\":{\"country\":\"FR\",\"price\":9.99}}]",
     "CREATE new TZ Europe/Paris RETENTION hour 9d DIM a NOUSERS CUBE event,a VAL v CAPACITY 9 STRICT",
     "CREATE other",
     "ALTER shop RETENTION day 400d DIM b CUBE b,country NOUSERS VAL w NOSTRICT",
@@ -120,6 +122,10 @@ fn odd_words() -> Words {
         "UTC",
         "Mars/Base",
         "%s%n",
+        "[]",
+        "{\"event\":\"\\ud800\",\"user_id\":1e5}",
+        "{\"event\":\"\\u0000\",\"user_id\":\"\\n\",\"properties\":{\"a\":1e999}}",
+        "[[[[[[[[[[[[[[[[[[[[[[",
         "shop",
         "string",
         "list",

@@ -3,6 +3,7 @@
 
 #[macro_use]
 mod client;
+mod body;
 mod calendar;
 mod clock;
 mod cluster_nodes;
@@ -70,6 +71,7 @@ mod takeover;
 mod times;
 mod top;
 mod track;
+mod trackjson;
 mod transactions;
 mod types;
 mod unique;

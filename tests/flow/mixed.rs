@@ -3,6 +3,7 @@
 //!
 //! No bucket is near its end while they run: what there is does not depend on how fast they are.
 
+use crate::body::json_of;
 use crate::calendar::{at, buckets, DAY, HOUR, MINUTE, SECOND};
 use crate::client::{encode, Arg, Connection};
 use crate::random::Random;
@@ -160,6 +161,21 @@ impl Mixed {
         words
     }
 
+    fn trackjson(&mut self) -> Words {
+        let events: Vec<String> = (0..1 + self.random.below(12))
+            .map(|_| json_of(&self.event(), self.random.one_in(3)))
+            .collect();
+        let json = match &events[..] {
+            [event] => event.clone(),
+            events => format!("[{}]", events.join(",\n")),
+        };
+        vec![
+            "ANALYTICS.TRACKJSON".to_owned(),
+            self.site().to_owned(),
+            json,
+        ]
+    }
+
     /// Redis's own commands on a site or a bucket.
     fn native(&mut self) -> Words {
         let (key, other) = (self.key(), self.key());
@@ -216,8 +232,9 @@ impl Mixed {
 
     fn single(&mut self) -> Words {
         match self.random.below(40) {
-            0..20 => self.track(),
-            20..28 => self.mtrack(),
+            0..18 => self.track(),
+            18..24 => self.mtrack(),
+            24..28 => self.trackjson(),
             28..31 => self.administration(),
             31..36 => self.native(),
             _ => self.script(),

@@ -23,14 +23,14 @@ fn other_settings() -> Options {
 }
 
 /// A master, its replica and the replica's replica.
-struct Family {
-    master: Server,
+pub struct Family {
+    pub master: Server,
     replica: Server,
     grandchild: Server,
 }
 
 impl Family {
-    fn of(master: Options) -> Family {
+    pub fn of(master: Options) -> Family {
         let master = master.start();
         let replica = other_settings().replica_of(&master).start();
         let grandchild = other_settings().replica_of(&replica).start();
@@ -43,12 +43,12 @@ impl Family {
         }
     }
 
-    fn start() -> Family {
+    pub fn start() -> Family {
         Family::of(Server::with())
     }
 
     #[track_caller]
-    fn assert_agree(&self, after: &str) {
+    pub fn assert_agree(&self, after: &str) {
         self.master.wait_for_replica(&self.replica);
         self.replica.wait_for_replica(&self.grandchild);
         let mut ours = self.master.connection();

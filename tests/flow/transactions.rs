@@ -191,6 +191,11 @@ fn a_command_that_changed_something_notifies_once_on_its_key() {
         ("MTRACK shop EVENT view ann EVENT view bob", Some("track")),
         ("MTRACK shop EVENT view ann AT 5 EVENT view ann AT 6", None),
         ("MTRACK shop EVENT view ann EVENT view bob VAL x y", None),
+        (
+            "TRACKJSON shop [{\"event\":\"view\",\"user_id\":\"ann\"},{\"event\":\"view\",\"user_id\":5}]",
+            Some("trackjson"),
+        ),
+        ("TRACKJSON shop []", None),
         // Five buckets move.
         (
             "ALTER shop RETENTION minute 2h RETENTION hour 8d RETENTION day 3d RETENTION week off",

@@ -18,6 +18,17 @@ pub fn parse_instant(argument: &str, text: &[u8], zone: &Zone) -> Result<i64> {
     })
 }
 
+/// ISO 8601 only, as in `parse_instant`.
+pub fn parse_iso(text: &[u8], zone: &Zone) -> Option<i64> {
+    read_iso(text, zone).filter(|ms| is_supported(*ms))
+}
+
+/// Whether an ISO time says where it is from, so that it is the same in every zone.
+pub fn has_offset(iso: &[u8]) -> bool {
+    let behind_the_date = iso.get(10..).unwrap_or_default();
+    behind_the_date.iter().any(|byte| b"Zz+-".contains(byte))
+}
+
 pub(super) fn read_instant(text: &[u8], zone: &Zone) -> Option<i64> {
     read_millis(text)
         .or_else(|| read_iso(text, zone))
@@ -138,7 +149,10 @@ mod tests {
             ("1969-12-31T23:59:59.999Z", "1969-12-31T23:59:59.999Z"),
         ] {
             assert_eq!(read(text, &paris()), utc(expected), "{text}");
+            let is_local = read(text, &paris()) != read(text, &Zone::UTC);
+            assert_eq!(has_offset(text.as_bytes()), !is_local, "{text}");
         }
+        assert_eq!(parse_iso(b"1720000000000", &paris()), None);
     }
 
     #[test]

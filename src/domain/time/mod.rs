@@ -30,7 +30,7 @@ pub use cover::{cover, Cover, Piece, Sources};
 pub use duration::Duration;
 pub use granularity::Granularity;
 pub use grid::{Grain, Grid, Step};
-pub use instant::parse_instant;
+pub use instant::{has_offset, parse_instant, parse_iso};
 pub use label::{parse_label, Label};
 pub use named::instant_in;
 pub use period::Period;

@@ -29,6 +29,7 @@ use super::registration::{self, Command};
 static COMMANDS: &[&Command] = &[
     &track::TRACK,
     &track::MTRACK,
+    &track::TRACKJSON,
     &create::COMMAND,
     &alter::COMMAND,
     &drop::COMMAND,

@@ -1,15 +1,17 @@
-//! `ANALYTICS.TRACK` and `ANALYTICS.MTRACK`.
+//! `ANALYTICS.TRACK`, `ANALYTICS.MTRACK` and `ANALYTICS.TRACKJSON`.
 
 use super::word;
 use crate::domain::error::{shown, Error};
-use crate::domain::event::Batch;
 use crate::domain::site::Site;
 use crate::domain::syntax::Argument;
-use crate::module::arguments::{Parser, AT, CLOCK, DIM, EVENT, ID, KIND, SESSION, USER, VAL};
+use crate::module::arguments::{
+    Parser, Request, AT, CLOCK, DIM, EVENT, ID, KIND, SESSION, USER, VAL,
+};
+use crate::module::escapes::Escapes;
 use crate::module::key::Key;
 use crate::module::origin::Origin;
 use crate::module::record::Judge;
-use crate::module::redis::{Ctx, Outcome, Words};
+use crate::module::redis::{Ctx, Failure, Outcome, Words};
 use crate::module::registration::{entry, Access, Command};
 use crate::module::scratch::Scratch;
 use crate::module::site_value::SiteValue;
@@ -39,6 +41,14 @@ pub const MTRACK: Command = Command {
     run: entry!(mtrack),
 };
 
+pub const TRACKJSON: Command = Command {
+    name: c"analytics.trackjson",
+    summary: c"Counts an event or an array of them in JSON, all or none",
+    arguments: &[Argument::SITE, Argument::text(c"json")],
+    run: entry!(trackjson),
+    ..MTRACK
+};
+
 /// Replies 1 when the event counted, 0 when it was dropped.
 pub fn track(ctx: Ctx, words: Words) -> Outcome {
     write(ctx, words, |parser| parser.track())
@@ -47,6 +57,17 @@ pub fn track(ctx: Ctx, words: Words) -> Outcome {
 /// Replies how many of the events counted.
 pub fn mtrack(ctx: Ctx, words: Words) -> Outcome {
     write(ctx, words, |parser| parser.mtrack())
+}
+
+/// Replies how many of the events counted.
+pub fn trackjson(ctx: Ctx, words: Words) -> Outcome {
+    if words.len() != 3 {
+        return Err(Failure::WrongArity);
+    }
+    let mut escapes = Escapes::take(word(&words, 2)?);
+    let outcome = write(ctx, words, |parser| parser.trackjson(escapes.buffer()));
+    escapes.give_back();
+    outcome
 }
 
 fn write<'c>(
@@ -87,11 +108,12 @@ fn write_with<'c>(
         words,
         zone: &value.site.settings.zone,
         now,
+        strict: value.site.settings.strict && origin == Origin::Client,
         request,
     })?;
     let judge = Judge::new(origin, now, request.clock_time);
     if origin == Origin::Client {
-        refuse_future(&request.batch, now)?;
+        refuse_future(request, now)?;
     }
     let learned = value.site.learned(&request.batch)?;
     let settings = learned.as_ref().unwrap_or(&value.site.settings);
@@ -114,12 +136,17 @@ fn write_with<'c>(
         }
         stats::EVENTS.add(counted.counted);
         ctx.signal_modified(site);
-        ctx.notify(c"analytics.track", site);
+        let event = match request.is_json {
+            true => c"analytics.trackjson",
+            false => c"analytics.track",
+        };
+        ctx.notify(event, site);
     }
     Ok(counted.counted)
 }
 
-fn refuse_future(batch: &Batch, now: i64) -> Outcome {
+fn refuse_future(request: &Request, now: i64) -> Outcome {
+    let batch = &request.batch;
     let latest = now.saturating_add(config::max_future());
     let Some(number) = batch.events.iter().position(|event| event.time > latest) else {
         return Ok(());
@@ -134,8 +161,9 @@ fn refuse_future(batch: &Batch, now: i64) -> Outcome {
     } else {
         String::new()
     };
+    let what = if request.is_json { "timestamp" } else { "AT" };
     Err(Error::new(format!(
-        "{which}AT of '{}' is {ahead} ms in the future; analytics.max-future allows {}",
+        "{which}{what} of '{}' is {ahead} ms in the future; analytics.max-future allows {}",
         shown(name),
         config::max_future()
     ))

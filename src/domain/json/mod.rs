@@ -1,0 +1,18 @@
+//! Events as JSON (RFC 8259): the body that web collectors send. Texts are borrowed from the input,
+//! those with escapes from a buffer of the caller's; nothing is allocated, nothing recurses.
+
+mod events;
+#[cfg(test)]
+mod events_tests;
+mod member;
+mod number;
+mod reader;
+#[cfg(test)]
+mod reader_tests;
+mod text;
+mod timestamp;
+
+pub use events::{has_escapes, Events, Identity};
+pub use number::Number;
+pub use reader::{Fault, Reader, Value};
+pub use text::Quoted;
