@@ -118,18 +118,17 @@ fn a_bucket_whose_expiry_was_shortened_is_over_at_once() {
     let time = connection.now() - MINUTE;
     let [minute, ..] = buckets("shop", "UTC", time);
     let event = format!("ANALYTICS.TRACK shop view ann AT {time}");
-    let early = time - 2 * HOUR;
-    assert_eq!(
-        connection.run(&format!("ANALYTICS.TRACK shop view ann AT {early}")),
-        1
-    );
+    for other in [time - 2 * HOUR, time + MINUTE] {
+        let event = format!("ANALYTICS.TRACK shop view ann AT {other}");
+        assert_eq!(connection.run(&event), 1);
+    }
     for _ in 0..3 {
         assert_eq!(connection.run(&event), 1);
     }
     assert_eq!(cmd!(connection, "PEXPIRE", minute.key, 1), 1);
     sleep(Duration::from_millis(5));
     assert_eq!(connection.run(&event), 1);
-    // Seconds are known to the minute's bucket alone, where there are events beside them.
+    // Seconds are known to the minute's bucket alone, where there are events around them.
     let second = floor(time, SECOND);
     let window = format!("{second}..{}", second + SECOND);
     assert_eq!(events(&mut connection, &window), 1, "of a new bucket");
