@@ -31,6 +31,7 @@ fn word(token: &str, name: &str, again: bool) -> Vec<u8> {
         (_, "metric") => ["events", "users"],
         (_, "command") => ["track"; 2],
         (_, "time") => ["now"; 2],
+        (_, "json") => [r#"{"event":"view","user_id":"ann"}"#; 2],
         // Sparse, and none of its registers is set: XZERO of all 16,384.
         (_, "hll") => return b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80\x7f\xff".into(),
         ("SITE", "page") => return include_bytes!("../golden/site-v1-plain.bin").into(),
