@@ -24,6 +24,7 @@ mod alarms;
 mod alert_cluster;
 mod alert_commands;
 mod alert_delivery;
+mod alert_examples;
 mod alert_places;
 mod alert_states;
 mod aof;
