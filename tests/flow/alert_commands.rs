@@ -136,10 +136,7 @@ fn what_is_refused_changes_nothing() {
             "LIVE shop MAKE x",
             &["unknown option 'MAKE': expected SET name every"],
         ),
-        (
-            "LIVE_RO shop SET x 5s events",
-            &["unknown option 'SET': expected LIST"],
-        ),
+        ("LIVE_RO shop SET", &["unknown option 'SET': expected LIST"]),
         ("LIVE shop SET x 5s", &["0 metrics"]),
         ("LIVE shop SET x 5s events events", &["given twice"]),
         ("LIVE shop SET x 5d events", &["every '5d'"]),

@@ -260,7 +260,7 @@ fn every_setting_is_described() {
     let settings = server.connection().run("CONFIG GET analytics.*");
     let readme = include_str!("../../README.md");
     let file = include_str!("../../redis.conf");
-    assert_eq!(settings.fields().len(), 8);
+    assert_eq!(settings.fields().len(), 9);
     for (name, value) in settings.fields() {
         let short = name.strip_prefix("analytics.").expect("a setting of ours");
         let short = short.strip_prefix("retention").unwrap_or(name);
