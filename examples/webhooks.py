@@ -96,7 +96,7 @@ def main(sites):
             time.sleep(RETRY)
         except redis.ResponseError as error:
             # A site that was dropped took its stream along, and with it the group.
-            if not str(error).startswith("NOGROUP"):
+            if not str(error).startswith(("NOGROUP", "UNBLOCKED")):
                 raise
             for stream in streams:
                 make_group(client, stream)

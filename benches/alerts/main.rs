@@ -131,7 +131,7 @@ fn measure(server: &Server, what: &str, sent: &AtomicU64) -> f64 {
     let busy = (server.cpu_time() - cpu).as_secs_f64() / wall * 100.0;
     let events = (sent.load(Relaxed) - events) as f64 / wall;
     println!(
-        "{} rules on {SITES} sites, {what}: {events:.0} events/s, the server {busy:.0} % busy",
+        "{} rules on {SITES} sites, {what}: {events:.0} events/s, the server {busy:.2} % busy",
         SITES * RULES.len()
     );
     println!(

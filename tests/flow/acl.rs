@@ -24,12 +24,12 @@ const COMMANDS: [(&str, &[&str]); 21] = [
     ("ANALYTICS.DROP", &[]),
     ("ANALYTICS.RESTORE", &["SITE", "page"]),
     ("ANALYTICS.IMPORT", &["day", "now", "users", TYPED]),
-    ("ANALYTICS.EXPORT", &["day", "now"]),
     (
         "ANALYTICS.ALERT",
         &["SET", "busy", "events", "1d", ">", "9999999", "EVERY", "1d"],
     ),
     ("ANALYTICS.LIVE", &["SET", "main", "1h", "events"]),
+    ("ANALYTICS.EXPORT", &["day", "now"]),
     ("ANALYTICS.ALERT_RO", &["LIST"]),
     ("ANALYTICS.LIVE_RO", &["LIST"]),
     ("ANALYTICS.UNIQUE", &["1d"]),
