@@ -1,14 +1,16 @@
 //! A visit to a site: what is due there is measured first, all of it from one opening of the site,
 //! and what that changes is done then.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::effects::{self, Change};
-use super::measure::{answers, measure};
+use super::measure::{answers, measure_together, Found};
 use super::{allowed, none, schedule};
+use crate::domain::alert::Rule;
 use crate::domain::live::Feed;
 use crate::domain::site::keys::live_channel;
-use crate::domain::watch::{Due, Item};
+use crate::domain::watch::{Due, Item, Watch};
 use crate::module::key::Key;
 use crate::module::query::Query;
 use crate::module::redis::{bytes_of, Ctx, Failure, OwnedString};
@@ -111,6 +113,8 @@ fn look(
     let Some(watch) = query.site.watch() else {
         return (changes, None);
     };
+    // What was measured together with a rule before.
+    let mut ahead = BTreeMap::new();
     for (place, item) in watch.items().enumerate().skip(due.done) {
         let pace = item.pace(&due.place.site);
         if !pace.is_some_and(|pace| pace.is_due(due.seen, round.now)) {
@@ -124,14 +128,21 @@ fn look(
             Item::Feed(feed) => publish(ctx, &query, feed, bytes_of(name.raw()), round),
             Item::Alarm(alarm) => {
                 stats::ALERT_EVALUATIONS.add(1);
-                let measured = match measure(&query, &alarm.rule) {
-                    Ok(measured) => measured,
-                    // A part of the site may be on another node: a part is not the truth.
-                    Err(Failure::TryAgain) => {
+                let found = ahead.remove(&place).unwrap_or_else(|| {
+                    let together = together(watch, &alarm.rule, due, place, round.now);
+                    let rules: Vec<&Rule> = together.iter().map(|(_, rule)| *rule).collect();
+                    let found = measure_together(&query, &rules);
+                    let places = together.iter().map(|(place, _)| *place);
+                    ahead.extend(places.zip(found));
+                    ahead.remove(&place).unwrap_or(Found::Failure)
+                });
+                let measured = match found {
+                    Found::Value(measured) => measured,
+                    Found::Elsewhere => {
                         stats::ALERT_SKIPPED.add(1);
                         continue;
                     }
-                    Err(_) => {
+                    Found::Failure => {
                         stats::ALERT_FAILURES.add(1);
                         None
                     }
@@ -150,6 +161,29 @@ fn look(
         }
     }
     (changes, None)
+}
+
+/// The rules that are due from this place on and have the window of this one.
+fn together<'w>(
+    watch: &'w Watch,
+    rule: &Rule,
+    due: &Due,
+    place: usize,
+    now: i64,
+) -> Vec<(usize, &'w Rule)> {
+    let is_due = |item: &Item| {
+        let pace = item.pace(&due.place.site);
+        pace.is_some_and(|pace| pace.is_due(due.seen, now))
+    };
+    let items = watch.items().enumerate().skip(place);
+    items
+        .filter_map(|(place, item)| match item {
+            Item::Alarm(alarm) if alarm.rule.window == rule.window && is_due(&item) => {
+                Some((place, &alarm.rule))
+            }
+            _ => None,
+        })
+        .collect()
 }
 
 fn publish(ctx: Ctx, query: &Query, feed: &Feed, site: &[u8], round: &mut Round) {
