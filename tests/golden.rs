@@ -76,6 +76,19 @@ const BUCKETS: [(&str, Granularity, &str); 10] = [
 
 const SITES: [(&str, u64, &str); 4] = [("plain", 0, "TZ UTC RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1000"), ("strict", 0, "TZ UTC RETENTION minute off RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1 DIM event NOUSERS DIM a VAL b STRICT"), ("rich", 2, "TZ Europe/Paris RETENTION minute 2h RETENTION hour 1w RETENTION day 365d RETENTION week off RETENTION month 3y CAPACITY 20 DIM plan NOUSERS DIM country DIM city CUBE event,country CUBE plan,country,city NOUSERS VAL price VAL ms"), ("imported", 0, "TZ Europe/Paris RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1000")];
 
+/// Of the second version: what its rules and live metrics are, and where the rules stand.
+const WATCHED: [(&str, &str); 3] = [
+    ("rule", "quiet events 5m < 1 EVERY 10s SEVERITY warning: ok"),
+    ("live", "main 5s WINDOW today events users"),
+    (
+        "rich",
+        "busy events 1h change> 50 CLEAR 20 FOR 5m EVERY 30s REPEAT 1h SEVERITY page: pending; \
+         late ms:p95@country=FR today > 250.5 FOR 1m EVERY 1m SEVERITY warning: paused firing; \
+         slow ms:avg 90s >= 10 EVERY 10s REPEAT 5m SEVERITY warning: ok; \
+         main 1s WINDOW 1s events; page 10s WINDOW 3mo users price:sum",
+    ),
+];
+
 fn page(name: &str) -> Vec<u8> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     fs::read(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
@@ -121,8 +134,30 @@ fn every_site_of_version_1_is_read_and_written_as_it_was() {
 }
 
 #[test]
+fn every_site_of_version_2_is_read_and_written_as_it_was() {
+    for (name, expected) in WATCHED {
+        let page = page(&format!("site-v2-{name}.bin"));
+        let site = Site::decode(std::slice::from_ref(&page)).unwrap();
+        let watch = site.watch().unwrap();
+        let line = |words: Vec<Vec<u8>>| String::from_utf8(words.join(&b' ')).unwrap();
+        let rules = watch.alarms().iter().map(|alarm| {
+            let paused = if alarm.paused { "paused " } else { "" };
+            format!(
+                "{}: {paused}{}",
+                line(alarm.rule.words()),
+                alarm.state.name()
+            )
+        });
+        let feeds = watch.feeds().iter().map(|feed| line(feed.words()));
+        let all: Vec<String> = rules.chain(feeds).collect();
+        assert_eq!(all.join("; "), expected, "{name}");
+        assert!(site.encode() == [page], "{name}");
+    }
+}
+
+#[test]
 fn every_golden_file_is_under_test() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let files = fs::read_dir(folder).unwrap().count();
-    assert_eq!(files, BUCKETS.len() + SITES.len());
+    assert_eq!(files, BUCKETS.len() + SITES.len() + WATCHED.len());
 }

@@ -13,6 +13,10 @@ pub const VALUES_PER_SITE: usize = 32;
 pub const CUBES_PER_SITE: usize = 16;
 /// Dimensions, cubes and `event`.
 pub const BREAKDOWNS_PER_SITE: usize = DIMENSIONS_PER_SITE + CUBES_PER_SITE + 1;
+pub const RULES_PER_SITE: usize = 100;
+pub const FEEDS_PER_SITE: usize = 32;
+/// Of a rule or of live metrics: kept as text.
+pub const METRIC: usize = 1_024;
 pub const EVENTS_PER_CALL: usize = 10_000;
 pub const METRICS_PER_QUERY: usize = 64;
 /// That `TOP` may be asked for.

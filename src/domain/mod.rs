@@ -1,6 +1,7 @@
 //! The subject itself: events, periods, sketches, buckets, sites. Nothing in here knows Redis,
 //! reads a clock or keeps a global, but for the key of a hash.
 
+pub mod alert;
 pub mod bucket;
 pub mod codec;
 pub mod counters;
@@ -13,10 +14,12 @@ pub mod import;
 pub mod intake;
 pub mod json;
 pub mod limits;
+pub mod live;
 pub mod memory;
 pub mod metric;
 pub mod nearest;
 pub mod number;
+pub mod numeral;
 pub mod quantiles;
 pub mod site;
 pub mod summary;
@@ -25,3 +28,4 @@ pub mod tally;
 pub mod text;
 pub mod time;
 pub mod top;
+pub mod watch;

@@ -1,5 +1,6 @@
 //! Payloads to begin with: together they have every field of both formats.
 
+use crate::domain::alert::{Rule, State};
 use crate::domain::bucket::{Bucket, Fingerprint};
 use crate::domain::codec::Page;
 use crate::domain::event::{Batch, Event, Occurrence, Run};
@@ -7,6 +8,7 @@ use crate::domain::hash::hash;
 use crate::domain::hll::Member;
 use crate::domain::hll::Sketch;
 use crate::domain::import::{Import, Row};
+use crate::domain::live::Feed;
 use crate::domain::number::Number;
 use crate::domain::site::{parse_options, Settings, Site};
 use crate::domain::tally::Distinct;
@@ -220,6 +222,57 @@ pub fn sites() -> Vec<(&'static str, Page)> {
         .into()
 }
 
+/// Of the second version: with rules in every state, and live metrics.
+pub fn watched_sites() -> Vec<(&'static str, Page)> {
+    let words = |line: &'static str| line.split_ascii_whitespace().map(str::as_bytes).collect();
+    let made = [
+        ("rule", &["quiet events 5m < 1"][..], &[][..]),
+        ("live", &[], &["main 5s WINDOW today events users"]),
+        (
+            "rich",
+            &[
+                "busy events 1h change> 50 CLEAR 20 FOR 5m EVERY 30s REPEAT 1h SEVERITY page",
+                "late ms:p95@country=FR today > 250.5 FOR 1m",
+                "slow ms:avg 90s >= 10 REPEAT 5m",
+            ],
+            &["main 1s events", "page 10s WINDOW 3mo users price:sum"],
+        ),
+    ];
+    let made = made.into_iter().map(|(name, rules, feeds)| {
+        let mut site = site("DIM country VAL ms VAL price", 1_000);
+        for line in rules {
+            let words: Vec<&[u8]> = words(line);
+            let rule = Rule::parse(&words, &site.settings).unwrap();
+            site.change_watch(|watch| watch.set_rule(rule));
+        }
+        for line in feeds {
+            let words: Vec<&[u8]> = words(line);
+            let feed = Feed::parse(&words, &site.settings).unwrap();
+            site.change_watch(|watch| watch.set_feed(feed));
+        }
+        let states = [
+            (b"busy", State::Pending { since: TIME }),
+            (
+                b"late",
+                State::Firing {
+                    since: TIME - 60_000,
+                    sent: TIME,
+                },
+            ),
+        ];
+        for (name, state) in states {
+            site.change_watch(|watch| {
+                if let Some(alarm) = watch.alarm_mut(name) {
+                    alarm.state = state;
+                    alarm.paused = name == b"late";
+                }
+            });
+        }
+        (name, one_page(site.encode()))
+    });
+    made.collect()
+}
+
 /// Dense ones, and sparse ones as Redis writes them.
 pub fn hyperloglogs() -> Vec<Vec<u8>> {
     let mut sketch = Sketch::new();
@@ -270,7 +323,9 @@ fn write_the_golden_files() {
     let buckets = buckets.map(|(name, _, page)| (format!("bucket-v1-{name}.bin"), page));
     let sites = sites().into_iter();
     let sites = sites.map(|(name, page)| (format!("site-v1-{name}.bin"), page));
-    for (name, page) in buckets.chain(sites) {
+    let watched = watched_sites().into_iter();
+    let watched = watched.map(|(name, page)| (format!("site-v2-{name}.bin"), page));
+    for (name, page) in buckets.chain(sites).chain(watched) {
         let file = folder.join(name);
         if !file.exists() {
             std::fs::write(file, page).unwrap();

@@ -1,8 +1,11 @@
 //! All that may happen to a site once a payload was accepted for one.
 
 use super::corpus::TIME;
+use crate::domain::alert::{Message, Rule};
 use crate::domain::event::{Batch, Event, Run};
+use crate::domain::fold::Answer;
 use crate::domain::hash::hash;
+use crate::domain::metric::Metric;
 use crate::domain::site::{parse_options, Settings, Site};
 use crate::domain::text::Text;
 use crate::domain::time::{
@@ -22,6 +25,7 @@ const WINDOWS: [&str; 6] = [
 pub fn check(site: &Site) {
     told_to_replicas(site);
     count_on(&mut site.clone());
+    watch_for(&mut site.clone());
     for now in [TIME, MIN_TIME, MAX_TIME, i64::MAX] {
         ask(site, now);
     }
@@ -35,6 +39,42 @@ fn told_to_replicas(site: &Site) {
     let made = Settings::new(Zone::UTC, Retention::default(), 1);
     let made = made.with(&changes, false, 0).unwrap();
     assert_eq!(made.options(), site.settings.options());
+}
+
+/// Every rule is told to replicas, evaluated and changed.
+fn watch_for(site: &mut Site) {
+    let Some(watch) = site.watch().cloned() else {
+        return;
+    };
+    for item in watch.items() {
+        let _ = item.pace(b"shop").map(|pace| pace.next(TIME));
+    }
+    for alarm in watch.alarms() {
+        let words = alarm.rule.words();
+        let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+        let again = Rule::parse(&words, &site.settings);
+        assert!(again.is_err() || again.as_ref() == Ok(&alarm.rule));
+        let _ = Metric::parse(&alarm.rule.metric, Some(&site.settings));
+        for (now, value) in [(MIN_TIME, None), (TIME, Some(0.0)), (MAX_TIME, Some(1e300))] {
+            let (state, saying) = alarm.state.step(&alarm.rule, value, now);
+            let message = saying.map(|saying| Message {
+                rule: &alarm.rule,
+                saying,
+                value,
+                time: now,
+            });
+            let json = message.map(|message| message.json(b"shop"));
+            assert!(json.is_none_or(|json| std::str::from_utf8(&json).is_ok()));
+            site.change_watch(|watch| watch.alarm_mut(&alarm.rule.name).map(|it| it.state = state));
+        }
+        assert!(site.encode().iter().map(Vec::len).sum::<usize>() > 0);
+    }
+    for feed in watch.feeds() {
+        let answers = feed.metrics.iter().map(|_| Answer::Nothing);
+        assert!(std::str::from_utf8(&feed.json(b"shop", answers, TIME)).is_ok());
+    }
+    let pages = site.encode();
+    assert!(Site::decode(&pages).is_ok_and(|again| again.encode() == pages));
 }
 
 fn count_on(site: &mut Site) {

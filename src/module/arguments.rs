@@ -6,6 +6,7 @@ use crate::domain::error::{shown, Error, Result};
 use crate::domain::event::{recycle, Batch, Event};
 use crate::domain::json::{Events, Identity};
 use crate::domain::limits;
+use crate::domain::numeral::{parse_integer, parse_number};
 use crate::domain::syntax::{once, unknown, Argument};
 use crate::domain::text::Text;
 use crate::domain::time::{is_supported, parse_instant, Zone};
@@ -274,30 +275,6 @@ pub fn clock(words: Words, place: usize) -> Result<Option<i64>> {
         None => Err(Error::new("CLOCK needs a time in milliseconds")),
         time => Ok(time),
     }
-}
-
-/// A whole number, and nothing else.
-pub fn parse_integer(word: &[u8]) -> Option<i64> {
-    let (negative, digits) = match word {
-        [b'-', digits @ ..] => (true, digits),
-        digits => (false, digits),
-    };
-    if digits.is_empty() || digits.len() > 18 || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let number = digits
-        .iter()
-        .fold(0, |number, digit| number * 10 + i64::from(digit - b'0'));
-    Some(if negative { -number } else { number })
-}
-
-/// A finite number; the negative zero is zero.
-pub fn parse_number(word: &[u8]) -> Option<f64> {
-    if let Some(number) = parse_integer(word).filter(|number| number.abs() < 1 << 53) {
-        return Some(number as f64);
-    }
-    let number: f64 = std::str::from_utf8(word).ok()?.parse().ok()?;
-    number.is_finite().then_some(number + 0.0)
 }
 
 fn number_event(failure: Failure, number: usize) -> Failure {

@@ -36,6 +36,12 @@ pub fn refuse_if_site_is_elsewhere(ctx: Ctx, site: *mut RedisModuleString, name:
     refuse_if_bucket_is_elsewhere(ctx, site, companion.raw())
 }
 
+/// Whether this node serves the site, which is here: it may have come before its slot has, or have
+/// stayed behind.
+pub fn is_served(ctx: Ctx, site: *mut RedisModuleString) -> bool {
+    !is_on(ctx) || ctx.serves(&[site])
+}
+
 fn is_on(ctx: Ctx) -> bool {
     ctx.flags() & REDISMODULE_CTX_FLAGS_CLUSTER != 0
 }

@@ -27,11 +27,25 @@ impl<'c> Key<'c> {
         Key::open(ctx, name, raw::KeyMode::READ)
     }
 
+    /// For reading, without a trace in what the server knows of the use of its keys.
+    pub fn for_peeking(ctx: Ctx<'c>, name: *mut raw::RedisModuleString) -> Key<'c> {
+        let traceless = raw::REDISMODULE_OPEN_KEY_NOTOUCH
+            | raw::REDISMODULE_OPEN_KEY_NONOTIFY
+            | raw::REDISMODULE_OPEN_KEY_NOSTATS;
+        // The flags lie beyond those that the type knows; older servers overlook some of them.
+        Key::open_with(ctx, name, raw::KeyMode::READ.bits() | traceless as i32)
+    }
+
     #[inline]
     fn open(ctx: Ctx<'c>, name: *mut raw::RedisModuleString, mode: raw::KeyMode) -> Key<'c> {
+        Key::open_with(ctx, name, mode.bits())
+    }
+
+    #[inline]
+    fn open_with(ctx: Ctx<'c>, name: *mut raw::RedisModuleString, mode: i32) -> Key<'c> {
         // SAFETY: the context is valid and the string alive. A null handle is a key that is not
         // there, which every call below takes.
-        let raw = unsafe { api!(RedisModule_OpenKey(ctx.raw(), name, mode.bits())) };
+        let raw = unsafe { api!(RedisModule_OpenKey(ctx.raw(), name, mode)) };
         Key {
             raw: raw.cast(),
             life: PhantomData,
@@ -55,8 +69,13 @@ impl<'c> Key<'c> {
     }
 
     pub fn exists(&self) -> bool {
+        self.kind() != raw::REDISMODULE_KEYTYPE_EMPTY
+    }
+
+    /// One of the types that Redis tells apart: `REDISMODULE_KEYTYPE_...`.
+    pub fn kind(&self) -> isize {
         // SAFETY: the handle is open or null.
-        unsafe { api!(RedisModule_KeyType(self.raw)) != raw::REDISMODULE_KEYTYPE_EMPTY as i32 }
+        unsafe { api!(RedisModule_KeyType(self.raw)) as isize }
     }
 
     /// Where the value stands. It stays there until the key is deleted or set.

@@ -5,6 +5,7 @@
 pub mod alloc;
 mod arguments;
 mod bucket_value;
+mod call;
 mod categories;
 mod cluster;
 mod commands;
@@ -26,6 +27,7 @@ mod site_value;
 mod stats;
 mod types;
 mod walk;
+mod watch;
 
 use std::ffi::c_int;
 
@@ -56,6 +58,7 @@ pub fn load(ctx: Ctx, arguments: Words) -> bool {
         && expiries::listen(ctx)
         && config::register(ctx, arguments)
         && info::register(ctx)
+        && watch::register(ctx)
         && commands::register(ctx)
 }
 

@@ -5,15 +5,18 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use redis_module::raw::RedisModuleString;
+
 use super::bucket_value::BucketValue;
 use super::cluster;
 use super::config;
 use super::key::Key;
 use super::keys::renamed;
-use super::redis::{Ctx, Failure, Outcome, OwnedString, Words};
+use super::redis::{bytes_of, Ctx, Failure, Outcome, OwnedString, Words};
 use super::site_value::SiteValue;
 use super::stats::{self, QueryTimer};
 use crate::domain::bucket::Bucket;
+use crate::domain::fold::{seconds, Answer, Fold};
 use crate::domain::site::keys::{check_site_name, BucketName};
 use crate::domain::site::{Settings, Site};
 use crate::domain::syntax::Argument;
@@ -28,14 +31,14 @@ pub const METRICS: Argument = Argument::text(c"metric").multiple();
 pub struct Query<'c> {
     ctx: Ctx<'c>,
     name: &'c [u8],
-    key: *mut redis_module::raw::RedisModuleString,
+    key: *mut RedisModuleString,
     pub site: Cow<'c, Site>,
     exists: bool,
     pub now: i64,
     /// What was opened so far, by where it begins: a command opens a bucket once.
     opened: RefCell<BTreeMap<(Granularity, i64), Option<&'c Bucket>>>,
     /// Until the reply is there.
-    _timer: QueryTimer,
+    _timer: Option<QueryTimer>,
 }
 
 /// What a cover reads, in the order of time.
@@ -53,15 +56,28 @@ impl<'c> Query<'c> {
         let name = words.get(1).ok_or(Failure::WrongArity)?;
         check_site_name(name)?;
         let timer = QueryTimer::start();
-        let key = Key::for_reading(ctx, words.string(1));
+        Query::timed(ctx, words.string(1), Some(timer))
+    }
+
+    /// Of a site under this name, which has been checked; it counts as no query of a client.
+    pub fn of(ctx: Ctx<'c>, name: *mut RedisModuleString) -> Outcome<Query<'c>> {
+        Query::timed(ctx, name, None)
+    }
+
+    fn timed(
+        ctx: Ctx<'c>,
+        name: *mut RedisModuleString,
+        timer: Option<QueryTimer>,
+    ) -> Outcome<Query<'c>> {
+        let key = Key::for_reading(ctx, name);
         let found = key.value::<SiteValue>()?;
         if found.is_none() {
-            cluster::refuse_if_site_is_elsewhere(ctx, words.string(1), name)?;
+            cluster::refuse_if_site_is_elsewhere(ctx, name, bytes_of(name))?;
         }
         Ok(Query {
             ctx,
-            name,
-            key: words.string(1),
+            name: bytes_of(name),
+            key: name,
             exists: found.is_some(),
             site: match found {
                 Some(value) => Cow::Borrowed(&value.site),
@@ -119,6 +135,14 @@ impl<'c> Query<'c> {
         Ok(parts.len())
     }
 
+    /// Of all that is in this range, one per metric.
+    pub fn answers(&self, fold: &mut Fold, range: Range) -> Outcome<Vec<Answer>> {
+        fold.clear();
+        let cover = self.cover(range)?;
+        self.read(&cover, |piece, bucket| fold.add(piece, bucket))?;
+        Ok(fold.answers(seconds(cover.counts, self.now)).collect())
+    }
+
     /// Every piece of the cover of which there is a bucket.
     pub fn parts(&self, cover: &Cover) -> Outcome<Parts<'c>> {
         let buckets = self.buckets(cover.pieces.iter().map(|piece| piece.period))?;
@@ -149,7 +173,12 @@ impl<'c> Query<'c> {
             buckets.push(bucket);
         }
         if let Some(bucket) = missing.first() {
-            cluster::refuse_if_bucket_is_elsewhere(self.ctx, self.key, bucket.raw())?;
+            let refused = cluster::refuse_if_bucket_is_elsewhere(self.ctx, self.key, bucket.raw());
+            if refused.is_err() {
+                // Whoever asks this query again is not to take them for known.
+                opened.retain(|_, bucket| bucket.is_some());
+                refused?;
+            }
         }
         Ok(buckets)
     }

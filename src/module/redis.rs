@@ -8,6 +8,7 @@ use redis_module::raw;
 
 use crate::domain::error::Error;
 use crate::domain::fold::Answer;
+use crate::domain::numeral::shown_number;
 
 /// Calls a function of the module API. `load` refuses servers older than 7.0, and those have all of
 /// them, so that the abort is never reached.
@@ -142,6 +143,12 @@ impl Drop for OwnedString {
     }
 }
 
+/// The server's clock, in milliseconds since the epoch.
+pub fn now() -> i64 {
+    // SAFETY: takes nothing.
+    unsafe { api!(RedisModule_Milliseconds()) }
+}
+
 impl<'c> Ctx<'c> {
     /// # Safety
     /// `raw` is a context that is valid as long as `'c`.
@@ -158,13 +165,36 @@ impl<'c> Ctx<'c> {
 
     /// The server's clock, in milliseconds since the epoch.
     pub fn now(self) -> i64 {
-        // SAFETY: takes nothing.
-        unsafe { api!(RedisModule_Milliseconds()) }
+        now()
     }
 
     pub fn flags(self) -> u32 {
         // SAFETY: the context is valid.
         unsafe { api!(RedisModule_GetContextFlags(self.raw)) as u32 }
+    }
+
+    /// The database that it works on.
+    pub fn db(self) -> c_int {
+        // SAFETY: the context is valid.
+        unsafe { api!(RedisModule_GetSelectedDb(self.raw)) }
+    }
+
+    pub fn select_db(self, db: c_int) {
+        // SAFETY: the context is valid; a number that is none of a database changes nothing.
+        unsafe { api!(RedisModule_SelectDb(self.raw, db)) };
+    }
+
+    /// To whoever listens here, in a cluster on any node; replicas are not told.
+    pub fn publish(self, channel: &[u8], message: &[u8]) {
+        let (channel, message) = (OwnedString::new(channel), OwnedString::new(message));
+        // SAFETY: the context is valid and the strings alive.
+        unsafe {
+            api!(RedisModule_PublishMessage(
+                self.raw,
+                channel.raw(),
+                message.raw()
+            ))
+        };
     }
 
     /// Tells WATCH and client-side caches that a key has changed.
@@ -258,8 +288,7 @@ impl<'c> Ctx<'c> {
     /// 74.4 and not 74.400000000000006.
     pub fn reply_double(self, number: f64) {
         if self.flags() & raw::REDISMODULE_CTX_FLAGS_RESP3 == 0 {
-            let text = format!("{number:?}");
-            return self.reply_bytes(text.strip_suffix(".0").unwrap_or(&text).as_bytes());
+            return self.reply_bytes(shown_number(number).as_bytes());
         }
         // SAFETY: the context is valid.
         unsafe { api!(RedisModule_ReplyWithDouble(self.raw, number)) };

@@ -32,6 +32,8 @@ pub enum Access {
     /// There is no key.
     Nothing,
     Read,
+    /// Writes, and replies what is there.
+    ReadWrite,
     /// What may grow memory is refused when there is none left.
     Write {
         may_grow: bool,
@@ -43,7 +45,7 @@ impl Access {
         match self {
             Access::Nothing => "allow-loading allow-stale",
             Access::Read => "readonly",
-            Access::Write { may_grow: true } => "write deny-oom",
+            Access::ReadWrite | Access::Write { may_grow: true } => "write deny-oom",
             Access::Write { may_grow: false } => "write",
         }
     }
@@ -52,7 +54,7 @@ impl Access {
     pub fn key(self) -> c_int {
         match self {
             Access::Nothing => 0,
-            Access::Read | Access::Write { .. } => 1,
+            Access::Read | Access::ReadWrite | Access::Write { .. } => 1,
         }
     }
 
@@ -60,6 +62,11 @@ impl Access {
         match self {
             Access::Nothing => 0,
             Access::Read => raw::REDISMODULE_CMD_KEY_RO | raw::REDISMODULE_CMD_KEY_ACCESS,
+            Access::ReadWrite => {
+                raw::REDISMODULE_CMD_KEY_RW
+                    | raw::REDISMODULE_CMD_KEY_ACCESS
+                    | raw::REDISMODULE_CMD_KEY_UPDATE
+            }
             Access::Write { may_grow: true } => {
                 raw::REDISMODULE_CMD_KEY_RW | raw::REDISMODULE_CMD_KEY_UPDATE
             }

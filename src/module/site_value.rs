@@ -1,13 +1,15 @@
 //! A site as Redis holds it: the site, and beside it what only speeds up or counts this process.
 
-use std::ffi::CStr;
+use std::ffi::{c_int, CStr};
 use std::sync::atomic::AtomicPtr;
 
 use redis_module::raw;
 
 use super::keys::BucketKeys;
+use super::redis::now;
 use super::stats::{self, Gauge};
 use super::types::Type;
+use super::watch;
 use crate::domain::codec::Page;
 use crate::domain::error::Corrupt;
 use crate::domain::site::Site;
@@ -74,5 +76,17 @@ impl Type for SiteValue {
     /// It may come to lie apart from the buckets that it holds on to.
     fn unlinked(&self) {
         self.keys.let_go();
+    }
+
+    fn came(&self, db: c_int, name: &[u8]) {
+        if self.site.watch().is_some() {
+            watch::note(db, name, &self.site, now());
+        }
+    }
+
+    fn went(&self, db: c_int, name: &[u8]) {
+        if self.site.watch().is_some() {
+            watch::forget(db, name);
+        }
     }
 }

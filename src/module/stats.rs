@@ -19,6 +19,10 @@ impl Counter {
         self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
     }
 
+    pub fn raise_to(&self, n: u64) {
+        self.0.store(self.0.load(Relaxed).max(n), Relaxed);
+    }
+
     pub fn get(&self) -> u64 {
         self.0.load(Relaxed)
     }
@@ -64,8 +68,21 @@ pub static LIVE_BUCKETS: Gauge = Gauge::new();
 /// What Rust has allocated in the server.
 pub static MEMORY: Gauge = Gauge::new();
 
+pub static ALERT_EVALUATIONS: Counter = Counter::new();
+pub static ALERT_MESSAGES: Counter = Counter::new();
+/// Rules whose evaluation failed, as one that asks for users where they are not counted any more.
+pub static ALERT_FAILURES: Counter = Counter::new();
+/// Put off to the next time that they are due: the server took no writes, or a slot was moving.
+pub static ALERT_SKIPPED: Counter = Counter::new();
+/// Ticks that had no time for all that was due.
+pub static ALERT_DEFERRED: Counter = Counter::new();
+pub static ALERT_TICKS: Counter = Counter::new();
+pub static ALERT_TICK_USEC_MAX: Counter = Counter::new();
+pub static ALERT_TICK_USEC_TOTAL: Counter = Counter::new();
+pub static LIVE_MESSAGES: Counter = Counter::new();
+
 /// By the names under which `INFO analytics` shows them.
-pub fn all() -> [(&'static CStr, u64); 14] {
+pub fn all() -> [(&'static CStr, u64); 23] {
     [
         (c"events_counted", EVENTS.get()),
         (c"events_duplicate", DUPLICATES.get()),
@@ -81,6 +98,15 @@ pub fn all() -> [(&'static CStr, u64); 14] {
         (c"queries_buckets_read", QUERY_BUCKETS.get()),
         (c"queries_sketches_united", QUERY_UNIONS.get()),
         (c"memory_bytes", MEMORY.get()),
+        (c"alert_evaluations", ALERT_EVALUATIONS.get()),
+        (c"alert_messages", ALERT_MESSAGES.get()),
+        (c"alert_failures", ALERT_FAILURES.get()),
+        (c"alert_skipped", ALERT_SKIPPED.get()),
+        (c"alert_deferred", ALERT_DEFERRED.get()),
+        (c"alert_ticks", ALERT_TICKS.get()),
+        (c"alert_tick_usec_max", ALERT_TICK_USEC_MAX.get()),
+        (c"alert_tick_usec_total", ALERT_TICK_USEC_TOTAL.get()),
+        (c"live_messages", LIVE_MESSAGES.get()),
     ]
 }
 

@@ -55,6 +55,12 @@ pub trait Type: Sized + 'static {
     /// How many of them Redis owns.
     fn live() -> &'static Gauge;
 
+    /// It was read for this key, in an RDB file or a DUMP payload.
+    fn came(&self, _db: c_int, _name: &[u8]) {}
+
+    /// It is no longer under this key.
+    fn went(&self, _db: c_int, _name: &[u8]) {}
+
     fn registered() -> *mut raw::RedisModuleType {
         Self::slot().load(Relaxed)
     }
@@ -80,10 +86,10 @@ fn register_type<T: Type>(ctx: Ctx) -> bool {
         aux_load: None,
         aux_save: None,
         aux_save_triggers: 0,
-        unlink: Some(unlink::<T>),
+        unlink: None,
         mem_usage2: None,
         free_effort2: None,
-        unlink2: None,
+        unlink2: Some(unlink::<T>),
         copy2: None,
         aux_save2: None,
     };
@@ -126,7 +132,16 @@ unsafe extern "C" fn rdb_load<T: Type>(
         None => Err("truncated".to_owned()),
     };
     match loaded {
-        Ok(value) => boxed(value).cast(),
+        Ok(value) => {
+            // SAFETY: `io` is valid; null is a key without a name.
+            unsafe {
+                let name = api!(RedisModule_GetKeyNameFromIO(io));
+                if !name.is_null() {
+                    value.came(api!(RedisModule_GetDbIdFromIO(io)), bytes_of(name));
+                }
+            }
+            boxed(value).cast()
+        }
         Err(problem) => {
             log_refusal::<T>(ctx, &problem);
             std::ptr::null_mut()
@@ -254,9 +269,16 @@ unsafe extern "C" fn free<T: Type>(value: *mut c_void) {
     unsafe { T::free(value.cast()) }
 }
 
-unsafe extern "C" fn unlink<T: Type>(_key: *mut raw::RedisModuleString, value: *const c_void) {
-    // SAFETY: a value of this type.
-    unsafe { value_of::<T>(value).unlinked() }
+unsafe extern "C" fn unlink<T: Type>(place: *mut raw::RedisModuleKeyOptCtx, value: *const c_void) {
+    // SAFETY: Redis hands in where the value was, and a value of this type.
+    unsafe {
+        value_of::<T>(value).unlinked();
+        let name = api!(RedisModule_GetKeyNameFromOptCtx(place));
+        if !name.is_null() {
+            let db = api!(RedisModule_GetDbIdFromOptCtx(place));
+            value_of::<T>(value).went(db, bytes_of(name));
+        }
+    }
 }
 
 unsafe extern "C" fn free_effort<T: Type>(

@@ -12,7 +12,7 @@ use crate::state::State;
 use crate::types::fill;
 
 /// Every command of the module, with words behind the site with which it works.
-const COMMANDS: [(&str, &[&str]); 17] = [
+const COMMANDS: [(&str, &[&str]); 21] = [
     ("ANALYTICS.TRACK", &["view", "ann"]),
     ("ANALYTICS.MTRACK", &["EVENT", "view", "ann"]),
     (
@@ -24,7 +24,14 @@ const COMMANDS: [(&str, &[&str]); 17] = [
     ("ANALYTICS.DROP", &[]),
     ("ANALYTICS.RESTORE", &["SITE", "page"]),
     ("ANALYTICS.IMPORT", &["day", "now", "users", TYPED]),
+    (
+        "ANALYTICS.ALERT",
+        &["SET", "busy", "events", "1d", ">", "9999999", "EVERY", "1d"],
+    ),
+    ("ANALYTICS.LIVE", &["SET", "main", "1h", "events"]),
     ("ANALYTICS.EXPORT", &["day", "now"]),
+    ("ANALYTICS.ALERT_RO", &["LIST"]),
+    ("ANALYTICS.LIVE_RO", &["LIST"]),
     ("ANALYTICS.UNIQUE", &["1d"]),
     ("ANALYTICS.GET", &["1d", "events"]),
     ("ANALYTICS.RANGE", &["1d", "1h", "events"]),
@@ -34,7 +41,7 @@ const COMMANDS: [(&str, &[&str]); 17] = [
     ("ANALYTICS.EXPLAIN", &["1d"]),
     ("ANALYTICS.INFO", &[]),
 ];
-const QUERIES: usize = 9;
+const QUERIES: usize = 11;
 
 fn queries() -> &'static [(&'static str, &'static [&'static str])] {
     &COMMANDS[COMMANDS.len() - QUERIES..]
@@ -154,6 +161,8 @@ fn words_behind_the_site_reach_no_other_site() {
             vec!["1d", &format!("events@{word}={word}")],
             vec!["TZ", word, "DIM", word],
             vec!["BUCKET", word],
+            vec!["SET", word, "events", "1d", "<", "0", "SEVERITY", word],
+            vec!["SET", word, "1h", &format!("events@{word}={word}")],
         ] {
             for (command, _) in COMMANDS {
                 call(&mut connection, command, b"shop", &rest);

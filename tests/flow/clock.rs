@@ -1,8 +1,12 @@
 //! Servers whose clock is wrong: a small library, preloaded, changes what they read.
 
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::OnceLock;
+use std::time::SystemTime;
 
 #[derive(Clone, Copy)]
 pub struct Clock {
@@ -35,6 +39,60 @@ impl Clock {
             server.env("LD_PRELOAD", library());
             server.env("ANALYTICS_TEST_CLOCK", format!("{ahead} {rate}"));
         }
+    }
+}
+
+/// A clock that stands still until a test moves it, for as many servers as it is given to.
+pub struct Stopped {
+    file: PathBuf,
+    now: i64,
+}
+
+impl Stopped {
+    /// At the right time.
+    pub fn new() -> Stopped {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("analytics-clock-{}-{number}", std::process::id());
+        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let mut clock = Stopped {
+            file: std::env::temp_dir().join(name),
+            now: since_epoch.expect("a time after 1970").as_millis() as i64,
+        };
+        std::fs::write(&clock.file, [0; 8]).expect("the temporary folder can be written to");
+        clock.set(clock.now);
+        clock
+    }
+
+    pub fn now(&self) -> i64 {
+        self.now
+    }
+
+    pub fn set(&mut self, now: i64) {
+        self.now = now;
+        // In place: the servers have the file in their memory.
+        let file = OpenOptions::new().write(true).open(&self.file);
+        let written = file.and_then(|mut file| file.write_all(&now.to_le_bytes()));
+        written.expect("the file of a clock can be written to");
+    }
+
+    pub fn step(&mut self, millis: i64) {
+        self.set(self.now + millis);
+    }
+
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    pub fn give_to(file: &Path, server: &mut Command) {
+        server.env("LD_PRELOAD", library());
+        server.env("ANALYTICS_TEST_CLOCK_FILE", file);
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.file);
     }
 }
 

@@ -4,7 +4,7 @@ use crate::client::Connection;
 use crate::module_file::module_file;
 use crate::server::{Options, Server};
 
-const BAD: [(&str, &str, &str); 15] = [
+const BAD: [(&str, &str, &str); 17] = [
     ("timezone", "Mars/Olympus", "Mars/Olympus"),
     ("timezone", "", "zone"),
     ("retention-minute", "soon", "soon"),
@@ -20,6 +20,8 @@ const BAD: [(&str, &str, &str); 15] = [
     ("dimension-capacity", "0", "between 1 and"),
     ("dimension-capacity", "100001", "between 1 and"),
     ("dimension-capacity", "many", "couldn't be parsed"),
+    ("alert-budget", "99", "between 100 and"),
+    ("alert-budget", "much", "couldn't be parsed"),
 ];
 
 fn get(connection: &mut Connection, name: &str) -> String {
@@ -82,6 +84,7 @@ fn settings_are_set_at_run_time_and_written_back() {
         ("retention-month", "1y"),
         ("max-future", "1000"),
         ("dimension-capacity", "17"),
+        ("alert-budget", "500"),
     ];
     for (name, value) in settings {
         cmd!(
@@ -257,7 +260,7 @@ fn every_setting_is_described() {
     let settings = server.connection().run("CONFIG GET analytics.*");
     let readme = include_str!("../../README.md");
     let file = include_str!("../../redis.conf");
-    assert_eq!(settings.fields().len(), 8);
+    assert_eq!(settings.fields().len(), 9);
     for (name, value) in settings.fields() {
         let short = name.strip_prefix("analytics.").expect("a setting of ours");
         let short = short.strip_prefix("retention").unwrap_or(name);

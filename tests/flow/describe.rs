@@ -136,6 +136,9 @@ fn flags_and_keys_say_what_a_command_does() {
         let expected: &[&str] = match (has("readonly"), is_removal) {
             (true, _) => &["RO", "access"],
             (_, true) => &["RW", "delete"],
+            _ if ["ANALYTICS.ALERT", "ANALYTICS.LIVE"].contains(&&name[..]) => {
+                &["RW", "access", "update"]
+            }
             _ => &["RW", "update"],
         };
         assert_eq!(key_flags, expected, "{name}");

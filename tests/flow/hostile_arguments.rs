@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::client::{encode, Arg, Connection};
+use crate::clock::Stopped;
 use crate::import::TYPED;
 use crate::random::Random;
 use crate::reply::Reply;
@@ -13,7 +14,7 @@ use crate::state::assert_same_data;
 type Words = Vec<Vec<u8>>;
 
 /// One well-formed line of each kind for every command; `#` is a time of the test's, `%` a HyperLogLog.
-const LINES: [&str; 34] = [
+const LINES: [&str; 44] = [
     "TRACK shop view ann",
     "TRACK shop view ann AT # SESSION s ID i DIM country FR DIM plan pro VAL price 9.99",
     "MTRACK shop EVENT view ann AT # EVENT buy bob DIM country DE VAL price -1 ID j",
@@ -37,6 +38,16 @@ const LINES: [&str; 34] = [
     "DASHBOARD shop",
     "EXPLAIN shop last-month",
     "INFO shop",
+    "ALERT shop SET busy events@country=FR 5m > 5 CLEAR 1 FOR 1m EVERY 10s REPEAT 1h SEVERITY page",
+    "ALERT shop SET rise price:p95 1h change> 50",
+    "ALERT shop STATE busy firing # #",
+    "ALERT shop PAUSE busy",
+    "ALERT shop TEST busy",
+    "ALERT shop DEL rise",
+    "ALERT_RO shop GET busy",
+    "LIVE shop SET main 5s WINDOW 5m events users@country=FR",
+    "LIVE shop DEL main",
+    "LIVE_RO shop LIST",
     "RESTORE put BUCKET page",
     "RESTORE put SITE page",
     "HELP track",
@@ -76,6 +87,10 @@ fn odd_words() -> Words {
         "SITE",
         "BUCKET",
         "*",
+        "<",
+        "change>",
+        "SET",
+        "WINDOW",
         "..",
         "now",
         "auto",
@@ -159,11 +174,15 @@ struct Scene {
     server: Server,
     replica: Server,
     time: i64,
+    /// Stands still, so that nothing happens by itself.
+    _clock: Stopped,
 }
 
 impl Scene {
     fn new() -> Scene {
-        let server = Server::with().config("proto-max-bulk-len", "64mb").start();
+        let clock = Stopped::new();
+        let server = Server::with().config("proto-max-bulk-len", "64mb");
+        let server = server.stopped(&clock).start();
         let replica = Server::with().replica_of(&server).start();
         let mut connection = server.connection();
         let time = connection.now() - 60_000;
@@ -176,6 +195,7 @@ impl Scene {
             server,
             replica,
             time,
+            _clock: clock,
         }
     }
 

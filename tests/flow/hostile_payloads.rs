@@ -7,6 +7,7 @@ use std::time::Instant;
 use crate::broken::{broken, varint, varint_len};
 use crate::calendar::{buckets, HOUR, MINUTE};
 use crate::client::{encode, Arg, Connection};
+use crate::clock::Stopped;
 use crate::random::Random;
 use crate::reply::Reply;
 use crate::server::{wait_until, Server};
@@ -17,12 +18,22 @@ use crate::types::fill;
 const OWN_TYPE: usize = 10;
 const AT_ONCE: usize = 500;
 
-fn server() -> Server {
+/// What the site is watched for: every field that a rule can have.
+const WATCH: [&str; 4] = [
+    "ANALYTICS.ALERT shop SET busy events 1h change> 50 CLEAR 20 FOR 5m EVERY 30s REPEAT 1h",
+    "ANALYTICS.ALERT shop SET late price:p95@country=1 today < 7 SEVERITY page",
+    "ANALYTICS.ALERT shop STATE late firing 1000 2000",
+    "ANALYTICS.LIVE shop SET main 5s WINDOW 5m events users",
+];
+
+fn server(clock: &Stopped) -> Server {
     let server = Server::with()
         .aof()
         .config("aof-use-rdb-preamble", "no")
         // So that the page of a value is found in its DUMP.
         .config("rdbcompression", "no")
+        // Nothing happens by itself between one command and the next.
+        .stopped(clock)
         .start();
     trusting(&server);
     server
@@ -35,7 +46,7 @@ fn trusting(server: &Server) {
 }
 
 /// What reaches a value: `KEY` is where it belongs, `NEW` where it was put.
-const REACH: [&str; 20] = [
+const REACH: [&str; 26] = [
     "RENAME NEW KEY",
     "COPY KEY {shop}:copy REPLACE",
     "DEBUG DIGEST-VALUE KEY",
@@ -53,6 +64,12 @@ const REACH: [&str; 20] = [
     "ANALYTICS.EXPLAIN shop AROUND",
     "ANALYTICS.INFO shop",
     "ANALYTICS.ALTER shop DIM plan NOUSERS VAL price",
+    "ANALYTICS.ALERT shop LIST",
+    "ANALYTICS.ALERT shop TEST busy",
+    "ANALYTICS.ALERT shop SET busy events 2h > 1",
+    "ANALYTICS.ALERT shop DEL late",
+    "ANALYTICS.LIVE shop SET main 1h events",
+    "ANALYTICS.LIVE shop LIST",
     "MEMORY USAGE KEY",
     "DEBUG OBJECT KEY",
     "ANALYTICS.MTRACK shop EVENT view bob AT TIME EVENT other ann VAL price 7 AT TIME",
@@ -138,7 +155,8 @@ fn page(dump: &[u8]) -> Vec<u8> {
 
 #[test]
 fn no_payload_harms_the_server_its_replica_or_its_files() {
-    let mut server = server();
+    let clock = Stopped::new();
+    let mut server = server(&clock);
     let replica = Server::with()
         .config("rdbcompression", "no")
         .replica_of(&server)
@@ -146,6 +164,9 @@ fn no_payload_harms_the_server_its_replica_or_its_files() {
     trusting(&replica);
     let mut connection = server.connection();
     let time = fill(&mut connection, "shop");
+    for line in WATCH {
+        connection.run(line).ok();
+    }
     let memory = |connection: &mut Connection, field: &str| -> u64 {
         connection.info("memory", field).parse().expect("a number")
     };

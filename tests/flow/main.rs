@@ -20,6 +20,13 @@ mod server;
 mod state;
 
 mod acl;
+mod alarms;
+mod alert_cluster;
+mod alert_commands;
+mod alert_delivery;
+mod alert_examples;
+mod alert_places;
+mod alert_states;
 mod aof;
 mod broken;
 mod clients;

@@ -20,6 +20,11 @@ fn word(token: &str, name: &str, again: bool) -> Vec<u8> {
         ("AT", "ms") => ["2024-12-11T14:31:07Z", "1733927467000"],
         ("DIM", "name") | (_, "dimension") => ["country", "plan"],
         ("VAL", "name") => ["price", "size"],
+        ("SET" | "DEL" | "GET" | "TEST" | "PAUSE" | "RESUME", "name") => ["busy"; 2],
+        (_, "op") => [">"; 2],
+        (_, "threshold") => ["5"; 2],
+        (_, "word") => ["page"; 2],
+        (_, "every") | ("EVERY", "duration") => ["1h"; 2],
         (_, "number") => ["9.99", "-1"],
         (_, "zone") => ["Europe/Paris"; 2],
         (_, "granularity") => ["hour", "day"],
@@ -123,6 +128,8 @@ fn call(connection: &mut Connection, words: &Words) -> Reply {
                 .ok();
             let event = "ANALYTICS.TRACK shop view ann DIM country FR DIM plan pro VAL price 1";
             connection.run(event).int();
+            let rule = "ANALYTICS.ALERT shop SET busy events 1h < 0";
+            connection.run(rule).ok();
         }
     }
     let args: Vec<&dyn Arg> = words.iter().map(|word| word as &dyn Arg).collect();

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use std::{env, thread};
 
 use crate::client::{patience, Connection};
-use crate::clock::Clock;
+use crate::clock::{Clock, Stopped};
 use crate::module_file::module_file;
 use crate::process::{children, signal, spawn_bound};
 
@@ -21,6 +21,7 @@ pub struct Options {
     settings: Vec<(String, String)>,
     module: bool,
     clock: Clock,
+    stopped: Option<PathBuf>,
 }
 
 impl Options {
@@ -29,6 +30,7 @@ impl Options {
             settings: Vec::new(),
             module: true,
             clock: Clock::RIGHT,
+            stopped: None,
         };
         options
             .config("bind", "127.0.0.1")
@@ -64,6 +66,13 @@ impl Options {
         self
     }
 
+    /// A clock that the test moves, on this start and every later one.
+    pub fn stopped(mut self, clock: &Stopped) -> Options {
+        self.stopped = Some(clock.file().to_owned());
+        // A tick that is over early goes on in a few milliseconds, which do not pass by themselves.
+        self.config("analytics.alert-budget", "100000")
+    }
+
     pub fn without_module(mut self) -> Options {
         self.module = false;
         self
@@ -83,6 +92,7 @@ impl Options {
             port: free_port(),
             dir: new_dir(),
             clock: self.clock,
+            stopped: self.stopped.clone(),
             child: None,
         };
         loop {
@@ -117,6 +127,7 @@ pub struct Server {
     port: u16,
     dir: PathBuf,
     clock: Clock,
+    stopped: Option<PathBuf>,
     child: Option<Child>,
 }
 
@@ -268,7 +279,10 @@ impl Server {
         let mut command =
             Command::new(env::var_os("REDIS_SERVER").unwrap_or_else(|| "redis-server".into()));
         command.arg("redis.conf").current_dir(&self.dir);
-        self.clock.set(&mut command);
+        match &self.stopped {
+            Some(file) => Stopped::give_to(file, &mut command),
+            None => self.clock.set(&mut command),
+        }
         command
             .stdout(log.try_clone().expect("a file can be shared"))
             .stderr(log);

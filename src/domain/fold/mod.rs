@@ -89,3 +89,15 @@ pub fn seconds(counts: Range, now: i64) -> f64 {
     let range = if passed.is_empty() { counts } else { passed };
     range.len() as f64 / 1_000.0
 }
+
+/// In percent of what was before; a sum that was below zero and rises has risen. Nothing where there is
+/// nothing to compare: nothing was measured, or it was zero before.
+pub fn change(now: Answer, before: Answer) -> Answer {
+    match (now.number(), before.number()) {
+        (Some(now), Some(before)) if before != 0.0 => {
+            let change = 100.0 * (now - before) / before.abs();
+            Answer::Number(change.clamp(f64::MIN, f64::MAX))
+        }
+        _ => Answer::Nothing,
+    }
+}

@@ -243,3 +243,19 @@ fn rates_are_per_second_that_has_passed() {
     assert_eq!(rate(5, 0.0), Answer::Number(0.0));
     assert_eq!(rate(5, 10.0), Answer::Number(0.5));
 }
+
+#[test]
+fn the_change_is_relative_to_what_was_before() {
+    let of = |now: f64, before: f64| change(Answer::Number(now), Answer::Number(before));
+    assert_eq!(of(150.0, 100.0), Answer::Number(50.0));
+    assert_eq!(of(0.0, 100.0), Answer::Number(-100.0));
+    assert_eq!(of(-50.0, -100.0), Answer::Number(50.0));
+    assert_eq!(of(1.0, 0.0), Answer::Nothing);
+    assert_eq!(of(1e300, 1e-300), Answer::Number(f64::MAX));
+    assert_eq!(
+        change(Answer::Count(3), Answer::Count(2)),
+        Answer::Number(50.0)
+    );
+    assert_eq!(change(Answer::Nothing, Answer::Count(2)), Answer::Nothing);
+    assert_eq!(change(Answer::Count(2), Answer::Nothing), Answer::Nothing);
+}

@@ -1,11 +1,13 @@
 //! Events as JSON (RFC 8259): the body that web collectors send. Texts are borrowed from the input,
-//! those with escapes from a buffer of the caller's; nothing is allocated, nothing recurses.
+//! those with escapes from a buffer of the caller's; nothing is allocated, nothing recurses. And
+//! objects, as messages are made of them.
 
 mod events;
 #[cfg(test)]
 mod events_tests;
 mod member;
 mod number;
+mod object;
 mod reader;
 #[cfg(test)]
 mod reader_tests;
@@ -14,5 +16,6 @@ mod timestamp;
 
 pub use events::{has_escapes, Events, Identity};
 pub use number::Number;
+pub use object::Object;
 pub use reader::{Fault, Reader, Value};
 pub use text::Quoted;

@@ -85,6 +85,29 @@ impl BucketName {
     }
 }
 
+/// `{shop}`, by which whatever belongs to the site is in its slot.
+fn tagged(site: &[u8]) -> Vec<u8> {
+    match hash_tag(site) {
+        Some(_) => site.to_vec(),
+        None => [b"{", site, b"}"].concat(),
+    }
+}
+
+/// The stream to which the site's alerts go: `{shop}:alerts`.
+pub fn alerts_stream(site: &[u8]) -> Vec<u8> {
+    [&tagged(site)[..], b":alerts"].concat()
+}
+
+/// On which they are published, too: `analytics:alerts:{shop}`.
+pub fn alerts_channel(site: &[u8]) -> Vec<u8> {
+    [b"analytics:alerts:", &tagged(site)[..]].concat()
+}
+
+/// On which live metrics are published: `analytics:live:{shop}:name`.
+pub fn live_channel(site: &[u8], name: &[u8]) -> Vec<u8> {
+    [b"analytics:live:", &tagged(site)[..], b":", name].concat()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,6 +141,9 @@ mod tests {
         ] {
             assert!(name(refused).is_err(), "{refused:?}");
         }
+        assert_eq!(alerts_stream(b"shop"), b"{shop}:alerts");
+        assert_eq!(alerts_channel(b"{eu}shop"), b"analytics:alerts:{eu}shop");
+        assert_eq!(live_channel(b"a{b", b"main"), b"analytics:live:{a{b}:main");
         assert_eq!(name(&[b'x'; 128]).unwrap().len(), 128 + 26);
     }
 }

@@ -20,6 +20,7 @@ use super::limits;
 use super::memory::allocated;
 use super::text::Text;
 use super::time::{MAX_TIME, MIN_TIME};
+use super::watch::Watch;
 
 /// The built-in dimension has a table of its own kind, without a name.
 pub const EVENT: Text<'static> = Text {
@@ -35,6 +36,8 @@ pub struct Site {
     observed: Option<(i64, i64)>,
     /// From the first to the last time of which users or sessions were imported.
     imported: Option<(i64, i64)>,
+    /// Most sites have none.
+    watch: Option<Box<Watch>>,
 }
 
 impl Site {
@@ -44,12 +47,31 @@ impl Site {
             events: 0,
             observed: None,
             imported: None,
+            watch: None,
         }
+    }
+
+    /// Alert rules and live metrics, if there are any.
+    pub fn watch(&self) -> Option<&Watch> {
+        self.watch.as_deref()
+    }
+
+    /// Changes them. What is empty then is given up.
+    pub fn change_watch<T>(&mut self, change: impl FnOnce(&mut Watch) -> T) -> T {
+        let watch = self.watch.get_or_insert_default();
+        let outcome = change(watch);
+        if watch.is_empty() {
+            self.watch = None;
+        }
+        outcome
     }
 
     /// What the site occupies, itself included.
     pub fn bytes(&self) -> usize {
-        allocated(size_of::<Site>()) + self.settings.heap_bytes()
+        let watch = self.watch.as_ref();
+        allocated(size_of::<Site>())
+            + self.settings.heap_bytes()
+            + watch.map_or(0, |it| allocated(size_of::<Watch>()) + it.heap_bytes())
     }
 
     /// How many events were counted.

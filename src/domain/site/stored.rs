@@ -2,7 +2,9 @@
 //!
 //! ```text
 //! site:       version | events | [first | last] (only with events) | settings
-//!             | [first | last] (only with imports)
+//!             | [first | last] (only with imports) | [parts]
+//! parts:      bits | what each bit stands for, in their order         version 2
+//!             1 rules, 2 feeds (watch/stored.rs)
 //! settings:   zone | 5 × retention | 5 × since | flags | capacity | dimensions | cubes | values
 //! retention:  its text: `off` or a duration
 //! flags:      1 strict, 2 `event` counts no users, 4 something was imported
@@ -10,6 +12,9 @@
 //! cubes:      n | n × (name | 1 no users)                  then the learned ones by name
 //! values:     n | n × (name | 2 declared)
 //! ```
+//!
+//! Version 1 is a site without parts, and is still what such a site is written as: a server that
+//! knows no other reads it.
 //!
 //! The next version of the format gets the next number: whatever stores the same content as other
 //! bytes, or refuses bytes that were taken, is one, a limit that shrinks too. `decode` then reads all
@@ -25,8 +30,10 @@ use crate::domain::error::Corrupt;
 use crate::domain::limits;
 use crate::domain::text::Name;
 use crate::domain::time::{Granularity, Retention, Zone, MAX_TIME, MIN_TIME};
+use crate::domain::watch::{Watch, FEEDS, RULES};
 
-const VERSION: u8 = 1;
+const PLAIN: u8 = 1;
+const WITH_PARTS: u8 = 2;
 
 const STRICT: u8 = 1;
 const EVENT_NO_USERS: u8 = 2;
@@ -38,7 +45,8 @@ const DECLARED: u8 = 2;
 impl Site {
     pub fn encode(&self) -> Vec<Page> {
         let mut writer = Writer::new();
-        writer.u8(VERSION);
+        let parts = self.watch().map_or(0, Watch::parts);
+        writer.u8(if parts == 0 { PLAIN } else { WITH_PARTS });
         writer.varint(self.events);
         if let Some((first, last)) = self.observed {
             writer.signed(first);
@@ -50,12 +58,19 @@ impl Site {
             writer.signed(first);
             writer.signed(last);
         }
+        if parts != 0 {
+            writer.u8(parts);
+        }
+        if let Some(watch) = self.watch() {
+            watch.encode(&mut writer);
+        }
         writer.into_pages()
     }
 
     pub fn decode(pages: &[Page]) -> Result<Site, Corrupt> {
         let mut reader = Reader::over(pages);
-        if reader.u8("version")? != VERSION {
+        let version = reader.u8("version")?;
+        if ![PLAIN, WITH_PARTS].contains(&version) {
             return Err(corrupt("version", "not one that this module knows"));
         }
         let events = reader.varint("events")?;
@@ -68,12 +83,21 @@ impl Site {
         if is_imported {
             imported = Some(decode_span(&mut reader, "first and last import")?);
         }
+        let mut watch = None;
+        if version == WITH_PARTS {
+            let parts = decode_flags(&mut reader, "parts", RULES | FEEDS)?;
+            if parts == 0 {
+                return Err(corrupt("parts", "none"));
+            }
+            watch = Some(Box::new(Watch::decode(parts, &mut reader)?));
+        }
         reader.finish()?;
         Ok(Site {
             settings,
             events,
             observed,
             imported,
+            watch,
         })
     }
 }

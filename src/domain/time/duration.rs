@@ -33,6 +33,7 @@ const UNITS: [(&str, Length); 8] = [
 
 impl Duration {
     pub const MAX_YEARS: i32 = 1_000;
+    pub const MINUTE: Duration = Duration(Millis(MINUTE));
     const MAX_MILLIS: i64 = Duration::MAX_YEARS as i64 * 366 * DAY;
     const MAX_MONTHS: i32 = Duration::MAX_YEARS * 12;
 

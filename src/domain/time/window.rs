@@ -5,6 +5,7 @@ use super::local::{day_of, Local};
 use super::{is_supported, Duration, Granularity, Period, Range, Zone, DAY, MAX_TIME, MIN_TIME};
 use crate::domain::error::{shown, Error, Result};
 use crate::domain::nearest::did_you_mean;
+use std::fmt;
 
 /// A window, read once and asked with the clock of each query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +59,26 @@ impl Window {
             })
     }
 
+    /// A window that goes with the clock: a duration or a calendar word.
+    pub fn parse_moving(text: &[u8]) -> Result<Window> {
+        match sides(text) {
+            None => Window::parse(text, &Zone::UTC),
+            Some(_) => Err(Error::new(format!(
+                "window '{}' does not go with the clock: give a duration such as 5m, or one of today, \
+                 yesterday, this-week, last-week, this-month, last-month",
+                shown(text)
+            ))),
+        }
+    }
+
+    /// How long it is, where it is a duration.
+    pub fn length(&self) -> Option<Duration> {
+        match self.0 {
+            Last(duration) => Some(duration),
+            _ => None,
+        }
+    }
+
     /// What the window is, at this time. A window up to now ends just after it, so that an event of
     /// this very millisecond is inside.
     pub fn range(&self, now: i64, zone: &Zone) -> Result<Range> {
@@ -98,6 +119,21 @@ impl Window {
             }
         };
         in_the_calendar(range)
+    }
+}
+
+/// As it is read back, in any zone.
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Last(duration) => duration.fmt(f),
+            Between(from, Some(to)) => write!(f, "{from}..{to}"),
+            Between(from, None) => write!(f, "{from}..now"),
+            kind => {
+                let word = WORDS.iter().find(|(_, known)| *known == kind);
+                f.write_str(word.map_or("", |(word, _)| word))
+            }
+        }
     }
 }
 
@@ -353,6 +389,25 @@ mod tests {
             assert!(window(word).range(i64::MIN, &paris()).is_err());
             assert!(window(word).before(i64::MAX, &paris()).is_err());
             assert!(window(word).range(MAX_TIME, &paris()).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_window_is_read_back_as_it_is_shown() {
+        for text in [
+            "5m",
+            "90s",
+            "3mo",
+            "today",
+            "Last-Week",
+            "-5..10",
+            "2024-07-04..now",
+        ] {
+            let window = Window::parse(text.as_bytes(), &paris()).unwrap();
+            let shown = window.to_string();
+            assert_eq!(Window::parse(shown.as_bytes(), &Zone::UTC), Ok(window));
+            let moves = !text.contains("..");
+            assert_eq!(Window::parse_moving(text.as_bytes()).is_ok(), moves);
         }
     }
 

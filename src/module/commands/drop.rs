@@ -1,15 +1,16 @@
-//! `ANALYTICS.DROP site`: the site and every bucket of it. Replies how many buckets there were.
+//! `ANALYTICS.DROP site`: the site, every bucket of it and the stream of its alerts. Replies how many
+//! buckets there were.
 
-use redis_module::raw::RedisModuleString;
+use redis_module::raw::{self, RedisModuleString};
 
 use super::word;
-use crate::domain::site::keys::check_site_name;
+use crate::domain::site::keys::{alerts_stream, check_site_name};
 use crate::domain::site::Settings;
 use crate::domain::syntax::Argument;
 use crate::domain::time::{Granularity, MAX_TIME};
 use crate::module::bucket_value::BucketValue;
 use crate::module::key::Key;
-use crate::module::redis::{Ctx, Outcome, Words};
+use crate::module::redis::{Ctx, Outcome, OwnedString, Words};
 use crate::module::registration::{entry, Access, Command};
 use crate::module::site_value::SiteValue;
 use crate::module::{cluster, config, replicate, walk};
@@ -44,12 +45,19 @@ pub fn drop_site(ctx: Ctx, words: Words) -> Outcome {
     let known = site
         .and_then(|site| site.span())
         .map_or(latest, |(_, last)| last);
+    let stream = OwnedString::new(&alerts_stream(name));
+    if !ctx.exists(stream.raw()) {
+        cluster::refuse_if_bucket_is_elsewhere(ctx, words.string(1), stream.raw())?;
+    }
     let dropped = drop_buckets(
         ctx,
         words.string(1),
         &settings,
         known.max(latest).min(MAX_TIME),
     )?;
+    if drop_stream(ctx, &stream) {
+        replicate::keys(ctx, c"UNLINK", std::slice::from_ref(&stream));
+    }
     if site.is_some() {
         key.unlink();
         ctx.replicate(c"UNLINK", &[words.string(1)]);
@@ -58,6 +66,17 @@ pub fn drop_site(ctx: Ctx, words: Words) -> Outcome {
     }
     ctx.reply_integer(dropped as i64);
     Ok(())
+}
+
+/// The stream of the alerts goes with the site; what is no stream stays.
+fn drop_stream(ctx: Ctx, name: &OwnedString) -> bool {
+    let key = Key::for_writing(ctx, name.raw());
+    let is_stream = key.kind() == raw::REDISMODULE_KEYTYPE_STREAM;
+    if is_stream {
+        key.unlink();
+        ctx.signal_modified(name.raw());
+    }
+    is_stream
 }
 
 fn drop_buckets(

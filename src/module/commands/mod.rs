@@ -3,6 +3,7 @@
 //! A handler finds its options by the tokens of its arguments (`if LIMIT.is(word)`), and refuses others
 //! with `syntax::unknown`, so that no option is known in one place only.
 
+mod alert;
 mod alter;
 mod compare;
 mod create;
@@ -14,6 +15,7 @@ mod get;
 mod help;
 mod import;
 mod info;
+mod live;
 mod range;
 mod restore;
 mod top;
@@ -43,6 +45,10 @@ static COMMANDS: &[&Command] = &[
     &info::COMMAND,
     &export::COMMAND,
     &import::COMMAND,
+    &alert::ALERT,
+    &alert::ALERT_RO,
+    &live::LIVE,
+    &live::LIVE_RO,
     &restore::COMMAND,
     &help::COMMAND,
 ];

@@ -6,7 +6,7 @@ use crate::domain::error::{shown, Error};
 use crate::domain::syntax::Argument;
 use crate::module::bucket_value::BucketValue;
 use crate::module::key::Key;
-use crate::module::redis::{Ctx, Failure, Outcome, Words};
+use crate::module::redis::{bytes_of, Ctx, Failure, Outcome, Words};
 use crate::module::registration::{entry, Access, Command};
 use crate::module::site_value::SiteValue;
 use crate::module::types::{pages_of, Type};
@@ -53,6 +53,7 @@ fn restore_value<T: Type>(ctx: Ctx, words: Words) -> Outcome {
     // Nothing fails once there is a value: a bucket that no key owns would never be freed.
     let value = T::decode(&pages_of(words.after(3).strings()))
         .map_err(|corrupt| Error::new(format!("bad payload: {corrupt}")))?;
+    value.came(ctx.db(), bytes_of(words.string(1)));
     key.set(value);
     ctx.replicate_verbatim();
     ctx.signal_modified(words.string(1));

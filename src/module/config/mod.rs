@@ -1,5 +1,5 @@
-//! The module's settings, `CONFIG GET analytics.*`: what a site is made with, and how far in the
-//! future an event may lie.
+//! The module's settings, `CONFIG GET analytics.*`: what a site is made with, how far in the future an
+//! event may lie, and how long a tick of the timer may take.
 
 mod arguments;
 
@@ -18,6 +18,7 @@ use arguments::Arguments;
 
 static MAX_FUTURE: AtomicI64 = AtomicI64::new(300_000);
 static CAPACITY: AtomicI64 = AtomicI64::new(1_000);
+static ALERT_BUDGET: AtomicI64 = AtomicI64::new(1_000);
 
 /// The farthest that an event may be told to lie in the future: a year.
 pub const MOST_FUTURE: i64 = 366 * 24 * 60 * 60 * 1_000;
@@ -44,6 +45,11 @@ pub fn max_future() -> i64 {
     MAX_FUTURE.load(Relaxed)
 }
 
+/// How much of a tick of the timer may go to what is due, in microseconds.
+pub fn alert_budget() -> u64 {
+    ALERT_BUDGET.load(Relaxed).unsigned_abs()
+}
+
 /// What a site is made with that is not told otherwise.
 pub fn default_settings() -> Settings {
     let capacity = CAPACITY.load(Relaxed) as usize;
@@ -64,7 +70,8 @@ const RETENTIONS: [(usize, &CStr, &CStr); Granularity::COUNT] = [
 ];
 
 /// A setting that is a number: its name, where it is, and its bounds.
-static NUMBERS: [(&CStr, &AtomicI64, i64, i64); 2] = [
+static NUMBERS: [(&CStr, &AtomicI64, i64, i64); 3] = [
+    (c"alert-budget", &ALERT_BUDGET, 100, 100_000),
     (c"max-future", &MAX_FUTURE, 0, MOST_FUTURE),
     (
         c"dimension-capacity",

@@ -1,0 +1,114 @@
+//! A server whose clock the test moves, and what its rules say as it does.
+
+use crate::client::Connection;
+use crate::clock::Stopped;
+use crate::server::{wait_until, Options, Server};
+
+pub struct Alarms {
+    pub server: Server,
+    pub connection: Connection,
+    pub clock: Stopped,
+}
+
+/// As much as the fastest rule waits.
+pub const SECOND: i64 = 1_000;
+
+impl Alarms {
+    pub fn start() -> Alarms {
+        Alarms::with(Server::with())
+    }
+
+    pub fn with(options: Options) -> Alarms {
+        let clock = Stopped::new();
+        let server = options.stopped(&clock).start();
+        let connection = server.connection();
+        Alarms {
+            server,
+            connection,
+            clock,
+        }
+    }
+
+    /// The same after the server was started again, or another one has taken its place.
+    pub fn reconnect(&mut self) {
+        self.connection = self.server.connection();
+    }
+
+    #[track_caller]
+    pub fn set(&mut self, rule: &str) {
+        self.connection
+            .run(&format!("ANALYTICS.ALERT shop SET {rule} EVERY 1s"))
+            .ok();
+    }
+
+    /// Counts so many events of the site now.
+    #[track_caller]
+    pub fn track(&mut self, count: usize, options: &str) {
+        let now = self.clock.now();
+        let event = format!("ANALYTICS.TRACK shop view ann AT {now} {options}");
+        for reply in self.connection.pipeline(&vec![event; count]) {
+            assert_eq!(reply, 1);
+        }
+    }
+
+    /// Lets so much time pass, a second at least, until every rule was evaluated once more.
+    #[track_caller]
+    pub fn pass(&mut self, millis: i64) {
+        let before = evaluations(&mut self.connection);
+        let rules: u64 = figure(&mut self.connection, "alert_rules");
+        assert!(rules > 0 && millis >= SECOND);
+        self.clock.step(millis);
+        let connection = &mut self.connection;
+        wait_until("every rule was evaluated", || {
+            evaluations(connection) >= before + rules
+        });
+    }
+
+    #[track_caller]
+    pub fn state(&mut self, rule: &str) -> String {
+        state(&mut self.connection, rule)
+    }
+
+    /// What was said so far: rule, state and value.
+    #[track_caller]
+    pub fn said(&mut self) -> Vec<String> {
+        said(&mut self.connection, "{shop}:alerts")
+    }
+
+    /// Lets a time pass and says what was new in it.
+    #[track_caller]
+    pub fn news(&mut self, millis: i64) -> Vec<String> {
+        let before = self.said().len();
+        self.pass(millis);
+        self.said().split_off(before)
+    }
+}
+
+#[track_caller]
+pub fn state(connection: &mut Connection, rule: &str) -> String {
+    let rule = connection.run(&format!("ANALYTICS.ALERT_RO shop GET {rule}"));
+    rule.get("state").text().to_owned()
+}
+
+#[track_caller]
+pub fn said(connection: &mut Connection, stream: &str) -> Vec<String> {
+    let entries = cmd!(connection, "XRANGE", stream, "-", "+");
+    let entries = entries.array().iter().map(|entry| {
+        let fields = entry.at(1);
+        ["rule", "state", "value"]
+            .map(|field| fields.get(field).text().to_owned())
+            .join(" ")
+    });
+    entries.map(|entry| entry.trim_end().to_owned()).collect()
+}
+
+#[track_caller]
+pub fn figure(connection: &mut Connection, name: &str) -> u64 {
+    let figure = connection.info("analytics", &format!("analytics_{name}"));
+    figure.parse().expect("a figure of the module")
+}
+
+#[track_caller]
+pub fn evaluations(connection: &mut Connection) -> u64 {
+    figure(connection, "alert_evaluations")
+}

@@ -1,0 +1,324 @@
+//! Rules wherever their site goes: over restarts and failovers in every state, to other names, other
+//! databases and other servers. Nothing is said twice, and nothing is forgotten.
+
+use crate::alarms::{figure, said, state, Alarms, SECOND};
+use crate::calendar::MINUTE;
+use crate::server::{wait_until, Server};
+use crate::state::assert_same_data;
+
+const NOTHING: [&str; 0] = [];
+
+/// A rule in each state: ok, pending, firing, and firing while it is paused.
+fn in_every_state(alarms: &mut Alarms) {
+    alarms.track(1, "VAL load 5");
+    alarms.set("ok events 1h > 5");
+    alarms.set("pending events 1h > 0 FOR 5s");
+    alarms.set("firing events 1h > 0 REPEAT 10s");
+    alarms.set("paused events 1h > 0");
+    alarms.pass(SECOND);
+    alarms
+        .connection
+        .run("ANALYTICS.ALERT shop PAUSE paused")
+        .ok();
+    assert_in_every_state(alarms);
+}
+
+#[track_caller]
+fn assert_in_every_state(alarms: &mut Alarms) {
+    let states = ["ok", "pending", "firing", "paused"].map(|rule| alarms.state(rule));
+    assert_eq!(states, ["ok", "pending", "firing", "firing"]);
+    assert_eq!(alarms.said(), ["firing firing 1", "paused firing 1"]);
+}
+
+/// What is said from there on, wherever that is. Three rules are evaluated: one is paused.
+#[track_caller]
+fn goes_on(alarms: &mut Alarms) {
+    assert_in_every_state(alarms);
+    let mut news = |millis| {
+        let before = alarms.said().len();
+        let evaluated = figure(&mut alarms.connection, "alert_evaluations");
+        alarms.clock.step(millis);
+        let connection = &mut alarms.connection;
+        wait_until("the three were evaluated", || {
+            figure(connection, "alert_evaluations") >= evaluated + 3
+        });
+        alarms.said().split_off(before)
+    };
+    assert_eq!(news(2 * SECOND), NOTHING);
+    assert_eq!(news(3 * SECOND), ["pending firing 1"]);
+    assert_eq!(news(5 * SECOND), ["firing repeat 1"]);
+    assert_eq!(
+        news(61 * MINUTE),
+        ["firing resolved 0", "pending resolved 0"]
+    );
+    alarms
+        .connection
+        .run("ANALYTICS.ALERT shop RESUME paused")
+        .ok();
+    assert_eq!(alarms.news(SECOND), ["paused resolved 0"]);
+    assert_eq!(alarms.news(MINUTE), NOTHING);
+}
+
+#[test]
+fn states_survive_a_snapshot() {
+    let mut alarms = Alarms::with(Server::with().config("save", "3600 1"));
+    in_every_state(&mut alarms);
+    alarms.server.restart();
+    alarms.reconnect();
+    goes_on(&mut alarms);
+}
+
+#[test]
+fn states_survive_in_an_append_only_file() {
+    let mut alarms = Alarms::with(Server::with().aof());
+    in_every_state(&mut alarms);
+    alarms.server.kill();
+    alarms.server.start_again();
+    alarms.reconnect();
+    goes_on(&mut alarms);
+}
+
+#[test]
+fn states_survive_a_rewritten_append_only_file() {
+    for preamble in ["yes", "no"] {
+        let mut alarms = Alarms::with(
+            Server::with()
+                .aof()
+                .config("aof-use-rdb-preamble", preamble),
+        );
+        in_every_state(&mut alarms);
+        alarms.connection.run("BGREWRITEAOF");
+        wait_until("the AOF is rewritten", || {
+            let mut info = |field: &str| alarms.connection.info("persistence", field);
+            info("aof_rewrite_in_progress") == "0" && info("aof_rewrite_scheduled") == "0"
+        });
+        alarms.server.restart();
+        alarms.reconnect();
+        goes_on(&mut alarms);
+    }
+}
+
+#[test]
+fn states_survive_a_failover() {
+    for diskless in ["disabled", "swapdb"] {
+        let mut alarms = Alarms::start();
+        in_every_state(&mut alarms);
+        let replica = Server::with()
+            .config("repl-diskless-load", diskless)
+            .config("repl-timeout", "100000")
+            .stopped(&alarms.clock)
+            .replica_of(&alarms.server)
+            .start();
+        alarms.server.wait_for_replica(&replica);
+        assert_same_data(
+            &mut alarms.connection,
+            &mut replica.connection(),
+            "the replica",
+        );
+        // It does not evaluate while it is one.
+        alarms.pass_on_master(&replica);
+        // Then the master dies.
+        let mut promoted = replica.connection();
+        alarms.server.kill();
+        promoted.run("REPLICAOF NO ONE").ok();
+        alarms.server = replica;
+        alarms.connection = promoted;
+        goes_on(&mut alarms);
+    }
+}
+
+#[test]
+fn what_the_master_says_its_replica_hears_as_well() {
+    let mut alarms = Alarms::start();
+    alarms.track(1, "");
+    let replica = Server::with()
+        .stopped(&alarms.clock)
+        .replica_of(&alarms.server)
+        .start();
+    alarms.server.wait_for_replica(&replica);
+    let mut listener = replica.connection();
+    listener.run("SUBSCRIBE analytics:alerts:{shop}");
+    alarms.set("busy events 1m > 0 FOR 2s REPEAT 3s");
+    for _ in 0..12 {
+        alarms.pass(SECOND);
+        alarms.server.wait_for_replica(&replica);
+        assert_same_data(
+            &mut alarms.connection,
+            &mut replica.connection(),
+            "the replica",
+        );
+    }
+    assert_eq!(
+        alarms.said(),
+        [
+            "busy firing 1",
+            "busy repeat 1",
+            "busy repeat 1",
+            "busy repeat 1"
+        ]
+    );
+    for expected in ["firing", "repeat"] {
+        let message = listener.receive().expect("a message");
+        let json = message.at(2).text().to_owned();
+        assert!(
+            json.contains(&format!("\"state\":\"{expected}\"")),
+            "{json}"
+        );
+    }
+}
+
+#[test]
+fn rules_go_where_their_site_goes() {
+    let mut alarms = Alarms::start();
+    alarms.track(1, "");
+    alarms.set("busy events 1h > 0");
+    assert_eq!(alarms.news(SECOND), ["busy firing 1"]);
+    let connection = &mut alarms.connection;
+    let dump = connection.dump("shop");
+    connection.run("COPY shop {shop}copy").int();
+    connection.run("COPY shop there DB 3").int();
+    connection.run("COPY shop {shop}copy REPLACE").int();
+    cmd!(connection, "RESTORE", "{shop}put", 0, dump).ok();
+    cmd!(connection, "RESTORE", "{shop}put", 0, dump, "REPLACE").ok();
+    connection.run("ANALYTICS.CREATE moves").ok();
+    connection
+        .run("ANALYTICS.ALERT moves SET idle events 1h < 1 EVERY 1s")
+        .ok();
+    connection.run("MOVE moves 5").int();
+    connection.run("RENAME {shop}copy {shop}renamed").ok();
+    connection.run("RENAMENX {shop}put {shop}last").int();
+    assert_eq!(figure(connection, "sites_watched"), 5);
+    assert_eq!(figure(connection, "alert_rules"), 5);
+    // Only the site whose buckets are there is still busy.
+    alarms.pass(SECOND);
+    let connection = &mut alarms.connection;
+    assert_eq!(said(connection, "{shop}:alerts"), ["busy firing 1"]);
+    assert_eq!(state(connection, "busy"), "firing");
+    for (db, stream, news) in [
+        (0, "{shop}renamed:alerts", "busy resolved 0"),
+        (0, "{shop}last:alerts", "busy resolved 0"),
+        (3, "{there}:alerts", "busy resolved 0"),
+        (5, "{moves}:alerts", "idle firing 0"),
+    ] {
+        connection.run(&format!("SELECT {db}")).ok();
+        assert_eq!(said(connection, stream), [news], "{stream}");
+    }
+    // The databases change places, with everything in them.
+    connection.run("SELECT 0").ok();
+    connection.run("SWAPDB 5 6").ok();
+    connection.run("SWAPDB 0 5").ok();
+    connection.run("SELECT 5").ok();
+    connection.run("SWAPDB 5 0").ok();
+    connection.run("SELECT 6").ok();
+    connection
+        .run(&format!(
+            "ANALYTICS.TRACK moves view ann AT {}",
+            alarms.clock.now()
+        ))
+        .int();
+    alarms.pass(SECOND);
+    let connection = &mut alarms.connection;
+    assert_eq!(
+        said(connection, "{moves}:alerts"),
+        ["idle firing 0", "idle resolved 1"]
+    );
+    // What goes is not looked at any more.
+    connection.run("FLUSHDB").ok();
+    assert_eq!(figure(connection, "sites_watched"), 4);
+    connection.run("SELECT 0").ok();
+    connection.run("UNLINK {shop}last").int();
+    connection.run("SET {shop}renamed mine").ok();
+    assert_eq!(figure(connection, "sites_watched"), 2);
+    connection.run("FLUSHALL ASYNC").ok();
+    assert_eq!(figure(connection, "sites_watched"), 0);
+    assert_eq!(figure(connection, "alert_rules"), 0);
+}
+
+#[test]
+fn rules_of_two_databases_survive_together() {
+    let mut alarms = Alarms::with(Server::with().aof());
+    alarms.track(1, "");
+    alarms.set("busy events 1h > 0");
+    alarms.connection.run("SELECT 9").ok();
+    alarms.track(2, "");
+    alarms.set("busy events 1h > 0");
+    let replica = Server::with()
+        .stopped(&alarms.clock)
+        .replica_of(&alarms.server)
+        .start();
+    alarms.server.wait_for_replica(&replica);
+    alarms.pass(SECOND);
+    alarms.server.wait_for_replica(&replica);
+    let digest = alarms.connection.digest_of_all();
+    assert_eq!(replica.connection().digest_of_all(), digest);
+    alarms.server.restart();
+    alarms.reconnect();
+    assert_eq!(alarms.connection.digest_of_all(), digest);
+    alarms.pass(SECOND);
+    assert_eq!(alarms.said(), ["busy firing 1"]);
+    alarms.connection.run("SELECT 9").ok();
+    assert_eq!(alarms.said(), ["busy firing 2"]);
+}
+
+#[test]
+fn a_dropped_site_takes_its_alerts_with_it() {
+    let mut alarms = Alarms::start();
+    alarms.track(1, "");
+    alarms.set("busy events 1h > 0");
+    assert_eq!(alarms.news(SECOND), ["busy firing 1"]);
+    let replica = Server::with()
+        .stopped(&alarms.clock)
+        .replica_of(&alarms.server)
+        .start();
+    alarms.server.wait_for_replica(&replica);
+    assert_eq!(alarms.connection.run("ANALYTICS.DROP shop"), 5);
+    assert!(alarms.connection.keys().is_empty());
+    assert_eq!(figure(&mut alarms.connection, "sites_watched"), 0);
+    alarms.server.wait_for_replica(&replica);
+    assert!(replica.connection().keys().is_empty());
+    assert_eq!(figure(&mut replica.connection(), "sites_watched"), 0);
+    // What is no stream of alerts stays.
+    alarms.track(1, "");
+    alarms.connection.run("SET {shop}:alerts mine").ok();
+    alarms.connection.run("ANALYTICS.DROP shop").int();
+    assert_eq!(alarms.connection.keys(), ["{shop}:alerts"]);
+}
+
+#[test]
+fn a_reload_and_a_migration_keep_the_rules() {
+    let mut alarms = Alarms::start();
+    in_every_state(&mut alarms);
+    alarms.connection.run("DEBUG RELOAD").ok();
+    assert_eq!(figure(&mut alarms.connection, "sites_watched"), 1);
+    let target = Server::with().stopped(&alarms.clock).start();
+    let port = target.port().to_string();
+    let keys = alarms.connection.keys();
+    for key in keys {
+        cmd!(
+            alarms.connection,
+            "MIGRATE",
+            "127.0.0.1",
+            port,
+            key,
+            0,
+            10_000
+        )
+        .ok();
+    }
+    assert_eq!(figure(&mut alarms.connection, "sites_watched"), 0);
+    alarms.connection = target.connection();
+    alarms.server = target;
+    goes_on(&mut alarms);
+}
+
+impl Alarms {
+    /// A round in which nothing changes, and in which a replica looks at nothing.
+    #[track_caller]
+    fn pass_on_master(&mut self, replica: &Server) {
+        let before = figure(&mut self.connection, "alert_evaluations");
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        assert_eq!(figure(&mut self.connection, "alert_evaluations"), before);
+        assert_eq!(figure(&mut replica.connection(), "alert_evaluations"), 0);
+        assert_eq!(figure(&mut replica.connection(), "sites_watched"), 1);
+    }
+}
