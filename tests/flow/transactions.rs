@@ -207,6 +207,14 @@ fn a_command_that_changed_something_notifies_once_on_its_key() {
         ("IMPORT shop minute now users %", None),
         ("IMPORT shop day now users x", None),
         ("EXPORT shop day now", None),
+        ("ALERT shop SET busy events 1h > 1000000", Some("alert")),
+        ("ALERT shop PAUSE busy", Some("alert")),
+        ("ALERT shop PAUSE nosuch", None),
+        ("ALERT shop TEST busy", None),
+        ("ALERT_RO shop LIST", None),
+        ("LIVE shop SET now 1h events", Some("live")),
+        ("LIVE shop DEL nosuch", None),
+        ("LIVE_RO shop LIST", None),
         ("UNIQUE shop 1h", None),
         ("GET shop 1h events", None),
         ("RANGE shop 1h 1m events", None),
@@ -243,7 +251,9 @@ fn a_command_that_changed_something_notifies_once_on_its_key() {
     let all: BTreeSet<String> = commands(&mut connection).into_keys().collect();
     assert_eq!(tested, all);
     let told = include_str!("../../docs/monitoring.md");
-    for event in ["create", "track", "alter", "import", "drop", "restore"] {
+    for event in [
+        "create", "track", "alter", "import", "alert", "live", "drop", "restore",
+    ] {
         assert!(told.contains(&format!("| `analytics.{event}` |")));
     }
 }
