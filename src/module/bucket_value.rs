@@ -12,7 +12,7 @@
 //! whatever thread frees the value.
 
 use std::cell::Cell;
-use std::mem::ManuallyDrop;
+use std::mem::MaybeUninit;
 use std::ops::{Deref, DerefMut};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
@@ -28,7 +28,7 @@ use crate::domain::error::Corrupt;
 use crate::domain::memory::allocated;
 
 pub struct BucketValue {
-    bucket: ManuallyDrop<Bucket>,
+    bucket: Bucket,
     ties: AtomicU8,
 }
 
@@ -42,7 +42,7 @@ const UNLINKED: u8 = 4;
 impl BucketValue {
     pub fn new(bucket: Bucket) -> BucketValue {
         BucketValue {
-            bucket: ManuallyDrop::new(bucket),
+            bucket,
             ties: AtomicU8::new(OWNED),
         }
     }
@@ -109,13 +109,20 @@ impl Type for BucketValue {
         // SAFETY: by the contract, Redis is done with the value. A site that holds on to it looks at
         // `ties` before anything else, and those were marked before the value came here.
         unsafe {
-            ManuallyDrop::drop(&mut (*value).bucket);
+            std::ptr::drop_in_place(&mut (*value).bucket);
             let ties = (*value).ties.fetch_and(!OWNED, Ordering::AcqRel);
             if ties & HELD == 0 {
-                drop(Box::from_raw(value));
+                free_emptied(value);
             }
         }
     }
+}
+
+/// # Safety
+/// `value` was a box, its contents are dropped, and nobody else knows of it.
+unsafe fn free_emptied(value: *mut BucketValue) {
+    // SAFETY: by the contract; what may be anything is not dropped again.
+    drop(unsafe { Box::from_raw(value.cast::<MaybeUninit<BucketValue>>()) });
 }
 
 /// A site's hold on the value of one bucket.
@@ -177,7 +184,7 @@ impl Hold {
         unsafe {
             let ties = (*value).ties.fetch_and(!HELD, Ordering::AcqRel);
             if ties & OWNED == 0 {
-                drop(Box::from_raw(value));
+                free_emptied(value);
             }
         }
     }
