@@ -73,9 +73,10 @@ fn json(ctx: Ctx, words: Words, request: &Request, counted: &Counted, clock: i64
     let [event, at, session, id, dimension, value] =
         [&b"EVENT"[..], b"AT", b"SESSION", b"ID", b"DIM", b"VAL"].map(OwnedString::new);
     let batch = &request.batch;
-    let mut dropped = counted.dropped.iter().peekable();
+    let mut dropped = &counted.dropped[..];
     for (number, (said, identity)) in batch.events.iter().zip(&request.identities).enumerate() {
-        if dropped.next_if(|place| **place == number).is_some() {
+        if let Some(rest) = dropped.strip_prefix(&[number]) {
+            dropped = rest;
             continue;
         }
         story.strings.push(event.raw());
