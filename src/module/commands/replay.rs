@@ -23,7 +23,7 @@ use crate::module::{cluster, config};
 
 const FROM: Argument = Argument::key(c"stream").behind(c"FROM");
 const COUNT: Argument = Argument::integer(c"n").behind(c"COUNT").optional();
-const AFTER: Argument = Argument::text(c"entry").behind(c"AFTER").optional();
+const AFTER: Argument = Argument::text(c"id").behind(c"AFTER").optional();
 
 pub const COMMAND: Command = Command {
     name: c"analytics.replay",
