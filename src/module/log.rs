@@ -49,8 +49,6 @@ impl<'c> OpenLog<'c> {
 
     /// Appends the events of these numbers: all, or none.
     pub fn append(&self, words: Words, request: &Request, numbers: &[usize]) -> Outcome {
-        let most = self.log.most.to_string();
-        let limit = [&b"MAXLEN"[..], b"=", most.as_bytes()].map(OwnedString::new);
         let mut ids = Vec::with_capacity(numbers.len());
         for number in numbers {
             let fields = self.fields(words, request, *number);
@@ -66,12 +64,14 @@ impl<'c> OpenLog<'c> {
             ids.push(id);
             // What is trimmed cannot be given back: only once all are in.
             let is_last = ids.len() == numbers.len();
-            if is_last {
-                self.stream.trim(self.log.most);
-            }
+            let trimmed = is_last.then(|| self.stream.trim(self.log.most)).flatten();
+            let limit = trimmed.map(|len| {
+                let len = len.to_string();
+                [&b"MAXLEN"[..], b"=", len.as_bytes()].map(OwnedString::new)
+            });
             let id = OwnedString::new(id.to_string().as_bytes());
             let mut told = vec![self.name.raw()];
-            told.extend(limit.iter().filter(|_| is_last).map(OwnedString::raw));
+            told.extend(limit.iter().flatten().map(OwnedString::raw));
             told.push(id.raw());
             told.extend(fields);
             self.ctx.replicate(c"XADD", &told);

@@ -96,11 +96,20 @@ impl<'c> Stream<'c> {
         (status == raw::REDISMODULE_OK as c_int).then(|| EntryId::of(id))
     }
 
-    /// Keeps so many of the last entries.
-    pub fn trim(&self, most: u64) {
+    /// Removes the oldest entries beyond so many, whole nodes only, which costs next to nothing; how many
+    /// entries there are now, if any went.
+    pub fn trim(&self, most: u64) -> Option<usize> {
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         // SAFETY: the key is open for writing, and of a stream.
-        unsafe { api!(RedisModule_StreamTrimByLength(self.0.raw(), 0, most)) };
+        unsafe {
+            let approximately = raw::REDISMODULE_STREAM_TRIM_APPROX as c_int;
+            let trimmed = api!(RedisModule_StreamTrimByLength(
+                self.0.raw(),
+                approximately,
+                most
+            ));
+            (trimmed > 0).then(|| api!(RedisModule_ValueLength(self.0.raw())))
+        }
     }
 
     /// The entries after one, oldest first.

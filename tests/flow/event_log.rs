@@ -22,7 +22,10 @@ fn len(connection: &mut Connection) -> i64 {
 }
 
 fn with_log(options: &str) -> (Server, Connection) {
-    let server = Server::start();
+    // With nodes of one entry the log keeps exactly what it is told to.
+    let server = Server::with()
+        .config("stream-node-max-entries", "1")
+        .start();
     let mut connection = server.connection();
     let line = format!("ANALYTICS.CREATE shop {options}");
     connection.run(&line).ok();
@@ -270,13 +273,13 @@ fn the_stream_is_the_same_bytes_on_replicas() {
     let mut connection = family.master.connection();
     connection.run("ANALYTICS.CREATE shop LOG 33").ok();
     busy(&mut connection);
-    assert_eq!(len(&mut connection), 33);
+    assert!((33..=133).contains(&len(&mut connection)));
     family.assert_agree("a log of 33");
     connection
         .run("ANALYTICS.ALTER shop LOG 7 LOGUSERS yes")
         .ok();
     busy(&mut connection);
-    assert_eq!(len(&mut connection), 7);
+    assert!((7..=107).contains(&len(&mut connection)));
     family.assert_agree("a log of 7");
     // A batch of which a part was taken back.
     let before_last = "18446744073709551615-18446744073709551613";
@@ -300,9 +303,9 @@ fn the_stream_is_the_same_bytes_after_the_aof() {
     let mut connection = server.connection();
     State::of(&mut connection).assert_is(&expected, "the AOF");
     busy(&mut connection);
-    assert_eq!(len(&mut connection), 33);
+    assert!((33..=133).contains(&len(&mut connection)));
     connection.run("DEBUG RELOAD").ok();
-    assert_eq!(len(&mut connection), 33);
+    assert!((33..=133).contains(&len(&mut connection)));
     let info = connection.run("ANALYTICS.INFO shop");
     assert_eq!(*info.get("log"), 33);
 }

@@ -25,7 +25,7 @@ use super::numeral::shown_number;
 /// What a site does with its events besides counting them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Log {
-    /// How many of the last events the stream keeps; 0 is no log.
+    /// How many of the last events the stream keeps at least; 0 is no log.
     pub most: u64,
     /// Users, sessions and ids as they came, and not their hashes.
     pub users: bool,

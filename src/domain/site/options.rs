@@ -15,7 +15,7 @@ pub enum Change {
     Retention(Granularity, Option<Duration>),
     Strict(bool),
     Capacity(usize),
-    /// How many events the log keeps; 0 switches it off.
+    /// How many events the log keeps at least; 0 switches it off.
     Log(u64),
     LogUsers(bool),
     Dimension {
