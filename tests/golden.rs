@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use redis_analytics::domain::bucket::Bucket;
 use redis_analytics::domain::fold::{Answer, Fold};
+use redis_analytics::domain::log::Log;
 use redis_analytics::domain::metric::Metric;
 use redis_analytics::domain::site::Site;
 use redis_analytics::domain::time::{Granularity, Piece, Zone};
@@ -89,6 +90,13 @@ const WATCHED: [(&str, &str); 3] = [
     ),
 ];
 
+/// Of the second version, too: their log, and how many rules there are beside it.
+const LOGGED: [(&str, u64, bool, usize); 3] = [
+    ("log", 100_000, false, 0),
+    ("log-users", 0, true, 0),
+    ("log-rich", 1_000, false, 1),
+];
+
 fn page(name: &str) -> Vec<u8> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     fs::read(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
@@ -156,8 +164,23 @@ fn every_site_of_version_2_is_read_and_written_as_it_was() {
 }
 
 #[test]
+fn every_log_of_version_2_is_read_and_written_as_it_was() {
+    for (name, most, users, rules) in LOGGED {
+        let page = page(&format!("site-v2-{name}.bin"));
+        let site = Site::decode(std::slice::from_ref(&page)).unwrap();
+        assert_eq!(site.settings.log, Log { most, users }, "{name}");
+        let found = site.watch().map_or(0, |watch| watch.alarms().len());
+        assert_eq!(found, rules, "{name}");
+        assert!(site.encode() == [page], "{name}");
+    }
+}
+
+#[test]
 fn every_golden_file_is_under_test() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let files = fs::read_dir(folder).unwrap().count();
-    assert_eq!(files, BUCKETS.len() + SITES.len() + WATCHED.len());
+    assert_eq!(
+        files,
+        BUCKETS.len() + SITES.len() + WATCHED.len() + LOGGED.len()
+    );
 }

@@ -103,7 +103,16 @@ fn track(minute: i64) -> Vec<Workload> {
         track("TRACK, 8, appendonly", "logged", 1, Detail::Dimension)
             .with_aof()
             .at_least(Target::Of(0.6, TRACK_8)),
+        track("TRACK, 8, event log", "log", 1, Detail::Dimension).after(log_of("log0")),
     ]
+}
+
+/// Switches the event log of a site on.
+fn log_of(site: &str) -> Requests {
+    Requests::of(1, |to, _| {
+        to.push(&[&"ANALYTICS.TRACK", &site, &"view", &"ann"]);
+        to.push(&[&"ANALYTICS.ALTER", &site, &"LOG", &"10000"]);
+    })
 }
 
 /// Batches of so many events, over so many minutes at random.

@@ -18,6 +18,15 @@ pub struct Event<'a> {
     pub values: Run,
 }
 
+/// The texts of which an event keeps the hashes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Identity<'a> {
+    /// Empty where only the hash is known, as the session and the id may be.
+    pub user: &'a [u8],
+    pub session: Option<&'a [u8]>,
+    pub id: Option<&'a [u8]>,
+}
+
 /// Where an event's dimensions or values lie in its batch.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Run {

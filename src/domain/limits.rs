@@ -18,6 +18,8 @@ pub const FEEDS_PER_SITE: usize = 32;
 /// Of a rule or of live metrics: kept as text.
 pub const METRIC: usize = 1_024;
 pub const EVENTS_PER_CALL: usize = 10_000;
+/// That a site may be told to keep in its stream of events.
+pub const LOG_ENTRIES: u64 = 1_000_000_000;
 pub const METRICS_PER_QUERY: usize = 64;
 /// That `TOP` may be asked for.
 pub const ROWS_PER_TOP: usize = 10_000;

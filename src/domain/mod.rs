@@ -15,6 +15,7 @@ pub mod intake;
 pub mod json;
 pub mod limits;
 pub mod live;
+pub mod log;
 pub mod memory;
 pub mod metric;
 pub mod nearest;

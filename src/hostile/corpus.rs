@@ -273,6 +273,27 @@ pub fn watched_sites() -> Vec<(&'static str, Page)> {
     made.collect()
 }
 
+/// Of both versions.
+pub fn all_sites() -> impl Iterator<Item = (&'static str, Page)> {
+    let sites = sites().into_iter().chain(watched_sites());
+    sites.chain(logged_sites())
+}
+
+/// Of the second version, too: with an event log, and nothing else or everything beside it.
+pub fn logged_sites() -> Vec<(&'static str, Page)> {
+    let everything = "TZ Europe/Paris DIM country CUBE event,country VAL ms STRICT LOG 1000";
+    let mut rich = site(everything, 50);
+    let words: Vec<&[u8]> = vec![b"quiet", b"events", b"5m", b"<", b"1"];
+    let rule = Rule::parse(&words, &rich.settings).unwrap();
+    rich.change_watch(|watch| watch.set_rule(rule));
+    rich.count(TIME);
+    vec![
+        ("log", one_page(site("LOG 100000", 1_000).encode())),
+        ("log-users", one_page(site("LOGUSERS yes", 1_000).encode())),
+        ("log-rich", one_page(rich.encode())),
+    ]
+}
+
 /// Dense ones, and sparse ones as Redis writes them.
 pub fn hyperloglogs() -> Vec<Vec<u8>> {
     let mut sketch = Sketch::new();
@@ -323,7 +344,7 @@ fn write_the_golden_files() {
     let buckets = buckets.map(|(name, _, page)| (format!("bucket-v1-{name}.bin"), page));
     let sites = sites().into_iter();
     let sites = sites.map(|(name, page)| (format!("site-v1-{name}.bin"), page));
-    let watched = watched_sites().into_iter();
+    let watched = watched_sites().into_iter().chain(logged_sites());
     let watched = watched.map(|(name, page)| (format!("site-v2-{name}.bin"), page));
     for (name, page) in buckets.chain(sites).chain(watched) {
         let file = folder.join(name);

@@ -2,9 +2,10 @@
 //! so that no word of the user's is ever taken for a keyword.
 
 use super::redis::{Failure, Outcome, Words};
+use super::stream::EntryId;
 use crate::domain::error::{shown, Error, Result};
-use crate::domain::event::{recycle, Batch, Event};
-use crate::domain::json::{Events, Identity};
+use crate::domain::event::{recycle, Batch, Event, Identity};
+use crate::domain::json::Events;
 use crate::domain::limits;
 use crate::domain::numeral::{parse_integer, parse_number};
 use crate::domain::syntax::{once, unknown, Argument};
@@ -19,6 +20,8 @@ pub struct Source {
     pub end: usize,
     /// The word after `AT`.
     pub at: Option<usize>,
+    pub session: Option<usize>,
+    pub id: Option<usize>,
 }
 
 /// What was parsed of a command. `'c`: the words are borrowed.
@@ -26,9 +29,11 @@ pub struct Source {
 pub struct Request<'c> {
     pub batch: Batch<'c>,
     pub sources: Vec<Source>,
-    /// In place of the sources, when the events came as JSON.
+    /// In place of the sources, when the events came as JSON or out of a log.
     pub identities: Vec<Identity<'c>>,
     pub is_json: bool,
+    /// The events are those of an event log, after this entry.
+    pub replayed_after: Option<EntryId>,
     /// The word after `CLOCK`, and the time that it gives.
     pub clock: Option<usize>,
     pub clock_time: Option<i64>,
@@ -75,7 +80,21 @@ pub const CLOCK: Argument = Argument::integer(c"ms")
     .optional()
     .internal();
 
-impl Request<'_> {
+impl<'c> Request<'c> {
+    /// Who an event was of, as far as it was told.
+    pub fn identity(&self, words: Words<'c>, number: usize) -> Identity<'c> {
+        let told = self.identities.get(number).copied();
+        told.or_else(|| {
+            let source = self.sources.get(number)?;
+            Some(Identity {
+                user: words.get(source.start + 1)?,
+                session: source.session.and_then(|place| words.get(place)),
+                id: source.id.and_then(|place| words.get(place)),
+            })
+        })
+        .unwrap_or_default()
+    }
+
     /// An empty request that keeps the memory of this one.
     pub fn recycle<'n>(mut self) -> Request<'n> {
         self.sources.clear();
@@ -169,7 +188,7 @@ impl<'c> Parser<'c, '_> {
         let mut event = self.request.batch.begin(self.now);
         event.set_kind(kind)?;
         event.set_user(user)?;
-        let mut at = None;
+        let (mut at, mut session_at, mut id_at) = (None, None, None);
         let mut place = start + 2;
         while let Some(word) = self.words.get(place) {
             let next = |offset: usize, what: &str| {
@@ -207,12 +226,14 @@ impl<'c> Parser<'c, '_> {
                     once(&ID, event.id.is_none())?;
                     let id = next(1, "an id")?;
                     event.set_id(id)?;
+                    id_at = Some(place + 1);
                     place += 2;
                 }
                 _ if SESSION.is(word) => {
                     once(&SESSION, event.session.is_none())?;
                     let id = next(1, "an id")?;
                     event.set_session(id)?;
+                    session_at = Some(place + 1);
                     place += 2;
                 }
                 _ if self.request.clock == Some(place + 1) => place += 2,
@@ -225,6 +246,8 @@ impl<'c> Parser<'c, '_> {
             start,
             end: place,
             at,
+            session: session_at,
+            id: id_at,
         });
         Ok(place)
     }

@@ -51,7 +51,7 @@ fn of_access(command: &Command) -> &'static str {
     match command.access {
         Access::Nothing => "",
         Access::Read => "read",
-        Access::ReadWrite | Access::Write { .. } => "write",
+        Access::ReadWrite | Access::WriteFrom | Access::Write { .. } => "write",
     }
 }
 

@@ -37,27 +37,38 @@ pub fn describe(ctx: Ctx, command: &Command) -> bool {
     }
 }
 
-/// The one key, and the end of the list.
-fn keys(access: Access) -> [raw::RedisModuleCommandKeySpec; 2] {
+/// The site, what else is read, and the end of the list.
+fn keys(access: Access) -> [raw::RedisModuleCommandKeySpec; 3] {
     // SAFETY: all zeros is the specification that ends a list of them.
-    let mut keys: [raw::RedisModuleCommandKeySpec; 2] = unsafe { std::mem::zeroed() };
-    let [key, _] = &mut keys;
+    let mut keys: [raw::RedisModuleCommandKeySpec; 3] = unsafe { std::mem::zeroed() };
+    let [site, source, _] = &mut keys;
     if access.key() > 0 {
-        key.flags = access.key_flags().into();
-        key.begin_search_type = raw::RedisModuleKeySpecBeginSearchType_REDISMODULE_KSPEC_BS_INDEX;
-        key.bs.index.pos = access.key();
-        key.find_keys_type = raw::RedisModuleKeySpecFindKeysType_REDISMODULE_KSPEC_FK_RANGE;
-        key.fk.range.lastkey = 0;
-        key.fk.range.keystep = 1;
-        key.fk.range.limit = 0;
+        fill(site, access.key(), access.key_flags());
+    }
+    if access.last_key() > access.key() {
+        fill(source, access.last_key(), Access::Read.key_flags());
     }
     keys
+}
+
+fn fill(key: &mut raw::RedisModuleCommandKeySpec, place: c_int, flags: u32) {
+    key.flags = flags.into();
+    key.begin_search_type = raw::RedisModuleKeySpecBeginSearchType_REDISMODULE_KSPEC_BS_INDEX;
+    key.bs.index.pos = place;
+    key.find_keys_type = raw::RedisModuleKeySpecFindKeysType_REDISMODULE_KSPEC_FK_RANGE;
+    key.fk.range.lastkey = 0;
+    key.fk.range.keystep = 1;
+    key.fk.range.limit = 0;
 }
 
 /// The lists of arguments of one command, each ended by an argument without a name. They lie on the
 /// heap: what points to one stays right when another is added.
 #[derive(Default)]
-struct Lists(Vec<Vec<raw::RedisModuleCommandArg>>);
+struct Lists {
+    lists: Vec<Vec<raw::RedisModuleCommandArg>>,
+    /// How many of the arguments are keys.
+    keys: c_int,
+}
 
 impl Lists {
     /// Null when there is nothing to list.
@@ -69,7 +80,7 @@ impl Lists {
         }
         list.push(END);
         let start = list.as_mut_ptr();
-        self.0.push(list);
+        self.lists.push(list);
         start
     }
 
@@ -81,10 +92,13 @@ impl Lists {
             (repeats_token, raw::REDISMODULE_CMD_ARG_MULTIPLE_TOKEN),
         ];
         let set = flags.into_iter().filter(|(is_set, _)| *is_set);
+        let is_key = argument.kind == Kind::Key;
+        let key_spec_index = if is_key { self.keys } else { -1 };
+        self.keys += c_int::from(is_key);
         raw::RedisModuleCommandArg {
             name: argument.name.as_ptr(),
             type_: type_of(argument.kind),
-            key_spec_index: if argument.kind == Kind::Key { 0 } else { -1 },
+            key_spec_index,
             token: argument.token.map_or(std::ptr::null(), |it| it.as_ptr()),
             flags: set.fold(0, |flags, (_, flag)| flags | flag) as c_int,
             subargs: self.add(argument.parts),

@@ -68,6 +68,11 @@ impl<'c> Key<'c> {
         Ok(self.value_ptr::<T>()?.map(|value| unsafe { &mut *value }))
     }
 
+    /// For calls that take the handle itself.
+    pub fn raw(&self) -> *mut raw::RedisModuleKey {
+        self.raw
+    }
+
     pub fn exists(&self) -> bool {
         self.kind() != raw::REDISMODULE_KEYTYPE_EMPTY
     }

@@ -1,7 +1,7 @@
 //! Counting events, once their arguments are parsed: everything is looked at before anything is
 //! changed, each key is opened once per command, and a bucket is made only for an event that counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::bucket_value::BucketValue;
@@ -209,6 +209,26 @@ impl<'c> Routes<'c> {
                 .insert((period.granularity(), period.start()), step);
         }
         last
+    }
+
+    /// The numbers of the events that `record` is going to count. Changes nothing.
+    pub fn counting(&self, batch: &Batch) -> Vec<usize> {
+        let mut numbers = Vec::with_capacity(batch.events.len());
+        let mut ids = BTreeSet::new();
+        for (number, (event, route)) in batch.events.iter().zip(&self.routes).enumerate() {
+            let finest = route.iter().find(|step| **step != 0);
+            let counts = finest.is_some_and(|finest| match event.id {
+                None => true,
+                Some(id) => {
+                    let bucket = self.target(*finest).and_then(Target::bucket);
+                    !bucket.is_some_and(|it| it.has_seen(id)) && ids.insert((*finest, id))
+                }
+            });
+            if counts {
+                numbers.push(number);
+            }
+        }
+        numbers
     }
 
     /// Counts the events. Nothing can fail any more.

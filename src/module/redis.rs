@@ -131,6 +131,12 @@ impl OwnedString {
         })
     }
 
+    /// # Safety
+    /// The string is the caller's to free, and leaves it to this.
+    pub unsafe fn take(string: *mut raw::RedisModuleString) -> OwnedString {
+        OwnedString(string)
+    }
+
     pub fn raw(&self) -> *mut raw::RedisModuleString {
         self.0
     }
@@ -205,7 +211,15 @@ impl<'c> Ctx<'c> {
     }
 
     pub fn notify(self, event: &CStr, key: *mut raw::RedisModuleString) {
-        let kind = raw::REDISMODULE_NOTIFY_MODULE as c_int;
+        self.notify_of(raw::REDISMODULE_NOTIFY_MODULE, event, key);
+    }
+
+    /// An event that a command of Redis's own on a stream has, too.
+    pub fn notify_stream(self, event: &CStr, key: *mut raw::RedisModuleString) {
+        self.notify_of(raw::REDISMODULE_NOTIFY_STREAM, event, key);
+    }
+
+    fn notify_of(self, kind: c_int, event: &CStr, key: *mut raw::RedisModuleString) {
         // SAFETY: the context is valid, the texts alive during the call.
         unsafe {
             api!(RedisModule_NotifyKeyspaceEvent(

@@ -26,7 +26,7 @@ pub struct Command {
     pub run: Entry,
 }
 
-/// What a command does to its one key, the site. The site's buckets are its own affair.
+/// What a command does to its key, the site. The site's buckets are its own affair.
 #[derive(Clone, Copy)]
 pub enum Access {
     /// There is no key.
@@ -38,6 +38,8 @@ pub enum Access {
     Write {
         may_grow: bool,
     },
+    /// Writes, and reads a second key, two words behind the first.
+    WriteFrom,
 }
 
 impl Access {
@@ -45,7 +47,9 @@ impl Access {
         match self {
             Access::Nothing => "allow-loading allow-stale",
             Access::Read => "readonly",
-            Access::ReadWrite | Access::Write { may_grow: true } => "write deny-oom",
+            Access::ReadWrite | Access::WriteFrom | Access::Write { may_grow: true } => {
+                "write deny-oom"
+            }
             Access::Write { may_grow: false } => "write",
         }
     }
@@ -54,7 +58,15 @@ impl Access {
     pub fn key(self) -> c_int {
         match self {
             Access::Nothing => 0,
-            Access::Read | Access::ReadWrite | Access::Write { .. } => 1,
+            _ => 1,
+        }
+    }
+
+    /// Where the last one stands.
+    pub fn last_key(self) -> c_int {
+        match self {
+            Access::WriteFrom => 3,
+            _ => self.key(),
         }
     }
 
@@ -67,7 +79,7 @@ impl Access {
                     | raw::REDISMODULE_CMD_KEY_ACCESS
                     | raw::REDISMODULE_CMD_KEY_UPDATE
             }
-            Access::Write { may_grow: true } => {
+            Access::WriteFrom | Access::Write { may_grow: true } => {
                 raw::REDISMODULE_CMD_KEY_RW | raw::REDISMODULE_CMD_KEY_UPDATE
             }
             Access::Write { may_grow: false } => {
@@ -135,7 +147,7 @@ pub fn register(ctx: Ctx, commands: &[&Command]) -> bool {
 fn create(ctx: Ctx, command: &Command) -> bool {
     let fast = if command.is_fast { " fast" } else { "" };
     let flags = CString::new(format!("{}{fast}", command.access.flags())).unwrap_or_default();
-    let key = command.access.key();
+    let (first, last) = (command.access.key(), command.access.last_key());
     // SAFETY: called while the module loads; Redis copies the texts.
     let made = unsafe {
         api!(RedisModule_CreateCommand(
@@ -143,9 +155,9 @@ fn create(ctx: Ctx, command: &Command) -> bool {
             command.name.as_ptr(),
             Some(command.run),
             flags.as_ptr(),
-            key,
-            key,
-            key
+            first,
+            last,
+            first.max(last - first)
         ))
     };
     made == raw::REDISMODULE_OK as c_int

@@ -12,6 +12,7 @@ use std::ffi::CStr;
 use super::arguments::{Request, Source};
 use super::record::{Counted, Judge};
 use super::redis::{Ctx, OwnedString, Words};
+use super::stream::EntryId;
 use crate::domain::site::Settings;
 
 /// The events of a `TRACK`, `MTRACK` or `TRACKJSON` that a client sent, as they were judged.
@@ -23,6 +24,9 @@ pub fn events(
     judge: Judge,
     partly_late: bool,
 ) {
+    if let Some(after) = request.replayed_after {
+        return replayed(ctx, words, after, request.batch.events.len(), judge);
+    }
     let verbatim =
         request.timed && !partly_late && counted.dropped.is_empty() && request.clock_time.is_none();
     let Some(clock) = judge.clock.filter(|_| !verbatim) else {
@@ -63,6 +67,25 @@ pub fn events(
         c"ANALYTICS.MTRACK"
     };
     ctx.replicate(command, &story.strings);
+}
+
+/// The entries of a log that were read, and by which clock.
+fn replayed(ctx: Ctx, words: Words, after: EntryId, count: usize, judge: Judge) {
+    let [count, after] = [count.to_string(), after.to_string()];
+    let clock = judge.clock.unwrap_or(judge.now).to_string();
+    let options = [
+        "COUNT",
+        &count[..],
+        "AFTER",
+        &after[..],
+        "CLOCK",
+        &clock[..],
+    ];
+    let options = options.map(|word| OwnedString::new(word.as_bytes()));
+    // The site, FROM and the stream.
+    let mut strings: Vec<_> = (1..4).map(|place| words.string(place)).collect();
+    strings.extend(options.iter().map(OwnedString::raw));
+    ctx.replicate(c"ANALYTICS.REPLAY", &strings);
 }
 
 /// Events that came as JSON, in words.

@@ -12,7 +12,7 @@ use crate::state::State;
 use crate::types::fill;
 
 /// Every command of the module, with words behind the site with which it works.
-const COMMANDS: [(&str, &[&str]); 21] = [
+const COMMANDS: [(&str, &[&str]); 22] = [
     ("ANALYTICS.TRACK", &["view", "ann"]),
     ("ANALYTICS.MTRACK", &["EVENT", "view", "ann"]),
     (
@@ -29,6 +29,8 @@ const COMMANDS: [(&str, &[&str]); 21] = [
         &["SET", "busy", "events", "1d", ">", "9999999", "EVERY", "1d"],
     ),
     ("ANALYTICS.LIVE", &["SET", "main", "1h", "events"]),
+    // The stream is a key of its own: `flow::replay` has the rights to that.
+    ("ANALYTICS.REPLAY", &["FROM", "shop"]),
     ("ANALYTICS.EXPORT", &["day", "now"]),
     ("ANALYTICS.ALERT_RO", &["LIST"]),
     ("ANALYTICS.LIVE_RO", &["LIST"]),
@@ -161,6 +163,8 @@ fn words_behind_the_site_reach_no_other_site() {
             vec!["1d", &format!("events@{word}={word}")],
             vec!["TZ", word, "DIM", word],
             vec!["BUCKET", word],
+            vec!["FROM", word],
+            vec!["LOG", "5", "LOGUSERS", word],
             vec!["SET", word, "events", "1d", "<", "0", "SEVERITY", word],
             vec!["SET", word, "1h", &format!("events@{word}={word}")],
         ] {

@@ -14,7 +14,7 @@ use crate::state::assert_same_data;
 type Words = Vec<Vec<u8>>;
 
 /// One well-formed line of each kind for every command; `#` is a time of the test's, `%` a HyperLogLog.
-const LINES: [&str; 44] = [
+const LINES: [&str; 48] = [
     "TRACK shop view ann",
     "TRACK shop view ann AT # SESSION s ID i DIM country FR DIM plan pro VAL price 9.99",
     "MTRACK shop EVENT view ann AT # EVENT buy bob DIM country DE VAL price -1 ID j",
@@ -25,6 +25,10 @@ const LINES: [&str; 44] = [
     "CREATE other",
     "ALTER shop RETENTION day 400d DIM b CUBE b,country NOUSERS VAL w NOSTRICT",
     "DROP gone",
+    "ALTER shop LOG 5 LOGUSERS yes",
+    "CREATE logged LOG off LOGUSERS no",
+    "REPLAY other FROM log COUNT 2 AFTER 0-0",
+    "REPLAY new FROM log CLOCK #",
     "UNIQUE shop 1h",
     "UNIQUE shop 1h country FR",
     "GET shop 1h events users@country=FR price:p95@event=view&country=FR price:avg",
@@ -95,6 +99,15 @@ fn odd_words() -> Words {
         "now",
         "auto",
         "off",
+        "yes",
+        "LOG",
+        "LOGUSERS",
+        "FROM",
+        "AFTER",
+        "0-0",
+        "18446744073709551615-18446744073709551615",
+        "log",
+        "{shop}:events",
         "event",
         "~other",
         "@",
@@ -188,6 +201,10 @@ impl Scene {
         let time = connection.now() - 60_000;
         connection.run("SET string x").ok();
         connection.run("RPUSH list x").int();
+        for entry in ["1-1", "2-2", "3-3"] {
+            let line = format!("XADD log {entry} event view user ann time {time} id {entry}");
+            connection.run(&line).text();
+        }
         for line in [LINES[1], LINES[2]] {
             run(&mut connection, &words_of(line, time));
         }

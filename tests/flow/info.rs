@@ -4,11 +4,13 @@ use crate::calendar::{DAY, HOUR, MINUTE};
 use crate::reply::Reply;
 use crate::server::Server;
 
-const FIELDS: [&str; 14] = [
+const FIELDS: [&str; 16] = [
     "site",
     "timezone",
     "strict",
     "capacity",
+    "log",
+    "log-users",
     "events",
     "duplicates",
     "late",
@@ -58,6 +60,8 @@ fn a_site_tells_its_settings_and_what_it_has_counted() {
         assert_eq!(*info.get("timezone"), "UTC");
         assert_eq!(*info.get("strict"), 0);
         assert_eq!(*info.get("capacity"), 1000);
+        assert_eq!(*info.get("log"), 0);
+        assert_eq!(*info.get("log-users"), 0);
         assert_eq!(*info.get("events"), 5);
         assert_eq!(*info.get("duplicates"), 2);
         assert_eq!(*info.get("late"), 1);

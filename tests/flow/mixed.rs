@@ -8,7 +8,7 @@ use crate::calendar::{at, buckets, DAY, HOUR, MINUTE, SECOND};
 use crate::client::{encode, Arg, Connection};
 use crate::random::Random;
 
-const SITES: [&str; 6] = ["shop", "store", "{eu}shop", "bazaar", "stall", "market"];
+pub const SITES: [&str; 6] = ["shop", "store", "{eu}shop", "bazaar", "stall", "market"];
 const ZONES: [&str; 3] = ["UTC", "Europe/Paris", "Pacific/Auckland"];
 const KINDS: [&str; 3] = ["view", "click", "buy"];
 

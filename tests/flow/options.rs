@@ -14,6 +14,7 @@ type Words = Vec<Vec<u8>>;
 fn word(token: &str, name: &str, again: bool) -> Vec<u8> {
     let [first, second] = match (token, name) {
         (_, "site") => ["shop"; 2],
+        ("AFTER", "id") => ["0-0"; 2],
         (_, "key") => ["restored"; 2],
         (_, "event") => ["view", "buy"],
         (_, "user" | "id" | "value") => ["ann", "bob"],
@@ -30,7 +31,8 @@ fn word(token: &str, name: &str, again: bool) -> Vec<u8> {
         (_, "granularity") => ["hour", "day"],
         (_, "duration") => ["9d"; 2],
         (_, "a,b[,c]") => ["event,country", "event,country,plan"],
-        (_, "rows" | "n") => ["50"; 2],
+        (_, "stream") => ["log"; 2],
+        (_, "rows" | "n" | "maxlen") => ["50"; 2],
         (_, "window") => ["24h"; 2],
         (_, "step") => ["1h"; 2],
         (_, "metric") => ["events", "users"],
@@ -130,6 +132,8 @@ fn call(connection: &mut Connection, words: &Words) -> Reply {
             connection.run(event).int();
             let rule = "ANALYTICS.ALERT shop SET busy events 1h < 0";
             connection.run(rule).ok();
+            let entry = "XADD log 1-1 event view user ann time 1733927467000";
+            connection.run(entry).text();
         }
     }
     let args: Vec<&dyn Arg> = words.iter().map(|word| word as &dyn Arg).collect();

@@ -179,6 +179,10 @@ fn a_command_that_changed_something_notifies_once_on_its_key() {
     subscriber.run("PSUBSCRIBE __keyevent@0__:* end");
     subscriber.receive().expect("the second subscription");
     let page = include_bytes!("../golden/site-v1-plain.bin");
+    let time = connection.now();
+    let entry = format!("XADD log 1-1 event view user ann time {time}");
+    connection.run(&entry).text();
+    events(&mut subscriber, &mut connection);
     let mut tested = BTreeSet::new();
     for (line, event) in [
         ("CREATE shop", Some("create")),
@@ -207,6 +211,9 @@ fn a_command_that_changed_something_notifies_once_on_its_key() {
         ("IMPORT shop minute now users %", None),
         ("IMPORT shop day now users x", None),
         ("EXPORT shop day now", None),
+        ("REPLAY shop FROM log", Some("replay")),
+        ("REPLAY shop FROM log AFTER 1-1", None),
+        ("REPLAY shop FROM gone", None),
         ("ALERT shop SET busy events 1h > 1000000", Some("alert")),
         ("ALERT shop PAUSE busy", Some("alert")),
         ("ALERT shop PAUSE nosuch", None),
@@ -252,7 +259,7 @@ fn a_command_that_changed_something_notifies_once_on_its_key() {
     assert_eq!(tested, all);
     let told = include_str!("../../docs/monitoring.md");
     for event in [
-        "create", "track", "alter", "import", "alert", "live", "drop", "restore",
+        "create", "track", "alter", "import", "replay", "alert", "live", "drop", "restore",
     ] {
         assert!(told.contains(&format!("| `analytics.{event}` |")));
     }

@@ -29,6 +29,15 @@ impl Fingerprint {
         Fingerprint((high << 64 | low).max(1))
     }
 
+    /// None for the bits of no id.
+    pub fn from_bits(bits: u128) -> Option<Fingerprint> {
+        (bits != 0).then_some(Fingerprint(bits))
+    }
+
+    pub fn bits(self) -> u128 {
+        self.0
+    }
+
     fn place(self, key: u64, slots: usize) -> usize {
         let [high, low] = split(self);
         let mixed = u128::from(high ^ key) * u128::from(low ^ key.rotate_left(32));

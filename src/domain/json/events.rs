@@ -22,18 +22,10 @@ use super::reader::{Fault, Read, Reader, Value};
 use super::text::{unescape, Quoted};
 use super::timestamp;
 use crate::domain::error::{shown, Error, Result};
-use crate::domain::event::{Batch, Event};
+use crate::domain::event::{Batch, Event, Identity};
 use crate::domain::limits;
 use crate::domain::text::Text;
 use crate::domain::time::Zone;
-
-/// The texts of which an event keeps the hashes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Identity<'a> {
-    pub user: &'a [u8],
-    pub session: Option<&'a [u8]>,
-    pub id: Option<&'a [u8]>,
-}
 
 /// What to read, and into what.
 pub struct Events<'a, 'r> {

@@ -1,7 +1,7 @@
 //! Events out of JSON against the same events put together by hand.
 
-use super::{Events, Identity};
-use crate::domain::event::Batch;
+use super::Events;
+use crate::domain::event::{Batch, Identity};
 use crate::domain::text::Text;
 use crate::domain::time::{parse_instant, Zone};
 use proptest::prelude::*;

@@ -14,7 +14,7 @@ mod reader_tests;
 mod text;
 mod timestamp;
 
-pub use events::{has_escapes, Events, Identity};
+pub use events::{has_escapes, Events};
 pub use number::Number;
 pub use object::Object;
 pub use reader::{Fault, Reader, Value};

@@ -103,6 +103,11 @@ pub fn alerts_channel(site: &[u8]) -> Vec<u8> {
     [b"analytics:alerts:", &tagged(site)[..]].concat()
 }
 
+/// The stream to which the site's events go, if it is told to: `{shop}:events`.
+pub fn events_stream(site: &[u8]) -> Vec<u8> {
+    [&tagged(site)[..], b":events"].concat()
+}
+
 /// On which live metrics are published: `analytics:live:{shop}:name`.
 pub fn live_channel(site: &[u8], name: &[u8]) -> Vec<u8> {
     [b"analytics:live:", &tagged(site)[..], b":", name].concat()
@@ -142,6 +147,8 @@ mod tests {
             assert!(name(refused).is_err(), "{refused:?}");
         }
         assert_eq!(alerts_stream(b"shop"), b"{shop}:alerts");
+        assert_eq!(events_stream(b"shop"), b"{shop}:events");
+        assert_eq!(events_stream(b"{eu}shop"), b"{eu}shop:events");
         assert_eq!(alerts_channel(b"{eu}shop"), b"analytics:alerts:{eu}shop");
         assert_eq!(live_channel(b"a{b", b"main"), b"analytics:live:{a{b}:main");
         assert_eq!(name(&[b'x'; 128]).unwrap().len(), 128 + 26);

@@ -2,6 +2,7 @@
 
 use crate::domain::error::{shown, Error, Result};
 use crate::domain::limits;
+use crate::domain::numeral::parse_integer;
 use crate::domain::syntax::{once, unknown, Argument};
 use crate::domain::text::Name;
 use crate::domain::time::{Duration, Granularity, Retention, Zone};
@@ -14,6 +15,9 @@ pub enum Change {
     Retention(Granularity, Option<Duration>),
     Strict(bool),
     Capacity(usize),
+    /// How many events the log keeps at least; 0 switches it off.
+    Log(u64),
+    LogUsers(bool),
     Dimension {
         name: Name,
         users: bool,
@@ -41,6 +45,22 @@ pub const CUBE: Argument = Argument::block(c"cube", &[Argument::text(c"a,b[,c]")
 pub const VAL: Argument = Argument::text(c"name").behind(c"VAL").optional().multiple();
 pub const CAPACITY: Argument = Argument::integer(c"rows").behind(c"CAPACITY").optional();
 pub const STRICTNESS: Argument = Argument::one_of(c"strictness", &[STRICT, NOSTRICT]).optional();
+pub const LOG: Argument = Argument::one_of(
+    c"maxlen",
+    &[
+        Argument::integer(c"maxlen"),
+        Argument::token(c"off", c"off"),
+    ],
+)
+.behind(c"LOG")
+.optional();
+pub const LOGUSERS: Argument = Argument::one_of(c"users", &[YES, NO])
+    .behind(c"LOGUSERS")
+    .optional();
+
+const OPTIONS: &[Argument] = &[
+    TZ, RETENTION, DIM, CUBE, VAL, CAPACITY, STRICTNESS, LOG, LOGUSERS,
+];
 
 const GRANULARITY: Argument = Argument::text(c"granularity");
 const KEPT: Argument = Argument::one_of(
@@ -50,8 +70,8 @@ const KEPT: Argument = Argument::one_of(
 const NOUSERS: Argument = Argument::token(c"nousers", c"NOUSERS").optional();
 const STRICT: Argument = Argument::token(c"strict", c"STRICT");
 const NOSTRICT: Argument = Argument::token(c"nostrict", c"NOSTRICT");
-
-const OPTIONS: &[Argument] = &[TZ, RETENTION, DIM, CUBE, VAL, CAPACITY, STRICTNESS];
+const YES: Argument = Argument::token(c"yes", c"yes");
+const NO: Argument = Argument::token(c"no", c"no");
 
 pub fn parse_options(words: &[&[u8]]) -> Result<Vec<Change>> {
     let mut changes = Vec::new();
@@ -78,6 +98,10 @@ pub fn parse_options(words: &[&[u8]]) -> Result<Vec<Change>> {
             Change::Value(value_name(next("name")?)?)
         } else if CAPACITY.is(option) {
             Change::Capacity(parse_capacity(next("number of rows")?)?)
+        } else if LOG.is(option) {
+            Change::Log(parse_log(next("number of entries, or off")?)?)
+        } else if LOGUSERS.is(option) {
+            Change::LogUsers(parse_log_users(next("yes or no")?)?)
         } else if STRICT.is(option) {
             Change::Strict(true)
         } else if NOSTRICT.is(option) {
@@ -94,12 +118,14 @@ pub fn parse_options(words: &[&[u8]]) -> Result<Vec<Change>> {
     Ok(changes)
 }
 
-/// There is one time zone, one capacity and one strictness.
+/// There is one time zone, one capacity, one strictness and one log.
 fn check_once(changes: &[Change], change: &Change) -> Result<()> {
     let option = match change {
         Change::Zone(_) => TZ,
         Change::Capacity(_) => CAPACITY,
         Change::Strict(_) => STRICTNESS,
+        Change::Log(_) => LOG,
+        Change::LogUsers(_) => LOGUSERS,
         _ => return Ok(()),
     };
     let kind = std::mem::discriminant(change);
@@ -119,6 +145,29 @@ pub fn parse_capacity(word: &[u8]) -> Result<usize> {
                 limits::DIMENSION_CAPACITY
             ))
         })
+}
+
+fn parse_log(word: &[u8]) -> Result<u64> {
+    if word.eq_ignore_ascii_case(b"off") {
+        return Ok(0);
+    }
+    let most = parse_integer(word).and_then(|most| u64::try_from(most).ok());
+    most.filter(|most| *most <= limits::LOG_ENTRIES)
+        .ok_or_else(|| {
+            Error::new(format!(
+                "LOG '{}' is not off or a number of entries up to {}",
+                shown(word),
+                limits::LOG_ENTRIES
+            ))
+        })
+}
+
+fn parse_log_users(word: &[u8]) -> Result<bool> {
+    if YES.is(word) || NO.is(word) {
+        return Ok(YES.is(word));
+    }
+    let word = shown(word);
+    Err(Error::new(format!("LOGUSERS '{word}' is not yes or no")))
 }
 
 /// The name of a dimension, `event` included. `=`, `&` and `,` are the grammar of metrics and cubes.

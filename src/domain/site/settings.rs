@@ -4,6 +4,7 @@
 use crate::domain::bucket::Kind;
 use crate::domain::error::{shown, Error, Result};
 use crate::domain::limits;
+use crate::domain::log::Log;
 use crate::domain::memory::allocated;
 use crate::domain::text::{Name, Text};
 use crate::domain::time::{Granularity, Retention, Zone};
@@ -20,6 +21,7 @@ pub struct Settings {
     pub strict: bool,
     /// Rows that a bucket keeps of each dimension.
     pub capacity: usize,
+    pub log: Log,
     pub(super) event_users: bool,
     pub(super) dimensions: Vec<Dimension>,
     pub(super) cubes: Vec<Cube>,
@@ -64,6 +66,7 @@ impl Settings {
             since: [i64::MIN; Granularity::COUNT],
             strict: false,
             capacity,
+            log: Log::default(),
             event_users: true,
             dimensions: Vec::new(),
             cubes: Vec::new(),
@@ -201,6 +204,14 @@ impl Settings {
             }
             Change::Capacity(rows) => {
                 self.capacity = *rows;
+                Ok(())
+            }
+            Change::Log(most) => {
+                self.log.most = *most;
+                Ok(())
+            }
+            Change::LogUsers(users) => {
+                self.log.users = *users;
                 Ok(())
             }
             Change::Dimension { name, users } if name.bytes() == b"event" => {
@@ -359,6 +370,12 @@ impl Settings {
         }
         if self.strict {
             words.push(b"STRICT".to_vec());
+        }
+        if self.log.most > 0 {
+            words.extend([b"LOG".to_vec(), self.log.most.to_string().into_bytes()]);
+        }
+        if self.log.users {
+            words.extend([b"LOGUSERS".to_vec(), b"yes".to_vec()]);
         }
         words
     }

@@ -4,7 +4,8 @@
 //! site:       version | events | [first | last] (only with events) | settings
 //!             | [first | last] (only with imports) | [parts]
 //! parts:      bits | what each bit stands for, in their order         version 2
-//!             1 rules, 2 feeds (watch/stored.rs)
+//!             1 rules, 2 feeds (watch/stored.rs), 4 log
+//! log:        entries | 1 users as they are
 //! settings:   zone | 5 × retention | 5 × since | flags | capacity | dimensions | cubes | values
 //! retention:  its text: `off` or a duration
 //! flags:      1 strict, 2 `event` counts no users, 4 something was imported
@@ -28,12 +29,17 @@ use super::Site;
 use crate::domain::codec::{corrupt, Page, Reader, Writer};
 use crate::domain::error::Corrupt;
 use crate::domain::limits;
+use crate::domain::log::Log;
 use crate::domain::text::Name;
 use crate::domain::time::{Granularity, Retention, Zone, MAX_TIME, MIN_TIME};
 use crate::domain::watch::{Watch, FEEDS, RULES};
 
 const PLAIN: u8 = 1;
 const WITH_PARTS: u8 = 2;
+
+/// A part, beside those of `watch`.
+const LOG: u8 = 4;
+const LOG_USERS: u8 = 1;
 
 const STRICT: u8 = 1;
 const EVENT_NO_USERS: u8 = 2;
@@ -45,7 +51,9 @@ const DECLARED: u8 = 2;
 impl Site {
     pub fn encode(&self) -> Vec<Page> {
         let mut writer = Writer::new();
+        let log = self.settings.log;
         let parts = self.watch().map_or(0, Watch::parts);
+        let parts = parts | if log == Log::default() { 0 } else { LOG };
         writer.u8(if parts == 0 { PLAIN } else { WITH_PARTS });
         writer.varint(self.events);
         if let Some((first, last)) = self.observed {
@@ -64,6 +72,10 @@ impl Site {
         if let Some(watch) = self.watch() {
             watch.encode(&mut writer);
         }
+        if parts & LOG != 0 {
+            writer.varint(log.most);
+            writer.u8(if log.users { LOG_USERS } else { 0 });
+        }
         writer.into_pages()
     }
 
@@ -78,18 +90,23 @@ impl Site {
         if events > 0 {
             observed = Some(decode_span(&mut reader, "first and last event")?);
         }
-        let (settings, is_imported) = decode_settings(&mut reader)?;
+        let (mut settings, is_imported) = decode_settings(&mut reader)?;
         let mut imported = None;
         if is_imported {
             imported = Some(decode_span(&mut reader, "first and last import")?);
         }
         let mut watch = None;
         if version == WITH_PARTS {
-            let parts = decode_flags(&mut reader, "parts", RULES | FEEDS)?;
+            let parts = decode_flags(&mut reader, "parts", RULES | FEEDS | LOG)?;
             if parts == 0 {
                 return Err(corrupt("parts", "none"));
             }
-            watch = Some(Box::new(Watch::decode(parts, &mut reader)?));
+            if parts & (RULES | FEEDS) != 0 {
+                watch = Some(Box::new(Watch::decode(parts, &mut reader)?));
+            }
+            if parts & LOG != 0 {
+                settings.log = decode_log(&mut reader)?;
+            }
         }
         reader.finish()?;
         Ok(Site {
@@ -244,6 +261,17 @@ fn decode_settings(reader: &mut Reader) -> Result<(Settings, bool), Corrupt> {
         return Err(corrupt("values", "not in order"));
     }
     Ok((settings, is_imported))
+}
+
+fn decode_log(reader: &mut Reader) -> Result<Log, Corrupt> {
+    let log = Log {
+        most: reader.varint_to("entries of the log", limits::LOG_ENTRIES)?,
+        users: decode_flags(reader, "log flags", LOG_USERS)? != 0,
+    };
+    if log == Log::default() {
+        return Err(corrupt("log", "none"));
+    }
+    Ok(log)
 }
 
 fn decode_flags(reader: &mut Reader, field: &'static str, known: u8) -> Result<u8, Corrupt> {

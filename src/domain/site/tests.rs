@@ -207,6 +207,8 @@ fn any_settings() -> impl Strategy<Value = Settings> {
             "(VAL [p-t])",
             "(CAPACITY [1-9][0-9]?)",
             "(STRICT)",
+            "(LOG ([1-9][0-9]{0,3}|0|off))",
+            "(LOGUSERS (yes|no))",
         ],
         0..12,
     );
@@ -236,6 +238,7 @@ proptest! {
         let read = Site::decode(&pages).unwrap();
         prop_assert_eq!(read.encode(), pages);
         prop_assert_eq!(read.events(), site.events());
+        prop_assert_eq!(read.settings.log, site.settings.log);
     }
 
     #[test]
@@ -257,7 +260,7 @@ proptest! {
 
     #[test]
     fn any_words_are_options_or_refused(words in prop::collection::vec(prop_oneof![
-        "(TZ|DIM|CUBE|VAL|RETENTION|minute|off|a,b|CAPACITY|STRICT|NOUSERS)".prop_map(String::into_bytes),
+        "(TZ|DIM|CUBE|VAL|RETENTION|minute|off|a,b|CAPACITY|STRICT|NOUSERS|LOG|LOGUSERS|yes)".prop_map(String::into_bytes),
         prop::collection::vec(any::<u8>(), 0..10),
     ], 0..10)) {
         let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();

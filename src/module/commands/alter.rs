@@ -5,7 +5,9 @@ use redis_module::raw::RedisModuleString;
 
 use super::word;
 use crate::domain::error::{shown, Error};
-use crate::domain::site::options::{CAPACITY, CUBE, DIM, RETENTION, STRICTNESS, TZ, VAL};
+use crate::domain::site::options::{
+    CAPACITY, CUBE, DIM, LOG, LOGUSERS, RETENTION, STRICTNESS, TZ, VAL,
+};
 use crate::domain::site::{parse_options, Settings, Site};
 use crate::domain::syntax::Argument;
 use crate::domain::time::Granularity;
@@ -37,6 +39,8 @@ pub const COMMAND: Command = Command {
         VAL,
         CAPACITY,
         STRICTNESS,
+        LOG,
+        LOGUSERS,
     ],
     run: entry!(alter),
 };

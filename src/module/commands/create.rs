@@ -3,7 +3,9 @@
 use super::word;
 use crate::domain::error::{shown, Error};
 use crate::domain::site::keys::check_site_name;
-use crate::domain::site::options::{CAPACITY, CUBE, DIM, RETENTION, STRICTNESS, TZ, VAL};
+use crate::domain::site::options::{
+    CAPACITY, CUBE, DIM, LOG, LOGUSERS, RETENTION, STRICTNESS, TZ, VAL,
+};
 use crate::domain::site::{parse_options, Site};
 use crate::domain::syntax::Argument;
 use crate::module::key::Key;
@@ -29,6 +31,8 @@ pub const COMMAND: Command = Command {
         VAL,
         CAPACITY,
         STRICTNESS,
+        LOG,
+        LOGUSERS,
     ],
     run: entry!(create),
 };

@@ -1,10 +1,10 @@
-//! `ANALYTICS.DROP site`: the site, every bucket of it and the stream of its alerts. Replies how many
-//! buckets there were.
+//! `ANALYTICS.DROP site`: the site, every bucket of it and the streams of its alerts and events. Replies
+//! how many buckets there were.
 
 use redis_module::raw::{self, RedisModuleString};
 
 use super::word;
-use crate::domain::site::keys::{alerts_stream, check_site_name};
+use crate::domain::site::keys::{alerts_stream, check_site_name, events_stream};
 use crate::domain::site::Settings;
 use crate::domain::syntax::Argument;
 use crate::domain::time::{Granularity, MAX_TIME};
@@ -45,9 +45,11 @@ pub fn drop_site(ctx: Ctx, words: Words) -> Outcome {
     let known = site
         .and_then(|site| site.span())
         .map_or(latest, |(_, last)| last);
-    let stream = OwnedString::new(&alerts_stream(name));
-    if !ctx.exists(stream.raw()) {
-        cluster::refuse_if_bucket_is_elsewhere(ctx, words.string(1), stream.raw())?;
+    let streams = [alerts_stream(name), events_stream(name)].map(|name| OwnedString::new(&name));
+    for stream in &streams {
+        if !ctx.exists(stream.raw()) {
+            cluster::refuse_if_bucket_is_elsewhere(ctx, words.string(1), stream.raw())?;
+        }
     }
     let dropped = drop_buckets(
         ctx,
@@ -55,8 +57,10 @@ pub fn drop_site(ctx: Ctx, words: Words) -> Outcome {
         &settings,
         known.max(latest).min(MAX_TIME),
     )?;
-    if drop_stream(ctx, &stream) {
-        replicate::keys(ctx, c"UNLINK", std::slice::from_ref(&stream));
+    for stream in &streams {
+        if drop_stream(ctx, stream) {
+            replicate::keys(ctx, c"UNLINK", std::slice::from_ref(stream));
+        }
     }
     if site.is_some() {
         key.unlink();
@@ -68,7 +72,7 @@ pub fn drop_site(ctx: Ctx, words: Words) -> Outcome {
     Ok(())
 }
 
-/// The stream of the alerts goes with the site; what is no stream stays.
+/// What is no stream stays.
 fn drop_stream(ctx: Ctx, name: &OwnedString) -> bool {
     let key = Key::for_writing(ctx, name.raw());
     let is_stream = key.kind() == raw::REDISMODULE_KEYTYPE_STREAM;

@@ -38,7 +38,7 @@ pub fn info(ctx: Ctx, words: Words) -> Outcome {
     let site = &value.site;
     let buckets = count_buckets(ctx, words.string(1), site)?;
 
-    ctx.reply_map(14);
+    ctx.reply_map(16);
     field(ctx, "site", || ctx.reply_bytes(name));
     field(ctx, "timezone", || {
         ctx.reply_bytes(site.settings.zone.name().as_bytes())
@@ -48,6 +48,12 @@ pub fn info(ctx: Ctx, words: Words) -> Outcome {
     });
     field(ctx, "capacity", || {
         ctx.reply_integer(site.settings.capacity as i64)
+    });
+    field(ctx, "log", || {
+        ctx.reply_integer(i64::try_from(site.settings.log.most).unwrap_or(i64::MAX));
+    });
+    field(ctx, "log-users", || {
+        ctx.reply_integer(site.settings.log.users.into())
     });
     field(ctx, "events", || ctx.reply_integer(site.events() as i64));
     field(ctx, "duplicates", || {

@@ -17,6 +17,7 @@ mod import;
 mod info;
 mod live;
 mod range;
+mod replay;
 mod restore;
 mod top;
 mod track;
@@ -49,6 +50,7 @@ static COMMANDS: &[&Command] = &[
     &alert::ALERT_RO,
     &live::LIVE,
     &live::LIVE_RO,
+    &replay::COMMAND,
     &restore::COMMAND,
     &help::COMMAND,
 ];

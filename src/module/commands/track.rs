@@ -9,6 +9,7 @@ use crate::module::arguments::{
 };
 use crate::module::escapes::Escapes;
 use crate::module::key::Key;
+use crate::module::log::OpenLog;
 use crate::module::origin::Origin;
 use crate::module::record::Judge;
 use crate::module::redis::{Ctx, Failure, Outcome, Words};
@@ -75,15 +76,24 @@ fn write<'c>(
     words: Words<'c>,
     parse: impl FnOnce(Parser<'c, '_>) -> Outcome,
 ) -> Outcome {
-    let mut scratch = Scratch::take();
-    let outcome = write_with(ctx, words, parse, &mut scratch);
-    scratch.give_back();
-    ctx.reply_integer(outcome? as i64);
+    let counted = count(ctx, words, parse)?;
+    ctx.reply_integer(counted as i64);
     Ok(())
 }
 
-/// How many events counted.
-fn write_with<'c>(
+/// Counts the events that `parse` reads, and gives how many counted.
+pub fn count<'c>(
+    ctx: Ctx<'c>,
+    words: Words<'c>,
+    parse: impl FnOnce(Parser<'c, '_>) -> Outcome,
+) -> Outcome<u64> {
+    let mut scratch = Scratch::take();
+    let outcome = count_with(ctx, words, parse, &mut scratch);
+    scratch.give_back();
+    outcome
+}
+
+fn count_with<'c>(
     ctx: Ctx<'c>,
     words: Words<'c>,
     parse: impl FnOnce(Parser<'c, '_>) -> Outcome,
@@ -120,6 +130,11 @@ fn write_with<'c>(
     let site = words.string(1);
     routes.open(ctx, site, settings, &mut value.keys, &request.batch, judge)?;
 
+    let mut log = None;
+    if settings.log.most > 0 && origin == Origin::Client {
+        let log = log.insert(OpenLog::open(ctx, site, settings.log)?);
+        log.append(words, request, &routes.counting(&request.batch))?;
+    }
     let counted = routes.record(ctx, value, learned.is_some(), &request.batch);
     if origin != Origin::Client {
         ctx.replicate_verbatim();
@@ -136,9 +151,13 @@ fn write_with<'c>(
         }
         stats::EVENTS.add(counted.counted);
         ctx.signal_modified(site);
-        let event = match request.is_json {
-            true => c"analytics.trackjson",
-            false => c"analytics.track",
+        if let Some(log) = &log {
+            log.signal();
+        }
+        let event = match (request.is_json, request.replayed_after) {
+            (true, _) => c"analytics.trackjson",
+            (_, Some(_)) => c"analytics.replay",
+            _ => c"analytics.track",
         };
         ctx.notify(event, site);
     }

@@ -1,0 +1,189 @@
+//! A Redis stream, through an open key. Replicas are told nothing: who appends or trims here does.
+
+use std::ffi::{c_int, c_long};
+use std::fmt;
+
+use redis_module::raw::{self, RedisModuleString};
+
+use super::key::Key;
+use super::redis::{api, bytes_of, Failure, Outcome, OwnedString};
+
+/// `milliseconds-number`
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EntryId {
+    pub ms: u64,
+    pub number: u64,
+}
+
+impl EntryId {
+    /// As `XRANGE` takes it: the number is 0 if it is left out.
+    pub fn parse(word: &[u8]) -> Option<EntryId> {
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let word = std::str::from_utf8(word).ok()?;
+        let (ms, number) = word.split_once('-').unwrap_or((word, "0"));
+        if !digits(ms) || !digits(number) {
+            return None;
+        }
+        Some(EntryId {
+            ms: ms.parse().ok()?,
+            number: number.parse().ok()?,
+        })
+    }
+
+    /// None after the last one that there can be.
+    fn next(self) -> Option<EntryId> {
+        match self.number.checked_add(1) {
+            Some(number) => Some(EntryId { number, ..self }),
+            None => Some(EntryId {
+                ms: self.ms.checked_add(1)?,
+                number: 0,
+            }),
+        }
+    }
+
+    fn raw(self) -> raw::RedisModuleStreamID {
+        raw::RedisModuleStreamID {
+            ms: self.ms,
+            seq: self.number,
+        }
+    }
+
+    fn of(id: raw::RedisModuleStreamID) -> EntryId {
+        EntryId {
+            ms: id.ms,
+            number: id.seq,
+        }
+    }
+}
+
+impl fmt::Display for EntryId {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}-{}", self.ms, self.number)
+    }
+}
+
+pub struct Stream<'c>(Key<'c>);
+
+impl<'c> Stream<'c> {
+    /// Of a key that holds a stream, or nothing yet.
+    pub fn of(key: Key<'c>) -> Outcome<Stream<'c>> {
+        let is_stream = key.kind() == raw::REDISMODULE_KEYTYPE_STREAM;
+        if key.exists() && !is_stream {
+            return Err(Failure::WrongType);
+        }
+        Ok(Stream(key))
+    }
+
+    pub fn exists(&self) -> bool {
+        self.0.exists()
+    }
+
+    /// Appends an entry of these fields, each followed by its value, and gives its id: None if the ids
+    /// of the stream are used up. The key is open for writing.
+    pub fn append(&self, fields: &[*mut RedisModuleString]) -> Option<EntryId> {
+        let mut id = EntryId::default().raw();
+        // SAFETY: the key is open for writing, and of a stream or empty; the strings are alive, two for
+        // each field, and are copied, not changed.
+        let status = unsafe {
+            api!(RedisModule_StreamAdd(
+                self.0.raw(),
+                raw::REDISMODULE_STREAM_ADD_AUTOID as c_int,
+                &mut id,
+                fields.as_ptr().cast_mut(),
+                (fields.len() / 2) as i64
+            ))
+        };
+        (status == raw::REDISMODULE_OK as c_int).then(|| EntryId::of(id))
+    }
+
+    /// Removes the oldest entries beyond so many, whole nodes only, which costs next to nothing; how many
+    /// entries there are now, if any went.
+    pub fn trim(&self, most: u64) -> Option<usize> {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        // SAFETY: the key is open for writing, and of a stream.
+        unsafe {
+            let approximately = raw::REDISMODULE_STREAM_TRIM_APPROX as c_int;
+            let trimmed = api!(RedisModule_StreamTrimByLength(
+                self.0.raw(),
+                approximately,
+                most
+            ));
+            (trimmed > 0).then(|| api!(RedisModule_ValueLength(self.0.raw())))
+        }
+    }
+
+    /// The entries after one, oldest first.
+    pub fn after(&self, id: EntryId) -> Entries<'_, 'c> {
+        let begun = id.next().is_some_and(|first| {
+            // SAFETY: the key is open, and of a stream or nothing, for which this fails; null is no end.
+            let status = unsafe {
+                api!(RedisModule_StreamIteratorStart(
+                    self.0.raw(),
+                    0,
+                    &mut first.raw(),
+                    std::ptr::null_mut()
+                ))
+            };
+            status == raw::REDISMODULE_OK as c_int
+        });
+        Entries {
+            stream: self,
+            begun,
+        }
+    }
+}
+
+/// A walk through a stream, which nothing changes meanwhile.
+pub struct Entries<'s, 'c> {
+    stream: &'s Stream<'c>,
+    begun: bool,
+}
+
+impl Entries<'_, '_> {
+    /// The next entry, and how many fields it has.
+    pub fn next(&mut self) -> Option<(EntryId, usize)> {
+        if !self.begun {
+            return None;
+        }
+        let mut id = EntryId::default().raw();
+        let mut fields: c_long = 0;
+        // SAFETY: the iterator was started; both places are ours.
+        let status = unsafe {
+            api!(RedisModule_StreamIteratorNextID(
+                self.stream.0.raw(),
+                &mut id,
+                &mut fields
+            ))
+        };
+        let is_one = status == raw::REDISMODULE_OK as c_int;
+        is_one.then(|| (EntryId::of(id), usize::try_from(fields).unwrap_or(0)))
+    }
+
+    /// The next field of the entry, and its value.
+    pub fn field<T>(&mut self, look: impl FnOnce(&[u8], &[u8]) -> T) -> Option<T> {
+        let (mut name, mut value) = (std::ptr::null_mut(), std::ptr::null_mut());
+        // SAFETY: the iterator was started; the two strings are new, and ours to free.
+        let status = unsafe {
+            api!(RedisModule_StreamIteratorNextField(
+                self.stream.0.raw(),
+                &mut name,
+                &mut value
+            ))
+        };
+        if status != raw::REDISMODULE_OK as c_int {
+            return None;
+        }
+        // SAFETY: see above.
+        let (name, value) = unsafe { (OwnedString::take(name), OwnedString::take(value)) };
+        Some(look(bytes_of(name.raw()), bytes_of(value.raw())))
+    }
+}
+
+impl Drop for Entries<'_, '_> {
+    fn drop(&mut self) {
+        if self.begun {
+            // SAFETY: started, and stopped once.
+            unsafe { api!(RedisModule_StreamIteratorStop(self.stream.0.raw())) };
+        }
+    }
+}
