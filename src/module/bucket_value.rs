@@ -135,6 +135,7 @@ pub struct Hold {
 }
 
 /// Redis notes once a second when a key was last used, and evicts by that: as often the key is opened.
+/// Where it counts every use, under an LFU policy, nothing is held.
 const LONGEST: i64 = 1_000;
 
 impl Hold {
@@ -161,6 +162,9 @@ impl Hold {
 
     /// Holds on to the value of a key that has just been opened, unless another site does.
     pub fn take(&self, value: *mut BucketValue, now: i64) {
+        // It may have been renamed away and back.
+        // SAFETY: the value of an open key.
+        unsafe { (*value).ties.fetch_and(!UNLINKED, Ordering::Relaxed) };
         if self.value.get() != value {
             self.release();
             // SAFETY: the value of an open key.

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use redis_module::raw;
 
 use super::redis::{api, bytes_of, Ctx};
+use crate::domain::site::keys::may_be_bucket;
 
 static HEARD: AtomicU64 = AtomicU64::new(0);
 
@@ -27,8 +28,7 @@ pub fn listen(ctx: Ctx) -> bool {
     }
 }
 
-/// `EXPIRE` and its kin say `expire`, `PERSIST` says `persist`. What they name may be a bucket if there
-/// are braces in it.
+/// `EXPIRE` and its kin say `expire`, `PERSIST` says `persist`.
 unsafe extern "C" fn hear(
     _ctx: *mut raw::RedisModuleCtx,
     _kind: c_int,
@@ -37,7 +37,7 @@ unsafe extern "C" fn hear(
 ) -> c_int {
     // SAFETY: Redis hands in a text that ends with a NUL, and a key's name.
     let (event, key) = unsafe { (std::ffi::CStr::from_ptr(event), bytes_of(key)) };
-    if (event == c"expire" || event == c"persist") && key.contains(&b'}') {
+    if (event == c"expire" || event == c"persist") && may_be_bucket(key) {
         HEARD.store(heard().wrapping_add(1), Relaxed);
     }
     raw::REDISMODULE_OK as c_int

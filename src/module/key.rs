@@ -122,6 +122,14 @@ impl<'c> Key<'c> {
         (time != i64::from(raw::REDISMODULE_NO_EXPIRE)).then_some(time)
     }
 
+    /// Whether the server counts every use of a key, and evicts by that.
+    pub fn counts_uses(&self) -> bool {
+        let mut uses = -1;
+        // SAFETY: the handle is open or null; the number is -1 under any other policy.
+        unsafe { api!(RedisModule_GetLFU(self.raw, &mut uses)) };
+        uses >= 0
+    }
+
     pub fn expire_at(&self, time: i64) {
         // SAFETY: the key is open for writing. A time before 1970 would be refused, and is over
         // either way.

@@ -79,9 +79,11 @@ impl BucketKeys {
         Ok(())
     }
 
-    /// The buckets are looked up again before they are used.
+    /// The buckets are looked up again before they are used, by whatever site.
     pub fn let_go(&self) {
         self.strayed.set(true);
+        let places = self.recent.iter().flatten().flatten();
+        places.for_each(|place| place.hold.release());
     }
 
     /// Time zone or retention have changed.

@@ -344,8 +344,8 @@ impl<'c> Target<'c> {
 
     /// With another expiry than its own, the key is opened every time: Redis knows whether it is over.
     fn hold(&self) {
-        let expiry = self.key.as_ref().and_then(Key::expiry);
-        if expiry == Some(self.place.expiry) {
+        let Some(key) = &self.key else { return };
+        if key.expiry() == Some(self.place.expiry) && !key.counts_uses() {
             self.place.hold.take(self.bucket, self.now);
         }
     }

@@ -88,10 +88,10 @@ fn events_count_as_if_every_key_were_looked_up() {
             let time = *random.pick(&times);
             let user = random.below(50);
             let event = format!("ANALYTICS.TRACK {site} view u{user} AT {time} DIM page /{user}");
-            theirs.run("SET {twin} 1 KEEPTTL");
-            theirs.run("EXPIRE {twin} 100000");
+            theirs.run("SET {twin}:minute: 1 KEEPTTL");
+            theirs.run("EXPIRE {twin}:minute: 100000");
             let replies = (ours.run(&event), theirs.run(&event));
-            theirs.run("DEL {twin}");
+            theirs.run("DEL {twin}:minute:");
             assert_eq!(replies.0, replies.1, "step {step}: {event}");
         } else {
             for line in disturbance(&mut random, &keys, times[0]) {
@@ -225,5 +225,25 @@ fn watch_and_tracking_hear_of_every_event() {
         ours.run("MULTI").ok();
         ours.run("PING");
         assert!(ours.run("EXEC").is_nil(), "{}", bucket.key);
+    }
+}
+
+/// There eviction goes by how often a key was used.
+#[test]
+fn under_an_lfu_policy_every_event_is_a_use_of_its_buckets() {
+    let server = Server::with()
+        .config("maxmemory-policy", "allkeys-lfu")
+        .start();
+    let mut connection = server.connection();
+    let time = connection.now();
+    let lines: Vec<String> = (0..5_000)
+        .map(|n| format!("ANALYTICS.TRACK shop view u{n} AT {time}"))
+        .collect();
+    connection.pipeline(&lines);
+    let site = cmd!(connection, "OBJECT", "FREQ", "shop").int();
+    assert!(site > 10, "{site}");
+    for bucket in buckets("shop", "UTC", time) {
+        let uses = cmd!(connection, "OBJECT", "FREQ", bucket.key).int();
+        assert!(uses * 2 > site, "{}: {uses} of {site}", bucket.key);
     }
 }

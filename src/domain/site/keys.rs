@@ -44,6 +44,15 @@ fn hash_tag(name: &[u8]) -> Option<&[u8]> {
     after.get(..close).filter(|tag| !tag.is_empty())
 }
 
+/// Whether a key may be a bucket, by its name.
+pub fn may_be_bucket(name: &[u8]) -> bool {
+    name.contains(&b'}')
+        && name.split(|byte| *byte == b':').any(|part| {
+            let mut names = Granularity::ALL.into_iter().map(Granularity::name);
+            names.any(|granularity| granularity.as_bytes() == part)
+        })
+}
+
 /// The longest name of a bucket: braces, granularity and label around the site's name.
 const LONGEST: usize = limits::SITE_NAME + 32;
 

@@ -25,6 +25,12 @@ impl Pace {
         after.saturating_add(self.every - since)
     }
 
+    /// The last instant up to this one at which it was due.
+    pub fn last(self, until: i64) -> i64 {
+        let since = until.saturating_sub(self.phase).rem_euclid(self.every);
+        until.saturating_sub(since)
+    }
+
     /// Whether it became due after `seen`, up to and with `now`.
     pub fn is_due(self, seen: i64, now: i64) -> bool {
         self.next(seen) <= now

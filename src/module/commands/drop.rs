@@ -45,8 +45,10 @@ pub fn drop_site(ctx: Ctx, words: Words) -> Outcome {
     let known = site
         .and_then(|site| site.span())
         .map_or(latest, |(_, last)| last);
+    // Without the site, streams of these names are somebody else's.
     let streams = [alerts_stream(name), events_stream(name)].map(|name| OwnedString::new(&name));
-    for stream in &streams {
+    let streams = if site.is_some() { &streams[..] } else { &[] };
+    for stream in streams {
         if !ctx.exists(stream.raw()) {
             cluster::refuse_if_bucket_is_elsewhere(ctx, words.string(1), stream.raw())?;
         }
@@ -57,7 +59,7 @@ pub fn drop_site(ctx: Ctx, words: Words) -> Outcome {
         &settings,
         known.max(latest).min(MAX_TIME),
     )?;
-    for stream in &streams {
+    for stream in streams {
         if drop_stream(ctx, stream) {
             replicate::keys(ctx, c"UNLINK", std::slice::from_ref(stream));
         }

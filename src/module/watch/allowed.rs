@@ -12,7 +12,10 @@ pub fn takes_writes(ctx: Ctx) -> bool {
     // SAFETY: takes nothing. It is said of a pause for a failover: what was written then, the replica
     // that takes over would not have.
     let is_paused = unsafe { api!(RedisModule_AvoidReplicaTraffic()) } != 0;
-    let is_full = ctx.flags() & raw::REDISMODULE_CTX_FLAGS_OOM != 0;
+    // A server that evicts makes room before a client's next command, and is nearly always full.
+    let flags = ctx.flags();
+    let is_full = flags & raw::REDISMODULE_CTX_FLAGS_OOM != 0
+        && flags & raw::REDISMODULE_CTX_FLAGS_EVICT == 0;
     !is_paused && !is_full && has_its_replicas(ctx) && keeps_what_it_has(ctx)
 }
 
@@ -20,28 +23,27 @@ pub fn takes_writes(ctx: Ctx) -> bool {
 fn has_its_replicas(ctx: Ctx) -> bool {
     let wanted = setting(ctx, b"min-replicas-to-write");
     let wanted = wanted.and_then(|text| std::str::from_utf8(&text).ok()?.parse::<u64>().ok());
-    match wanted {
-        None | Some(0) => true,
-        // The field is there when the maximal lag is set as well.
-        Some(wanted) => {
-            let good = Info::of(ctx, c"replication").number(c"min_slaves_good_slaves");
-            good.is_none_or(|good| good >= wanted)
-        }
+    if wanted == Some(0) {
+        return true;
     }
+    // The field is there when the maximal lag is set as well. Where CONFIG was renamed, one is wanted.
+    let good = Info::of(ctx, c"replication").number(c"min_slaves_good_slaves");
+    good.is_none_or(|good| good >= wanted.unwrap_or(1))
 }
 
 /// The last snapshot, as far as `stop-writes-on-bgsave-error` asks for it, and the AOF could be
 /// written.
 fn keeps_what_it_has(ctx: Ctx) -> bool {
     let info = Info::of(ctx, c"persistence");
-    if info.says(c"aof_last_write_status", c"err") {
+    if info.says(c"aof_enabled", c"1") && info.says(c"aof_last_write_status", c"err") {
         return false;
     }
     if !info.says(c"rdb_last_bgsave_status", c"err") {
         return true;
     }
-    let saves = setting(ctx, b"save").is_some_and(|save| !save.is_empty());
-    let stops = setting(ctx, b"stop-writes-on-bgsave-error").is_some_and(|stops| stops == b"yes");
+    // Where CONFIG was renamed: as by default.
+    let saves = setting(ctx, b"save").is_none_or(|save| !save.is_empty());
+    let stops = setting(ctx, b"stop-writes-on-bgsave-error").is_none_or(|stops| stops == b"yes");
     !(saves && stops)
 }
 

@@ -65,6 +65,9 @@ pub fn follow_clock(now: i64) {
     if timer == 0 || now >= LAST_TICK.load(Relaxed) {
         return;
     }
+    // Once: this is called more often than the timer runs.
+    LAST_TICK.store(now, Relaxed);
+    schedule().rewind(now);
     // SAFETY: the context is that of the module, and the timer is armed.
     unsafe {
         api!(RedisModule_StopTimer(

@@ -117,9 +117,9 @@ fn look(
     let mut ahead = BTreeMap::new();
     for (place, item) in watch.items().enumerate().skip(due.done) {
         let pace = item.pace(&due.place.site);
-        if !pace.is_some_and(|pace| pace.is_due(due.seen, round.now)) {
+        let Some(pace) = pace.filter(|pace| pace.is_due(due.seen, round.now)) else {
             continue;
-        }
+        };
         // The first one is done even when the tick is late: every visit comes further.
         if place > due.done && round.is_over() {
             return (changes, Some(place));
@@ -147,7 +147,9 @@ fn look(
                         None
                     }
                 };
-                let (state, saying) = alarm.state.step(&alarm.rule, measured, query.now);
+                // By when it was due, and not by how late the timer is: paces stay even.
+                let at = pace.last(round.now);
+                let (state, saying) = alarm.state.step(&alarm.rule, measured, at);
                 if state != alarm.state {
                     changes.push(Change {
                         rule: alarm.rule.clone(),
