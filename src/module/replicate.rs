@@ -73,14 +73,7 @@ pub fn events(
 fn replayed(ctx: Ctx, words: Words, after: EntryId, count: usize, judge: Judge) {
     let [count, after] = [count.to_string(), after.to_string()];
     let clock = judge.clock.unwrap_or(judge.now).to_string();
-    let options = [
-        "COUNT",
-        &count[..],
-        "AFTER",
-        &after[..],
-        "CLOCK",
-        &clock[..],
-    ];
+    let options = ["COUNT", &count, "AFTER", &after, "CLOCK", &clock];
     let options = options.map(|word| OwnedString::new(word.as_bytes()));
     // The site, FROM and the stream.
     let mut strings: Vec<_> = (1..4).map(|place| words.string(place)).collect();

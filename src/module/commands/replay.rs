@@ -138,7 +138,8 @@ struct Excerpt {
 
 struct Entry {
     id: EntryId,
-    fields: Vec<(Box<[u8]>, Box<[u8]>)>,
+    /// Each with its value.
+    fields: Vec<[Box<[u8]>; 2]>,
 }
 
 /// A call ends after so many bytes, too.
@@ -183,7 +184,7 @@ impl Excerpt {
                         return Err(Error::new(format!("field '{name}' is too long")));
                     }
                     bytes += name.len() + value.len();
-                    fields.push((name.into(), value.into()));
+                    fields.push([name.into(), value.into()]);
                     Ok(())
                 });
                 read.unwrap_or(Ok(())).map_err(|error| at(id, error))?;
@@ -202,7 +203,7 @@ impl Excerpt {
         };
         for entry in &self.entries {
             let fields = entry.fields.iter();
-            let fields = fields.map(|(name, value)| (&name[..], &value[..]));
+            let fields = fields.map(|[name, value]| (&name[..], &value[..]));
             let identity = log::read(fields, &mut request.batch);
             request
                 .identities
