@@ -1,6 +1,5 @@
 //! Where events of a site go: the key of the bucket of each period, its slots, when it expires.
 
-use std::cell::Cell;
 use std::rc::Rc;
 
 use redis_module::raw;
@@ -57,8 +56,6 @@ impl Place {
 pub struct BucketKeys {
     /// The name under which they were made: a site may be renamed.
     site: Box<[u8]>,
-    /// The site's value has left its key, and may be met under another.
-    strayed: Cell<bool>,
     recent: [[Option<Rc<Place>>; 2]; Granularity::COUNT],
 }
 
@@ -67,13 +64,12 @@ impl BucketKeys {
     /// that cannot be a site's.
     #[inline]
     pub fn serve(&mut self, site: &[u8]) -> Result<()> {
-        if *self.site == *site && !site.is_empty() && !self.strayed.get() {
+        if *self.site == *site && !site.is_empty() {
             return Ok(());
         }
         check_site_name(site)?;
         *self = BucketKeys {
             site: site.into(),
-            strayed: Cell::new(false),
             recent: Default::default(),
         };
         Ok(())
@@ -81,7 +77,6 @@ impl BucketKeys {
 
     /// The buckets are looked up again before they are used, by whatever site.
     pub fn let_go(&self) {
-        self.strayed.set(true);
         let places = self.recent.iter().flatten().flatten();
         places.for_each(|place| place.hold.release());
     }

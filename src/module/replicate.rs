@@ -176,14 +176,21 @@ impl<'c> Story<'c> {
 
 /// A site was made with these settings, whatever the settings of the module are elsewhere.
 pub fn creation(ctx: Ctx, site: *mut redis_module::raw::RedisModuleString, settings: &Settings) {
-    let options: Vec<OwnedString> = settings
-        .options()
-        .iter()
-        .map(|word| OwnedString::new(word))
-        .collect();
+    in_words(ctx, c"ANALYTICS.CREATE", site, &settings.options());
+}
+
+/// A command on the site in words of our own.
+pub fn in_words(
+    ctx: Ctx,
+    command: &CStr,
+    site: *mut redis_module::raw::RedisModuleString,
+    words: &[impl AsRef<[u8]>],
+) {
+    let words = words.iter().map(|word| OwnedString::new(word.as_ref()));
+    let words: Vec<OwnedString> = words.collect();
     let mut strings = vec![site];
-    strings.extend(options.iter().map(OwnedString::raw));
-    ctx.replicate(c"ANALYTICS.CREATE", &strings);
+    strings.extend(words.iter().map(OwnedString::raw));
+    ctx.replicate(command, &strings);
 }
 
 /// A command on keys of the site, such as `UNLINK`.

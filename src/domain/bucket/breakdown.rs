@@ -128,12 +128,7 @@ impl Breakdown {
                 if self.rows.len() >= capacity {
                     self.evict(capacity);
                 }
-                let row = Row {
-                    value: Kept::new(value.bytes),
-                    tally: Tally::default(),
-                };
-                self.push(row, value.hash, self.floor());
-                self.rows.len() - 1
+                self.make_row(value)
             }
         };
         if let Some(row) = self.rows.get_mut(row) {
@@ -158,14 +153,7 @@ impl Breakdown {
                 let spill = self.spill.get_or_insert_default();
                 return spill.other.import(what, sketch);
             }
-            None => {
-                let row = Row {
-                    value: Kept::new(value.bytes),
-                    tally: Tally::default(),
-                };
-                self.push(row, value.hash, self.floor());
-                self.rows.len() - 1
-            }
+            None => self.make_row(value),
         };
         let row = self.rows.get_mut(row);
         row.is_some_and(|row| row.tally.import(what, sketch))
@@ -180,6 +168,16 @@ impl Breakdown {
         } else {
             self.rows.iter().position(is_it)
         }
+    }
+
+    /// Its value may have lost as many events to `~other` as the heaviest that left.
+    fn make_row(&mut self, value: Text) -> usize {
+        let row = Row {
+            value: Kept::new(value.bytes),
+            tally: Tally::default(),
+        };
+        self.push(row, value.hash, self.floor());
+        self.rows.len() - 1
     }
 
     fn push(&mut self, row: Row, hash: u64, error: u64) {

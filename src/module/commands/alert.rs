@@ -15,11 +15,11 @@ use crate::domain::watch::Watch;
 use crate::module::key::Key;
 use crate::module::origin::Origin;
 use crate::module::query::Query;
-use crate::module::redis::{Ctx, Failure, Outcome, OwnedString, Words};
+use crate::module::redis::{Ctx, Failure, Outcome, Words};
 use crate::module::registration::{entry, Access, Command};
 use crate::module::site_value::SiteValue;
 use crate::module::watch::effects::{self, Change};
-use crate::module::{cluster, stats, watch};
+use crate::module::{cluster, replicate, stats, watch};
 
 pub const ALERT: Command = Command {
     name: c"analytics.alert",
@@ -124,15 +124,8 @@ fn set(ctx: Ctx, words: Words) -> Outcome {
         let (_, saying) = alarm.becomes(rule.clone());
         cancel(ctx, words, alarm, saying)?;
     }
-    let resolved = rule.words();
-    let resolved = resolved.iter().map(|word| OwnedString::new(word));
-    let resolved: Vec<OwnedString> = [OwnedString::new(b"SET")]
-        .into_iter()
-        .chain(resolved)
-        .collect();
-    let mut strings = vec![words.string(1)];
-    strings.extend(resolved.iter().map(OwnedString::raw));
-    ctx.replicate(c"ANALYTICS.ALERT", &strings);
+    let resolved = [vec![b"SET".to_vec()], rule.words()].concat();
+    replicate::in_words(ctx, c"ANALYTICS.ALERT", words.string(1), &resolved);
     value.site.change_watch(|watch| watch.set_rule(rule));
     changed(ctx, words, value, c"analytics.alert")?;
     ctx.reply_ok();

@@ -5,9 +5,9 @@ use super::word;
 use crate::domain::live::{Feed, FEED};
 use crate::domain::syntax::{unknown, Argument};
 use crate::module::key::Key;
-use crate::module::redis::{Ctx, Failure, Outcome, OwnedString, Words};
+use crate::module::redis::{Ctx, Failure, Outcome, Words};
 use crate::module::registration::{entry, Access, Command};
-use crate::module::watch;
+use crate::module::{replicate, watch};
 
 pub const LIVE: Command = Command {
     name: c"analytics.live",
@@ -65,15 +65,8 @@ fn set(ctx: Ctx, words: Words) -> Outcome {
     let feed = Feed::parse(&words.after(3).to_vec(), &value.site.settings)?;
     let known = value.site.watch().unwrap_or(watch::none());
     known.has_room_for_feed(&feed.name)?;
-    let resolved = feed.words();
-    let resolved = resolved.iter().map(|word| OwnedString::new(word));
-    let resolved: Vec<OwnedString> = [OwnedString::new(b"SET")]
-        .into_iter()
-        .chain(resolved)
-        .collect();
-    let mut strings = vec![words.string(1)];
-    strings.extend(resolved.iter().map(OwnedString::raw));
-    ctx.replicate(c"ANALYTICS.LIVE", &strings);
+    let resolved = [vec![b"SET".to_vec()], feed.words()].concat();
+    replicate::in_words(ctx, c"ANALYTICS.LIVE", words.string(1), &resolved);
     value.site.change_watch(|watch| watch.set_feed(feed));
     changed(ctx, words, value, c"analytics.live")?;
     ctx.reply_ok();

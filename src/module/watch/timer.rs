@@ -62,12 +62,10 @@ fn arm(delay: i64) {
 /// time that it came from.
 pub fn follow_clock(now: i64) {
     let timer = TIMER.load(Relaxed);
-    if timer == 0 || now >= LAST_TICK.load(Relaxed) {
+    // Noticed once: this is called more often than the timer runs.
+    if timer == 0 || !was_put_back(now) {
         return;
     }
-    // Once: this is called more often than the timer runs.
-    LAST_TICK.store(now, Relaxed);
-    schedule().rewind(now);
     // SAFETY: the context is that of the module, and the timer is armed.
     unsafe {
         api!(RedisModule_StopTimer(
@@ -77,6 +75,16 @@ pub fn follow_clock(now: i64) {
         ))
     };
     arm(LEAST);
+}
+
+/// Whether the clock was put back to now. What was due at a time to come is not waited for.
+fn was_put_back(now: i64) -> bool {
+    let is_back = now < LAST_TICK.load(Relaxed);
+    if is_back {
+        LAST_TICK.store(now, Relaxed);
+        schedule().rewind(now);
+    }
+    is_back
 }
 
 unsafe extern "C" fn run(ctx: *mut raw::RedisModuleCtx, _data: *mut c_void) {
@@ -92,10 +100,8 @@ fn tick(ctx: Ctx) {
         return;
     }
     let now = ctx.now();
-    // What is due at a time to come, by a clock that was put back, is not waited for.
-    if now < LAST_TICK.swap(now, Relaxed) {
-        schedule().rewind(now);
-    }
+    was_put_back(now);
+    LAST_TICK.store(now, Relaxed);
     let mut is_late = false;
     if flags & REDISMODULE_CTX_FLAGS_LOADING == 0 {
         let started = Instant::now();
