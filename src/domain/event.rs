@@ -61,13 +61,11 @@ impl<'a> Batch<'a> {
         event.values.of(&self.values)
     }
 
-    /// An empty batch that keeps the memory of this one.
-    pub fn recycle<'b>(self) -> Batch<'b> {
-        Batch {
-            events: recycle(self.events),
-            dimensions: recycle(self.dimensions),
-            values: recycle(self.values),
-        }
+    /// Empties it, but keeps the memory.
+    pub fn clear(&mut self) {
+        self.events.clear();
+        self.dimensions.clear();
+        self.values.clear();
     }
 }
 
@@ -102,15 +100,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_recycled_batch_keeps_its_memory() {
-        let mut batch = Batch::default();
+    fn a_recycled_vector_keeps_its_memory() {
         let text = String::from("purchase");
-        batch.values = Vec::with_capacity(40);
-        batch.values.push((Text::new(text.as_bytes()), 1.0));
-        let before = batch.values.as_ptr() as usize;
-        let batch: Batch<'static> = batch.recycle();
-        assert!(batch.values.is_empty());
-        assert_eq!(batch.values.capacity(), 40);
-        assert_eq!(batch.values.as_ptr() as usize, before);
+        let mut values = Vec::with_capacity(40);
+        values.push((Text::new(text.as_bytes()), 1.0));
+        let before = values.as_ptr() as usize;
+        let values: Vec<(Text<'static>, f64)> = recycle(values);
+        assert!(values.is_empty());
+        assert_eq!(values.capacity(), 40);
+        assert_eq!(values.as_ptr() as usize, before);
     }
 }

@@ -4,7 +4,7 @@
 use super::redis::{Failure, Outcome, Words};
 use super::stream::EntryId;
 use crate::domain::error::{shown, Error, Result};
-use crate::domain::event::{recycle, Batch, Event, Identity};
+use crate::domain::event::{Batch, Event, Identity};
 use crate::domain::json::Events;
 use crate::domain::limits;
 use crate::domain::numeral::{parse_integer, parse_number};
@@ -95,15 +95,15 @@ impl<'c> Request<'c> {
         .unwrap_or_default()
     }
 
-    /// An empty request that keeps the memory of this one.
-    pub fn recycle<'n>(mut self) -> Request<'n> {
+    /// Empties it, but keeps the memory.
+    pub fn clear(&mut self) {
+        self.batch.clear();
         self.sources.clear();
-        Request {
-            batch: self.batch.recycle(),
-            sources: self.sources,
-            identities: recycle(self.identities),
-            ..Request::default()
-        }
+        self.identities.clear();
+        self.is_json = false;
+        self.replayed_after = None;
+        (self.clock, self.clock_time) = (None, None);
+        self.timed = false;
     }
 }
 

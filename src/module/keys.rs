@@ -1,23 +1,29 @@
 //! Where events of a site go: the key of the bucket of each period, its slots, when it expires.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use redis_module::raw;
 
 use super::bucket_value::Hold;
 use super::redis::OwnedString;
-use crate::domain::error::{shown, Error, Result};
+use crate::domain::error::{self, shown, Error};
 use crate::domain::memory::allocated;
 use crate::domain::site::keys::{check_site_name, BucketName};
 use crate::domain::site::Settings;
+use crate::domain::text::same;
 use crate::domain::time::{Granularity, Period, Slots};
 
 /// All that is to be known of a bucket before its key is opened.
 pub struct Place {
     pub period: Period,
-    pub slots: Slots,
     pub expiry: i64,
     pub hold: Hold,
+    /// The last command that counted here, by its number, and the step to its target.
+    pub target: Cell<(u64, u32)>,
+    /// When that was.
+    pub used: Cell<i64>,
+    pub slots: Slots,
     name: OwnedString,
 }
 
@@ -29,6 +35,7 @@ impl Place {
         granularity: Granularity,
         time: i64,
     ) -> Option<Place> {
+        settings.retention.get(granularity)?;
         let period = settings.zone.period(granularity, time)?;
         Place::of(site, settings, period)
     }
@@ -40,6 +47,8 @@ impl Place {
             slots: period.slots(&settings.zone),
             expiry,
             hold: Hold::none(),
+            target: Cell::default(),
+            used: Cell::default(),
             name: OwnedString::new(name.bytes()),
             period,
         })
@@ -48,36 +57,86 @@ impl Place {
     pub fn name(&self) -> *mut raw::RedisModuleString {
         self.name.raw()
     }
+
+    /// With the counters of its owners.
+    fn bytes(&self) -> usize {
+        allocated(size_of::<Place>() + 2 * size_of::<usize>())
+            + self.slots.heap_bytes()
+            + self.name.bytes()
+    }
 }
 
-/// The places that were asked for last, two of each granularity, kept beside a site from one command
-/// to the next: around a full minute, events of both minutes come in.
+/// The places that events went to of late, kept beside a site from one command to the next: around a
+/// full minute events of two minutes come in, and batches that catch up bring those of hours.
 #[derive(Default)]
 pub struct BucketKeys {
     /// The name under which they were made: a site may be renamed.
     site: Box<[u8]>,
-    recent: [[Option<Rc<Place>>; 2]; Granularity::COUNT],
+    recent: [Recent; Granularity::COUNT],
+    commands: u64,
+    tidied: i64,
+    /// Some call has reached more places than are kept.
+    is_crowded: bool,
 }
+
+/// The places of one granularity.
+#[derive(Default)]
+struct Recent {
+    /// Where the last event went.
+    last: Option<Rc<Place>>,
+    /// All of them, by time.
+    places: Vec<Rc<Place>>,
+}
+
+/// For so long a place is kept after its last use, in milliseconds.
+const UNUSED: i64 = 60_000;
+
+/// And so many of a granularity: all the minutes of an hour, and nearly all the hours of a week.
+const MOST_PLACES: usize = 128;
 
 impl BucketKeys {
     /// Before anything else in a command: forgets the places of another name, and refuses a name
     /// that cannot be a site's.
     #[inline]
-    pub fn serve(&mut self, site: &[u8]) -> Result<()> {
-        if *self.site == *site && !site.is_empty() {
+    pub fn serve(&mut self, site: &[u8]) -> error::Result<()> {
+        if same(&self.site, site) && !site.is_empty() {
             return Ok(());
         }
         check_site_name(site)?;
         *self = BucketKeys {
             site: site.into(),
-            recent: Default::default(),
+            ..BucketKeys::default()
         };
         Ok(())
     }
 
+    /// Before the first place of a command: gives it a number that none had before.
+    #[inline]
+    pub fn number_command(&mut self, now: i64) -> u64 {
+        if self.is_crowded || now.wrapping_sub(self.tidied).unsigned_abs() >= UNUSED as u64 {
+            self.tidy(now);
+        }
+        self.commands += 1;
+        self.commands
+    }
+
+    #[cold]
+    fn tidy(&mut self, now: i64) {
+        let is_in_use = |place: &Place| now.abs_diff(place.used.get()) < UNUSED as u64;
+        for recent in &mut self.recent {
+            let crowded = recent.places.len() > MOST_PLACES;
+            recent.places.retain(|place| !crowded && is_in_use(place));
+            recent
+                .places
+                .shrink_to(recent.places.len().next_power_of_two());
+            recent.last = recent.places.last().cloned();
+        }
+        (self.tidied, self.is_crowded) = (now, false);
+    }
+
     /// The buckets are looked up again before they are used, by whatever site.
     pub fn let_go(&self) {
-        let places = self.recent.iter().flatten().flatten();
+        let places = self.recent.iter().flat_map(|recent| &recent.places);
         places.for_each(|place| place.hold.release());
     }
 
@@ -86,34 +145,45 @@ impl BucketKeys {
         self.recent = Default::default();
     }
 
+    /// None when the site does not keep this granularity, or the calendar ends there.
     #[inline]
     pub fn place(
         &mut self,
         settings: &Settings,
         granularity: Granularity,
         time: i64,
-    ) -> Option<Rc<Place>> {
-        let [last, other] = self.recent.get_mut(granularity.index())?;
-        if let Some(place) = last.as_ref().filter(|place| place.period.contains(time)) {
-            return Some(Rc::clone(place));
+    ) -> Option<&Rc<Place>> {
+        let recent = self.recent.get_mut(granularity.index())?;
+        let holds = |place: &Rc<Place>| place.period.contains(time);
+        if !recent.last.as_ref().is_some_and(holds) {
+            recent.last = Some(match recent.find(time) {
+                Ok(place) => Rc::clone(place),
+                Err(behind) => {
+                    let place = Rc::new(Place::new(&self.site, settings, granularity, time)?);
+                    recent.places.insert(behind, Rc::clone(&place));
+                    self.is_crowded |= recent.places.len() > MOST_PLACES;
+                    place
+                }
+            });
         }
-        std::mem::swap(last, other);
-        if let Some(place) = last.as_ref().filter(|place| place.period.contains(time)) {
-            return Some(Rc::clone(place));
-        }
-        let place = Rc::new(Place::new(&self.site, settings, granularity, time)?);
-        *last = Some(Rc::clone(&place));
-        Some(place)
+        recent.last.as_ref()
     }
 
     pub fn bytes(&self) -> usize {
-        let name = size_of::<usize>() * 2 + self.site.len() + 40;
-        let place = allocated(size_of::<Place>() + 2 * size_of::<usize>()) + allocated(name);
-        let places = self.recent.iter().flatten().flatten();
-        allocated(self.site.len())
-            + places
-                .map(|it| place + it.slots.heap_bytes())
-                .sum::<usize>()
+        let recent = self.recent.iter().map(|recent| {
+            let places = recent.places.iter().map(|place| place.bytes());
+            allocated(recent.places.capacity() * size_of::<Rc<Place>>()) + places.sum::<usize>()
+        });
+        allocated(self.site.len()) + recent.sum::<usize>()
+    }
+}
+
+impl Recent {
+    /// The place that holds this time, or before which of them it would stand.
+    fn find(&self, time: i64) -> Result<&Rc<Place>, usize> {
+        let behind = self.places.partition_point(|it| it.period.start() <= time);
+        let before = behind.checked_sub(1).and_then(|at| self.places.get(at));
+        before.filter(|it| it.period.contains(time)).ok_or(behind)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Counting events, once their arguments are parsed: everything is looked at before anything is
 //! changed, each key is opened once per command, and a bucket is made only for an event that counts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::bucket_value::BucketValue;
@@ -19,7 +19,7 @@ use crate::domain::hll::Member;
 use crate::domain::number::Number;
 use crate::domain::site::{Settings, Site, EVENT};
 use crate::domain::text::Text;
-use crate::domain::time::Granularity;
+use crate::domain::time::{Granularity, Range};
 
 /// By which clock it is decided which buckets an event is too late for.
 ///
@@ -64,22 +64,19 @@ struct Target<'c> {
     changed: bool,
 }
 
-/// The targets of one event: by granularity the number of the target plus one, or 0 where it does not
-/// count.
+/// The targets of one event: by granularity the step to it, which is its number plus one, or 0 where
+/// the event does not count.
 type Route = [u32; Granularity::COUNT];
 
 /// The buckets of one command, all open and checked.
 #[derive(Default)]
 pub struct Routes<'c> {
     targets: Vec<Target<'c>>,
+    /// One for every event.
     routes: Vec<Route>,
-    /// The target that was asked for last, by granularity.
-    latest: Route,
-    /// The steps to the targets by where their periods begin, once there are many.
-    index: BTreeMap<(Granularity, i64), u32>,
     /// Some event came too late for some granularity.
     pub partly_late: bool,
-    /// The rows of the event at hand, and the texts of its cube cells.
+    /// The rows of the event at hand, the texts of its cube cells, and its numbers.
     facets: Vec<Facet<'c>>,
     cells: Vec<u8>,
     values: Vec<(Text<'c>, Number)>,
@@ -95,18 +92,12 @@ pub struct Counted {
 
 impl<'c> Routes<'c> {
     /// Closes the buckets and keeps the memory for another command.
-    pub fn recycle<'n>(mut self) -> Routes<'n> {
+    pub fn clear(&mut self) {
+        self.targets.clear();
         self.routes.clear();
-        Routes {
-            targets: recycle(self.targets),
-            routes: self.routes,
-            latest: Route::default(),
-            index: BTreeMap::new(),
-            partly_late: false,
-            facets: recycle(self.facets),
-            cells: self.cells,
-            values: recycle(self.values),
-        }
+        self.facets.clear();
+        self.values.clear();
+        self.partly_late = false;
     }
 
     /// Opens every bucket that the events may go to, and changes nothing.
@@ -119,10 +110,29 @@ impl<'c> Routes<'c> {
         batch: &Batch,
         judge: Judge,
     ) -> Outcome {
+        let command = keys.number_command(judge.now);
+        let mut route = Route::default();
+        const NEVER: Range = Range::new(0, 0);
+        // The times that have this route.
+        let mut span = NEVER;
         for event in &batch.events {
-            let mut route = Route::default();
-            for (granularity, step) in Granularity::ALL.into_iter().zip(&mut route) {
-                *step = self.step(ctx, settings, keys, judge, granularity, event.time)?;
+            if !span.contains(event.time) {
+                span = Range::new(i64::MIN, i64::MAX);
+                for (granularity, step) in Granularity::ALL.into_iter().zip(&mut route) {
+                    *step = 0;
+                    let Some(place) = keys.place(settings, granularity, event.time) else {
+                        if settings.retention.get(granularity).is_some() {
+                            span = NEVER;
+                        }
+                        continue;
+                    };
+                    span = span.common(place.period.range());
+                    if judge.reaches(place.expiry) {
+                        *step = self.step_to(ctx, settings, place, command, judge.now)?;
+                    } else {
+                        self.partly_late = true;
+                    }
+                }
             }
             self.routes.push(route);
         }
@@ -132,83 +142,29 @@ impl<'c> Routes<'c> {
         })
     }
 
-    /// The number of the target for an event of this time, plus one; 0 if there is none.
     #[inline]
-    fn step(
+    fn step_to(
         &mut self,
         ctx: Ctx<'c>,
         settings: &Settings,
-        keys: &mut BucketKeys,
-        judge: Judge,
-        granularity: Granularity,
-        time: i64,
+        place: &Rc<Place>,
+        command: u64,
+        now: i64,
     ) -> Outcome<u32> {
-        let at = granularity.index();
-        let latest = self.latest.get(at).copied().unwrap_or(0);
-        if let Some(target) = self.target(latest) {
-            if target.place.period.contains(time) {
-                return Ok(latest);
-            }
+        let (last, step) = place.target.get();
+        if last == command {
+            return Ok(step);
         }
-        let step = match self.find(granularity, time) {
-            Some(step) => step,
-            None => {
-                let Some(place) = keys.place(settings, granularity, time) else {
-                    return Ok(0);
-                };
-                if !judge.reaches(place.expiry) {
-                    self.partly_late = true;
-                    return Ok(0);
-                }
-                self.push(Target::open(ctx, settings, place, judge.now)?)
-            }
-        };
-        if let Some(latest) = self.latest.get_mut(at) {
-            *latest = step;
-        }
+        let target = Target::open(ctx, settings, Rc::clone(place), now)?;
+        self.targets.push(target);
+        let step = self.targets.len() as u32;
+        place.target.set((command, step));
+        place.used.set(now);
         Ok(step)
     }
 
     fn target(&self, step: u32) -> Option<&Target<'c>> {
         self.targets.get((step as usize).checked_sub(1)?)
-    }
-
-    /// The step to a target that is there already.
-    fn find(&self, granularity: Granularity, time: i64) -> Option<u32> {
-        let holds = |target: &Target| {
-            let period = &target.place.period;
-            period.contains(time) && period.granularity() == granularity
-        };
-        if self.index.is_empty() {
-            let place = self.targets.iter().rposition(holds)?;
-            return Some(place as u32 + 1);
-        }
-        let mut begun = self.index.range(..=(granularity, time));
-        let (_, step) = begun.next_back()?;
-        self.target(*step).is_some_and(holds).then_some(*step)
-    }
-
-    /// Gives the step to it.
-    fn push(&mut self, target: Target<'c>) -> u32 {
-        /// So many are looked through in no time.
-        const FEW: usize = 16;
-        self.targets.push(target);
-        let unknown = match self.targets.len() {
-            0..=FEW => 0,
-            count if self.index.is_empty() => count,
-            _ => 1,
-        };
-        let last = self.targets.len() as u32;
-        for (step, target) in (1..=last)
-            .rev()
-            .zip(self.targets.iter().rev())
-            .take(unknown)
-        {
-            let period = &target.place.period;
-            self.index
-                .insert((period.granularity(), period.start()), step);
-        }
-        last
     }
 
     /// The numbers of the events that `record` is going to count. Changes nothing.
@@ -263,22 +219,23 @@ impl<'c> Routes<'c> {
         outcome
     }
 
+    #[inline]
     fn record_event(&mut self, event: &Event<'c>, route: &Route, site: &Site, batch: &Batch<'c>) {
-        let mut facets: Vec<Facet> = recycle(std::mem::take(&mut self.facets));
         let mut cells = std::mem::take(&mut self.cells);
+        let mut facets: Vec<Facet> = recycle(std::mem::take(&mut self.facets));
         site.facets(event, batch.dimensions_of(event), &mut cells, &mut facets);
-        let mut values = std::mem::take(&mut self.values);
-        values.clear();
+        self.values.clear();
         let given = batch.values_of(event).iter();
-        values.extend(given.map(|(name, x)| (*name, Number::of(*x))));
+        self.values
+            .extend(given.map(|(name, x)| (*name, Number::of(*x))));
         let occurrence = Occurrence {
             user: Member::of(event.user),
             session: event.session.map(Member::of),
             facets: &facets,
-            values: &values,
+            values: &self.values,
         };
         for step in route {
-            if let Some(target) = self.target_mut(*step) {
+            if let Some(target) = target_mut(&mut self.targets, *step) {
                 let slot = target.slot(event.time);
                 let capacity = site.settings.capacity;
                 target.bucket_or_new().record(&occurrence, slot, capacity);
@@ -286,7 +243,6 @@ impl<'c> Routes<'c> {
         }
         self.facets = recycle(facets);
         self.cells = cells;
-        self.values = values;
     }
 
     /// Whether an event counts: it reaches a bucket, and its id is new to the finest of them, which
@@ -300,7 +256,7 @@ impl<'c> Routes<'c> {
         let Some(id) = event.id else {
             return true;
         };
-        let Some(target) = self.target_mut(*finest) else {
+        let Some(target) = target_mut(&mut self.targets, *finest) else {
             return false;
         };
         if target.bucket().is_some_and(|bucket| bucket.has_seen(id)) {
@@ -311,10 +267,11 @@ impl<'c> Routes<'c> {
         target.bucket_or_new().remember(id);
         true
     }
+}
 
-    fn target_mut(&mut self, step: u32) -> Option<&mut Target<'c>> {
-        self.targets.get_mut((step as usize).checked_sub(1)?)
-    }
+#[inline]
+fn target_mut<'t, 'c>(targets: &'t mut [Target<'c>], step: u32) -> Option<&'t mut Target<'c>> {
+    targets.get_mut((step as usize).checked_sub(1)?)
 }
 
 impl<'c> Target<'c> {
@@ -334,10 +291,11 @@ impl<'c> Target<'c> {
             target.key = Some(key);
         }
         if let Some(bucket) = target.bucket() {
-            check(bucket, &target.place, settings)?;
             if held.is_none() {
+                check_period(bucket, &target.place)?;
                 target.hold();
             }
+            check_room(bucket, &target.place, settings)?;
         }
         Ok(target)
     }
@@ -387,19 +345,39 @@ impl<'c> Target<'c> {
 
 /// A bucket may have been renamed or copied here, or be left over from an earlier site of this name.
 pub fn check(bucket: &Bucket, place: &Place, settings: &Settings) -> Outcome {
-    if !bucket.is_of(&place.period) {
-        return Err(renamed(super::redis::bytes_of(place.name())).into());
+    check_period(bucket, place)?;
+    check_room(bucket, place, settings)
+}
+
+fn check_period(bucket: &Bucket, place: &Place) -> Outcome {
+    if bucket.is_of(&place.period) {
+        Ok(())
+    } else {
+        Err(renamed(super::redis::bytes_of(place.name())).into())
     }
+}
+
+#[inline]
+fn check_room(bucket: &Bucket, place: &Place, settings: &Settings) -> Outcome {
+    if bucket.has_room() {
+        Ok(())
+    } else {
+        check_room_for_names(bucket, place, settings)
+    }
+}
+
+#[cold]
+fn check_room_for_names(bucket: &Bucket, place: &Place, settings: &Settings) -> Outcome {
     let breakdowns = settings.cubes_and_dimensions();
     let breakdowns = breakdowns.chain([(crate::domain::bucket::Kind::Event, EVENT)]);
     let values = settings.values().iter().map(|value| value.name.text());
-    if !bucket.has_room() && !bucket.has_room_for(breakdowns, values) {
-        return Err(Error::new(format!(
-            "bucket '{}' holds the dimensions or values of several earlier sites, and has no room \
-             for more; delete it to go on",
-            shown(super::redis::bytes_of(place.name()))
-        ))
-        .into());
+    if bucket.has_room_for(breakdowns, values) {
+        return Ok(());
     }
-    Ok(())
+    Err(Error::new(format!(
+        "bucket '{}' holds the dimensions or values of several earlier sites, and has no room for \
+         more; delete it to go on",
+        shown(super::redis::bytes_of(place.name()))
+    ))
+    .into())
 }

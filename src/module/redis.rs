@@ -8,6 +8,7 @@ use redis_module::raw;
 
 use crate::domain::error::Error;
 use crate::domain::fold::Answer;
+use crate::domain::memory::allocated;
 use crate::domain::numeral::shown_number;
 
 /// Calls a function of the module API. `load` refuses servers older than 7.0, and those have all of
@@ -139,6 +140,16 @@ impl OwnedString {
 
     pub fn raw(&self) -> *mut raw::RedisModuleString {
         self.0
+    }
+
+    /// What it occupies: Redis puts a short text into the object, a longer one beside it.
+    pub fn bytes(&self) -> usize {
+        const OBJECT: usize = 16;
+        const LONGEST_INSIDE: usize = 44;
+        match bytes_of(self.0).len() {
+            len @ ..=LONGEST_INSIDE => allocated(OBJECT + 4 + len),
+            len => OBJECT + allocated(6 + len),
+        }
     }
 }
 

@@ -13,23 +13,28 @@ pub struct Scratch<'c> {
 
 thread_local! {
     /// Taken out while a command runs: one that runs inside of it begins with none.
-    static SCRATCH: Cell<Option<Scratch<'static>>> = const { Cell::new(None) };
+    static SCRATCH: Cell<Option<Box<Scratch<'static>>>> = const { Cell::new(None) };
 }
 
 /// What a larger call needed is not kept.
 const MOST_EVENTS: usize = 1_024;
 
 impl<'c> Scratch<'c> {
-    pub fn take() -> Scratch<'c> {
+    #[inline]
+    pub fn take() -> Box<Scratch<'c>> {
         SCRATCH.take().unwrap_or_default()
     }
 
-    pub fn give_back(self) {
-        if self.request.batch.events.len() <= MOST_EVENTS {
-            SCRATCH.set(Some(Scratch {
-                request: self.request.recycle(),
-                routes: self.routes.recycle(),
-            }));
+    #[inline]
+    pub fn give_back(mut self: Box<Self>) {
+        if self.request.batch.events.len() > MOST_EVENTS {
+            return;
         }
+        self.request.clear();
+        self.routes.clear();
+        // SAFETY: only the lifetime changes, and nothing is left that borrows from the command: what
+        // is kept are empty vectors.
+        let emptied = unsafe { Box::from_raw(Box::into_raw(self).cast::<Scratch<'static>>()) };
+        SCRATCH.set(Some(emptied));
     }
 }

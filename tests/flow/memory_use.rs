@@ -63,6 +63,8 @@ fn said_and_given(options: &str, buckets: i64, event: impl Fn(i64) -> Vec<String
     let mut keys = connection.keys();
     keys.retain(|key| key != "shop");
     assert_eq!(keys.len() as i64, buckets);
+    // The site lets go of its buckets, of which a little stays where it holds on.
+    connection.run("RENAME shop moved").ok();
     drop(connection);
     let (said, full) = (usage(&server, &keys), used_at_rest(&server));
     let lines: Vec<String> = keys
@@ -284,4 +286,27 @@ fn memory_is_flat_once_the_retention_is_reached() {
     // What is never given back would have doubled from the fourth hour to the eighth.
     let (early, late) = (peaks[2].max(peaks[3]), peaks[6].max(peaks[7]));
     assert!(late * 2 < early * 3, "{peaks:?}");
+}
+
+/// A call that reaches back far makes a place for every bucket; they are not kept.
+#[test]
+fn a_site_does_not_keep_what_a_long_call_needed() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    connection
+        .run("ANALYTICS.CREATE shop RETENTION minute 2d")
+        .ok();
+    let now = connection.now();
+    let track = format!("ANALYTICS.TRACK shop view u AT {now}");
+    assert_eq!(connection.run(&track), 1);
+    let usage = |connection: &mut Connection| connection.run("MEMORY USAGE shop").int();
+    let before = usage(&mut connection);
+    let events: String = (0..1_000)
+        .map(|minute| format!(" EVENT view u AT {}", now - minute * 60_000))
+        .collect();
+    let mtrack = format!("ANALYTICS.MTRACK shop{events}");
+    assert_eq!(connection.run(&mtrack), 1_000);
+    assert!(usage(&mut connection) > before + 100_000);
+    assert_eq!(connection.run(&track), 1);
+    assert!(usage(&mut connection) < before + 20_000);
 }

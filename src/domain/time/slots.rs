@@ -2,7 +2,7 @@
 //! of a day, the local days of a week or month.
 
 use super::local::Local;
-use super::{Granularity, Period, Range, HOUR, MINUTE, SECOND};
+use super::{Granularity, Period, Range, DAY, HOUR, MINUTE, SECOND};
 use crate::domain::memory::allocated;
 
 /// Where the slots of one period begin and end. A caller keeps it beside the period, so that finding
@@ -65,9 +65,24 @@ impl Slots {
             Edges::Even(SECOND) => (ms.max(self.start) - self.start) / SECOND,
             Edges::Even(MINUTE) => (ms.max(self.start) - self.start) / MINUTE,
             Edges::Even(step) => (ms.max(self.start) - self.start) / step,
-            Edges::Days(starts) => starts.partition_point(|start| *start <= ms) as i64 - 1,
+            Edges::Days(starts) => return self.day(starts, ms),
         };
         slot.clamp(0, i64::from(self.count) - 1) as u8
+    }
+
+    /// Nearly all days have 24 hours: the day is where it would be if all had, or next to there.
+    #[inline]
+    fn day(&self, starts: &[i64], ms: i64) -> u8 {
+        let begun = |day: usize| starts.get(day).is_some_and(|start| *start <= ms);
+        let last = starts.len().saturating_sub(1);
+        let mut day = ((ms.max(self.start) - self.start) / DAY).min(last as i64) as usize;
+        while day > 0 && !begun(day) {
+            day -= 1;
+        }
+        while begun(day + 1) {
+            day += 1;
+        }
+        day as u8
     }
 
     /// What a slot holds; empty at the period's end for a slot it does not have.
