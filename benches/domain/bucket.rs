@@ -73,18 +73,17 @@ fn record(bucket: &mut Bucket, dice: &mut Dice, user: u64, is_rich: bool) {
         facet(Kind::Dimension, Text::new(b"country"), country),
         facet(Kind::Dimension, Text::new(b"page"), page),
     ];
-    let values = [
-        (
-            Text::new(b"revenue"),
-            Number::of(dice.below(10_000) as f64 / 100.0),
-        ),
-        (Text::new(b"latency"), Number::of(dice.below(1_000) as f64)),
+    let names = [Text::new(b"revenue"), Text::new(b"latency")];
+    let numbers = [
+        Number::of(dice.below(10_000) as f64 / 100.0),
+        Number::of(dice.below(1_000) as f64),
     ];
     let occurrence = Occurrence {
         user: Member::of(hash(format!("user{user}").as_bytes())),
         session: None,
         facets: if is_rich { &facets } else { &facets[..1] },
-        values: if is_rich { &values } else { &[] },
+        names: if is_rich { &names } else { &[] },
+        numbers: if is_rich { &numbers } else { &[] },
     };
     bucket.record(&occurrence, (user % 60) as u8, CAPACITY);
 }
@@ -103,7 +102,8 @@ fn record_event(bencher: Bencher, content: Content) {
         user: Member::of(hash(b"user0")),
         session: None,
         facets: &facets,
-        values: &[],
+        names: &[],
+        numbers: &[],
     };
     bencher.bench_local(|| bucket.record(black_box(&occurrence), 7, CAPACITY));
 }

@@ -69,6 +69,8 @@ fn record_all(breakdown: &mut Breakdown, texts: &[Text], users: bool) {
             session: None,
             values: (&[], &[]),
         };
-        breakdown.record(*text, &sample, users, CAPACITY);
+        if let Some(tally) = breakdown.tally_or_new(*text, CAPACITY) {
+            tally.record(&sample, users);
+        }
     }
 }

@@ -35,6 +35,14 @@ pub struct Run {
 }
 
 impl Run {
+    /// Of what is about to be added behind these items.
+    pub fn behind<T, U>(items: &[T], added: &[U]) -> Run {
+        Run {
+            start: items.len() as u32,
+            len: added.len() as u32,
+        }
+    }
+
     pub fn of<T>(self, items: &[T]) -> &[T] {
         let start = self.start as usize;
         items
@@ -92,7 +100,9 @@ pub struct Occurrence<'e, 'a> {
     pub user: Member,
     pub session: Option<Member>,
     pub facets: &'e [Facet<'a>],
-    pub values: &'e [(Text<'a>, Number)],
+    /// Of its values the names, and as many numbers.
+    pub names: &'e [Text<'a>],
+    pub numbers: &'e [Number],
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ pub mod metric;
 pub mod nearest;
 pub mod number;
 pub mod numeral;
+pub mod occurrences;
 pub mod quantiles;
 pub mod site;
 pub mod summary;

@@ -18,7 +18,6 @@ use super::memory::allocated;
 use super::number::Number;
 use super::quantiles::Quantiles;
 use super::summary::Summaries;
-use super::text::Text;
 
 /// Mergeable: the tallies of two sets of events merge into the tally of both.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -51,9 +50,11 @@ pub struct Sample<'e> {
     pub slot: u8,
     pub user: Member,
     pub session: Option<Member>,
-    /// Ids of the bucket at hand, and the numbers that go with them.
-    pub values: (&'e [u8], &'e [(Text<'e>, Number)]),
+    pub values: Values<'e>,
 }
+
+/// Ids of the bucket at hand, and the numbers that go with the first of them.
+pub type Values<'e> = (&'e [u8], &'e [Number]);
 
 /// What is counted once, however often it comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,21 +85,38 @@ impl Tally {
             self.users.add(sample.user);
         }
         let session = sample.session.filter(|_| users);
-        if session.is_some() || !sample.values.0.is_empty() {
-            self.record_rest(sample, session);
+        self.record_more(sample.slot, session, sample.values);
+    }
+
+    /// Counts the events in these slots.
+    #[inline]
+    pub fn count_all(&mut self, slots: impl Iterator<Item = u8>) {
+        self.slots.add_all(slots.map(i32::from));
+    }
+
+    /// Counts their users.
+    #[inline]
+    pub fn see_all(&mut self, users: impl Iterator<Item = Member>) {
+        self.users.add_all(users);
+    }
+
+    /// Counts what few events have: a session, and values by their ids.
+    #[inline]
+    pub fn record_more(&mut self, slot: u8, session: Option<Member>, values: Values) {
+        if session.is_some() || !values.1.is_empty() {
+            self.record_rest(slot, session, values);
         }
     }
 
     #[inline(never)]
-    fn record_rest(&mut self, sample: &Sample, session: Option<Member>) {
+    fn record_rest(&mut self, slot: u8, session: Option<Member>, (ids, numbers): Values) {
         let rest = self.rest.get_or_insert_default();
         if let Some(session) = session {
             rest.sessions.add(session);
         }
-        let (ids, values) = sample.values;
-        for (id, (_, number)) in ids.iter().zip(values) {
+        for (id, number) in ids.iter().zip(numbers) {
             let measured = rest.measured(*id);
-            measured.slots.include(sample.slot, &number.summary);
+            measured.slots.include(slot, &number.summary);
             if let Some(bin) = number.bin {
                 measured.quantiles.insert_into(bin);
             }

@@ -60,14 +60,12 @@ pub fn record(bucket: &mut Bucket, kind: &Kind, n: u64) {
         (Text::new(b"plan"), plan),
         (Text::new(b"city"), city),
     ];
-    let values = [
-        (
-            Text::new(b"price"),
-            Number::of((n * n) as f64 / 100.0 - 5.0),
-        ),
-        (Text::new(b"ms"), Number::of(10f64.powi(n as i32 % 40 - 20))),
+    let names = [Text::new(b"price"), Text::new(b"ms")];
+    let numbers = [
+        Number::of((n * n) as f64 / 100.0 - 5.0),
+        Number::of(10f64.powi(n as i32 % 40 - 20)),
     ];
-    let (dimensions, values) = (&dimensions[..n as usize % 4], &values[..n as usize % 3]);
+    let (dimensions, values) = (&dimensions[..n as usize % 4], n as usize % 3);
     let event = Event {
         time: TIME,
         kind: event,
@@ -84,7 +82,8 @@ pub fn record(bucket: &mut Bucket, kind: &Kind, n: u64) {
         user: Member::of(event.user),
         session: event.session.map(Member::of),
         facets: &facets,
-        values,
+        names: &names[..values],
+        numbers: &numbers[..values],
     };
     let slots = kind
         .zone

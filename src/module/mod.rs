@@ -27,6 +27,7 @@ mod scratch;
 mod site_value;
 mod stats;
 mod stream;
+mod target;
 mod types;
 mod walk;
 mod watch;

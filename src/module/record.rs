@@ -4,20 +4,19 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use super::bucket_value::BucketValue;
 use super::cluster;
-use super::key::Key;
-use super::keys::{renamed, BucketKeys, Place};
+use super::keys::{BucketKeys, Place};
 use super::origin::Origin;
 use super::redis::{Ctx, Outcome};
 use super::site_value::SiteValue;
 use super::stats;
-use crate::domain::bucket::Bucket;
-use crate::domain::error::{shown, Error};
+use super::target::Target;
+use crate::domain::bucket::Share;
 use crate::domain::event::{recycle, Batch, Event, Facet, Occurrence};
 use crate::domain::hll::Member;
 use crate::domain::number::Number;
-use crate::domain::site::{Settings, Site, EVENT};
+use crate::domain::occurrences::{Occurred, Occurrences};
+use crate::domain::site::{Settings, Site};
 use crate::domain::text::Text;
 use crate::domain::time::{Granularity, Range};
 
@@ -51,19 +50,6 @@ impl Judge {
     }
 }
 
-/// A bucket that events of this command go to.
-struct Target<'c> {
-    place: Rc<Place>,
-    /// Unless the site holds on to the bucket.
-    key: Option<Key<'c>>,
-    /// Null until the bucket is made.
-    bucket: *mut BucketValue,
-    now: i64,
-    /// The last event's time and slot: many of a batch have one time.
-    last: (i64, u8),
-    changed: bool,
-}
-
 /// The targets of one event: by granularity the step to it, which is its number plus one, or 0 where
 /// the event does not count.
 type Route = [u32; Granularity::COUNT];
@@ -76,10 +62,7 @@ pub struct Routes<'c> {
     routes: Vec<Route>,
     /// Some event came too late for some granularity.
     pub partly_late: bool,
-    /// The rows of the event at hand, the texts of its cube cells, and its numbers.
-    facets: Vec<Facet<'c>>,
-    cells: Vec<u8>,
-    values: Vec<(Text<'c>, Number)>,
+    desk: Desk<'c>,
 }
 
 /// What became of the events.
@@ -90,14 +73,32 @@ pub struct Counted {
     pub dropped: Vec<usize>,
 }
 
+impl Counted {
+    /// Those that counted, with their places.
+    pub fn left<'e, T>(&'e self, events: &'e [T]) -> impl Iterator<Item = (usize, &'e T)> {
+        let mut dropped = &self.dropped[..];
+        let left = move |number| match dropped.split_first() {
+            Some((first, rest)) if *first == number => {
+                dropped = rest;
+                false
+            }
+            _ => true,
+        };
+        let mut left = left;
+        events
+            .iter()
+            .enumerate()
+            .filter(move |(number, _)| left(*number))
+    }
+}
+
 impl<'c> Routes<'c> {
     /// Closes the buckets and keeps the memory for another command.
     pub fn clear(&mut self) {
         self.targets.clear();
         self.routes.clear();
-        self.facets.clear();
-        self.values.clear();
         self.partly_late = false;
+        self.desk.clear();
     }
 
     /// Opens every bucket that the events may go to, and changes nothing.
@@ -136,7 +137,7 @@ impl<'c> Routes<'c> {
             }
             self.routes.push(route);
         }
-        let missing = self.targets.iter().find(|target| target.bucket.is_null());
+        let missing = self.targets.iter().find(|target| target.bucket().is_none());
         missing.map_or(Ok(()), |target| {
             cluster::refuse_if_bucket_is_elsewhere(ctx, site, target.place.name())
         })
@@ -201,48 +202,88 @@ impl<'c> Routes<'c> {
         for (number, (event, route)) in batch.events.iter().zip(&routes).enumerate() {
             if !self.admits(event, route, value) {
                 outcome.dropped.push(number);
-                continue;
-            }
-            if learns {
+            } else if learns {
                 // Only now: what is dropped leaves no trace, here or on a replica.
                 let (dimensions, values) = (batch.dimensions_of(event), batch.values_of(event));
                 value.site.learn(dimensions, values);
             }
-            self.record_event(event, route, &value.site, batch);
-            value.site.count(event.time);
-            outcome.counted += 1;
         }
         self.routes = routes;
+        match (&batch.events[..], &self.routes[..]) {
+            ([event], [route]) if outcome.dropped.is_empty() => {
+                let (route, capacity) = (*route, value.site.settings.capacity);
+                let Routes { targets, desk, .. } = self;
+                desk.see(&value.site, batch, event, |occurrence, _| {
+                    for step in route {
+                        if let Some(target) = target_mut(targets, step) {
+                            let slot = target.slot(event.time);
+                            target.bucket_or_new().record(occurrence, slot, capacity);
+                        }
+                    }
+                });
+            }
+            _ => self.record_all(&value.site, batch, &outcome),
+        }
+        for (_, event) in outcome.left(&batch.events) {
+            value.site.count(event.time);
+        }
         for target in self.targets.iter().filter(|target| target.changed) {
             ctx.signal_modified(target.place.name());
         }
+        outcome.counted = (batch.events.len() - outcome.dropped.len()) as u64;
         outcome
     }
 
-    #[inline]
-    fn record_event(&mut self, event: &Event<'c>, route: &Route, site: &Site, batch: &Batch<'c>) {
-        let mut cells = std::mem::take(&mut self.cells);
-        let mut facets: Vec<Facet> = recycle(std::mem::take(&mut self.facets));
-        site.facets(event, batch.dimensions_of(event), &mut cells, &mut facets);
-        self.values.clear();
-        let given = batch.values_of(event).iter();
-        self.values
-            .extend(given.map(|(name, x)| (*name, Number::of(*x))));
-        let occurrence = Occurrence {
-            user: Member::of(event.user),
-            session: event.session.map(Member::of),
-            facets: &facets,
-            values: &self.values,
+    /// Bucket by bucket, and in a bucket row by row; where there are many buckets, event by event.
+    fn record_all(&mut self, site: &Site, batch: &Batch<'c>, counted: &Counted) {
+        const MANY: usize = 6;
+        let Routes {
+            targets,
+            routes,
+            desk,
+            ..
+        } = self;
+        for (number, event) in counted.left(&batch.events) {
+            desk.see(site, batch, event, |occurrence, all| {
+                all.add(number, occurrence)
+            });
+        }
+        let Desk { all, share, .. } = desk;
+        all.sort();
+        let capacity = site.settings.capacity;
+        // Where an event goes, and when it was.
+        let way = |event: &Occurred, granularity: Granularity| {
+            let route: &Route = routes.get(event.number as usize)?;
+            let time = batch.events.get(event.number as usize)?.time;
+            Some((*route.get(granularity.index())?, time))
         };
-        for step in route {
-            if let Some(target) = target_mut(&mut self.targets, *step) {
-                let slot = target.slot(event.time);
-                let capacity = site.settings.capacity;
-                target.bucket_or_new().record(&occurrence, slot, capacity);
+        for granularity in Granularity::ALL {
+            let is_of = |target: &Target| target.place.period.granularity() == granularity;
+            if targets.iter().filter(|target| is_of(target)).count() < MANY {
+                for (target, step) in targets.iter_mut().zip(1..) {
+                    let here = is_of(target)
+                        && share.fill(all, |event| {
+                            let (to, time) = way(event, granularity)?;
+                            (to == step).then(|| target.slot(time))
+                        });
+                    if here {
+                        target.bucket_or_new().record_all(all, share, capacity);
+                    }
+                }
+            } else {
+                for (place, event) in all.events().iter().enumerate() {
+                    let Some((step, time)) = way(event, granularity) else {
+                        continue;
+                    };
+                    if let Some(target) = target_mut(targets, step) {
+                        let slot = target.slot(time);
+                        target
+                            .bucket_or_new()
+                            .record_one(all, place, slot, capacity);
+                    }
+                }
             }
         }
-        self.facets = recycle(facets);
-        self.cells = cells;
     }
 
     /// Whether an event counts: it reaches a bucket, and its id is new to the finest of them, which
@@ -274,110 +315,54 @@ fn target_mut<'t, 'c>(targets: &'t mut [Target<'c>], step: u32) -> Option<&'t mu
     targets.get_mut((step as usize).checked_sub(1)?)
 }
 
-impl<'c> Target<'c> {
-    fn open(ctx: Ctx<'c>, settings: &Settings, place: Rc<Place>, now: i64) -> Outcome<Target<'c>> {
-        let held = place.hold.value(now);
-        let mut target = Target {
-            place,
-            key: None,
-            bucket: held.unwrap_or(std::ptr::null_mut()),
-            now,
-            last: (i64::MIN, 0),
-            changed: false,
+/// Where an event is looked at before it is counted.
+#[derive(Default)]
+struct Desk<'c> {
+    /// The rows of the event at hand, the texts of its cube cells, and its values.
+    facets: Vec<Facet<'c>>,
+    cells: Vec<u8>,
+    names: Vec<Text<'c>>,
+    numbers: Vec<Number>,
+    /// When there are several.
+    all: Occurrences,
+    share: Share,
+}
+
+impl<'c> Desk<'c> {
+    fn clear(&mut self) {
+        self.facets.clear();
+        self.names.clear();
+        if !self.all.events().is_empty() {
+            self.all.clear();
+        }
+    }
+
+    #[inline]
+    fn see(
+        &mut self,
+        site: &Site,
+        batch: &Batch<'c>,
+        event: &Event<'c>,
+        count: impl FnOnce(&Occurrence, &mut Occurrences),
+    ) {
+        let mut facets: Vec<Facet> = recycle(std::mem::take(&mut self.facets));
+        let mut cells = std::mem::take(&mut self.cells);
+        site.facets(event, batch.dimensions_of(event), &mut cells, &mut facets);
+        self.names.clear();
+        self.numbers.clear();
+        for (name, x) in batch.values_of(event) {
+            self.names.push(*name);
+            self.numbers.push(Number::of(*x));
+        }
+        let occurrence = Occurrence {
+            user: Member::of(event.user),
+            session: event.session.map(Member::of),
+            facets: &facets,
+            names: &self.names,
+            numbers: &self.numbers,
         };
-        if held.is_none() {
-            let key = Key::for_writing(ctx, target.place.name());
-            target.bucket = key.value_ptr()?.unwrap_or(std::ptr::null_mut());
-            target.key = Some(key);
-        }
-        if let Some(bucket) = target.bucket() {
-            if held.is_none() {
-                check_period(bucket, &target.place)?;
-                target.hold();
-            }
-            check_room(bucket, &target.place, settings)?;
-        }
-        Ok(target)
+        count(&occurrence, &mut self.all);
+        self.facets = recycle(facets);
+        self.cells = cells;
     }
-
-    /// With another expiry than its own, the key is opened every time: Redis knows whether it is over.
-    fn hold(&self) {
-        let Some(key) = &self.key else { return };
-        if key.expiry() == Some(self.place.expiry) && !key.counts_uses() {
-            self.place.hold.take(self.bucket, self.now);
-        }
-    }
-
-    fn bucket(&self) -> Option<&Bucket> {
-        // SAFETY: the value of a key, open or held, which nothing else touches during the command.
-        unsafe { self.bucket.as_ref() }.map(|value| &**value)
-    }
-
-    #[inline]
-    fn slot(&mut self, time: i64) -> u8 {
-        if self.last.0 != time {
-            self.last = (time, self.place.slots.of(time));
-        }
-        self.last.1
-    }
-
-    #[inline]
-    fn bucket_or_new(&mut self) -> &mut Bucket {
-        if self.bucket.is_null() {
-            self.make_bucket();
-        }
-        self.changed = true;
-        // SAFETY: what was not found is open for writing, so that it is not null now; and it is the
-        // value of a key which nothing else touches during the command.
-        unsafe { &mut *self.bucket }
-    }
-
-    #[cold]
-    fn make_bucket(&mut self) {
-        if let Some(key) = &self.key {
-            self.bucket = key.set(BucketValue::new(Bucket::new(&self.place.period)));
-            key.expire_at(self.place.expiry);
-            self.hold();
-            stats::BUCKETS.add(1);
-        }
-    }
-}
-
-/// A bucket may have been renamed or copied here, or be left over from an earlier site of this name.
-pub fn check(bucket: &Bucket, place: &Place, settings: &Settings) -> Outcome {
-    check_period(bucket, place)?;
-    check_room(bucket, place, settings)
-}
-
-fn check_period(bucket: &Bucket, place: &Place) -> Outcome {
-    if bucket.is_of(&place.period) {
-        Ok(())
-    } else {
-        Err(renamed(super::redis::bytes_of(place.name())).into())
-    }
-}
-
-#[inline]
-fn check_room(bucket: &Bucket, place: &Place, settings: &Settings) -> Outcome {
-    if bucket.has_room() {
-        Ok(())
-    } else {
-        check_room_for_names(bucket, place, settings)
-    }
-}
-
-#[cold]
-fn check_room_for_names(bucket: &Bucket, place: &Place, settings: &Settings) -> Outcome {
-    let breakdowns = settings.cubes_and_dimensions();
-    let breakdowns = breakdowns.chain([(crate::domain::bucket::Kind::Event, EVENT)]);
-    let values = settings.values().iter().map(|value| value.name.text());
-    if bucket.has_room_for(breakdowns, values) {
-        return Ok(());
-    }
-    Err(Error::new(format!(
-        "bucket '{}' holds the dimensions or values of several earlier sites, and has no room for \
-         more; delete it to go on",
-        shown(super::redis::bytes_of(place.name()))
-    ))
-    .into())
 }

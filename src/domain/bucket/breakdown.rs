@@ -19,7 +19,7 @@ use crate::domain::hll::Sketch;
 use crate::domain::limits;
 use crate::domain::memory::allocated;
 use crate::domain::site::{check_dimension_name, cube_parts, Cube};
-use crate::domain::tally::{Distinct, Sample, Tally, ValueOrder};
+use crate::domain::tally::{Distinct, Tally, ValueOrder};
 use crate::domain::text::{same, Kept, Name, Text};
 
 /// The row of everything that has no row of its own. A value of that very name belongs there too.
@@ -117,12 +117,13 @@ impl Breakdown {
         self.row(value).map(|row| &row.tally)
     }
 
-    pub fn record(&mut self, value: Text, sample: &Sample, users: bool, capacity: usize) {
+    /// What is counted of a value: of its row, which is made if there is none, or of `~other`.
+    #[inline]
+    pub fn tally_or_new(&mut self, value: Text, capacity: usize) -> Option<&mut Tally> {
         let row = match self.find(value) {
             Some(row) => row,
             None if value.bytes == OTHER => {
-                let spill = self.spill.get_or_insert_default();
-                return spill.other.record(sample, users);
+                return Some(&mut self.spill.get_or_insert_default().other);
             }
             None => {
                 if self.rows.len() >= capacity {
@@ -131,9 +132,7 @@ impl Breakdown {
                 self.make_row(value)
             }
         };
-        if let Some(row) = self.rows.get_mut(row) {
-            row.tally.record(sample, users);
-        }
+        self.rows.get_mut(row).map(|row| &mut row.tally)
     }
 
     /// Takes in users or sessions of a value that were counted elsewhere. Is any of it new?
@@ -379,6 +378,7 @@ fn decode_name<'p>(kind: Kind, reader: &mut Reader<'p>) -> Result<(&'p [u8], usi
 mod tests {
     use super::*;
     use crate::domain::hll::Member;
+    use crate::domain::tally::Sample;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
@@ -391,11 +391,16 @@ mod tests {
         }
     }
 
+    fn record(breakdown: &mut Breakdown, value: Text, user: u64, capacity: usize) {
+        let tally = breakdown.tally_or_new(value, capacity).unwrap();
+        tally.record(&sample(user), true);
+    }
+
     fn filled(values: &[u32], capacity: usize) -> Breakdown {
         let mut breakdown = Breakdown::new(Kind::Dimension, Text::new(b"page"));
         for (user, value) in (0..).zip(values) {
             let text = value.to_string();
-            breakdown.record(Text::new(text.as_bytes()), &sample(user), true, capacity);
+            record(&mut breakdown, Text::new(text.as_bytes()), user, capacity);
         }
         breakdown
     }
@@ -449,7 +454,7 @@ mod tests {
                 let mut breakdown = Breakdown::new(Kind::Cube, Text::new(b"a,b"));
                 for (value, user) in events {
                     let value = value.to_string();
-                    breakdown.record(Text::new(value.as_bytes()), &sample(*user), true, 100);
+                    record(&mut breakdown, Text::new(value.as_bytes()), *user, 100);
                 }
                 encoded(&breakdown)
             };
@@ -490,7 +495,7 @@ mod tests {
     #[test]
     fn a_value_named_other_is_counted_with_the_rest() {
         let mut breakdown = Breakdown::new(Kind::Event, Text::new(b""));
-        breakdown.record(Text::new(OTHER), &sample(1), true, 10);
+        record(&mut breakdown, Text::new(OTHER), 1, 10);
         assert_eq!(breakdown.rows().len(), 0);
         assert_eq!(breakdown.other().unwrap().events(), 1);
         assert_eq!(breakdown.floor(), 0);

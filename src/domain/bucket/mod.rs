@@ -14,20 +14,22 @@
 mod breakdown;
 mod ids;
 mod index;
+mod record;
 #[cfg(test)]
 mod tests;
 
 pub use breakdown::{Breakdown, Kind, Row, OTHER};
 pub use ids::{Fingerprint, Ids};
+pub use record::Share;
 
 use super::codec::{corrupt, Page, Reader, Writer};
 use super::error::Corrupt;
-use super::event::{Facet, Occurrence};
+use super::event::Facet;
 use super::hll::Sketch;
 use super::limits;
 use super::memory::allocated;
 use super::site::check_value_name;
-use super::tally::{Distinct, Sample, Tally, ValueOrder};
+use super::tally::{Distinct, Tally, ValueOrder};
 use super::text::{Name, Text};
 use super::time::{Granularity, Period, DAY, HOUR, MAX_TIME, MINUTE, MIN_TIME};
 
@@ -126,48 +128,6 @@ impl Bucket {
         let new_values = values.filter(|name| self.value(*name).is_none());
         self.breakdowns.len() + new.count() <= limits::BREAKDOWNS_PER_BUCKET
             && self.values().len() + new_values.count() <= limits::VALUES_PER_BUCKET
-    }
-
-    /// Counts an event in everything. `capacity` is the number of rows that a breakdown keeps.
-    #[inline]
-    pub fn record(&mut self, occurrence: &Occurrence, slot: u8, capacity: usize) {
-        if !occurrence.values.is_empty() {
-            return self.record_with_values(occurrence, slot, capacity);
-        }
-        let sample = Sample {
-            slot,
-            user: occurrence.user,
-            session: occurrence.session,
-            values: (&[], &[]),
-        };
-        self.count(&sample, occurrence.facets, capacity);
-    }
-
-    #[inline(never)]
-    fn record_with_values(&mut self, occurrence: &Occurrence, slot: u8, capacity: usize) {
-        let mut ids = [0; limits::VALUES_PER_EVENT];
-        for ((name, _), id) in occurrence.values.iter().zip(&mut ids) {
-            *id = self.value_or_new(*name);
-        }
-        let count = occurrence.values.len().min(ids.len());
-        let sample = Sample {
-            slot,
-            user: occurrence.user,
-            session: occurrence.session,
-            values: (ids.get(..count).unwrap_or_default(), occurrence.values),
-        };
-        self.count(&sample, occurrence.facets, capacity);
-    }
-
-    #[inline]
-    fn count(&mut self, sample: &Sample, facets: &[Facet], capacity: usize) {
-        self.total.record(sample, true);
-        for facet in facets {
-            let place = self.place_of(facet);
-            if let Some(breakdown) = self.breakdowns.get_mut(place) {
-                breakdown.record(facet.value, sample, facet.users, capacity);
-            }
-        }
     }
 
     #[inline]

@@ -1,10 +1,11 @@
 //! Buckets against plain lists of events.
 
 use super::*;
-use crate::domain::event::Facet;
+use crate::domain::event::{Facet, Occurrence};
 use crate::domain::hash::hash;
 use crate::domain::hll::Member;
 use crate::domain::number::Number;
+use crate::domain::occurrences::{Occurred, Occurrences};
 use crate::domain::site::EVENT;
 use crate::domain::time::Zone;
 use proptest::prelude::*;
@@ -41,38 +42,58 @@ fn seen() -> impl Strategy<Value = Seen> {
 
 const HOUR_OF_2024: i64 = 1_733_925_600_000;
 
+fn empty() -> Bucket {
+    Bucket::new(&Zone::UTC.period(Granularity::Hour, HOUR_OF_2024).unwrap())
+}
+
+fn occur(event: &Seen, count: impl FnOnce(&Occurrence)) {
+    let (kind, country) = (event.kind.to_string(), event.country.map(|c| c.to_string()));
+    let facet = |kind, name, value, users| Facet {
+        kind,
+        name,
+        value,
+        users,
+    };
+    let kind = Text::new(kind.as_bytes());
+    let mut facets = vec![facet(Kind::Event, EVENT, kind, true)];
+    if let Some(country) = &country {
+        let (name, value) = (Text::new(b"country"), Text::new(country.as_bytes()));
+        facets.push(facet(Kind::Dimension, name, value, false));
+        // The same text in another dimension.
+        facets.push(facet(Kind::Dimension, Text::new(b"birth"), value, true));
+    }
+    let revenue = event.revenue.map(|cents| f64::from(cents) / 100.0);
+    let values = revenue.map(|x| (Text::new(b"revenue"), Number::of(x)));
+    let (names, numbers): (Vec<_>, Vec<_>) = values
+        .into_iter()
+        .chain(
+            event
+                .user
+                .is_multiple_of(3)
+                .then_some((Text::new(b"a"), Number::of(1.0))),
+        )
+        .unzip();
+    count(&Occurrence {
+        user: Member::of(hash(&event.user.to_le_bytes())),
+        session: event
+            .session
+            .map(|session| Member::of(hash(&session.to_le_bytes()))),
+        facets: &facets,
+        names: &names,
+        numbers: &numbers,
+    });
+}
+
 fn bucket_of(events: &[Seen]) -> Bucket {
-    let period = Zone::UTC.period(Granularity::Hour, HOUR_OF_2024).unwrap();
-    let mut bucket = Bucket::new(&period);
+    bucket_with(events, 1_000)
+}
+
+fn bucket_with(events: &[Seen], capacity: usize) -> Bucket {
+    let mut bucket = empty();
     for event in events {
-        let (kind, country) = (event.kind.to_string(), event.country.map(|c| c.to_string()));
-        let mut facets = vec![Facet {
-            kind: Kind::Event,
-            name: EVENT,
-            value: Text::new(kind.as_bytes()),
-            users: true,
-        }];
-        facets.extend(country.as_ref().map(|country| Facet {
-            kind: Kind::Dimension,
-            name: Text::new(b"country"),
-            value: Text::new(country.as_bytes()),
-            users: false,
-        }));
-        let revenue = event.revenue.map(|cents| f64::from(cents) / 100.0);
-        let values: Vec<_> = revenue
-            .map(|x| (Text::new(b"revenue"), Number::of(x)))
-            .into_iter()
-            .chain((event.user % 3 == 0).then_some((Text::new(b"a"), Number::of(1.0))))
-            .collect();
-        let occurrence = Occurrence {
-            user: Member::of(hash(&event.user.to_le_bytes())),
-            session: event
-                .session
-                .map(|session| Member::of(hash(&session.to_le_bytes()))),
-            facets: &facets,
-            values: &values,
-        };
-        bucket.record(&occurrence, event.slot, 1_000);
+        occur(event, |occurrence| {
+            bucket.record(occurrence, event.slot, capacity)
+        });
     }
     bucket
 }
@@ -127,6 +148,38 @@ fn check(tally: &Tally, events: &[&Seen], bucket: &Bucket, users: bool) {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn the_events_of_a_call_count_as_they_would_one_by_one(
+        events in prop::collection::vec(seen(), 0..150),
+        here in 0u16..300,
+        capacity in prop_oneof![1usize..20, Just(1_000)],
+    ) {
+        let mut all = Occurrences::default();
+        for (number, event) in events.iter().enumerate() {
+            occur(event, |occurrence| all.add(number, occurrence));
+        }
+        all.sort();
+        let is_here = |event: &Occurred| events[event.number as usize].user < here;
+        let (mut together, mut apart) = (empty(), empty());
+        let mut share = Share::default();
+        // Once for another bucket: nothing of that stays.
+        share.fill(&all, |_| Some(1));
+        empty().record_all(&all, &mut share, 1_000);
+        let slot = |event: &Occurred| events[event.number as usize].slot;
+        if share.fill(&all, |event| is_here(event).then(|| slot(event))) {
+            together.record_all(&all, &mut share, capacity);
+        }
+        for (place, event) in all.events().iter().enumerate() {
+            if is_here(event) {
+                apart.record_one(&all, place, slot(event), capacity);
+            }
+        }
+        let counted: Vec<Seen> = events.iter().filter(|it| it.user < here).cloned().collect();
+        let expected = bucket_with(&counted, capacity).encode();
+        prop_assert_eq!(together.encode(), expected.clone());
+        prop_assert_eq!(apart.encode(), expected);
+    }
 
     #[test]
     fn every_row_holds_what_its_events_say(events in prop::collection::vec(seen(), 1..400)) {
@@ -268,7 +321,8 @@ fn one_user_costs_bytes() {
         user: Member::of(hash(b"user42")),
         session: None,
         facets: &facets,
-        values: &[],
+        names: &[],
+        numbers: &[],
     };
     bucket.record(&occurrence, 5, 1_000);
     let bytes = allocated(size_of::<Bucket>()) + bucket.heap_bytes();

@@ -41,6 +41,20 @@ impl Counters {
         }
     }
 
+    /// Counts one more at each of the positions. Neighbours that are the same are counted together.
+    #[inline]
+    pub fn add_all(&mut self, positions: impl Iterator<Item = i32>) {
+        let (mut last, mut n) = (0, 0);
+        for position in positions {
+            if position != last {
+                self.add(last, n);
+                (last, n) = (position, 0);
+            }
+            n += 1;
+        }
+        self.add(last, n);
+    }
+
     /// Counts only if that changes neither the window nor the width.
     #[inline]
     pub fn add_in_window(&mut self, position: i32, n: u64) -> bool {

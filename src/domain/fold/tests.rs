@@ -55,14 +55,13 @@ fn buckets(events: &[Raw], granularity: Granularity) -> Vec<(Period, Bucket)> {
             value: Text::new(event.as_bytes()),
             users: true,
         };
-        let latency = raw
-            .latency
-            .map(|latency| (Text::new(b"latency"), Number::of(latency)));
+        let latency = raw.latency.map(Number::of);
         let occurrence = Occurrence {
             user: Member::of(hash(&raw.user.to_le_bytes())),
             session: raw.session.map(|session| Member::of(hash(&[session]))),
             facets: &[facet],
-            values: latency.as_slice(),
+            names: &[Text::new(b"latency")][..latency.iter().len()],
+            numbers: latency.as_slice(),
         };
         let slot = period.slots(&Zone::UTC).of(raw.time);
         buckets[place].1.record(&occurrence, slot, 100);

@@ -193,7 +193,8 @@ fn the_cell_of_a_cube_is_found_in_any_order_of_its_dimensions() {
         user: Member::of(1),
         session: None,
         facets: &facets,
-        values: &[],
+        names: &[],
+        numbers: &[],
     };
     bucket.record(&occurrence, 0, 10);
     for (text, count) in [

@@ -49,14 +49,13 @@ fn hours(events: &[Raw], capacity: usize) -> Vec<(Period, Bucket)> {
             value: Text::new(&page),
             users: true,
         };
-        let revenue = raw
-            .revenue
-            .map(|revenue| (Text::new(b"revenue"), Number::of(revenue)));
+        let revenue = raw.revenue.map(Number::of);
         let occurrence = Occurrence {
             user: Member::of(hash(&raw.user.to_le_bytes())),
             session: None,
             facets: &[facet],
-            values: revenue.as_slice(),
+            names: &[Text::new(b"revenue")][..revenue.iter().len()],
+            numbers: revenue.as_slice(),
         };
         bucket.record(&occurrence, period.slots(&Zone::UTC).of(raw.time), capacity);
     }

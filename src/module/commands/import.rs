@@ -22,10 +22,10 @@ use crate::module::bucket_value::BucketValue;
 use crate::module::key::Key;
 use crate::module::keys::Place;
 use crate::module::origin::Origin;
-use crate::module::record::check;
 use crate::module::redis::{Ctx, Outcome, OwnedString, Words};
 use crate::module::registration::{entry, Access, Command};
 use crate::module::site_value::SiteValue;
+use crate::module::target::check;
 use crate::module::{cluster, config, replicate, stats};
 
 pub const COMMAND: Command = Command {

@@ -1,0 +1,173 @@
+//! Counting events in a bucket: one by itself, or all those of a call that belong here.
+
+use super::Bucket;
+use crate::domain::event::{Facet, Occurrence};
+use crate::domain::limits;
+use crate::domain::occurrences::{Occurred, Occurrences};
+use crate::domain::tally::{Sample, Tally};
+use crate::domain::text::Text;
+
+/// What one bucket has to do with the events of a call. It is filled for one bucket after the other.
+#[derive(Debug, Default)]
+pub struct Share {
+    /// Of each event.
+    slots: Vec<u8>,
+    /// Of each value that an event has: the id by which the bucket knows its name.
+    ids: Vec<u8>,
+}
+
+/// In place of the slot of an event that does not count in the bucket.
+const ELSEWHERE: u8 = u8::MAX;
+
+impl Share {
+    /// Says of each event which slot it has in the bucket, or that it has none. Is there one that has?
+    pub fn fill(&mut self, all: &Occurrences, slot: impl FnMut(&Occurred) -> Option<u8>) -> bool {
+        self.slots.clear();
+        let slots = all.events().iter().map(slot);
+        self.slots
+            .extend(slots.map(|slot| slot.unwrap_or(ELSEWHERE)));
+        self.slots.iter().any(|slot| *slot != ELSEWHERE)
+    }
+
+    #[inline]
+    fn slot(&self, place: usize) -> u8 {
+        self.slots.get(place).copied().unwrap_or(ELSEWHERE)
+    }
+}
+
+impl Bucket {
+    /// Counts an event in everything. `capacity` is the number of rows that a breakdown keeps.
+    #[inline]
+    pub fn record(&mut self, occurrence: &Occurrence, slot: u8, capacity: usize) {
+        let mut ids = [0; limits::VALUES_PER_EVENT];
+        for (name, id) in occurrence.names.iter().zip(&mut ids) {
+            *id = self.value_or_new(*name);
+        }
+        let sample = Sample {
+            slot,
+            user: occurrence.user,
+            session: occurrence.session,
+            values: (&ids, occurrence.numbers),
+        };
+        self.count(&sample, occurrence.facets.iter().copied(), capacity);
+    }
+
+    /// Counts the event in this place.
+    pub fn record_one(&mut self, all: &Occurrences, place: usize, slot: u8, capacity: usize) {
+        let (Some(event), Some(user)) = (all.events().get(place), all.users().get(place)) else {
+            return;
+        };
+        let mut ids = [0; limits::VALUES_PER_EVENT];
+        for (name, id) in all.names_of(event).zip(&mut ids) {
+            *id = self.value_or_new(name);
+        }
+        let sample = Sample {
+            slot,
+            user: *user,
+            session: event.session,
+            values: (&ids, all.numbers_of(event)),
+        };
+        self.count(&sample, all.facets_of(event), capacity);
+    }
+
+    #[inline]
+    fn count<'e>(
+        &mut self,
+        sample: &Sample,
+        facets: impl Iterator<Item = Facet<'e>>,
+        capacity: usize,
+    ) {
+        self.total.record(sample, true);
+        for facet in facets {
+            if let Some(tally) = self.tally_or_new(&facet, capacity) {
+                tally.record(sample, facet.users);
+            }
+        }
+    }
+
+    /// Counts the events that have a slot here: row by row, unless rows may have to leave for others.
+    /// Then all is done in the order in which the events came, as if each had come by itself.
+    pub fn record_all(&mut self, all: &Occurrences, share: &mut Share, capacity: usize) {
+        if !self.keeps_its_rows(all, capacity) {
+            for (place, slot) in share.slots.iter().enumerate() {
+                if *slot != ELSEWHERE {
+                    self.record_one(all, place, *slot, capacity);
+                }
+            }
+            return;
+        }
+        self.know_values(all, share);
+        count_all(&mut self.total, 0..all.events().len(), all, share, true);
+        for (facet, places) in all.rows() {
+            let places = places.iter().map(|place| *place as usize);
+            // No row is made for nothing.
+            if places.clone().all(|place| share.slot(place) == ELSEWHERE) {
+                continue;
+            }
+            if let Some(tally) = self.tally_or_new(&facet, capacity) {
+                count_all(tally, places, all, share, facet.users);
+            }
+        }
+    }
+
+    fn keeps_its_rows(&self, all: &Occurrences, capacity: usize) -> bool {
+        all.tables().all(|(kind, name, count, values)| {
+            let here = self.breakdown(kind, name);
+            let rows = here.map_or(0, |breakdown| breakdown.rows().len());
+            let is_new = |value: &Text| here.is_none_or(|it| it.row(*value).is_none());
+            rows + count <= capacity || rows + values.filter(is_new).count() <= capacity
+        })
+    }
+
+    /// Finds the ids of the values that the events here have.
+    fn know_values(&mut self, all: &Occurrences, share: &mut Share) {
+        let mut known = [None; limits::VALUES_PER_SITE];
+        share.ids.clear();
+        for (event, slot) in all.events().iter().zip(&share.slots) {
+            for number in all.name_numbers_of(event) {
+                let id = known
+                    .get_mut(usize::from(*number))
+                    .filter(|_| *slot != ELSEWHERE);
+                let id = id.map(|id| match id {
+                    Some(id) => *id,
+                    None => *id.insert(self.value_or_new(all.name(*number))),
+                });
+                share.ids.push(id.unwrap_or(0));
+            }
+        }
+    }
+
+    #[inline]
+    fn tally_or_new(&mut self, facet: &Facet, capacity: usize) -> Option<&mut Tally> {
+        let place = self.place_of(facet);
+        let breakdown = self.breakdowns.get_mut(place)?;
+        breakdown.tally_or_new(facet.value, capacity)
+    }
+}
+
+/// Counts the events in these places in one tally, one thing after the other.
+#[inline]
+fn count_all(
+    tally: &mut Tally,
+    places: impl Iterator<Item = usize> + Clone,
+    all: &Occurrences,
+    share: &Share,
+    users: bool,
+) {
+    let slots = places.clone().map(|place| share.slot(place));
+    tally.count_all(slots.filter(|slot| *slot != ELSEWHERE));
+    let here = places.filter(|place| share.slot(*place) != ELSEWHERE);
+    if users {
+        let who = here.clone().filter_map(|place| all.users().get(place));
+        tally.see_all(who.copied());
+    }
+    if !all.are_plain() {
+        for place in here {
+            if let Some(event) = all.events().get(place) {
+                let session = event.session.filter(|_| users);
+                let values = (event.values.of(&share.ids), all.numbers_of(event));
+                tally.record_more(share.slot(place), session, values);
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The buckets that the events of a command go to: each is opened once, and made only for an event that
+//! counts.
+
+use std::rc::Rc;
+
+use super::bucket_value::BucketValue;
+use super::key::Key;
+use super::keys::{renamed, Place};
+use super::redis::{bytes_of, Ctx, Outcome};
+use super::stats;
+use crate::domain::bucket::{Bucket, Kind};
+use crate::domain::error::{shown, Error};
+use crate::domain::site::{Settings, EVENT};
+
+/// A bucket that events of this command go to.
+pub struct Target<'c> {
+    pub place: Rc<Place>,
+    /// Unless the site holds on to the bucket.
+    key: Option<Key<'c>>,
+    /// Null until the bucket is made.
+    bucket: *mut BucketValue,
+    now: i64,
+    /// The last event's time and slot: many of a batch have one time.
+    last: (i64, u8),
+    pub changed: bool,
+}
+
+impl<'c> Target<'c> {
+    /// Changes nothing.
+    pub fn open(
+        ctx: Ctx<'c>,
+        settings: &Settings,
+        place: Rc<Place>,
+        now: i64,
+    ) -> Outcome<Target<'c>> {
+        let held = place.hold.value(now);
+        let mut target = Target {
+            place,
+            key: None,
+            bucket: held.unwrap_or(std::ptr::null_mut()),
+            now,
+            last: (i64::MIN, 0),
+            changed: false,
+        };
+        if held.is_none() {
+            let key = Key::for_writing(ctx, target.place.name());
+            target.bucket = key.value_ptr()?.unwrap_or(std::ptr::null_mut());
+            target.key = Some(key);
+        }
+        if let Some(bucket) = target.bucket() {
+            if held.is_none() {
+                check_period(bucket, &target.place)?;
+                target.hold();
+            }
+            check_room(bucket, &target.place, settings)?;
+        }
+        Ok(target)
+    }
+
+    /// With another expiry than its own, the key is opened every time: Redis knows whether it is over.
+    fn hold(&self) {
+        let Some(key) = &self.key else { return };
+        if key.expiry() == Some(self.place.expiry) && !key.counts_uses() {
+            self.place.hold.take(self.bucket, self.now);
+        }
+    }
+
+    /// None until it is made.
+    #[inline]
+    pub fn bucket(&self) -> Option<&Bucket> {
+        // SAFETY: the value of a key, open or held, which nothing else touches during the command.
+        unsafe { self.bucket.as_ref() }.map(|value| &**value)
+    }
+
+    #[inline]
+    pub fn slot(&mut self, time: i64) -> u8 {
+        if self.last.0 != time {
+            self.last = (time, self.place.slots.of(time));
+        }
+        self.last.1
+    }
+
+    #[inline]
+    pub fn bucket_or_new(&mut self) -> &mut Bucket {
+        if self.bucket.is_null() {
+            self.make_bucket();
+        }
+        self.changed = true;
+        // SAFETY: what was not found is open for writing, so that it is not null now; and it is the
+        // value of a key which nothing else touches during the command.
+        unsafe { &mut *self.bucket }
+    }
+
+    #[cold]
+    fn make_bucket(&mut self) {
+        if let Some(key) = &self.key {
+            self.bucket = key.set(BucketValue::new(Bucket::new(&self.place.period)));
+            key.expire_at(self.place.expiry);
+            self.hold();
+            stats::BUCKETS.add(1);
+        }
+    }
+}
+
+/// A bucket may have been renamed or copied here, or be left over from an earlier site of this name.
+pub fn check(bucket: &Bucket, place: &Place, settings: &Settings) -> Outcome {
+    check_period(bucket, place)?;
+    check_room(bucket, place, settings)
+}
+
+fn check_period(bucket: &Bucket, place: &Place) -> Outcome {
+    if bucket.is_of(&place.period) {
+        Ok(())
+    } else {
+        Err(renamed(bytes_of(place.name())).into())
+    }
+}
+
+#[inline]
+fn check_room(bucket: &Bucket, place: &Place, settings: &Settings) -> Outcome {
+    if bucket.has_room() {
+        Ok(())
+    } else {
+        check_room_for_names(bucket, place, settings)
+    }
+}
+
+#[cold]
+fn check_room_for_names(bucket: &Bucket, place: &Place, settings: &Settings) -> Outcome {
+    let breakdowns = settings.cubes_and_dimensions();
+    let breakdowns = breakdowns.chain([(Kind::Event, EVENT)]);
+    let values = settings.values().iter().map(|value| value.name.text());
+    if bucket.has_room_for(breakdowns, values) {
+        return Ok(());
+    }
+    Err(Error::new(format!(
+        "bucket '{}' holds the dimensions or values of several earlier sites, and has no room for \
+         more; delete it to go on",
+        shown(bytes_of(place.name()))
+    ))
+    .into())
+}
