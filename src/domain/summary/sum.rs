@@ -80,15 +80,28 @@ impl Sum {
         self.high() != FLOAT
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn add(&mut self, other: Sum) {
+        // Two of these cannot outgrow the words, and neither is a float.
+        const SMALL: i64 = 1 << 61;
+        let is_small = |sum: Sum| (-SMALL..SMALL).contains(&sum.high());
+        if is_small(*self) & is_small(other) {
+            let (low, carry) = self.low().overflowing_add(other.low());
+            let high = self.high() + other.high() + i64::from(carry);
+            *self = Sum::from_parts(low, high);
+        } else {
+            self.add_large(other);
+        }
+    }
+
+    #[cold]
+    fn add_large(&mut self, other: Sum) {
         *self = match self.fixed_sum(other) {
             Some(sum) => sum,
             None => Sum::float(self.value() + other.value()),
         };
     }
 
-    #[inline]
     fn fixed_sum(self, other: Sum) -> Option<Sum> {
         if !self.is_exact() || !other.is_exact() {
             return None;
