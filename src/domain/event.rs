@@ -35,11 +35,11 @@ pub struct Run {
 }
 
 impl Run {
-    /// Of what is about to be added behind these items.
-    pub fn behind<T, U>(items: &[T], added: &[U]) -> Run {
+    /// Of so many that are about to be added behind these items.
+    pub fn behind<T>(items: &[T], len: usize) -> Run {
         Run {
             start: items.len() as u32,
-            len: added.len() as u32,
+            len: len as u32,
         }
     }
 

@@ -12,10 +12,6 @@ use super::text::Text;
 impl<'a> Batch<'a> {
     /// The event that comes next, of which only its time is known yet.
     pub fn begin(&self, time: i64) -> Event<'a> {
-        let run = |start: usize| Run {
-            start: start as u32,
-            len: 0,
-        };
         Event {
             time,
             kind: Text {
@@ -25,8 +21,8 @@ impl<'a> Batch<'a> {
             user: 0,
             session: None,
             id: None,
-            dimensions: run(self.dimensions.len()),
-            values: run(self.values.len()),
+            dimensions: Run::behind(&self.dimensions, 0),
+            values: Run::behind(&self.values, 0),
         }
     }
 

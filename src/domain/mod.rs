@@ -5,6 +5,7 @@ pub mod alert;
 pub mod bucket;
 pub mod codec;
 pub mod counters;
+pub mod desk;
 pub mod error;
 pub mod event;
 pub mod fold;

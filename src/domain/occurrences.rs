@@ -80,6 +80,9 @@ const MOST_TEXT: usize = 1 << 16;
 impl Occurrences {
     /// Empties it, but keeps the memory.
     pub fn clear(&mut self) {
+        if self.events.is_empty() {
+            return;
+        }
         self.events.clear();
         self.users.clear();
         self.has_sessions = false;
@@ -97,7 +100,7 @@ impl Occurrences {
 
     /// `number`: the place of the event in its call.
     pub fn add(&mut self, number: usize, occurrence: &Occurrence) {
-        let entries = Run::behind(&self.entries, occurrence.facets);
+        let entries = Run::behind(&self.entries, occurrence.facets.len());
         for facet in occurrence.facets {
             let table = self.table_of(facet);
             let number = match self.find(table, facet.value) {
@@ -109,7 +112,7 @@ impl Occurrences {
                 row.events.len += 1;
             }
         }
-        let values = Run::behind(&self.numbers, occurrence.numbers);
+        let values = Run::behind(&self.numbers, occurrence.numbers.len());
         for name in occurrence.names {
             let name = self.number_of(*name);
             self.named.push(name);

@@ -3,13 +3,12 @@
 use crate::domain::alert::{Rule, State};
 use crate::domain::bucket::{Bucket, Fingerprint};
 use crate::domain::codec::Page;
-use crate::domain::event::{Batch, Event, Occurrence, Run};
+use crate::domain::desk::Desk;
+use crate::domain::event::{Batch, Event, Run};
 use crate::domain::hash::hash;
-use crate::domain::hll::Member;
 use crate::domain::hll::Sketch;
 use crate::domain::import::{Import, Row};
 use crate::domain::live::Feed;
-use crate::domain::number::Number;
 use crate::domain::site::{parse_options, Settings, Site};
 use crate::domain::tally::Distinct;
 use crate::domain::text::Text;
@@ -60,41 +59,29 @@ pub fn record(bucket: &mut Bucket, kind: &Kind, n: u64) {
         (Text::new(b"plan"), plan),
         (Text::new(b"city"), city),
     ];
-    let names = [Text::new(b"price"), Text::new(b"ms")];
-    let numbers = [
-        Number::of((n * n) as f64 / 100.0 - 5.0),
-        Number::of(10f64.powi(n as i32 % 40 - 20)),
+    let values = [
+        (Text::new(b"price"), (n * n) as f64 / 100.0 - 5.0),
+        (Text::new(b"ms"), 10f64.powi(n as i32 % 40 - 20)),
     ];
-    let (dimensions, values) = (&dimensions[..n as usize % 4], n as usize % 3);
+    let batch = Batch {
+        events: Vec::new(),
+        dimensions: dimensions[..n as usize % 4].to_vec(),
+        values: values[..n as usize % 3].to_vec(),
+    };
     let event = Event {
         time: TIME,
         kind: event,
         user: user(n),
         session: n.is_multiple_of(2).then(|| hash(&n.to_le_bytes())),
         id: None,
-        dimensions: Run::default(),
-        values: Run::default(),
+        dimensions: Run::behind::<()>(&[], batch.dimensions.len()),
+        values: Run::behind::<()>(&[], batch.values.len()),
     };
-    let (mut cells, mut facets) = (Vec::new(), Vec::new());
-    kind.site
-        .facets(&event, dimensions, &mut cells, &mut facets);
-    let occurrence = Occurrence {
-        user: Member::of(event.user),
-        session: event.session.map(Member::of),
-        facets: &facets,
-        names: &names[..values],
-        numbers: &numbers[..values],
-    };
-    let slots = kind
-        .zone
-        .period(kind.period.granularity(), TIME)
-        .unwrap()
-        .slot_count();
-    bucket.record(
-        &occurrence,
-        (n * 7) as u8 % slots,
-        kind.site.settings.capacity,
-    );
+    let period = kind.zone.period(kind.period.granularity(), TIME).unwrap();
+    let slot = (n * 7) as u8 % period.slot_count();
+    Desk::default().see(&kind.site, &event, &batch, |occurrence| {
+        bucket.record(occurrence, slot, kind.site.settings.capacity);
+    });
 }
 
 fn kind(granularity: Granularity, options: &str, capacity: usize) -> Kind {

@@ -12,12 +12,10 @@ use super::site_value::SiteValue;
 use super::stats;
 use super::target::Target;
 use crate::domain::bucket::Share;
-use crate::domain::event::{recycle, Batch, Event, Facet, Occurrence};
-use crate::domain::hll::Member;
-use crate::domain::number::Number;
+use crate::domain::desk::Desk;
+use crate::domain::event::{Batch, Event};
 use crate::domain::occurrences::{Occurred, Occurrences};
 use crate::domain::site::{Settings, Site};
-use crate::domain::text::Text;
 use crate::domain::time::{Granularity, Range};
 
 /// By which clock it is decided which buckets an event is too late for.
@@ -63,6 +61,9 @@ pub struct Routes<'c> {
     /// Some event came too late for some granularity.
     pub partly_late: bool,
     desk: Desk<'c>,
+    /// The events, when there are several, and what each bucket has to do with them.
+    all: Occurrences,
+    share: Share,
 }
 
 /// What became of the events.
@@ -99,6 +100,7 @@ impl<'c> Routes<'c> {
         self.routes.clear();
         self.partly_late = false;
         self.desk.clear();
+        self.all.clear();
     }
 
     /// Opens every bucket that the events may go to, and changes nothing.
@@ -213,7 +215,7 @@ impl<'c> Routes<'c> {
             ([event], [route]) if outcome.dropped.is_empty() => {
                 let (route, capacity) = (*route, value.site.settings.capacity);
                 let Routes { targets, desk, .. } = self;
-                desk.see(&value.site, batch, event, |occurrence, _| {
+                desk.see(&value.site, event, batch, |occurrence| {
                     for step in route {
                         if let Some(target) = target_mut(targets, step) {
                             let slot = target.slot(event.time);
@@ -241,14 +243,13 @@ impl<'c> Routes<'c> {
             targets,
             routes,
             desk,
+            all,
+            share,
             ..
         } = self;
         for (number, event) in counted.left(&batch.events) {
-            desk.see(site, batch, event, |occurrence, all| {
-                all.add(number, occurrence)
-            });
+            desk.see(site, event, batch, |occurrence| all.add(number, occurrence));
         }
-        let Desk { all, share, .. } = desk;
         all.sort();
         let capacity = site.settings.capacity;
         // Where an event goes, and when it was.
@@ -313,56 +314,4 @@ impl<'c> Routes<'c> {
 #[inline]
 fn target_mut<'t, 'c>(targets: &'t mut [Target<'c>], step: u32) -> Option<&'t mut Target<'c>> {
     targets.get_mut((step as usize).checked_sub(1)?)
-}
-
-/// Where an event is looked at before it is counted.
-#[derive(Default)]
-struct Desk<'c> {
-    /// The rows of the event at hand, the texts of its cube cells, and its values.
-    facets: Vec<Facet<'c>>,
-    cells: Vec<u8>,
-    names: Vec<Text<'c>>,
-    numbers: Vec<Number>,
-    /// When there are several.
-    all: Occurrences,
-    share: Share,
-}
-
-impl<'c> Desk<'c> {
-    fn clear(&mut self) {
-        self.facets.clear();
-        self.names.clear();
-        if !self.all.events().is_empty() {
-            self.all.clear();
-        }
-    }
-
-    #[inline]
-    fn see(
-        &mut self,
-        site: &Site,
-        batch: &Batch<'c>,
-        event: &Event<'c>,
-        count: impl FnOnce(&Occurrence, &mut Occurrences),
-    ) {
-        let mut facets: Vec<Facet> = recycle(std::mem::take(&mut self.facets));
-        let mut cells = std::mem::take(&mut self.cells);
-        site.facets(event, batch.dimensions_of(event), &mut cells, &mut facets);
-        self.names.clear();
-        self.numbers.clear();
-        for (name, x) in batch.values_of(event) {
-            self.names.push(*name);
-            self.numbers.push(Number::of(*x));
-        }
-        let occurrence = Occurrence {
-            user: Member::of(event.user),
-            session: event.session.map(Member::of),
-            facets: &facets,
-            names: &self.names,
-            numbers: &self.numbers,
-        };
-        count(&occurrence, &mut self.all);
-        self.facets = recycle(facets);
-        self.cells = cells;
-    }
 }

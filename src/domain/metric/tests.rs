@@ -1,7 +1,7 @@
 use super::*;
 use crate::domain::bucket::Bucket;
-use crate::domain::event::{Event, Occurrence, Run};
-use crate::domain::hll::Member;
+use crate::domain::desk::Desk;
+use crate::domain::event::{Batch, Event, Run};
 use crate::domain::site::{parse_options, Site};
 use crate::domain::text::Text;
 use crate::domain::time::{Granularity, Retention, Zone};
@@ -175,7 +175,11 @@ fn an_ampersand_belongs_to_a_value_unless_a_known_dimension_follows() {
 fn the_cell_of_a_cube_is_found_in_any_order_of_its_dimensions() {
     let mut site = Site::new(shop());
     site.count(0);
-    let dimensions = [(Text::new(b"country"), Text::new(b"FR"))];
+    let batch = Batch {
+        events: Vec::new(),
+        dimensions: vec![(Text::new(b"country"), Text::new(b"FR"))],
+        values: Vec::new(),
+    };
     let event = Event {
         time: 0,
         kind: Text::new(b"buy"),
@@ -185,18 +189,11 @@ fn the_cell_of_a_cube_is_found_in_any_order_of_its_dimensions() {
         dimensions: Run { start: 0, len: 1 },
         values: Run::default(),
     };
-    let (mut cells, mut facets) = (Vec::new(), Vec::new());
-    site.facets(&event, &dimensions, &mut cells, &mut facets);
     let period = Zone::UTC.period(Granularity::Hour, 0).unwrap();
     let mut bucket = Bucket::new(&period);
-    let occurrence = Occurrence {
-        user: Member::of(1),
-        session: None,
-        facets: &facets,
-        names: &[],
-        numbers: &[],
-    };
-    bucket.record(&occurrence, 0, 10);
+    Desk::default().see(&site, &event, &batch, |occurrence| {
+        bucket.record(occurrence, 0, 10);
+    });
     for (text, count) in [
         ("events@event=buy&country=FR", 1),
         ("events@country=FR&event=buy", 1),
