@@ -132,6 +132,16 @@ impl OwnedString {
         })
     }
 
+    pub fn of_number(number: i64) -> OwnedString {
+        // SAFETY: as in `new`.
+        OwnedString(unsafe {
+            api!(RedisModule_CreateStringFromLongLong(
+                std::ptr::null_mut(),
+                number as c_longlong
+            ))
+        })
+    }
+
     /// # Safety
     /// The string is the caller's to free, and leaves it to this.
     pub unsafe fn take(string: *mut raw::RedisModuleString) -> OwnedString {

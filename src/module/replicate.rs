@@ -8,6 +8,7 @@
 //! was once accepted must be understood alike by later versions.
 
 use std::ffi::CStr;
+use std::mem::ManuallyDrop;
 
 use super::arguments::{Request, Source};
 use super::record::{Counted, Judge};
@@ -100,7 +101,7 @@ fn json(ctx: Ctx, words: Words, request: &Request, counted: &Counted, clock: i64
         story.say(identity.user);
         if said.time != clock {
             story.strings.push(at.raw());
-            story.say(said.time.to_string().as_bytes());
+            story.say_number(said.time);
         }
         for (option, text) in [(&session, identity.session), (&id, identity.id)] {
             if let Some(text) = text {
@@ -147,9 +148,20 @@ impl<'c> Story<'c> {
         self.own.push(word);
     }
 
+    fn say_number(&mut self, number: i64) {
+        let word = OwnedString::of_number(number);
+        self.strings.push(word.raw());
+        self.own.push(word);
+    }
+
     fn say_clock(&mut self) {
-        self.say(b"CLOCK");
-        self.say(self.clock.to_string().as_bytes());
+        thread_local! {
+            /// Made once, and never freed: it goes with every event that comes without its time.
+            static CLOCK: ManuallyDrop<OwnedString> =
+                ManuallyDrop::new(OwnedString::new(b"CLOCK"));
+        }
+        self.strings.push(CLOCK.with(|word| word.raw()));
+        self.say_number(self.clock);
     }
 
     fn say_event(&mut self, source: &Source, time: i64, clock: Option<usize>, is_track: bool) {
@@ -161,12 +173,12 @@ impl<'c> Story<'c> {
         }
         if source.at.is_none() && time != self.clock {
             self.say(b"AT");
-            self.say(time.to_string().as_bytes());
+            self.say_number(time);
         }
         for place in options..source.end {
             let is_clock = clock.is_some_and(|clock| place == clock || place + 1 == clock);
             if source.at == Some(place) {
-                self.say(time.to_string().as_bytes());
+                self.say_number(time);
             } else if !is_clock {
                 self.strings.push(self.words.string(place));
             }
