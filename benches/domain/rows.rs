@@ -69,8 +69,6 @@ fn record_all(breakdown: &mut Breakdown, texts: &[Text], users: bool) {
             session: None,
             values: (&[], &[]),
         };
-        if let Some(tally) = breakdown.tally_or_new(*text, CAPACITY) {
-            tally.record(&sample, users);
-        }
+        breakdown.count(*text, CAPACITY, |tally| tally.record(&sample, users));
     }
 }

@@ -191,10 +191,12 @@ impl Occurrences {
         rows.filter_map(|row| self.facet(row))
     }
 
-    /// The rows, each with the places of its events in `events`.
-    pub fn rows(&self) -> impl Iterator<Item = (Facet<'_>, &[u32])> {
-        let rows = self.rows.iter();
-        rows.filter_map(|row| Some((self.facet(row)?, row.events.of(&self.sorted))))
+    /// The rows, each with the number of its table and the places of its events in `events`.
+    pub fn rows(&self) -> impl Iterator<Item = (usize, Facet<'_>, &[u32])> {
+        self.rows.iter().filter_map(|row| {
+            let events = row.events.of(&self.sorted);
+            Some((row.table as usize, self.facet(row)?, events))
+        })
     }
 
     /// The breakdowns that the rows are of: with the number of their rows, and with their values.

@@ -6,7 +6,7 @@ use crate::state::State;
 use crate::types::{bucket, fill};
 
 #[test]
-fn a_bucket_of_one_event_of_one_user_takes_at_most_400_bytes() {
+fn a_bucket_of_one_event_of_one_user_takes_at_most_300_bytes() {
     let server = Server::start();
     let mut connection = server.connection();
     connection.run("ANALYTICS.TRACK shop view ann").int();
@@ -14,7 +14,7 @@ fn a_bucket_of_one_event_of_one_user_takes_at_most_400_bytes() {
     for key in connection.keys() {
         let size = cmd!(connection, "MEMORY", "USAGE", key).int();
         sizes.push(format!("{key}: {size}"));
-        assert!(size <= 400 || key == "shop", "{sizes:?}");
+        assert!(size <= 300 || key == "shop", "{sizes:?}");
         assert!(size >= 100, "{sizes:?}");
     }
     println!("{}", sizes.join("\n"));

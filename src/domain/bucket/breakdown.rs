@@ -12,7 +12,7 @@
 //! row:     value | error (only when spilled) | tally          values ascending
 //! ```
 
-use super::index::Index;
+use super::table::{Row, Table};
 use crate::domain::codec::{corrupt, Reader, Writer};
 use crate::domain::error::Corrupt;
 use crate::domain::hll::Sketch;
@@ -20,7 +20,7 @@ use crate::domain::limits;
 use crate::domain::memory::allocated;
 use crate::domain::site::{check_dimension_name, cube_parts, Cube};
 use crate::domain::tally::{Distinct, Tally, ValueOrder};
-use crate::domain::text::{same, Kept, Name, Text};
+use crate::domain::text::{same, Kept, Text};
 
 /// The row of everything that has no row of its own. A value of that very name belongs there too.
 pub const OTHER: &[u8] = b"~other";
@@ -38,75 +38,61 @@ pub enum Kind {
 #[derive(Debug, Clone)]
 pub struct Breakdown {
     kind: Kind,
-    name: Name,
-    rows: Vec<Row>,
-    index: Index,
-    spill: Option<Box<Spill>>,
-}
-
-#[derive(Debug, Clone)]
-pub struct Row {
-    value: Kept,
-    pub tally: Tally,
-}
-
-/// What left the table.
-#[derive(Debug, Clone, Default)]
-struct Spill {
-    floor: u64,
-    other: Tally,
-    /// Of every row, how many of its events may lie in `other`; 0 for the rows behind.
-    errors: Vec<u64>,
-}
-
-impl Row {
-    pub fn value(&self) -> &[u8] {
-        self.value.bytes()
-    }
+    /// Half of the name's: enough to say no.
+    hash: u32,
+    /// None of `event`. Behind a pointer, for a bucket with few users has nothing but breakdowns.
+    name: Option<Box<Kept>>,
+    table: Table,
 }
 
 impl Breakdown {
     pub fn new(kind: Kind, name: Text) -> Breakdown {
         Breakdown {
             kind,
-            name: name.into(),
-            rows: Vec::new(),
-            index: Index::default(),
-            spill: None,
+            hash: name.hash as u32,
+            name: (kind != Kind::Event).then(|| Box::new(Kept::new(name.bytes))),
+            table: Table::default(),
         }
     }
 
     #[inline]
     pub fn is(&self, kind: Kind, name: Text) -> bool {
-        self.kind == kind && (kind == Kind::Event || self.name.is(name))
+        self.kind == kind
+            && (kind == Kind::Event
+                || (self.hash == name.hash as u32 && same(self.name(), name.bytes)))
+    }
+
+    #[inline]
+    fn name(&self) -> &[u8] {
+        self.name.as_deref().map_or(b"", Kept::bytes)
     }
 
     pub fn order(&self) -> (Kind, &[u8]) {
-        (self.kind, self.name.bytes())
+        (self.kind, self.name())
     }
 
     /// Heaviest first is the reader's business: rows come in no order.
     pub fn rows(&self) -> &[Row] {
-        &self.rows
+        self.table.rows()
     }
 
     /// Events of the value of this row that may lie in `~other`.
     pub fn error(&self, row: usize) -> u64 {
-        let errors = self.spill.as_ref().map(|spill| &spill.errors);
+        let errors = self.table.spill().map(|spill| &spill.errors);
         errors.and_then(|it| it.get(row)).copied().unwrap_or(0)
     }
 
     pub fn other(&self) -> Option<&Tally> {
-        Some(&self.spill.as_ref()?.other)
+        Some(&self.table.spill()?.other)
     }
 
     /// The most events that a value without a row can have had.
     pub fn floor(&self) -> u64 {
-        self.spill.as_ref().map_or(0, |spill| spill.floor)
+        self.table.spill().map_or(0, |spill| spill.floor)
     }
 
     pub fn row(&self, value: Text) -> Option<&Row> {
-        self.rows.get(self.find(value)?)
+        self.table.find(value)
     }
 
     /// What was counted of a value, `~other` included.
@@ -117,22 +103,27 @@ impl Breakdown {
         self.row(value).map(|row| &row.tally)
     }
 
-    /// What is counted of a value: of its row, which is made if there is none, or of `~other`.
+    /// Counts something of a value: in its row, which is made if there is none, or in `~other`.
     #[inline]
-    pub fn tally_or_new(&mut self, value: Text, capacity: usize) -> Option<&mut Tally> {
-        let row = match self.find(value) {
-            Some(row) => row,
-            None if value.bytes == OTHER => {
-                return Some(&mut self.spill.get_or_insert_default().other);
-            }
-            None => {
-                if self.rows.len() >= capacity {
-                    self.evict(capacity);
-                }
-                self.make_row(value)
-            }
-        };
-        self.rows.get_mut(row).map(|row| &mut row.tally)
+    pub fn count(&mut self, value: Text, capacity: usize, count: impl FnOnce(&mut Tally)) {
+        match self.table.find_mut(value) {
+            Some(row) => count(&mut row.tally),
+            None => self.count_new(value, capacity, count),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn count_new(&mut self, value: Text, capacity: usize, count: impl FnOnce(&mut Tally)) {
+        if value.bytes == OTHER {
+            return count(&mut self.table.spill_mut().other);
+        }
+        if self.rows().len() >= capacity {
+            self.evict(capacity);
+        }
+        let mut row = Row::new(value);
+        count(&mut row.tally);
+        self.push(row, value);
     }
 
     /// Takes in users or sessions of a value that were counted elsewhere. Is any of it new?
@@ -146,66 +137,33 @@ impl Breakdown {
         sketch: &Sketch,
         capacity: usize,
     ) -> bool {
-        let row = match self.find(value) {
-            Some(row) => row,
-            None if value.bytes == OTHER || self.rows.len() >= capacity => {
-                let spill = self.spill.get_or_insert_default();
-                return spill.other.import(what, sketch);
-            }
-            None => self.make_row(value),
-        };
-        let row = self.rows.get_mut(row);
-        row.is_some_and(|row| row.tally.import(what, sketch))
-    }
-
-    #[inline]
-    fn find(&self, value: Text) -> Option<usize> {
-        let is_it = |row: &Row| same(row.value(), value.bytes);
-        if self.index.is_built() {
-            self.index
-                .find(value.hash, |row| self.rows.get(row).is_some_and(is_it))
-        } else {
-            self.rows.iter().position(is_it)
+        if let Some(row) = self.table.find_mut(value) {
+            return row.tally.import(what, sketch);
         }
+        if value.bytes == OTHER || self.rows().len() >= capacity {
+            return self.table.spill_mut().other.import(what, sketch);
+        }
+        let mut row = Row::new(value);
+        let is_new = row.tally.import(what, sketch);
+        self.push(row, value);
+        is_new
     }
 
     /// Its value may have lost as many events to `~other` as the heaviest that left.
-    fn make_row(&mut self, value: Text) -> usize {
-        let row = Row {
-            value: Kept::new(value.bytes),
-            tally: Tally::default(),
-        };
-        self.push(row, value.hash, self.floor());
-        self.rows.len() - 1
-    }
-
-    fn push(&mut self, row: Row, hash: u64, error: u64) {
-        if let Some(spill) = &mut self.spill {
-            spill.errors.resize(self.rows.len(), 0);
-            spill.errors.push(error);
-        }
-        if self.rows.len() == self.rows.capacity() {
-            // A half more: doubling would leave much of a large bucket empty.
-            self.rows.reserve_exact(1 + self.rows.len() / 2);
-        }
-        self.rows.push(row);
-        if self.index.is_full(self.rows.len() - 1) {
-            self.build_index();
-        } else if self.index.is_built() {
-            self.index.place(hash, self.rows.len() - 1);
-        }
+    fn push(&mut self, row: Row, value: Text) {
+        self.table.push(row, value.hash, self.floor());
     }
 
     /// Moves the lightest rows into `~other` until an eighth of the capacity is free.
     fn evict(&mut self, capacity: usize) {
         let keep = capacity - (capacity / 8).clamp(1, capacity);
-        let leave = self.rows.len().saturating_sub(keep);
+        let leave = self.rows().len().saturating_sub(keep);
         if leave == 0 {
             return;
         }
         // By weight, then by value: no trace of the order in which the rows came.
         let mut order: Vec<(u64, u32)> = (0u32..)
-            .zip(&self.rows)
+            .zip(self.rows())
             .map(|(row, it)| {
                 (
                     it.tally.events().saturating_add(self.error(row as usize)),
@@ -213,64 +171,51 @@ impl Breakdown {
                 )
             })
             .collect();
-        let rows = &self.rows;
+        let rows = self.rows();
         let value = |row: u32| rows.get(row as usize).map(Row::value);
         let (_, last, _) = order.select_nth_unstable_by(leave - 1, |a, b| {
             a.0.cmp(&b.0).then_with(|| value(a.1).cmp(&value(b.1)))
         });
         let heaviest = last.0;
-        let mut leaves = vec![false; self.rows.len()];
+        let mut leaves = vec![false; rows.len()];
         for (_, row) in order.iter().take(leave) {
             if let Some(leaves) = leaves.get_mut(*row as usize) {
                 *leaves = true;
             }
         }
-        let spill = self.spill.get_or_insert_default();
+        let many = self.table.many();
+        let spill = many.spill.get_or_insert_default();
         spill.floor = spill.floor.max(heaviest);
-        spill.errors.resize(self.rows.len(), 0);
+        spill.errors.resize(many.rows.len(), 0);
         let mut of_errors = leaves.iter();
         spill
             .errors
             .retain(|_| !of_errors.next().copied().unwrap_or(false));
         let mut of_rows = leaves.iter();
-        self.rows.retain(|row| {
+        many.rows.retain(|row| {
             let leaves = of_rows.next().copied().unwrap_or(false);
             if leaves {
                 spill.other.merge(&row.tally);
             }
             !leaves
         });
-        self.build_index();
-    }
-
-    fn build_index(&mut self) {
-        self.index = Index::build(self.rows.iter().map(|row| Text::new(row.value()).hash));
+        many.build_index();
     }
 
     pub fn heap_bytes(&self) -> usize {
-        let rows: usize = self
-            .rows
-            .iter()
-            .map(|row| row.value.heap_bytes() + row.tally.heap_bytes())
-            .sum();
-        let spill = self.spill.as_ref().map_or(0, |spill| {
-            allocated(size_of::<Spill>())
-                + spill.other.heap_bytes()
-                + allocated(spill.errors.capacity() * size_of::<u64>())
-        });
-        allocated(self.name.bytes().len())
-            + allocated(self.rows.capacity() * size_of::<Row>())
-            + self.index.heap_bytes()
-            + rows
-            + spill
+        let name = self
+            .name
+            .as_ref()
+            .map_or(0, |name| allocated(size_of::<Kept>()) + name.heap_bytes());
+        name + self.table.heap_bytes()
     }
 
     pub fn encode(&self, writer: &mut Writer, ids: &ValueOrder) {
         writer.u8(self.kind as u8);
         if self.kind != Kind::Event {
-            writer.bytes(self.name.bytes());
+            writer.bytes(self.name());
         }
-        match &self.spill {
+        match self.table.spill() {
             None => writer.u8(0),
             Some(spill) => {
                 writer.u8(1);
@@ -278,13 +223,13 @@ impl Breakdown {
                 spill.other.encode(writer, ids);
             }
         }
-        let mut rows: Vec<(&Row, usize)> = self.rows.iter().zip(0..).collect();
+        let mut rows: Vec<(&Row, usize)> = self.rows().iter().zip(0..).collect();
         rows.sort_unstable_by_key(|(row, _)| row.value());
         for (row, place) in rows {
             writer.turn_page();
             writer.u8(1);
             writer.bytes(row.value());
-            if self.spill.is_some() {
+            if self.other().is_some() {
                 writer.varint(self.error(place));
             }
             row.tally.encode(writer, ids);
@@ -301,13 +246,15 @@ impl Breakdown {
         };
         let (name, dimensions) = decode_name(kind, reader)?;
         let mut breakdown = Breakdown::new(kind, Text::new(name));
-        breakdown.spill = match reader.u8("spilled")? {
-            0 => None,
-            1 => Some(Box::new(Spill {
-                floor: reader.varint("floor")?,
-                other: Tally::decode(reader, slots, values)?,
-                errors: Vec::new(),
-            })),
+        let spilled = match reader.u8("spilled")? {
+            0 => false,
+            1 => {
+                let floor = reader.varint("floor")?;
+                let other = Tally::decode(reader, slots, values)?;
+                let spill = breakdown.table.spill_mut();
+                (spill.floor, spill.other) = (floor, other);
+                true
+            }
             _ => return Err(corrupt("spilled", "neither 0 nor 1")),
         };
         let longest = match kind {
@@ -316,12 +263,12 @@ impl Breakdown {
             Kind::Cube => 3 * (limits::DIMENSION_VALUE + 2),
         };
         while reader.next_item("row")? {
-            if breakdown.rows.len() >= limits::DIMENSION_CAPACITY {
+            if breakdown.rows().len() >= limits::DIMENSION_CAPACITY {
                 return Err(corrupt("rows", "more than any capacity"));
             }
             let value = Text::new(reader.bytes("row value", longest)?);
             if breakdown
-                .rows
+                .rows()
                 .last()
                 .is_some_and(|before| before.value() >= value.bytes)
             {
@@ -336,17 +283,15 @@ impl Breakdown {
             if kind == Kind::Cube && !Cube::is_cell(value.bytes, dimensions) {
                 return Err(corrupt("row value", "no cell of the cube"));
             }
-            let error = match breakdown.spill {
-                None => 0,
-                Some(_) => reader.varint_to("row error", breakdown.floor())?,
+            let error = match spilled {
+                false => 0,
+                true => reader.varint_to("row error", breakdown.floor())?,
             };
-            let row = Row {
-                value: Kept::new(value.bytes),
-                tally: Tally::decode(reader, slots, values)?,
-            };
-            breakdown.push(row, value.hash, error);
+            let mut row = Row::new(value);
+            row.tally = Tally::decode(reader, slots, values)?;
+            breakdown.table.push(row, value.hash, error);
         }
-        if breakdown.rows.is_empty() && breakdown.other().is_none() {
+        if breakdown.rows().is_empty() && breakdown.other().is_none() {
             return Err(corrupt("rows", "none"));
         }
         Ok(breakdown)
@@ -392,8 +337,7 @@ mod tests {
     }
 
     fn record(breakdown: &mut Breakdown, value: Text, user: u64, capacity: usize) {
-        let tally = breakdown.tally_or_new(value, capacity).unwrap();
-        tally.record(&sample(user), true);
+        breakdown.count(value, capacity, |tally| tally.record(&sample(user), true));
     }
 
     fn filled(values: &[u32], capacity: usize) -> Breakdown {

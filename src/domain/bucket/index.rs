@@ -7,6 +7,8 @@
 //!
 //! Those bits say no to almost every row that is not the one, before it is looked at.
 
+use crate::domain::memory::allocated;
+
 /// Until then a scan over the rows is as fast, and an index would double a small bucket.
 const ROWS_WITHOUT_INDEX: usize = 8;
 
@@ -83,7 +85,7 @@ impl Index {
     }
 
     pub fn heap_bytes(&self) -> usize {
-        size_of_val(&*self.slots)
+        allocated(size_of_val(&*self.slots))
     }
 }
 

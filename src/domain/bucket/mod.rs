@@ -15,12 +15,14 @@ mod breakdown;
 mod ids;
 mod index;
 mod record;
+mod table;
 #[cfg(test)]
 mod tests;
 
-pub use breakdown::{Breakdown, Kind, Row, OTHER};
+pub use breakdown::{Breakdown, Kind, OTHER};
 pub use ids::{Fingerprint, Ids};
 pub use record::Share;
+pub use table::Row;
 
 use super::codec::{corrupt, Page, Reader, Writer};
 use super::error::Corrupt;
@@ -130,8 +132,18 @@ impl Bucket {
             && self.values().len() + new_values.count() <= limits::VALUES_PER_BUCKET
     }
 
+    /// Most events name the same things in the same order: look there first.
     #[inline]
-    fn place_of(&mut self, facet: &Facet) -> usize {
+    fn place_of(&mut self, facet: &Facet, likely: usize) -> usize {
+        let named = |it: &Breakdown| it.is(facet.kind, facet.name);
+        match self.breakdowns.get(likely) {
+            Some(it) if named(it) => likely,
+            _ => self.search(facet),
+        }
+    }
+
+    #[inline(never)]
+    fn search(&mut self, facet: &Facet) -> usize {
         let named = |it: &Breakdown| it.is(facet.kind, facet.name);
         match self.breakdowns.iter().position(named) {
             Some(place) => place,
@@ -163,7 +175,7 @@ impl Bucket {
         }
         let mut is_new = self.total.import(what, sketch);
         for facet in facets.iter().filter(|facet| facet.users) {
-            let place = self.place_of(facet);
+            let place = self.place_of(facet, 0);
             if let Some(breakdown) = self.breakdowns.get_mut(place) {
                 is_new |= breakdown.import(facet.value, what, sketch, capacity);
             }

@@ -78,10 +78,10 @@ impl Bucket {
         capacity: usize,
     ) {
         self.total.record(sample, true);
-        for facet in facets {
-            if let Some(tally) = self.tally_or_new(&facet, capacity) {
+        for (place, facet) in facets.enumerate() {
+            self.count_in(&facet, place, capacity, |tally| {
                 tally.record(sample, facet.users);
-            }
+            });
         }
     }
 
@@ -98,15 +98,15 @@ impl Bucket {
         }
         self.know_values(all, share);
         count_all(&mut self.total, 0..all.events().len(), all, share, true);
-        for (facet, places) in all.rows() {
+        for (table, facet, places) in all.rows() {
             let places = places.iter().map(|place| *place as usize);
             // No row is made for nothing.
             if places.clone().all(|place| share.slot(place) == ELSEWHERE) {
                 continue;
             }
-            if let Some(tally) = self.tally_or_new(&facet, capacity) {
+            self.count_in(&facet, table, capacity, |tally| {
                 count_all(tally, places, all, share, facet.users);
-            }
+            });
         }
     }
 
@@ -137,11 +137,19 @@ impl Bucket {
         }
     }
 
+    /// `likely`: where the breakdown of the facet may stand.
     #[inline]
-    fn tally_or_new(&mut self, facet: &Facet, capacity: usize) -> Option<&mut Tally> {
-        let place = self.place_of(facet);
-        let breakdown = self.breakdowns.get_mut(place)?;
-        breakdown.tally_or_new(facet.value, capacity)
+    fn count_in(
+        &mut self,
+        facet: &Facet,
+        likely: usize,
+        capacity: usize,
+        count: impl FnOnce(&mut Tally),
+    ) {
+        let place = self.place_of(facet, likely);
+        if let Some(breakdown) = self.breakdowns.get_mut(place) {
+            breakdown.count(facet.value, capacity, count);
+        }
     }
 }
 

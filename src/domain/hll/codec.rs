@@ -72,9 +72,8 @@ fn write_sparse(writer: &mut Writer, sparse: &Sparse) {
 }
 
 fn read_sparse(reader: &mut Reader) -> Result<Sparse, Corrupt> {
-    const TOO_MANY: Corrupt = corrupt("sketch entries", "out of range");
     let count = reader.count("sketch entries", MAX_ENTRIES, 1)?;
-    let mut sparse = Sparse::with_room_for(count).map_err(|_| TOO_MANY)?;
+    let mut entries = Vec::with_capacity(count);
     let mut lowest = 0;
     for _ in 0..count {
         let gap = reader.varint_to("sketch index", u64::from(MAX_INDEX))?;
@@ -82,15 +81,14 @@ fn read_sparse(reader: &mut Reader) -> Result<Sparse, Corrupt> {
         if index > MAX_INDEX {
             return Err(corrupt("sketch index", "out of range"));
         }
-        let entry = if has_extra(index) {
+        entries.push(if has_extra(index) {
             entry(index, read_rank(reader, MIN_EXTRA_RANK)?)
         } else {
             index
-        };
-        sparse.insert(entry).map_err(|_| TOO_MANY)?;
+        });
         lowest = index + 1;
     }
-    Ok(sparse)
+    Sparse::of(&entries).map_err(|Full| corrupt("sketch entries", "out of range"))
 }
 
 fn read_nibbles(reader: &mut Reader) -> Result<Dense, Corrupt> {

@@ -17,11 +17,11 @@
 //! the one with the larger rank is the larger number.
 
 /// Redis's precision: 14 bits choose the register.
-const PRECISION: u32 = 14;
+pub(super) const PRECISION: u32 = 14;
 pub(super) const REGISTERS: usize = 1 << PRECISION;
 pub(super) const MAX_RANK: u8 = 64 - PRECISION as u8 + 1;
 
-const INDEX_BITS: u32 = 25;
+pub(super) const INDEX_BITS: u32 = 25;
 pub(super) const MAX_INDEX: u32 = (1 << INDEX_BITS) - 1;
 /// As many ranks as the index itself can tell.
 const RANKS_IN_INDEX: u8 = (INDEX_BITS - PRECISION) as u8;

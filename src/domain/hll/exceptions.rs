@@ -6,6 +6,7 @@
 //! ```
 
 use super::sparse::Full;
+use crate::domain::memory::allocated;
 
 /// Beyond this many, 6 bits for every register take less memory and less time.
 pub(super) const MAX_EXCEPTIONS: usize = 512;
@@ -15,7 +16,7 @@ pub(super) struct Exceptions(Vec<u32>);
 
 impl Exceptions {
     pub(super) fn heap_bytes(&self) -> usize {
-        self.0.capacity() * size_of::<u32>()
+        allocated(self.0.capacity() * size_of::<u32>())
     }
 
     /// Registers and ranks, by register.

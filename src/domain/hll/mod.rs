@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! form       holds                                      bytes            until
-//! sparse     25-bit entries, near exact                 0, 16 to 12,288  2,560 entries
+//! sparse     25-bit entries, near exact                 0, 32 to 10,240  2,560 entries
 //! nibbles    16,384 registers of 4 bits + exceptions    8,192 + few      512 registers of 15 or more
 //! packed     16,384 registers of 6 bits                 12,288           ever
 //! ```
@@ -20,7 +20,9 @@ mod packed;
 mod redis;
 mod registers;
 mod sparse;
+mod tight;
 mod union;
+mod wide;
 mod widen;
 
 #[cfg(test)]

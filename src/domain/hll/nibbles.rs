@@ -18,6 +18,7 @@ use super::exceptions::Exceptions;
 use super::registers::{zeroed, Registers};
 use super::sparse::Full;
 use super::widen;
+use crate::domain::memory::allocated;
 
 pub(super) const NIBBLE_BYTES: usize = REGISTERS / 2;
 pub(super) const FULL_NIBBLE: u8 = 15;
@@ -54,7 +55,7 @@ impl Nibbles {
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
-        let boxed = |e: &Exceptions| size_of::<Exceptions>() + e.heap_bytes();
+        let boxed = |e: &Exceptions| allocated(size_of::<Exceptions>()) + e.heap_bytes();
         NIBBLE_BYTES + self.exceptions.as_deref().map_or(0, boxed)
     }
 

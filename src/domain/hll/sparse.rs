@@ -1,42 +1,33 @@
 //! The small form: a set of 25-bit entries in an open-addressing table.
 //!
 //! ```text
-//! slots      | entry | 0 | entry | entry | 0 | ...      0 is an empty slot
-//! home       (mixed index * capacity) >> 32, then slot by slot, around the end
-//! capacity   5 8 12 16 24 32 48 ... 2048 3072: sizes that allocators have, at most 5/6 full
+//! entries           table
+//! up to 4           in the sketch itself: most sketches of a site see a few users
+//! up to 640         slots of four bytes: `wide`
+//! up to 2,560       slots of three bytes: `tight`
 //! ```
 //!
-//! Most sketches of a site see a few users: the first five slots lie in the sketch itself.
-//!
-//! The capacity follows from the number of entries, whatever the order they came in.
+//! The table follows from the entries, whatever the order they came in.
 
-use super::entry::{index, rank, register};
 use super::registers::Registers;
-use std::hint::select_unpredictable;
+use super::tight;
+use super::wide::{self, IN_PLACE};
+use crate::domain::memory::allocated;
+use std::iter;
 
-/// As many entries as 12,288 bytes hold; beyond that, registers are smaller.
+/// Beyond that, registers are smaller.
 pub(super) const MAX_ENTRIES: usize = 2560;
-
-const CAPACITIES: [usize; 19] = [
-    IN_PLACE, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072,
-];
-
-/// How many entries a table of this capacity takes. Less than all: a probe ends at an empty slot.
-fn room(capacity: usize) -> usize {
-    capacity * 5 / 6
-}
 
 /// The entries would be more than `MAX_ENTRIES`; nothing was changed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Full;
-
-const IN_PLACE: usize = 5;
 
 /// `len` counts the entries.
 #[derive(Clone)]
 pub(super) enum Sparse {
     Few { len: u16, slots: [u32; IN_PLACE] },
     Many { len: u16, slots: Box<[u32]> },
+    Tight { len: u16, slots: Box<[tight::Slot]> },
 }
 
 impl Default for Sparse {
@@ -48,19 +39,38 @@ impl Default for Sparse {
     }
 }
 
-enum Probe {
+pub(super) enum Probe {
     Taken(usize),
     Vacant(usize),
+    /// Only a wide table can have it.
+    Crowded,
 }
 
 impl Sparse {
-    pub(super) fn with_room_for(entries: usize) -> Result<Sparse, Full> {
-        let mut sparse = Sparse::default();
-        sparse.make_room(entries)?;
+    pub(super) fn of(entries: &[u32]) -> Result<Sparse, Full> {
+        let mut sparse = Sparse::fitting(entries.len())?;
+        sparse.take(entries.iter().copied());
         Ok(sparse)
     }
 
-    fn with_capacity(capacity: usize) -> Sparse {
+    /// An empty table for so many entries.
+    fn fitting(entries: usize) -> Result<Sparse, Full> {
+        if entries > MAX_ENTRIES {
+            return Err(Full);
+        }
+        let mut wide = wide::CAPACITIES.into_iter();
+        if let Some(capacity) = wide.find(|c| entries <= wide::room(*c)) {
+            return Ok(Sparse::wide(capacity));
+        }
+        let mut tight = tight::CAPACITIES.into_iter();
+        let capacity = tight.find(|c| entries <= tight::room(*c)).ok_or(Full)?;
+        Ok(Sparse::Tight {
+            len: 0,
+            slots: vec![[0; 3]; capacity].into_boxed_slice(),
+        })
+    }
+
+    fn wide(capacity: usize) -> Sparse {
         if capacity <= IN_PLACE {
             return Sparse::default();
         }
@@ -72,69 +82,103 @@ impl Sparse {
 
     pub(super) fn len(&self) -> usize {
         match self {
-            Sparse::Few { len, .. } | Sparse::Many { len, .. } => usize::from(*len),
+            Sparse::Few { len, .. } | Sparse::Many { len, .. } | Sparse::Tight { len, .. } => {
+                usize::from(*len)
+            }
         }
     }
 
     #[inline]
     fn len_mut(&mut self) -> &mut u16 {
         match self {
-            Sparse::Few { len, .. } | Sparse::Many { len, .. } => len,
+            Sparse::Few { len, .. } | Sparse::Many { len, .. } | Sparse::Tight { len, .. } => len,
         }
     }
 
+    /// None in a tight table.
     #[inline]
     fn slots(&self) -> &[u32] {
         match self {
             Sparse::Few { slots, .. } => slots,
             Sparse::Many { slots, .. } => slots,
+            Sparse::Tight { .. } => &[],
         }
     }
 
     #[inline]
-    fn slots_mut(&mut self) -> &mut [u32] {
+    fn room(&self) -> usize {
         match self {
-            Sparse::Few { slots, .. } => slots,
-            Sparse::Many { slots, .. } => slots,
+            Sparse::Tight { slots, .. } => tight::room(slots.len()),
+            _ => wide::room(self.slots().len()),
         }
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
         match self {
             Sparse::Few { .. } => 0,
-            Sparse::Many { slots, .. } => size_of_val(&**slots),
+            Sparse::Many { slots, .. } => allocated(size_of_val(&**slots)),
+            Sparse::Tight { slots, .. } => allocated(size_of_val(&**slots)),
         }
     }
 
-    /// Raises every entry's register. An empty slot raises register 0 to 0: that is quicker than a
-    /// branch which no processor can foresee.
+    /// Raises every entry's register.
     pub(super) fn add_to(&self, registers: &mut Registers) {
-        for entry in self.slots() {
-            let rank = select_unpredictable(*entry == 0, 0, rank(*entry));
-            registers.raise(register(*entry), rank);
+        match self {
+            Sparse::Tight { slots, .. } => tight::add_to(slots, registers),
+            _ => wide::add_to(self.slots(), registers),
         }
     }
 
     /// The entries, in no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = u32> + '_ {
-        self.slots().iter().copied().filter(|entry| *entry != 0)
+        let tight: &[tight::Slot] = match self {
+            Sparse::Tight { slots, .. } => slots,
+            _ => &[],
+        };
+        wide::iter(self.slots()).chain(tight::iter(tight))
     }
 
     /// Adds an entry; of two with one index the larger rank stays. Was anything new?
     #[inline]
     pub(super) fn insert(&mut self, entry: u32) -> Result<bool, Full> {
-        match self.probe(entry) {
-            Probe::Taken(at) => Ok(self.raise(at, entry)),
-            Probe::Vacant(at) if self.len() < room(self.slots().len()) => {
-                self.fill(at, entry);
+        let (len, slots) = match self {
+            Sparse::Few { len, slots } => (len, &mut slots[..]),
+            Sparse::Many { len, slots } => (len, &mut slots[..]),
+            Sparse::Tight { .. } => return self.insert_tight(entry),
+        };
+        match wide::probe(slots, entry) {
+            Probe::Taken(at) => Ok(wide::raise(slots, at, entry)),
+            Probe::Vacant(at) if usize::from(*len) < wide::room(slots.len()) => {
+                *len += 1;
+                wide::put(slots, at, entry);
                 Ok(true)
             }
-            Probe::Vacant(_) => {
-                self.make_room(self.len() + 1)?;
-                self.insert_with_room(entry);
-                Ok(true)
+            Probe::Vacant(_) | Probe::Crowded => self.grow_and_insert(entry),
+        }
+    }
+
+    #[inline(never)]
+    fn insert_tight(&mut self, entry: u32) -> Result<bool, Full> {
+        if let Sparse::Tight { len, slots } = self {
+            match tight::probe(slots, entry) {
+                Probe::Taken(at) => return Ok(tight::raise(slots, at, entry)),
+                Probe::Vacant(at) if usize::from(*len) < tight::room(slots.len()) => {
+                    *len += 1;
+                    tight::put(slots, at, entry);
+                    return Ok(true);
+                }
+                Probe::Vacant(_) | Probe::Crowded => {}
             }
         }
+        self.grow_and_insert(entry)
+    }
+
+    /// What is new, and has no room in this table.
+    #[cold]
+    fn grow_and_insert(&mut self, entry: u32) -> Result<bool, Full> {
+        self.make_room(self.len() + 1)?;
+        self.take(iter::once(entry));
+        Ok(true)
     }
 
     /// Takes in all the entries of another table, or none when they would be too many.
@@ -147,113 +191,121 @@ impl Sparse {
             *self = other.clone();
             return Ok(());
         }
-        let new = other.iter().filter(|entry| !self.holds(*entry)).count();
+        let new = match other {
+            Sparse::Tight { slots, .. } => self.count_new(tight::iter(slots)),
+            _ => self.count_new(wide::iter(other.slots())),
+        };
         self.make_room(self.len() + new)?;
-        other.iter().for_each(|entry| self.insert_with_room(entry));
+        self.take_all(other);
         Ok(())
     }
 
     /// The same for a table that is only counted and never kept, so that it may be larger than its
-    /// entries need: without counting first, most of the time.
+    /// entries need: without counting first, most of the time, and wide, which is quicker.
     pub(super) fn absorb(&mut self, other: &Sparse) -> Result<(), Full> {
         let at_most = self.len() + other.len();
         if at_most > MAX_ENTRIES {
             return self.merge(other);
         }
-        self.make_room(at_most)?;
-        other.iter().for_each(|entry| self.insert_with_room(entry));
+        if at_most > self.room() {
+            let mut wide = wide::CAPACITIES.into_iter();
+            let fitting = wide.find(|c| at_most <= wide::room(*c));
+            self.move_to(Sparse::wide(fitting.unwrap_or(wide::WIDEST)));
+        }
+        self.take_all(other);
         Ok(())
     }
 
     /// Forgets the entries but keeps the memory.
     pub(super) fn clear(&mut self) {
         if self.len() > 0 {
-            self.slots_mut().fill(0);
+            match self {
+                Sparse::Few { slots, .. } => slots.fill(0),
+                Sparse::Many { slots, .. } => slots.fill(0),
+                Sparse::Tight { slots, .. } => slots.fill([0; 3]),
+            }
             *self.len_mut() = 0;
         }
     }
 
-    fn holds(&self, entry: u32) -> bool {
-        matches!(self.probe(entry), Probe::Taken(_))
-    }
-
-    #[inline]
-    fn probe(&self, entry: u32) -> Probe {
-        let slots = self.slots();
-        let mut at = home(entry, slots.len());
-        loop {
-            match slots.get(at) {
-                Some(0) => return Probe::Vacant(at),
-                Some(slot) if index(*slot) == index(entry) => return Probe::Taken(at),
-                Some(_) => at += 1,
-                None => at = 0,
+    fn count_new(&self, entries: impl Iterator<Item = u32>) -> usize {
+        let is_taken = |probe| matches!(probe, Probe::Taken(_));
+        match self {
+            Sparse::Tight { slots, .. } => entries
+                .filter(|entry| !is_taken(tight::probe(slots, *entry)))
+                .count(),
+            _ => {
+                let slots = self.slots();
+                entries
+                    .filter(|entry| !is_taken(wide::probe(slots, *entry)))
+                    .count()
             }
         }
     }
 
-    fn insert_with_room(&mut self, entry: u32) {
-        match self.probe(entry) {
-            Probe::Taken(at) => {
-                self.raise(at, entry);
-            }
-            Probe::Vacant(at) => self.fill(at, entry),
+    /// There is room for them.
+    fn take_all(&mut self, other: &Sparse) {
+        match other {
+            Sparse::Tight { slots, .. } => self.take(tight::iter(slots)),
+            _ => self.take(wide::iter(other.slots())),
         }
     }
 
-    #[inline]
-    fn raise(&mut self, at: usize, entry: u32) -> bool {
-        match self.slots_mut().get_mut(at) {
-            Some(slot) if *slot < entry => {
-                *slot = entry;
-                true
+    fn take(&mut self, mut entries: impl Iterator<Item = u32>) {
+        let mut crowded = None;
+        if let Sparse::Tight { len, slots } = self {
+            crowded = entries.find(|entry| match tight::insert(slots, *entry) {
+                Some(is_new) => {
+                    *len += u16::from(is_new);
+                    false
+                }
+                None => true,
+            });
+            if crowded.is_none() {
+                return;
             }
-            _ => false,
+            self.move_to(Sparse::wide(wide::WIDEST));
         }
-    }
-
-    #[inline]
-    fn fill(&mut self, at: usize, entry: u32) {
-        if let Some(slot) = self.slots_mut().get_mut(at) {
-            *slot = entry;
-            *self.len_mut() += 1;
+        let (len, slots) = match self {
+            Sparse::Few { len, slots } => (len, &mut slots[..]),
+            Sparse::Many { len, slots } => (len, &mut slots[..]),
+            Sparse::Tight { .. } => return,
+        };
+        for entry in crowded.into_iter().chain(entries) {
+            *len += u16::from(wide::insert(slots, entry));
         }
     }
 
     #[cold]
     fn make_room(&mut self, entries: usize) -> Result<(), Full> {
-        if entries <= room(self.slots().len()) {
-            return Ok(());
+        if entries > self.room() {
+            self.move_to(Sparse::fitting(entries)?);
         }
-        let fitting = CAPACITIES.into_iter().find(|c| entries <= room(*c));
-        let larger = Sparse::with_capacity(fitting.ok_or(Full)?);
-        let old = std::mem::replace(self, larger);
-        old.iter().for_each(|entry| self.insert_with_room(entry));
         Ok(())
+    }
+
+    /// To an empty table that has room for them.
+    fn move_to(&mut self, table: Sparse) {
+        let old = std::mem::replace(self, table);
+        self.take_all(&old);
     }
 }
 
 impl PartialEq for Sparse {
     fn eq(&self, other: &Sparse) -> bool {
-        let same = |entry| match other.probe(entry) {
-            Probe::Taken(at) => other.slots().get(at) == Some(&entry),
-            Probe::Vacant(_) => false,
+        let get = |entry| match other {
+            Sparse::Tight { slots, .. } => tight::get(slots, entry),
+            _ => wide::get(other.slots(), entry),
         };
-        self.len() == other.len() && self.iter().all(same)
+        self.len() == other.len() && self.iter().all(|entry| get(entry) == Some(entry))
     }
 }
 
 impl Eq for Sparse {}
 
-#[inline]
-fn home(entry: u32, capacity: usize) -> usize {
-    const GOLDEN: u32 = 0x9e37_79b1;
-    let mixed = index(entry).wrapping_mul(GOLDEN);
-    ((u64::from(mixed) * capacity as u64) >> 32) as usize
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::entry::{entry, has_extra, MAX_INDEX};
+    use super::super::entry::{entry, has_extra, index, MAX_INDEX};
     use super::*;
     use proptest::collection::vec;
     use proptest::prelude::*;
@@ -267,6 +319,16 @@ mod tests {
         ]
     }
 
+    /// Few, or so many that two of them need a large table.
+    fn entries() -> impl Strategy<Value = Vec<u32>> {
+        let usual = (0..=MAX_INDEX).prop_filter("an extra", |index| !has_extra(*index));
+        let large = prop_oneof![
+            99 => usual,
+            1 => (0..16u32, 12..=51u8).prop_map(|(index, rank)| entry(index, rank)),
+        ];
+        prop_oneof![vec(any_entry(), 0..300), vec(large, 500..1_250)]
+    }
+
     fn table(entries: &[u32]) -> Sparse {
         let mut sparse = Sparse::default();
         for entry in entries {
@@ -277,23 +339,25 @@ mod tests {
 
     #[test]
     fn the_last_capacity_holds_the_most_entries() {
-        assert_eq!(CAPACITIES.last().map(|c| room(*c)), Some(MAX_ENTRIES));
-        assert!(CAPACITIES.iter().all(|c| room(*c) < *c));
+        assert_eq!(wide::room(wide::WIDEST), MAX_ENTRIES);
+        let last = tight::CAPACITIES.last();
+        assert_eq!(last.map(|c| tight::room(*c)), Some(MAX_ENTRIES));
+        assert!(wide::CAPACITIES.iter().all(|c| wide::room(*c) < *c));
     }
 
     #[test]
     fn one_entry_too_many_changes_nothing() {
         let mut sparse = Sparse::default();
         for i in 0..MAX_ENTRIES as u32 {
-            assert_eq!(sparse.insert(20_000 + i * 7919), Ok(true));
+            assert_eq!(sparse.insert(20_000 + i * 13_003), Ok(true));
         }
-        assert_eq!(sparse.heap_bytes(), 12_288);
+        assert_eq!(sparse.heap_bytes(), 10_240);
         assert_eq!(sparse.insert(16_384), Err(Full));
         assert_eq!(sparse.insert(20_000), Ok(false));
         let before = sparse.clone();
         assert_eq!(sparse.merge(&table(&[20_000, 16_384])), Err(Full));
         assert!(sparse == before);
-        assert_eq!(sparse.merge(&table(&[20_000, 27_919])), Ok(()));
+        assert_eq!(sparse.merge(&table(&[20_000, 33_003])), Ok(()));
         assert!(sparse == before);
     }
 
@@ -304,11 +368,30 @@ mod tests {
         assert_eq!(table(&[1, 2, 3, 4, 5].map(|i| i * 10_000)).heap_bytes(), 32);
     }
 
+    #[test]
+    fn a_crowd_that_no_tight_table_takes_gets_a_wide_one() {
+        let at_one_home = 20_000..21_980;
+        let with_an_extra = (0..20)
+            .map(|index| entry(index, 12))
+            .chain((1..1_981).map(|n| n * 16_400));
+        for crowd in [at_one_home.collect::<Vec<_>>(), with_an_extra.collect()] {
+            let forwards = table(&crowd);
+            let backwards: Vec<u32> = crowd.iter().rev().copied().collect();
+            let mut merged = table(&backwards[..1_300]);
+            merged.merge(&table(&crowd)).unwrap();
+            for sparse in [&forwards, &table(&backwards), &merged] {
+                assert_eq!(sparse.len(), crowd.len());
+                assert_eq!(sparse.heap_bytes(), 12_288);
+                assert!(*sparse == forwards);
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn a_table_holds_what_a_map_holds(
-            left in vec(any_entry(), 0..300),
-            right in vec(any_entry(), 0..300),
+            left in entries(),
+            right in entries(),
         ) {
             let mut oracle = BTreeMap::new();
             let mut sparse = Sparse::default();

@@ -250,7 +250,13 @@ fn memory_follows_the_form() {
     };
     assert_eq!(heap(4, 0), 0);
     assert_eq!(heap(5, 0), 32);
-    assert_eq!(heap(2000, 0), 12_288);
+    assert_eq!(heap(640, 0), 3_072);
+    assert_eq!(heap(1120, 0), 4_096);
+    assert_eq!(heap(1690, 0), 6_144);
+    assert_eq!(heap(2250, 0), 8_192);
+    assert_eq!(heap(2560, 0), 10_240);
+    // High ranks only, as of billions of users.
+    assert_eq!(heap(2000, 14), 12_288);
     assert!((8192..8300).contains(&heap(4000, 0)));
     assert_eq!(packed_sketch().heap_bytes(), 12_288);
 }
