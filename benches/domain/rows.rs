@@ -66,8 +66,7 @@ fn record_all(breakdown: &mut Breakdown, texts: &[Text], users: bool) {
         let sample = Sample {
             slot: (n % 60) as u8,
             user: Member::of(text.hash ^ (n as u64 % 50)),
-            session: None,
-            values: (&[], &[]),
+            more: None,
         };
         breakdown.count(*text, CAPACITY, |tally| tally.record(&sample, users));
     }

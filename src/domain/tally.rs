@@ -49,12 +49,18 @@ pub struct Measured {
 pub struct Sample<'e> {
     pub slot: u8,
     pub user: Member,
-    pub session: Option<Member>,
-    pub values: Values<'e>,
+    /// Most events have no more than that.
+    pub more: Option<&'e More<'e>>,
 }
 
-/// Ids of the bucket at hand, and the numbers that go with the first of them.
-pub type Values<'e> = (&'e [u8], &'e [Number]);
+/// What few events have.
+#[derive(Clone, Copy)]
+pub struct More<'e> {
+    pub session: Option<Member>,
+    /// Of its values the ids, in the bucket at hand, and as many numbers.
+    pub ids: &'e [u8],
+    pub numbers: &'e [Number],
+}
 
 /// What is counted once, however often it comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,8 +90,9 @@ impl Tally {
         if users {
             self.users.add(sample.user);
         }
-        let session = sample.session.filter(|_| users);
-        self.record_more(sample.slot, session, sample.values);
+        if let Some(more) = sample.more {
+            self.record_more(sample.slot, more, users);
+        }
     }
 
     /// Counts the events in these slots.
@@ -100,21 +107,17 @@ impl Tally {
         self.users.add_all(users);
     }
 
-    /// Counts what few events have: a session, and values by their ids.
-    #[inline]
-    pub fn record_more(&mut self, slot: u8, session: Option<Member>, values: Values) {
-        if session.is_some() || !values.1.is_empty() {
-            self.record_rest(slot, session, values);
-        }
-    }
-
     #[inline(never)]
-    fn record_rest(&mut self, slot: u8, session: Option<Member>, (ids, numbers): Values) {
+    pub fn record_more(&mut self, slot: u8, more: &More, users: bool) {
+        let session = more.session.filter(|_| users);
+        if session.is_none() && more.numbers.is_empty() {
+            return;
+        }
         let rest = self.rest.get_or_insert_default();
         if let Some(session) = session {
             rest.sessions.add(session);
         }
-        for (id, number) in ids.iter().zip(numbers) {
+        for (id, number) in more.ids.iter().zip(more.numbers) {
             let measured = rest.measured(*id);
             measured.slots.include(slot, &number.summary);
             if let Some(bin) = number.bin {

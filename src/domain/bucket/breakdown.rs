@@ -331,8 +331,7 @@ mod tests {
         Sample {
             slot: 3,
             user: Member::of(user),
-            session: None,
-            values: (&[], &[]),
+            more: None,
         }
     }
 

@@ -1,10 +1,12 @@
 //! Counting events in a bucket: one by itself, or all those of a call that belong here.
 
+use std::borrow::Borrow;
+
 use super::Bucket;
 use crate::domain::event::{Facet, Occurrence};
 use crate::domain::limits;
 use crate::domain::occurrences::{Occurred, Occurrences};
-use crate::domain::tally::{Sample, Tally};
+use crate::domain::tally::{More, Sample, Tally};
 use crate::domain::text::Text;
 
 /// What one bucket has to do with the events of a call. It is filled for one bucket after the other.
@@ -43,13 +45,18 @@ impl Bucket {
         for (name, id) in occurrence.names.iter().zip(&mut ids) {
             *id = self.value_or_new(*name);
         }
+        let more = More {
+            session: occurrence.session,
+            ids: &ids,
+            numbers: occurrence.numbers,
+        };
+        let is_plain = more.session.is_none() && more.numbers.is_empty();
         let sample = Sample {
             slot,
             user: occurrence.user,
-            session: occurrence.session,
-            values: (&ids, occurrence.numbers),
+            more: (!is_plain).then_some(&more),
         };
-        self.count(&sample, occurrence.facets.iter().copied(), capacity);
+        self.count(&sample, occurrence.facets.iter(), capacity);
     }
 
     /// Counts the event in this place.
@@ -61,11 +68,15 @@ impl Bucket {
         for (name, id) in all.names_of(event).zip(&mut ids) {
             *id = self.value_or_new(name);
         }
+        let more = More {
+            session: event.session,
+            ids: &ids,
+            numbers: all.numbers_of(event),
+        };
         let sample = Sample {
             slot,
             user: *user,
-            session: event.session,
-            values: (&ids, all.numbers_of(event)),
+            more: (!all.are_plain()).then_some(&more),
         };
         self.count(&sample, all.facets_of(event), capacity);
     }
@@ -74,12 +85,13 @@ impl Bucket {
     fn count<'e>(
         &mut self,
         sample: &Sample,
-        facets: impl Iterator<Item = Facet<'e>>,
+        facets: impl Iterator<Item = impl Borrow<Facet<'e>>>,
         capacity: usize,
     ) {
         self.total.record(sample, true);
         for (place, facet) in facets.enumerate() {
-            self.count_in(&facet, place, capacity, |tally| {
+            let facet = facet.borrow();
+            self.count_in(facet, place, capacity, |tally| {
                 tally.record(sample, facet.users);
             });
         }
@@ -172,9 +184,12 @@ fn count_all(
     if !all.are_plain() {
         for place in here {
             if let Some(event) = all.events().get(place) {
-                let session = event.session.filter(|_| users);
-                let values = (event.values.of(&share.ids), all.numbers_of(event));
-                tally.record_more(share.slot(place), session, values);
+                let more = More {
+                    session: event.session,
+                    ids: event.values.of(&share.ids),
+                    numbers: all.numbers_of(event),
+                };
+                tally.record_more(share.slot(place), &more, users);
             }
         }
     }

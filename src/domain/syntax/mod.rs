@@ -206,13 +206,17 @@ fn all_tokens(arguments: &[Argument]) -> Vec<&'static [u8]> {
 }
 
 /// Refuses an option that is there already.
+#[inline]
 pub fn once(option: &Argument, is_first: bool) -> Result<()> {
     if is_first {
-        return Ok(());
+        Ok(())
+    } else {
+        Err(twice(option))
     }
+}
+
+#[cold]
+fn twice(option: &Argument) -> Error {
     let tokens: Vec<_> = option.tokens().map(String::from_utf8_lossy).collect();
-    Err(Error::new(format!(
-        "{} is given twice",
-        tokens.join(" or ")
-    )))
+    Error::new(format!("{} is given twice", tokens.join(" or ")))
 }
