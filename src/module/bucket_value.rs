@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
 
 use redis_module::raw;
 
+use super::disposal;
 use super::expiries;
 use super::stats::{self, Gauge};
 use super::types::Type;
@@ -44,6 +45,20 @@ impl BucketValue {
         BucketValue {
             bucket,
             ties: AtomicU8::new(OWNED),
+        }
+    }
+
+    /// # Safety
+    /// That of `Type::free`.
+    pub unsafe fn free_now(value: *mut BucketValue) {
+        // SAFETY: by the contract, Redis is done with the value. A site that holds on to it looks at
+        // `ties` before anything else, and those were marked before the value came here.
+        unsafe {
+            std::ptr::drop_in_place(&mut (*value).bucket);
+            let ties = (*value).ties.fetch_and(!OWNED, Ordering::AcqRel);
+            if ties & HELD == 0 {
+                free_emptied(value);
+            }
         }
     }
 }
@@ -93,7 +108,11 @@ impl Type for BucketValue {
         allocated(size_of::<BucketValue>()) + self.bucket.heap_bytes()
     }
 
+    /// What is only gathered is no effort, and is not looked at.
     fn free_effort(&self) -> usize {
+        if disposal::is_gathering() {
+            return 1;
+        }
         self.parts()
     }
 
@@ -106,13 +125,10 @@ impl Type for BucketValue {
     }
 
     unsafe fn free(value: *mut BucketValue) {
-        // SAFETY: by the contract, Redis is done with the value. A site that holds on to it looks at
-        // `ties` before anything else, and those were marked before the value came here.
+        // SAFETY: by the contract.
         unsafe {
-            std::ptr::drop_in_place(&mut (*value).bucket);
-            let ties = (*value).ties.fetch_and(!OWNED, Ordering::AcqRel);
-            if ties & HELD == 0 {
-                free_emptied(value);
+            if !disposal::gathers(value) {
+                BucketValue::free_now(value);
             }
         }
     }

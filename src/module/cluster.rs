@@ -42,6 +42,6 @@ pub fn is_served(ctx: Ctx, site: *mut RedisModuleString) -> bool {
     !is_on(ctx) || ctx.serves(&[site])
 }
 
-fn is_on(ctx: Ctx) -> bool {
+pub fn is_on(ctx: Ctx) -> bool {
     ctx.flags() & REDISMODULE_CTX_FLAGS_CLUSTER != 0
 }

@@ -11,6 +11,7 @@ mod cluster;
 mod commands;
 mod config;
 mod description;
+mod disposal;
 mod escapes;
 mod expiries;
 mod info;

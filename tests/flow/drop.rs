@@ -1,7 +1,8 @@
 //! `ANALYTICS.DROP`: the site and every bucket of it, and nothing else.
 
 use crate::calendar::{DAY, HOUR, MINUTE};
-use crate::server::Server;
+use crate::client::Connection;
+use crate::server::{wait_until, Server};
 use crate::state::assert_same_data;
 
 #[test]
@@ -110,4 +111,47 @@ fn a_drop_takes_the_site_alone() {
     connection.run("ANALYTICS.CREATE shop").ok();
     assert_eq!(connection.run("ANALYTICS.DROP shop"), 0);
     assert!(connection.keys().is_empty());
+}
+
+/// So many that a thread of its own frees them.
+#[test]
+fn what_thousands_of_buckets_held_is_freed() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    let memory = |connection: &mut Connection| -> i64 {
+        let bytes = connection.info("analytics", "analytics_memory_bytes");
+        bytes.parse().expect("a number of bytes")
+    };
+    let empty = memory(&mut connection);
+    for (line, is_sync) in [
+        ("ANALYTICS.DROP shop", false),
+        ("FLUSHALL SYNC", true),
+        ("FLUSHDB SYNC", true),
+    ] {
+        connection
+            .run("ANALYTICS.CREATE shop RETENTION minute 2d")
+            .ok();
+        let now = connection.now();
+        for age in 0..2_500 {
+            let at = now - age * MINUTE;
+            connection
+                .run(&format!(
+                    "ANALYTICS.TRACK shop view ann AT {at} DIM country FR"
+                ))
+                .int();
+        }
+        assert!(memory(&mut connection) > empty + 1_000_000);
+        let reply = connection.run(line);
+        assert!(!reply.is_error(), "{reply:?}");
+        assert!(connection.keys().is_empty());
+        assert_eq!(connection.info("analytics", "analytics_buckets"), "0");
+        // A little is kept from one command to the next.
+        let is_free = |connection: &mut Connection| memory(connection) < empty + 100_000;
+        if is_sync {
+            assert!(is_free(&mut connection), "{line}");
+        }
+        wait_until("everything is freed", || is_free(&mut connection));
+        assert_eq!(connection.run("ANALYTICS.TRACK shop view ann"), 1);
+        assert_eq!(connection.run("ANALYTICS.DROP shop"), 5);
+    }
 }

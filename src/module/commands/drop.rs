@@ -13,7 +13,7 @@ use crate::module::key::Key;
 use crate::module::redis::{Ctx, Outcome, OwnedString, Words};
 use crate::module::registration::{entry, Access, Command};
 use crate::module::site_value::SiteValue;
-use crate::module::{cluster, config, replicate, walk};
+use crate::module::{cluster, config, disposal, replicate, walk};
 
 pub const COMMAND: Command = Command {
     name: c"analytics.drop",
@@ -53,12 +53,8 @@ pub fn drop_site(ctx: Ctx, words: Words) -> Outcome {
             cluster::refuse_if_bucket_is_elsewhere(ctx, words.string(1), stream.raw())?;
         }
     }
-    let dropped = drop_buckets(
-        ctx,
-        words.string(1),
-        &settings,
-        known.max(latest).min(MAX_TIME),
-    )?;
+    let last = known.max(latest).min(MAX_TIME);
+    let dropped = disposal::after(|| drop_buckets(ctx, words.string(1), &settings, last))?;
     for stream in streams {
         if drop_stream(ctx, stream) {
             replicate::keys(ctx, c"UNLINK", std::slice::from_ref(stream));
@@ -91,24 +87,32 @@ fn drop_buckets(
     settings: &Settings,
     last: i64,
 ) -> Outcome<usize> {
-    let mut dropped = Vec::new();
-    for granularity in Granularity::ALL {
-        dropped.extend(walk::live(ctx, name, settings, granularity, last)?);
-    }
-    let mut names = Vec::with_capacity(dropped.len());
-    for bucket in dropped {
-        let key = Key::for_writing(ctx, bucket.name.raw());
-        // What is no bucket of ours stays.
-        if matches!(key.value::<BucketValue>(), Ok(Some(_))) {
-            key.unlink();
-            ctx.signal_modified(bucket.name.raw());
-            names.push(bucket.name);
+    if cluster::is_on(ctx) {
+        // What is missing may be elsewhere: that is asked before anything goes.
+        for granularity in Granularity::ALL {
+            walk::live(ctx, name, settings, granularity, last)?;
         }
     }
+    let places = Granularity::ALL
+        .into_iter()
+        .flat_map(|granularity| walk::places(ctx, name, settings, granularity, last));
+    let names = places.map(|place| place.name);
+    let names: Vec<_> = names.filter(|name| drop_bucket(ctx, name)).collect();
     for names in names.chunks(NAMES_IN_A_COMMAND) {
         replicate::keys(ctx, c"UNLINK", names);
     }
     Ok(names.len())
+}
+
+/// What is no bucket of ours stays.
+fn drop_bucket(ctx: Ctx, name: &OwnedString) -> bool {
+    let key = Key::for_writing(ctx, name.raw());
+    let is_bucket = matches!(key.value::<BucketValue>(), Ok(Some(_)));
+    if is_bucket {
+        key.unlink();
+        ctx.signal_modified(name.raw());
+    }
+    is_bucket
 }
 
 const NAMES_IN_A_COMMAND: usize = 1_000;

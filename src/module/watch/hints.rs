@@ -10,6 +10,7 @@ use redis_module::raw;
 
 use super::{note, schedule, timer};
 use crate::domain::watch::Schedule;
+use crate::module::disposal;
 use crate::module::key::Key;
 use crate::module::redis::{api, bytes_of, now, Ctx};
 use crate::module::site_value::SiteValue;
@@ -106,16 +107,22 @@ unsafe extern "C" fn time_passed(
     timer::follow_clock(now());
 }
 
+/// Redis knows one callback of a module for an event: this one hears of it for the whole of ours.
 unsafe extern "C" fn flushed(
     _ctx: *mut raw::RedisModuleCtx,
     _event: raw::RedisModuleEvent,
     step: u64,
     data: *mut c_void,
 ) {
-    if step == raw::REDISMODULE_SUBEVENT_FLUSHDB_START && !data.is_null() {
+    if step == raw::REDISMODULE_SUBEVENT_FLUSHDB_END {
+        disposal::flush_ends();
+    } else if !data.is_null() {
         // SAFETY: what comes with this event, valid until this returns.
         let info = unsafe { &*data.cast::<raw::RedisModuleFlushInfo>() };
         schedule().flush((info.dbnum >= 0).then_some(info.dbnum));
+        if info.sync != 0 {
+            disposal::flush_begins();
+        }
     }
 }
 
