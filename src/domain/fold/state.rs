@@ -1,8 +1,9 @@
 //! What is gathered of one row over many buckets, and the numbers that can be read off it.
 
 use crate::domain::bucket::Bucket;
-use crate::domain::hll::Union;
+use crate::domain::hll::{Sketch, Union};
 use crate::domain::metric::{Aggregate, Measure};
+use crate::domain::prefetch::prefetch;
 use crate::domain::quantiles::Quantiles;
 use crate::domain::summary::Summary;
 use crate::domain::tally::{self, Tally};
@@ -52,12 +53,7 @@ impl Measured {
     }
 
     fn add(&mut self, piece: &Piece, measured: &tally::Measured) {
-        let summary = if piece.is_whole() {
-            measured.slots.total()
-        } else {
-            measured.slots.range(piece.first_slot, piece.end_slot)
-        };
-        self.summary.merge(&summary);
+        self.summary.merge(&summary_of(piece, measured));
         if let Some(quantiles) = &mut self.quantiles {
             quantiles.merge(&measured.quantiles);
         }
@@ -138,23 +134,40 @@ impl State {
         }
     }
 
-    /// Adds a row from many buckets. Where numbers lie is looked up for all of them first: those
-    /// steps wait for memory, and the processor then waits for many of them at once.
-    pub fn add_all<'b>(&mut self, row: &[(&Piece, &'b Bucket, &'b Tally)]) {
-        let [value] = self.values.as_mut_slice() else {
-            return row
-                .iter()
-                .for_each(|(piece, bucket, tally)| self.add(piece, bucket, tally));
-        };
-        let found: Vec<(&Piece, Option<&tally::Measured>)> = row
-            .iter()
-            .map(|(piece, bucket, tally)| (*piece, value.in_bucket(bucket, tally)))
-            .collect();
-        for (piece, measured) in found {
-            self.is_cut |= !piece.is_whole();
-            if let Some(measured) = measured {
-                value.add(piece, measured);
+    /// Adds a row from many buckets. What they hold of it is asked for in all of them first: the
+    /// processor then waits for many of those places at once.
+    pub fn add_all(&mut self, row: &[(&Piece, &Bucket, &Tally)]) {
+        let tallies = || row.iter().map(|(_, _, tally)| tally);
+        if self.users.is_some() {
+            tallies().for_each(|tally| tally.users().prefetch());
+        }
+        // They lie beside the values.
+        tallies()
+            .filter_map(|tally| tally.sessions())
+            .for_each(prefetch);
+        if let [value] = self.values.as_slice() {
+            for (_, bucket, tally) in row {
+                if let Some(measured) = value.in_bucket(bucket, tally) {
+                    measured.slots.prefetch();
+                }
             }
+        }
+        for (piece, bucket, tally) in row {
+            self.add(piece, bucket, tally);
+        }
+    }
+
+    /// Adds a sketch to the distinct count, of which only one is wanted.
+    pub fn unite(&mut self, sketch: &Sketch) {
+        if let Some(union) = self.users.as_mut().or(self.sessions.as_mut()) {
+            union.add(sketch);
+        }
+    }
+
+    /// Adds numbers of the value, of which only one is wanted.
+    pub fn add_summary(&mut self, summary: &Summary) {
+        if let [value] = self.values.as_mut_slice() {
+            value.summary.merge(summary);
         }
     }
 
@@ -240,6 +253,16 @@ impl State {
                 })
             }
         }
+    }
+}
+
+/// What a piece has of a value.
+#[inline]
+pub fn summary_of(piece: &Piece, measured: &tally::Measured) -> Summary {
+    if piece.is_whole() {
+        measured.slots.total()
+    } else {
+        measured.slots.range(piece.first_slot, piece.end_slot)
     }
 }
 

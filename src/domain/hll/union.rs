@@ -3,7 +3,7 @@
 use super::dense::Dense;
 use super::estimate;
 use super::registers::Registers;
-use super::sparse::Sparse;
+use super::sparse::{Sparse, MAX_ENTRIES};
 use super::{Form, Sketch};
 
 /// Entries while every sketch was sparse and their union fits, registers of a byte beyond: at any
@@ -55,6 +55,12 @@ impl Union {
             Some(registers) if self.dense => estimate::of_registers(&registers.histogram()),
             _ => estimate::of_entries(self.sparse.len()),
         }
+    }
+
+    /// The highest estimate of near exact sketches of so many entries together; None where their union
+    /// may be too large for entries.
+    pub fn most(entries: usize) -> Option<u64> {
+        (entries <= MAX_ENTRIES).then(|| estimate::of_entries(entries).round() as u64)
     }
 
     /// Still near exact?
