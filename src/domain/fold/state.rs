@@ -134,8 +134,8 @@ impl State {
         }
     }
 
-    /// Adds a row from many buckets. What they hold of it is asked for in all of them first: the
-    /// processor then waits for many of those places at once.
+    /// Adds a row from many buckets to a state that wants one measure other than events. What they hold
+    /// of it is asked for in all of them first: the processor then waits for many places at once.
     pub fn add_all(&mut self, row: &[(&Piece, &Bucket, &Tally)]) {
         let tallies = || row.iter().map(|(_, _, tally)| tally);
         if self.users.is_some() {
@@ -145,16 +145,23 @@ impl State {
         tallies()
             .filter_map(|tally| tally.sessions())
             .for_each(prefetch);
-        if let [value] = self.values.as_slice() {
-            for (_, bucket, tally) in row {
-                if let Some(measured) = value.in_bucket(bucket, tally) {
-                    measured.slots.prefetch();
-                }
-            }
+        let [value] = self.values.as_mut_slice() else {
+            return row
+                .iter()
+                .for_each(|(piece, bucket, tally)| self.add(piece, bucket, tally));
+        };
+        let found: Vec<(&Piece, &tally::Measured)> = row
+            .iter()
+            .filter_map(|(piece, bucket, tally)| Some((*piece, value.in_bucket(bucket, tally)?)))
+            .collect();
+        found.iter().for_each(|(_, it)| it.slots.prefetch());
+        for (piece, measured) in &found {
+            value.summary.merge(&summary_of(piece, measured));
         }
-        for (piece, bucket, tally) in row {
-            self.add(piece, bucket, tally);
+        if let Some(quantiles) = &mut value.quantiles {
+            quantiles.merge_all(found.iter().map(|(_, it)| &it.quantiles));
         }
+        self.is_cut |= row.iter().any(|(piece, ..)| !piece.is_whole());
     }
 
     /// Adds a sketch to the distinct count, of which only one is wanted.
@@ -269,10 +276,13 @@ pub fn summary_of(piece: &Piece, measured: &tally::Measured) -> Summary {
 /// How many events a piece has of a row.
 #[inline]
 pub fn events_of(piece: &Piece, tally: &Tally) -> u64 {
-    if piece.is_whole() {
+    let (from, to) = (i32::from(piece.first_slot), i32::from(piece.end_slot));
+    if from + 1 == to {
+        // In a series of the finest steps, most are.
+        tally.slots().get(from)
+    } else if piece.is_whole() {
         tally.events()
     } else {
-        let (from, to) = (i32::from(piece.first_slot), i32::from(piece.end_slot));
         tally.slots().sum(from, to)
     }
 }
