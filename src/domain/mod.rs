@@ -23,6 +23,7 @@ pub mod nearest;
 pub mod number;
 pub mod numeral;
 pub mod occurrences;
+pub mod prefetch;
 pub mod quantiles;
 pub mod site;
 pub mod summary;

@@ -8,7 +8,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use state::{events_of, rate, Answer, State};
+pub use state::{events_of, rate, summary_of, Answer, State};
 
 use super::bucket::Bucket;
 use super::metric::{Measure, Metric, Selector};

@@ -1,8 +1,9 @@
 //! What is gathered of one row over many buckets, and the numbers that can be read off it.
 
 use crate::domain::bucket::Bucket;
-use crate::domain::hll::Union;
+use crate::domain::hll::{Sketch, Union};
 use crate::domain::metric::{Aggregate, Measure};
+use crate::domain::prefetch::prefetch;
 use crate::domain::quantiles::Quantiles;
 use crate::domain::summary::Summary;
 use crate::domain::tally::{self, Tally};
@@ -52,12 +53,7 @@ impl Measured {
     }
 
     fn add(&mut self, piece: &Piece, measured: &tally::Measured) {
-        let summary = if piece.is_whole() {
-            measured.slots.total()
-        } else {
-            measured.slots.range(piece.first_slot, piece.end_slot)
-        };
-        self.summary.merge(&summary);
+        self.summary.merge(&summary_of(piece, measured));
         if let Some(quantiles) = &mut self.quantiles {
             quantiles.merge(&measured.quantiles);
         }
@@ -138,23 +134,47 @@ impl State {
         }
     }
 
-    /// Adds a row from many buckets. Where numbers lie is looked up for all of them first: those
-    /// steps wait for memory, and the processor then waits for many of them at once.
-    pub fn add_all<'b>(&mut self, row: &[(&Piece, &'b Bucket, &'b Tally)]) {
+    /// Adds a row from many buckets to a state that wants one measure other than events. What they hold
+    /// of it is asked for in all of them first: the processor then waits for many places at once.
+    pub fn add_all(&mut self, row: &[(&Piece, &Bucket, &Tally)]) {
+        let tallies = || row.iter().map(|(_, _, tally)| tally);
+        if self.users.is_some() {
+            tallies().for_each(|tally| tally.users().prefetch());
+        }
+        // They lie beside the values.
+        tallies()
+            .filter_map(|tally| tally.sessions())
+            .for_each(prefetch);
         let [value] = self.values.as_mut_slice() else {
             return row
                 .iter()
                 .for_each(|(piece, bucket, tally)| self.add(piece, bucket, tally));
         };
-        let found: Vec<(&Piece, Option<&tally::Measured>)> = row
+        let found: Vec<(&Piece, &tally::Measured)> = row
             .iter()
-            .map(|(piece, bucket, tally)| (*piece, value.in_bucket(bucket, tally)))
+            .filter_map(|(piece, bucket, tally)| Some((*piece, value.in_bucket(bucket, tally)?)))
             .collect();
-        for (piece, measured) in found {
-            self.is_cut |= !piece.is_whole();
-            if let Some(measured) = measured {
-                value.add(piece, measured);
-            }
+        found.iter().for_each(|(_, it)| it.slots.prefetch());
+        for (piece, measured) in &found {
+            value.summary.merge(&summary_of(piece, measured));
+        }
+        if let Some(quantiles) = &mut value.quantiles {
+            quantiles.merge_all(found.iter().map(|(_, it)| &it.quantiles));
+        }
+        self.is_cut |= row.iter().any(|(piece, ..)| !piece.is_whole());
+    }
+
+    /// Adds a sketch to the distinct count, of which only one is wanted.
+    pub fn unite(&mut self, sketch: &Sketch) {
+        if let Some(union) = self.users.as_mut().or(self.sessions.as_mut()) {
+            union.add(sketch);
+        }
+    }
+
+    /// Adds numbers of the value, of which only one is wanted.
+    pub fn add_summary(&mut self, summary: &Summary) {
+        if let [value] = self.values.as_mut_slice() {
+            value.summary.merge(summary);
         }
     }
 
@@ -243,13 +263,26 @@ impl State {
     }
 }
 
+/// What a piece has of a value.
+#[inline]
+pub fn summary_of(piece: &Piece, measured: &tally::Measured) -> Summary {
+    if piece.is_whole() {
+        measured.slots.total()
+    } else {
+        measured.slots.range(piece.first_slot, piece.end_slot)
+    }
+}
+
 /// How many events a piece has of a row.
 #[inline]
 pub fn events_of(piece: &Piece, tally: &Tally) -> u64 {
-    if piece.is_whole() {
+    let (from, to) = (i32::from(piece.first_slot), i32::from(piece.end_slot));
+    if from + 1 == to {
+        // In a series of the finest steps, most are.
+        tally.slots().get(from)
+    } else if piece.is_whole() {
         tally.events()
     } else {
-        let (from, to) = (i32::from(piece.first_slot), i32::from(piece.end_slot));
         tally.slots().sum(from, to)
     }
 }

@@ -30,6 +30,7 @@ mod accuracy;
 #[cfg(test)]
 mod tests;
 
+use super::prefetch::prefetch_slice;
 use dense::Dense;
 use registers::Registers;
 use sparse::{Full, Sparse};
@@ -62,6 +63,27 @@ impl Sketch {
     /// In the near exact form?
     pub fn is_sparse(&self) -> bool {
         matches!(self.form, Form::Sparse(_))
+    }
+
+    /// How many users of whom nearly each one is known; None once they are only registers.
+    #[inline]
+    pub fn entries(&self) -> Option<usize> {
+        match &self.form {
+            Form::Sparse(sparse) => Some(sparse.len()),
+            Form::Dense(_) => None,
+        }
+    }
+
+    /// It will be read soon.
+    #[inline]
+    pub fn prefetch(&self) {
+        match &self.form {
+            Form::Sparse(Sparse::Few { .. }) => (),
+            Form::Sparse(Sparse::Many { slots, .. }) => prefetch_slice(slots),
+            Form::Sparse(Sparse::Tight { slots, .. }) => prefetch_slice(slots),
+            Form::Dense(Dense::Nibbles(nibbles)) => prefetch_slice(nibbles.bytes()),
+            Form::Dense(Dense::Packed(packed)) => prefetch_slice(packed.bytes()),
+        }
     }
 
     /// Adds what has this hash (`crate::domain::hash::hash`). Did the sketch change?

@@ -34,6 +34,14 @@ impl Registers {
         self.0.iter().all(|rank| *rank == 0)
     }
 
+    /// How many have a rank.
+    pub(super) fn occupied(&self) -> usize {
+        let (rows, _) = self.0.as_chunks::<64>();
+        // 64 fit in a byte, which the compiler makes use of.
+        let in_row = |row: &[u8; 64]| row.iter().map(|rank| u8::from(*rank != 0)).sum::<u8>();
+        rows.iter().map(|row| usize::from(in_row(row))).sum()
+    }
+
     /// Registers and ranks of those that reach a rank, by register. Meant for the rare high ones:
     /// most rows have none, and that is found out for a whole row at once.
     pub(super) fn at_least(&self, least: u8) -> impl Iterator<Item = (u16, u8)> + '_ {

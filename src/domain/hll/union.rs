@@ -3,7 +3,7 @@
 use super::dense::Dense;
 use super::estimate;
 use super::registers::Registers;
-use super::sparse::Sparse;
+use super::sparse::{Sparse, MAX_ENTRIES};
 use super::{Form, Sketch};
 
 /// Entries while every sketch was sparse and their union fits, registers of a byte beyond: at any
@@ -17,6 +17,9 @@ pub struct Union {
     /// How many sketches were added.
     added: u64,
 }
+
+/// From so many entries on a copy is quicker than to keep the memory.
+const WORTH_COPYING: usize = 64;
 
 impl Union {
     pub fn new() -> Union {
@@ -57,6 +60,12 @@ impl Union {
         }
     }
 
+    /// The highest estimate of near exact sketches of so many entries together; None where their union
+    /// may be too large for entries.
+    pub fn most(entries: usize) -> Option<u64> {
+        (entries <= MAX_ENTRIES).then(|| estimate::of_entries(entries).round() as u64)
+    }
+
     /// Still near exact?
     pub fn is_sparse(&self) -> bool {
         !self.dense
@@ -78,9 +87,34 @@ impl Union {
     }
 
     fn add_sparse(&mut self, sparse: &Sparse) {
-        if self.dense || self.sparse.absorb(sparse).is_err() {
+        if self.dense {
+            return sparse.add_to(self.registers());
+        }
+        let is_first = self.sparse.len() == 0;
+        let added = if is_first && sparse.len() >= WORTH_COPYING {
+            self.sparse.merge(sparse)
+        } else if self.outgrow(sparse) {
+            return;
+        } else {
+            self.sparse.absorb(sparse)
+        };
+        if added.is_err() {
             sparse.add_to(self.registers());
         }
+    }
+
+    /// Moves on to registers where there are certainly too many entries with these: at least as many as
+    /// registers with a rank. To raise those is quicker than to look for each entry among the others.
+    fn outgrow(&mut self, sparse: &Sparse) -> bool {
+        if self.sparse.len() + sparse.len() <= MAX_ENTRIES {
+            return false;
+        }
+        let registers = self.registers.get_or_insert_with(Registers::zeroed);
+        registers.clear();
+        self.sparse.add_to(registers);
+        sparse.add_to(registers);
+        self.dense = registers.occupied() > MAX_ENTRIES;
+        self.dense
     }
 
     fn add_dense(&mut self, dense: &Dense) {
@@ -128,6 +162,36 @@ mod tests {
                 let expected = union(&[&a, &b]);
                 assert_eq!(merged.estimate(), expected.estimate());
                 assert_eq!(merged.is_sparse(), expected.is_sparse());
+            }
+        }
+    }
+
+    #[test]
+    fn a_union_is_that_of_the_merged_sketch_and_within_its_bound() {
+        // Around as many as stay entries, and around as many registers as entries are too many for.
+        for (len, count) in [
+            (70, 30),
+            (640, 4),
+            (641, 4),
+            (1_280, 2),
+            (1_281, 2),
+            (1_420, 2),
+            (1_500, 2),
+        ] {
+            let (mut union, mut merged, mut entries) = (Union::new(), Sketch::new(), 0);
+            for user in (0u32..len * count).step_by(len as usize) {
+                let mut sketch = Sketch::new();
+                for user in user..user + len {
+                    sketch.insert(hash(&user.to_le_bytes()));
+                }
+                union.add(&sketch);
+                merged.merge(&sketch);
+                entries += sketch.entries().unwrap();
+                assert_eq!(union.estimate(), merged.estimate());
+                assert_eq!(union.is_sparse(), merged.is_sparse());
+                let most = Union::most(entries);
+                assert!(most.is_none_or(|most| union.estimate().round() as u64 <= most));
+                assert_eq!(most.is_some(), entries <= MAX_ENTRIES);
             }
         }
     }

@@ -50,6 +50,9 @@ struct Rest {
     below: Side,
 }
 
+/// Bytes outside of a sketch that is called small.
+const SMALL: usize = 256;
+
 impl Quantiles {
     pub const fn new() -> Quantiles {
         Quantiles {
@@ -96,6 +99,32 @@ impl Quantiles {
             let ours = self.rest.get_or_insert_default();
             ours.zeros = ours.zeros.saturating_add(theirs.zeros);
             ours.below.merge(&theirs.below);
+        }
+    }
+
+    /// Merges many. The bins of the small ones are put in order first: one by one, each would move those
+    /// of all before it.
+    pub fn merge_all<'q>(&mut self, others: impl Iterator<Item = &'q Quantiles>) {
+        let mut bins = Vec::new();
+        for other in others {
+            if other.heap_bytes() > SMALL {
+                self.merge(other);
+                continue;
+            }
+            if let Some(rest) = &other.rest {
+                bins.extend(rest.below.bins().map(|(magnitude, n)| (-magnitude, n)));
+                bins.extend((rest.zeros > 0).then_some((0, rest.zeros)));
+            }
+            bins.extend(other.above.bins());
+        }
+        bins.sort_unstable_by_key(|(position, _)| *position);
+        for bins in bins.chunk_by(|a, b| a.0 == b.0) {
+            if let Some((position, _)) = bins.first() {
+                let n = bins
+                    .iter()
+                    .fold(0, |sum: u64, (_, n)| sum.saturating_add(*n));
+                self.add(*position, n);
+            }
         }
     }
 

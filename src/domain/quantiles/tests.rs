@@ -93,6 +93,11 @@ fn parts_merge_to_the_sketch_of_the_whole() {
             let (mut forwards, mut backwards) = (Quantiles::new(), Quantiles::new());
             parts.iter().for_each(|part| forwards.merge(part));
             parts.iter().rev().for_each(|part| backwards.merge(part));
+            let mut at_once = Quantiles::new();
+            let (few, more) = parts.split_at(parts.len() / 3);
+            at_once.merge_all(few.iter());
+            at_once.merge_all(more.iter());
+            assert_eq!(encoded(&at_once), encoded(&whole));
             assert_eq!(encoded(&forwards), encoded(&whole));
             assert_eq!(encoded(&backwards), encoded(&whole));
             assert_eq!(decoded(&encoded(&whole)), Ok(forwards));

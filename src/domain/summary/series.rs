@@ -10,6 +10,7 @@
 
 use super::super::codec::{corrupt, Reader, Writer};
 use super::super::error::Corrupt;
+use super::super::prefetch::prefetch_slice;
 use super::{Summary, STORED_BYTES};
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -52,6 +53,12 @@ impl Summaries {
         self.has(slot)
             .then(|| self.summaries.get(self.rank(slot)))
             .flatten()
+    }
+
+    /// They will be read soon.
+    #[inline]
+    pub fn prefetch(&self) {
+        prefetch_slice(&self.summaries);
     }
 
     /// All slots together.

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::hint::black_box;
 
 use super::Axis;
-use crate::domain::bucket::Bucket;
+use crate::domain::bucket::{Bucket, Row};
 use crate::domain::fold::events_of;
+use crate::domain::prefetch::AHEAD;
 use crate::domain::tally::Tally;
 use crate::domain::text::{same, Text};
 use crate::domain::time::Piece;
@@ -13,26 +15,47 @@ use crate::domain::time::Piece;
 /// A value, wherever it has a row.
 pub(super) struct Line<'b> {
     pub(super) value: &'b [u8],
+    /// If they are wanted.
     pub(super) events: u64,
     /// Of its rows.
     error: u64,
     /// The floors of the buckets where it has a row.
     floors: u64,
     /// The last of its entries.
-    entries: Option<usize>,
+    last: usize,
 }
 
-/// A tally in one of the parts, and the one before it of the same value.
+/// A row of one of the parts.
 #[derive(Clone, Copy)]
-struct Entry<'b> {
-    part: usize,
-    tally: &'b Tally,
-    before: Option<usize>,
+pub(super) struct Entry<'b> {
+    pub(super) tally: &'b Tally,
+    part: u32,
+    line: u32,
+    /// The one before it of the same value.
+    before: usize,
 }
 
-#[derive(Default)]
+/// The place of no entry.
+const NONE: usize = usize::MAX;
+
+impl Entry<'_> {
+    /// The place of its value among the lines.
+    pub(super) fn line(&self) -> usize {
+        self.line as usize
+    }
+}
+
+/// What is asked of every row: nothing else of it is looked at.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted {
+    pub(super) events: bool,
+    pub(super) entries: bool,
+}
+
 pub(super) struct Lines<'b> {
+    pub(super) wanted: Wanted,
     pub(super) lines: Vec<Line<'b>>,
+    /// Of one part after the other, in the order of its rows.
     entries: Vec<Entry<'b>>,
     /// What has left its bucket's table.
     spilled: Vec<(usize, &'b Tally)>,
@@ -45,20 +68,25 @@ pub(super) struct Lines<'b> {
 pub(super) type PartOfRow<'p, 'b> = (&'p Piece, &'b Bucket, &'b Tally);
 
 impl<'b> Lines<'b> {
-    pub(super) fn gather(
-        parts: &[(Piece, &'b Bucket)],
-        axis: &Axis,
-        with_entries: bool,
-    ) -> Lines<'b> {
-        let mut lines = Lines::default();
+    pub(super) fn gather(parts: &[(Piece, &'b Bucket)], axis: &Axis, wanted: Wanted) -> Lines<'b> {
+        let mut lines = Lines {
+            wanted,
+            lines: Vec::new(),
+            entries: Vec::new(),
+            spilled: Vec::new(),
+            spilled_events: 0,
+            floors: 0,
+        };
         let mut index: Index<'b> = HashMap::default();
+        let mut events = Vec::new();
         for (part, (piece, bucket)) in parts.iter().enumerate() {
             let Some(breakdown) = bucket.breakdown(axis.kind, axis.name.text()) else {
                 continue;
             };
+            let rows = breakdown.rows();
             if index.is_empty() {
-                index.reserve(breakdown.rows().len());
-                lines.lines.reserve(breakdown.rows().len());
+                index.reserve(rows.len());
+                lines.lines.reserve(rows.len());
             }
             let spilled = breakdown.other().map_or(0, |other| {
                 lines.spilled.push((part, other));
@@ -67,7 +95,12 @@ impl<'b> Lines<'b> {
             let floor = breakdown.floor().min(spilled);
             lines.spilled_events = lines.spilled_events.saturating_add(spilled);
             lines.floors = lines.floors.saturating_add(floor);
-            for (row, number) in breakdown.rows().iter().zip(0..) {
+            events.clear();
+            if wanted.events {
+                count(piece, rows, &mut events);
+            }
+            let mut events = events.iter().copied();
+            for (row, number) in rows.iter().zip(0..) {
                 let place = *index.entry(Key(Text::new(row.value()))).or_insert_with(|| {
                     lines.lines.push(Line::new(row.value()));
                     lines.lines.len() - 1
@@ -75,18 +108,18 @@ impl<'b> Lines<'b> {
                 let Some(line) = lines.lines.get_mut(place) else {
                     continue;
                 };
-                let events = events_of(piece, &row.tally);
-                line.events = line.events.saturating_add(events);
-                line.error = line
-                    .error
-                    .saturating_add(breakdown.error(number).min(spilled));
-                line.floors = line.floors.saturating_add(floor);
-                if with_entries {
-                    let before = line.entries.replace(lines.entries.len());
-                    let tally = &row.tally;
+                line.events = line.events.saturating_add(events.next().unwrap_or(0));
+                if spilled > 0 {
+                    let error = breakdown.error(number).min(spilled);
+                    line.error = line.error.saturating_add(error);
+                    line.floors = line.floors.saturating_add(floor);
+                }
+                if wanted.entries {
+                    let before = std::mem::replace(&mut line.last, lines.entries.len());
                     lines.entries.push(Entry {
-                        part,
-                        tally,
+                        tally: &row.tally,
+                        part: part as u32,
+                        line: place as u32,
                         before,
                     });
                 }
@@ -95,15 +128,38 @@ impl<'b> Lines<'b> {
         lines
     }
 
+    /// The rows of all parts.
+    pub(super) fn entries(&self) -> &[Entry<'b>] {
+        &self.entries
+    }
+
+    /// The rows of a part, the last part first.
+    pub(super) fn by_part<'p>(
+        &'p self,
+        parts: &'p [(Piece, &'b Bucket)],
+    ) -> impl Iterator<Item = (&'p Piece, &'b Bucket, &'p [Entry<'b>])> {
+        let runs = self.entries.chunk_by(|a, b| a.part == b.part).rev();
+        runs.filter_map(|entries| {
+            let (piece, bucket) = parts.get(entries.first()?.part as usize)?;
+            Some((piece, *bucket, entries))
+        })
+    }
+
+    /// The rows of a value, that of the last part first.
     pub(super) fn row<'p>(
         &'p self,
         parts: &'p [(Piece, &'b Bucket)],
         line: &Line,
     ) -> impl Iterator<Item = PartOfRow<'p, 'b>> {
         let at = |place: usize| self.entries.get(place).copied();
-        let last = line.entries.and_then(at);
-        std::iter::successors(last, move |entry| entry.before.and_then(at))
-            .filter_map(|entry| part_of_row(parts, entry.part, entry.tally))
+        std::iter::successors(at(line.last), move |entry| at(entry.before))
+            .filter_map(|entry| part_of_row(parts, entry.part as usize, entry.tally))
+    }
+
+    /// Whether any event of a value was counted, where they are not summed up.
+    pub(super) fn has_events(&self, parts: &[(Piece, &'b Bucket)], line: &Line) -> bool {
+        line.events > 0 || { self.row(parts, line) }
+            .any(|(piece, _, tally)| events_of(piece, tally) > 0)
     }
 
     pub(super) fn spilled<'p>(
@@ -130,8 +186,22 @@ impl<'b> Line<'b> {
             events: 0,
             error: 0,
             floors: 0,
-            entries: None,
+            last: NONE,
         }
+    }
+}
+
+/// The events of every row. They lie apart from the rows: a first look, with nothing to do in between,
+/// lets the processor wait for those of many rows at once.
+fn count(piece: &Piece, rows: &[Row], events: &mut Vec<u64>) {
+    for rows in rows.chunks(AHEAD) {
+        let first = |row: &Row| row.tally.slots().iter().next();
+        black_box(
+            rows.iter()
+                .filter_map(first)
+                .fold(0, |seen, (_, n)| seen ^ n),
+        );
+        events.extend(rows.iter().map(|row| events_of(piece, &row.tally)));
     }
 }
 

@@ -8,8 +8,11 @@
 //! floor; nor more than what lies in `~other` in the slots that are asked about.
 
 mod axis;
+mod distinct;
 mod lines;
 mod rank;
+mod select;
+mod sums;
 #[cfg(test)]
 mod tests;
 
@@ -20,9 +23,11 @@ use std::collections::BinaryHeap;
 use super::bucket::{Bucket, OTHER};
 use super::fold::{rate, Answer, State};
 use super::metric::{Aggregate, Measure};
+use super::tally::Distinct;
 use super::time::Piece;
-use lines::Lines;
-use rank::{Candidate, Rank};
+use lines::{Lines, Wanted};
+use rank::Candidate;
+use select::{is_nothing, Outside, Selection};
 
 /// A value, or all that lies outside of the rows.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,42 +62,53 @@ pub fn top<'b>(
 ) -> Ranking<'b> {
     // Of events the numbers are known when the lines are: no row is looked at twice.
     let is_counted = matches!(measure, Measure::Events | Measure::EventRate);
-    let lines = Lines::gather(parts, axis, !is_counted);
-    let mut shown: BinaryHeap<Candidate> = BinaryHeap::new();
-    let mut outside = Outside {
-        state: State::wanting(measure),
-        events: lines.spilled_events,
+    let wanted = Wanted {
+        events: is_counted || !is_part_of_number(measure),
+        entries: !is_counted,
     };
-    let mut state = State::wanting(measure);
-    let mut row = Vec::new();
-    for line in &lines.lines {
-        state.count(line.events);
-        if !is_counted {
-            row.clear();
-            row.extend(lines.row(parts, line));
-            state.add_all(&row);
-        }
-        let rank = Rank {
-            number: state.answer(measure, seconds),
-            line,
-            is_cell: axis.is_cube(),
-        };
-        if line.events > 0 || !is_nothing(rank.number) {
-            if shown.len() < limit {
-                let state = std::mem::replace(&mut state, State::wanting(measure));
-                shown.push(Candidate { rank, state });
-                continue;
+    let lines = Lines::gather(parts, axis, wanted);
+    let mut selection = Selection {
+        lines: &lines,
+        parts,
+        measure,
+        seconds,
+        limit,
+        is_cube: axis.is_cube(),
+        shown: BinaryHeap::new(),
+        outside: Outside {
+            state: State::wanting(measure),
+            events: lines.spilled_events,
+        },
+        state: State::wanting(measure),
+    };
+    match measure {
+        Measure::Events | Measure::EventRate => {
+            for line in &lines.lines {
+                selection.state.count(line.events);
+                selection.offer(line);
             }
-            let mut lightest = rank;
-            // The heap has its lightest at hand.
-            if let Some(mut first) = shown.peek_mut().filter(|first| rank < first.rank) {
-                lightest = std::mem::replace(&mut first.rank, rank);
-                std::mem::swap(&mut first.state, &mut state);
-            }
-            outside.add(&lightest, &state);
         }
-        state.clear();
+        Measure::Users => distinct::weigh(&mut selection, Distinct::Users),
+        Measure::Sessions => distinct::weigh(&mut selection, Distinct::Sessions),
+        Measure::Value(_, Aggregate::Percentile(_)) => {
+            let mut row = Vec::new();
+            for line in &lines.lines {
+                row.clear();
+                row.extend(lines.row(parts, line));
+                selection.state.add_all(&row);
+                selection.offer(line);
+            }
+        }
+        Measure::Value(name, _) => {
+            for (line, sum) in lines.lines.iter().zip(sums::sums(parts, &lines, name)) {
+                selection.state.add_summary(&sum);
+                selection.offer(line);
+            }
+        }
     }
+    let Selection {
+        shown, mut outside, ..
+    } = selection;
     if is_counted {
         outside.state.count(lines.spilled_events);
     } else {
@@ -101,19 +117,6 @@ pub fn top<'b>(
         }
     }
     ranking(&lines, shown.into_sorted_vec(), outside, measure, seconds)
-}
-
-/// All that is in no row.
-struct Outside {
-    state: State,
-    events: u64,
-}
-
-impl Outside {
-    fn add(&mut self, rank: &Rank, state: &State) {
-        self.state.merge(state);
-        self.events = self.events.saturating_add(rank.line.events);
-    }
 }
 
 /// `shown`: the heaviest first.
@@ -132,7 +135,7 @@ fn ranking<'b>(
         all.merge(&candidate.state);
         events = events.saturating_add(candidate.rank.line.events);
     }
-    let is_part_of_number = measure.is_additive() || measure.is_distinct();
+    let is_part_of_number = is_part_of_number(measure);
     let whole = match is_part_of_number {
         true => all.answer(measure, seconds),
         false => Answer::Count(events),
@@ -179,8 +182,9 @@ fn error(measure: &Measure, events: u64, seconds: f64) -> Answer {
     }
 }
 
-fn is_nothing(number: Answer) -> bool {
-    number.number().unwrap_or(0.0) == 0.0
+/// Whether shares are of the number; else they are of the events.
+fn is_part_of_number(measure: &Measure) -> bool {
+    measure.is_additive() || measure.is_distinct()
 }
 
 fn ratio(number: Answer, whole: Answer) -> Answer {

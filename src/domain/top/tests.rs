@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::bucket::Kind;
 use crate::domain::event::{Facet, Occurrence};
 use crate::domain::hash::hash;
-use crate::domain::hll::Member;
+use crate::domain::hll::{Member, Union};
 use crate::domain::number::Number;
 use crate::domain::site::{parse_options, Settings};
 use crate::domain::text::Text;
@@ -176,6 +176,85 @@ proptest! {
             let truth: f64 = truth.iter().filter(outside).map(|(_, numbers)| numbers[0]).sum();
             let seen = count(other.number);
             prop_assert!(truth <= seen && seen <= truth + count(other.error));
+        }
+    }
+}
+
+/// Pages of some users in a few hours: only of the largest are sketches dense.
+fn pages_of_users() -> Vec<(Period, Bucket)> {
+    let mut events = Vec::new();
+    for page in 0..40u32 {
+        let users = if page % 13 == 0 {
+            2_000 + 600 * page
+        } else {
+            3 * page
+        };
+        for n in 0..users {
+            events.push((page, n / 2 + 17 * page, i64::from(n % 3) * HOUR));
+        }
+    }
+    let mut buckets: BTreeMap<i64, (Period, Bucket)> = BTreeMap::new();
+    for (page, user, time) in events {
+        let period = Zone::UTC.period(Granularity::Hour, time).unwrap();
+        let entry = buckets.entry(period.start());
+        let (_, bucket) = entry.or_insert_with(|| (period, Bucket::new(&period)));
+        let (page, user) = (name(page), Member::of(hash(&user.to_le_bytes())));
+        let facet = Facet {
+            kind: Kind::Dimension,
+            name: Text::new(b"page"),
+            value: Text::new(&page),
+            users: true,
+        };
+        let occurrence = Occurrence {
+            user,
+            session: Some(user),
+            facets: &[facet],
+            names: &[],
+            numbers: &[],
+        };
+        bucket.record(&occurrence, 0, 30);
+    }
+    buckets.into_values().collect()
+}
+
+#[test]
+fn distinct_counts_are_those_of_plain_unions() {
+    let buckets = pages_of_users();
+    let parts = parts(&buckets, 0);
+    for (by, what) in [("users", Distinct::Users), ("sessions", Distinct::Sessions)] {
+        for limit in [1, 2, 3, 10, 25, 100] {
+            let ranking = ask(&parts, by, limit);
+            let shown: Vec<&[u8]> = ranking.rows.iter().map(|row| row.value).collect();
+            let mut unions: BTreeMap<&[u8], Union> = BTreeMap::new();
+            let mut outside = Union::new();
+            for (_, bucket) in &parts {
+                let pages = bucket
+                    .breakdown(Kind::Dimension, Text::new(b"page"))
+                    .unwrap();
+                let rows = pages.rows().iter().map(|row| (row.value(), &row.tally));
+                for (value, tally) in rows.chain(pages.other().map(|other| (OTHER, other))) {
+                    let sketch = tally.distinct(what).unwrap();
+                    if !shown.contains(&value) {
+                        outside.add(sketch);
+                    }
+                    if value != OTHER {
+                        unions.entry(value).or_default().add(sketch);
+                    }
+                }
+            }
+            let count = |union: &Union| union.estimate().round() as u64;
+            let mut expected: Vec<(u64, &[u8])> = unions
+                .iter()
+                .map(|(value, union)| (count(union), *value))
+                .collect();
+            expected.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
+            expected.truncate(limit);
+            let rows: Vec<(u64, &[u8])> = { ranking.rows.iter() }
+                .map(|row| (row.number.number().unwrap() as u64, row.value))
+                .collect();
+            assert_eq!(rows, expected);
+            let other = ranking.other.map(|other| other.number);
+            assert_eq!(other, Some(Answer::Count(count(&outside))));
         }
     }
 }

@@ -65,27 +65,32 @@ fn grain_of(metrics: &[Metric]) -> Grain {
 fn answers(grid: &Grid, metrics: &[Metric], buckets: &[Option<&Bucket>], now: i64) -> Vec<Answer> {
     let mut fold = Fold::new(metrics);
     let nothing: Vec<Answer> = fold.answers(0.0).collect();
-    let mut answers = Vec::with_capacity(grid.len() * metrics.len());
-    let mut shares = { grid.reads().zip(buckets) }
-        .filter_map(|(read, bucket)| Some((read, (*bucket)?)))
-        .flat_map(|(read, bucket)| {
-            read.shares()
-                .map(move |(cell, piece)| (cell, piece, bucket))
-        })
-        .peekable();
-    for (index, cell) in grid.cells().enumerate() {
-        let mut is_empty = true;
-        while let Some((_, piece, bucket)) = shares.next_if(|(cell, _, _)| *cell == index) {
+    let mut answers = nothing.repeat(grid.len());
+    let mut read_off = |fold: &mut Fold, cell: usize| {
+        let Some(range) = grid.cell(cell) else {
+            return;
+        };
+        let counted = Range::new(range.from.max(grid.kept_from()), range.to);
+        let of_cell = answers.iter_mut().skip(cell * metrics.len());
+        for (place, answer) in of_cell.zip(fold.answers(seconds(counted, now))) {
+            *place = answer;
+        }
+        fold.clear();
+    };
+    let mut at = None;
+    for (read, bucket) in grid.reads().zip(buckets) {
+        let Some(bucket) = bucket else {
+            continue;
+        };
+        for (cell, piece) in read.shares() {
+            if let Some(filled) = at.replace(cell).filter(|filled| *filled != cell) {
+                read_off(&mut fold, filled);
+            }
             fold.add(&piece, bucket);
-            is_empty = false;
         }
-        if is_empty {
-            answers.extend_from_slice(&nothing);
-        } else {
-            let counted = Range::new(cell.from.max(grid.kept_from()), cell.to);
-            answers.extend(fold.answers(seconds(counted, now)));
-            fold.clear();
-        }
+    }
+    if let Some(filled) = at {
+        read_off(&mut fold, filled);
     }
     stats::QUERY_UNIONS.add(fold.united());
     answers

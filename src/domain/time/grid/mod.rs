@@ -73,6 +73,12 @@ impl Grid {
             .map(|(from, to)| Range::new(*from, *to))
     }
 
+    /// When this one begins and ends.
+    pub fn cell(&self, place: usize) -> Option<Range> {
+        let (from, to) = (self.edges.get(place)?, self.edges.get(place + 1)?);
+        Some(Range::new(*from, *to))
+    }
+
     /// From where on events are counted: inside the first cell, where what precedes is gone.
     pub fn kept_from(&self) -> i64 {
         self.kept_from

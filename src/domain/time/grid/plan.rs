@@ -97,7 +97,7 @@ impl Plan {
     }
 
     fn share_whole(&mut self, period: &Period, edges: &[i64]) -> bool {
-        let cell = cell_of(period.start(), edges);
+        let cell = cell_of(period.start(), edges, self.last_cell());
         let inside = cell.filter(|(_, cell)| period.end() <= cell.to);
         if let Some((cell, _)) = inside {
             self.push(cell, 0, period.slot_count());
@@ -114,7 +114,7 @@ impl Plan {
             return false;
         }
         while at < period.end() {
-            let Some((cell, bounds)) = cell_of(at, edges) else {
+            let Some((cell, bounds)) = cell_of(at, edges, self.last_cell()) else {
                 break;
             };
             let end_slot = if bounds.to < period.end() {
@@ -132,6 +132,10 @@ impl Plan {
         true
     }
 
+    fn last_cell(&self) -> usize {
+        self.shares.last().map_or(0, |share| share.cell as usize)
+    }
+
     fn push(&mut self, cell: usize, first_slot: u8, end_slot: u8) {
         self.shares.push(Share {
             cell: cell as u32,
@@ -141,9 +145,14 @@ impl Plan {
     }
 }
 
-/// The cell that an instant is in.
-fn cell_of(ms: i64, edges: &[i64]) -> Option<(usize, Range)> {
+/// The cell that an instant is in. Time moves on: mostly it is `near` or the one behind.
+fn cell_of(ms: i64, edges: &[i64], near: usize) -> Option<(usize, Range)> {
+    let bounds = |cell: usize| Some(Range::new(*edges.get(cell)?, *edges.get(cell + 1)?));
+    for cell in [near + 1, near] {
+        if let Some(bounds) = bounds(cell).filter(|it| it.contains(ms)) {
+            return Some((cell, bounds));
+        }
+    }
     let cell = edges.partition_point(|edge| *edge <= ms).checked_sub(1)?;
-    let bounds = Range::new(*edges.get(cell)?, *edges.get(cell + 1)?);
-    Some((cell, bounds))
+    Some((cell, bounds(cell)?))
 }

@@ -1,0 +1,36 @@
+//! Memory that is needed soon, asked for ahead.
+//!
+//! A question about many rows waits for memory more than for anything else: what a row counted lies
+//! wherever there was room when it was counted. Asked for together, many rows come in the time of one.
+
+const LINE: usize = 64;
+
+/// So many rows ahead: what they bring still fits the fastest cache, and the memory is kept busy.
+pub const AHEAD: usize = 64;
+
+/// The first bytes of it.
+#[inline(always)]
+pub fn prefetch<T: ?Sized>(it: &T) {
+    line(std::ptr::from_ref(it).cast());
+}
+
+/// All of it, but no more than half a kilobyte: longer runs the processor sees coming by itself.
+#[inline(always)]
+pub fn prefetch_slice<T>(it: &[T]) {
+    let start: *const u8 = it.as_ptr().cast();
+    for offset in (0..size_of_val(it).min(8 * LINE)).step_by(LINE) {
+        line(start.wrapping_add(offset));
+    }
+}
+
+#[inline(always)]
+fn line(at: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_mm_prefetch, _MM_HINT_T0};
+        // SAFETY: a hint, which reads nothing and is taken of any address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}
