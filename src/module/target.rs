@@ -27,34 +27,43 @@ pub struct Target<'c> {
 
 impl<'c> Target<'c> {
     /// Changes nothing.
+    #[inline]
     pub fn open(
         ctx: Ctx<'c>,
         settings: &Settings,
         place: Rc<Place>,
         now: i64,
     ) -> Outcome<Target<'c>> {
-        let held = place.hold.value(now);
         let mut target = Target {
+            bucket: place.hold.value(now).unwrap_or(std::ptr::null_mut()),
             place,
             key: None,
-            bucket: held.unwrap_or(std::ptr::null_mut()),
             now,
             last: (i64::MIN, 0),
             changed: false,
         };
-        if held.is_none() {
-            let key = Key::for_writing(ctx, target.place.name());
-            target.bucket = key.value_ptr()?.unwrap_or(std::ptr::null_mut());
-            target.key = Some(key);
+        if target.bucket.is_null() {
+            target.look_up(ctx)?;
         }
         if let Some(bucket) = target.bucket() {
-            if held.is_none() {
-                check_period(bucket, &target.place)?;
-                target.hold();
-            }
             check_room(bucket, &target.place, settings)?;
         }
         Ok(target)
+    }
+
+    #[inline(never)]
+    fn look_up(&mut self, ctx: Ctx<'c>) -> Outcome {
+        let key = Key::for_writing(ctx, self.place.name());
+        let bucket = key.value_ptr()?;
+        self.key = Some(key);
+        if let Some(bucket) = bucket {
+            self.bucket = bucket;
+            if let Some(bucket) = self.bucket() {
+                check_period(bucket, &self.place)?;
+            }
+            self.hold();
+        }
+        Ok(())
     }
 
     /// With another expiry than its own, the key is opened every time: Redis knows whether it is over.

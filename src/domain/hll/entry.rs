@@ -16,6 +16,8 @@
 //! No entry is 0: an index below 16,384 has an extra of at least 1. Of two entries with one index
 //! the one with the larger rank is the larger number.
 
+use super::nibbles::FULL_NIBBLE;
+
 /// Redis's precision: 14 bits choose the register.
 pub(super) const PRECISION: u32 = 14;
 pub(super) const REGISTERS: usize = 1 << PRECISION;
@@ -88,6 +90,11 @@ pub struct Member {
 }
 
 impl Member {
+    #[inline]
+    pub(super) fn fits_nibble(self) -> bool {
+        self.rank < FULL_NIBBLE
+    }
+
     #[inline]
     pub fn of(hash: u64) -> Member {
         Member {

@@ -95,6 +95,16 @@ impl Sketch {
     #[inline]
     pub fn add(&mut self, member: Member) -> bool {
         match &mut self.form {
+            Form::Dense(Dense::Nibbles(nibbles)) if member.fits_nibble() => {
+                nibbles.raise_nibble(member.register, member.rank)
+            }
+            _ => self.add_otherwise(member),
+        }
+    }
+
+    #[inline(never)]
+    fn add_otherwise(&mut self, member: Member) -> bool {
+        match &mut self.form {
             Form::Dense(dense) => dense.raise(member.register, member.rank),
             Form::Sparse(sparse) => match sparse.insert(member.entry) {
                 Ok(changed) => changed,

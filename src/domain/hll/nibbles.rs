@@ -85,7 +85,7 @@ impl Nibbles {
         members: &mut impl Iterator<Item = Member>,
     ) -> Option<Member> {
         for member in members {
-            if member.rank >= FULL_NIBBLE {
+            if !member.fits_nibble() {
                 return Some(member);
             }
             self.raise_nibble(member.register, member.rank);
@@ -101,8 +101,9 @@ impl Nibbles {
         Ok(raised)
     }
 
+    /// The rank fits in a nibble that is not full.
     #[inline]
-    fn raise_nibble(&mut self, register: u16, rank: u8) -> bool {
+    pub(super) fn raise_nibble(&mut self, register: u16, rank: u8) -> bool {
         let (byte, shift) = place(register);
         // The place is masked to lie inside.
         #[allow(clippy::indexing_slicing)]
