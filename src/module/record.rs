@@ -218,7 +218,7 @@ impl<'c> Routes<'c> {
                 desk.see(&value.site, event, batch, |occurrence| {
                     for step in route {
                         if let Some(target) = target_mut(targets, step) {
-                            let slot = target.slot(event.time);
+                            let slot = target.place.slot(event.time);
                             target.bucket_or_new().record(occurrence, slot, capacity);
                         }
                     }
@@ -265,7 +265,7 @@ impl<'c> Routes<'c> {
                     let here = is_of(target)
                         && share.fill(all, |event| {
                             let (to, time) = way(event, granularity)?;
-                            (to == step).then(|| target.slot(time))
+                            (to == step).then(|| target.place.slot(time))
                         });
                     if here {
                         target.bucket_or_new().record_all(all, share, capacity);
@@ -277,7 +277,7 @@ impl<'c> Routes<'c> {
                         continue;
                     };
                     if let Some(target) = target_mut(targets, step) {
-                        let slot = target.slot(time);
+                        let slot = target.place.slot(time);
                         target
                             .bucket_or_new()
                             .record_one(all, place, slot, capacity);

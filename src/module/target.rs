@@ -20,8 +20,6 @@ pub struct Target<'c> {
     /// Null until the bucket is made.
     bucket: *mut BucketValue,
     now: i64,
-    /// The last event's time and slot: many of a batch have one time.
-    last: (i64, u8),
     pub changed: bool,
 }
 
@@ -39,7 +37,6 @@ impl<'c> Target<'c> {
             place,
             key: None,
             now,
-            last: (i64::MIN, 0),
             changed: false,
         };
         if target.bucket.is_null() {
@@ -79,14 +76,6 @@ impl<'c> Target<'c> {
     pub fn bucket(&self) -> Option<&Bucket> {
         // SAFETY: the value of a key, open or held, which nothing else touches during the command.
         unsafe { self.bucket.as_ref() }.map(|value| &**value)
-    }
-
-    #[inline]
-    pub fn slot(&mut self, time: i64) -> u8 {
-        if self.last.0 != time {
-            self.last = (time, self.place.slots.of(time));
-        }
-        self.last.1
     }
 
     #[inline]
