@@ -240,15 +240,27 @@ impl Tally {
 }
 
 impl Rest {
+    #[inline]
     fn measured(&mut self, id: u8) -> &mut Measured {
+        // Where all values of a bucket are measured, each stands at its id.
+        let likely = usize::from(id);
+        let place = match self.values.get(likely) {
+            Some(value) if value.id == id => likely,
+            _ => self.place_of(id),
+        };
+        // The entry was found or has just been put there.
+        #[allow(clippy::indexing_slicing)]
+        &mut self.values[place]
+    }
+
+    #[inline(never)]
+    fn place_of(&mut self, id: u8) -> usize {
         let place = self.values.iter().position(|value| value.id >= id);
         let place = place.unwrap_or(self.values.len());
         if self.values.get(place).is_none_or(|value| value.id != id) {
             self.make_room_at(place, id);
         }
-        // The entry was found or has just been put there.
-        #[allow(clippy::indexing_slicing)]
-        &mut self.values[place]
+        place
     }
 
     #[cold]
