@@ -250,8 +250,7 @@ fn memory_follows_the_form() {
     };
     assert_eq!(heap(4, 0), 0);
     assert_eq!(heap(5, 0), 32);
-    assert_eq!(heap(640, 0), 3_072);
-    assert_eq!(heap(1120, 0), 4_096);
+    assert_eq!(heap(1280, 0), 6_144);
     assert_eq!(heap(1690, 0), 6_144);
     assert_eq!(heap(2250, 0), 8_192);
     assert_eq!(heap(2560, 0), 10_240);

@@ -24,8 +24,8 @@ use std::hint::select_unpredictable;
 
 pub(super) type Slot = [u8; 3];
 
-/// Sizes that allocators have: 4, 6, 8 and 10 KB.
-pub(super) const CAPACITIES: [usize; 4] = [4_096 / 3, 6_144 / 3, 8_192 / 3, 10_240 / 3];
+/// Sizes that allocators have: 6, 8 and 10 KB.
+pub(super) const CAPACITIES: [usize; 3] = [6_144 / 3, 8_192 / 3, 10_240 / 3];
 
 const SPARES: usize = 10;
 

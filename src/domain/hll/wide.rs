@@ -14,8 +14,8 @@ use std::hint::select_unpredictable;
 pub(super) const IN_PLACE: usize = 5;
 
 /// Sizes that allocators have.
-pub(super) const CAPACITIES: [usize; 17] = [
-    IN_PLACE, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 320, 384, 448, 512, 768,
+pub(super) const CAPACITIES: [usize; 19] = [
+    IN_PLACE, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 320, 384, 448, 512, 768, 1024, 1536,
 ];
 
 /// Takes any entries, as many as there may be: those that a tight table will not have.
