@@ -49,6 +49,13 @@ static KEY: LazyLock<[u64; 2]> = LazyLock::new(|| {
     [random.hash_one(0) | 1, random.hash_one(1) | 1]
 });
 
+/// Odd, and nobody outside knows it: to spread numbers that are hashes already.
+#[inline]
+pub fn mixing_key() -> u32 {
+    let [_, key] = *KEY;
+    key as u32 | 1
+}
+
 /// The hash by which names and dimension values are found.
 #[inline]
 pub fn keyed_hash(bytes: &[u8]) -> u64 {

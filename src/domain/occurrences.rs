@@ -150,6 +150,10 @@ impl Occurrences {
         }
     }
 
+    pub fn text_bytes(&self) -> usize {
+        self.texts.len()
+    }
+
     #[inline]
     pub fn events(&self) -> &[Occurred] {
         &self.events
@@ -199,15 +203,10 @@ impl Occurrences {
         })
     }
 
-    /// The breakdowns that the rows are of: with the number of their rows, and with their values.
-    pub fn tables<'o>(
-        &'o self,
-    ) -> impl Iterator<Item = (Kind, Text<'o>, usize, impl Iterator<Item = Text<'o>>)> {
-        self.tables.iter().zip(0..).map(|(table, number)| {
-            let rows = self.rows.iter().filter(move |row| row.table == number);
-            let values = rows.map(|row| self.text(row.value));
-            (table.kind, self.text(table.name), table.rows, values)
-        })
+    /// The breakdowns that the rows are of, by their numbers, each with how many rows it has.
+    pub fn tables(&self) -> impl Iterator<Item = (Kind, Text<'_>, usize)> {
+        let tables = self.tables.iter();
+        tables.map(|table| (table.kind, self.text(table.name), table.rows))
     }
 
     fn facet(&self, row: &Row) -> Option<Facet<'_>> {

@@ -178,9 +178,6 @@ impl Hold {
 
     /// Holds on to the value of a key that has just been opened, unless another site does.
     pub fn take(&self, value: *mut BucketValue, now: i64) {
-        // It may have been renamed away and back.
-        // SAFETY: the value of an open key.
-        unsafe { (*value).ties.fetch_and(!UNLINKED, Ordering::Relaxed) };
         if self.value.get() != value {
             self.release();
             // SAFETY: the value of an open key.
@@ -190,6 +187,10 @@ impl Hold {
             }
             self.value.set(value);
         }
+        // It may have been renamed away and back. Only now that no other site can hold it: one that
+        // does must go on to see that it left.
+        // SAFETY: as above.
+        unsafe { (*value).ties.fetch_and(!UNLINKED, Ordering::Relaxed) };
         self.since.set(now);
         self.heard.set(expiries::heard());
     }

@@ -7,7 +7,8 @@ use redis_module::raw;
 
 use super::bucket_value::Hold;
 use super::redis::OwnedString;
-use crate::domain::error::{self, shown, Error};
+use super::warm::{self, Places};
+use crate::domain::error::{shown, Error, Result};
 use crate::domain::memory::allocated;
 use crate::domain::site::keys::{check_site_name, BucketName};
 use crate::domain::site::Settings;
@@ -21,8 +22,6 @@ pub struct Place {
     pub hold: Hold,
     /// The last command that counted here, by its number, and the step to its target.
     pub target: Cell<(u64, u32)>,
-    /// When that was.
-    pub used: Cell<i64>,
     /// The slot of the last event.
     last: Cell<(Range, u8)>,
     slots: Slots,
@@ -50,7 +49,6 @@ impl Place {
             expiry,
             hold: Hold::none(),
             target: Cell::default(),
-            used: Cell::default(),
             last: Cell::new((Range::new(0, 0), 0)),
             name: OwnedString::new(name.bytes()),
             period,
@@ -87,83 +85,70 @@ impl Place {
     }
 }
 
-/// The places that events went to of late, kept beside a site from one command to the next: around a
-/// full minute events of two minutes come in, and batches that catch up bring those of hours.
+/// The places that were asked for last, two of each granularity, kept beside a site from one command
+/// to the next: around a full minute, events of both minutes come in.
 #[derive(Default)]
 pub struct BucketKeys {
     /// The name under which they were made: a site may be renamed.
     site: Box<[u8]>,
-    recent: [Recent; Granularity::COUNT],
+    recent: [[Option<Rc<Place>>; 2]; Granularity::COUNT],
+    /// By what `warm` knows them.
+    id: u64,
     commands: u64,
-    tidied: i64,
-    /// Some call has reached more places than are kept.
-    is_crowded: bool,
+    /// All other places of the command at hand, if it has reached any.
+    more: Option<Box<Places>>,
+    is_in_use: bool,
 }
-
-/// The places of one granularity.
-#[derive(Default)]
-struct Recent {
-    /// Where the last event went.
-    last: Option<Rc<Place>>,
-    /// All of them, by time.
-    places: Vec<Rc<Place>>,
-}
-
-/// For so long a place is kept after its last use, in milliseconds.
-const UNUSED: i64 = 60_000;
-
-/// And so many of a granularity: all the minutes of an hour, and nearly all the hours of a week.
-const MOST_PLACES: usize = 128;
 
 impl BucketKeys {
     /// Before anything else in a command: forgets the places of another name, and refuses a name
     /// that cannot be a site's.
     #[inline]
-    pub fn serve(&mut self, site: &[u8]) -> error::Result<()> {
-        if same(&self.site, site) && !site.is_empty() {
+    pub fn serve(&mut self, site: &[u8]) -> Result<()> {
+        if same(&self.site, site) && !site.is_empty() && !self.is_in_use {
             return Ok(());
         }
+        if self.is_in_use {
+            return Err(Error::new(
+                "the site is in the middle of a command that this one was called from",
+            ));
+        }
         check_site_name(site)?;
-        *self = BucketKeys {
-            site: site.into(),
-            ..BucketKeys::default()
-        };
+        self.forget();
+        self.site = site.into();
         Ok(())
     }
 
     /// Before the first place of a command: gives it a number that none had before.
     #[inline]
-    pub fn number_command(&mut self, now: i64) -> u64 {
-        if self.is_crowded || now.wrapping_sub(self.tidied).unsigned_abs() >= UNUSED as u64 {
-            self.tidy(now);
-        }
+    pub fn begin(&mut self) -> u64 {
+        // To open a key that is over calls whoever listens for that.
+        self.is_in_use = true;
         self.commands += 1;
         self.commands
     }
 
-    #[cold]
-    fn tidy(&mut self, now: i64) {
-        let is_in_use = |place: &Place| now.abs_diff(place.used.get()) < UNUSED as u64;
-        for recent in &mut self.recent {
-            let crowded = recent.places.len() > MOST_PLACES;
-            recent.places.retain(|place| !crowded && is_in_use(place));
-            recent
-                .places
-                .shrink_to(recent.places.len().next_power_of_two());
-            recent.last = recent.places.last().cloned();
+    /// After the last place of a command.
+    #[inline]
+    pub fn end(&mut self) {
+        self.is_in_use = false;
+        if let Some(more) = self.more.take() {
+            warm::keep(self.id, more);
         }
-        (self.tidied, self.is_crowded) = (now, false);
     }
 
     /// The buckets are looked up again before they are used, by whatever site.
     pub fn let_go(&self) {
-        let places = self.recent.iter().flat_map(|recent| &recent.places);
+        let places = self.recent.iter().flatten().flatten();
         places.for_each(|place| place.hold.release());
+        warm::forget(self.id);
     }
 
-    /// Time zone or retention have changed.
+    /// The name, the time zone or the retention have changed.
     pub fn forget(&mut self) {
+        warm::forget(self.id);
         self.recent = Default::default();
+        self.id = warm::new_id();
     }
 
     /// None when the site does not keep this granularity, or the calendar ends there.
@@ -174,37 +159,32 @@ impl BucketKeys {
         granularity: Granularity,
         time: i64,
     ) -> Option<&Rc<Place>> {
-        let recent = self.recent.get_mut(granularity.index())?;
+        let [last, other] = self.recent.get_mut(granularity.index())?;
         let holds = |place: &Rc<Place>| place.period.contains(time);
-        if !recent.last.as_ref().is_some_and(holds) {
-            recent.last = Some(match recent.find(time) {
-                Ok(place) => Rc::clone(place),
-                Err(behind) => {
-                    let place = Rc::new(Place::new(&self.site, settings, granularity, time)?);
-                    recent.places.insert(behind, Rc::clone(&place));
-                    self.is_crowded |= recent.places.len() > MOST_PLACES;
-                    place
+        if !last.as_ref().is_some_and(holds) {
+            std::mem::swap(last, other);
+            if !last.as_ref().is_some_and(holds) {
+                let more = &mut self.more;
+                let place = match last {
+                    None => Rc::new(Place::new(&self.site, settings, granularity, time)?),
+                    Some(_) => more.get_or_insert_with(|| warm::take(self.id)).find_or(
+                        granularity,
+                        time,
+                        || Place::new(&self.site, settings, granularity, time),
+                    )?,
+                };
+                // What is not at hand any more must still be found.
+                if let (Some(left), Some(more)) = (last.replace(place), more) {
+                    more.put(left);
                 }
-            });
+            }
         }
-        recent.last.as_ref()
+        last.as_ref()
     }
 
     pub fn bytes(&self) -> usize {
-        let recent = self.recent.iter().map(|recent| {
-            let places = recent.places.iter().map(|place| place.bytes());
-            allocated(recent.places.capacity() * size_of::<Rc<Place>>()) + places.sum::<usize>()
-        });
-        allocated(self.site.len()) + recent.sum::<usize>()
-    }
-}
-
-impl Recent {
-    /// The place that holds this time, or before which of them it would stand.
-    fn find(&self, time: i64) -> Result<&Rc<Place>, usize> {
-        let behind = self.places.partition_point(|it| it.period.start() <= time);
-        let before = behind.checked_sub(1).and_then(|at| self.places.get(at));
-        before.filter(|it| it.period.contains(time)).ok_or(behind)
+        let places = self.recent.iter().flatten().flatten();
+        allocated(self.site.len()) + places.map(|place| place.bytes()).sum::<usize>()
     }
 }
 

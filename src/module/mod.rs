@@ -31,6 +31,7 @@ mod stream;
 mod target;
 mod types;
 mod walk;
+mod warm;
 mod watch;
 
 use std::ffi::c_int;

@@ -113,7 +113,7 @@ impl<'c> Routes<'c> {
         batch: &Batch,
         judge: Judge,
     ) -> Outcome {
-        let command = keys.number_command(judge.now);
+        let command = keys.begin();
         let mut route = Route::default();
         const NEVER: Range = Range::new(0, 0);
         // The times that have this route.
@@ -162,7 +162,6 @@ impl<'c> Routes<'c> {
         self.targets.push(target);
         let step = self.targets.len() as u32;
         place.target.set((command, step));
-        place.used.set(now);
         Ok(step)
     }
 
@@ -224,7 +223,7 @@ impl<'c> Routes<'c> {
                     }
                 });
             }
-            _ => self.record_all(&value.site, batch, &outcome),
+            _ => self.record_several(&value.site, batch, &outcome),
         }
         for (_, event) in outcome.left(&batch.events) {
             value.site.count(event.time);
@@ -236,20 +235,32 @@ impl<'c> Routes<'c> {
         outcome
     }
 
-    /// Bucket by bucket, and in a bucket row by row; where there are many buckets, event by event.
-    fn record_all(&mut self, site: &Site, batch: &Batch<'c>, counted: &Counted) {
-        const MANY: usize = 6;
+    /// Some at a time, so that what is written down of them stays small.
+    fn record_several(&mut self, site: &Site, batch: &Batch<'c>, counted: &Counted) {
+        const EVENTS: usize = 1_000;
+        const BYTES_OF_TEXT: usize = 1 << 20;
+        for (number, event) in counted.left(&batch.events) {
+            let all = &mut self.all;
+            self.desk
+                .see(site, event, batch, |occurrence| all.add(number, occurrence));
+            if all.events().len() >= EVENTS || all.text_bytes() >= BYTES_OF_TEXT {
+                self.record_gathered(site, batch);
+            }
+        }
+        self.record_gathered(site, batch);
+    }
+
+    /// Bucket by bucket, and in a bucket row by row; event by event where each bucket has few of them.
+    fn record_gathered(&mut self, site: &Site, batch: &Batch<'c>) {
+        /// To look through all events for each bucket costs more than their rows, with more buckets.
+        const MANY_BUCKETS: usize = 6;
         let Routes {
             targets,
             routes,
-            desk,
             all,
             share,
             ..
         } = self;
-        for (number, event) in counted.left(&batch.events) {
-            desk.see(site, event, batch, |occurrence| all.add(number, occurrence));
-        }
         all.sort();
         let capacity = site.settings.capacity;
         // Where an event goes, and when it was.
@@ -260,7 +271,7 @@ impl<'c> Routes<'c> {
         };
         for granularity in Granularity::ALL {
             let is_of = |target: &Target| target.place.period.granularity() == granularity;
-            if targets.iter().filter(|target| is_of(target)).count() < MANY {
+            if targets.iter().filter(|target| is_of(target)).count() < MANY_BUCKETS {
                 for (target, step) in targets.iter_mut().zip(1..) {
                     let here = is_of(target)
                         && share.fill(all, |event| {
@@ -278,13 +289,13 @@ impl<'c> Routes<'c> {
                     };
                     if let Some(target) = target_mut(targets, step) {
                         let slot = target.place.slot(time);
-                        target
-                            .bucket_or_new()
-                            .record_one(all, place, slot, capacity);
+                        let bucket = target.bucket_or_new();
+                        bucket.record_one(all, place, slot, capacity);
                     }
                 }
             }
         }
+        all.clear();
     }
 
     /// Whether an event counts: it reaches a bucket, and its id is new to the finest of them, which

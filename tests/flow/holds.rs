@@ -18,7 +18,7 @@ fn disturbance(random: &mut Random, keys: &[String], time: i64) -> Vec<String> {
     let key = random.pick(keys).clone();
     let other = random.pick(keys).clone();
     let far = 4_102_444_800_000_i64 + random.below(1_000) as i64;
-    let lines: &[String] = match random.below(23) {
+    let lines: &[String] = match random.below(27) {
         0 => &[format!("DEL {key}")],
         1 => &[format!("UNLINK {key}")],
         2 => &[
@@ -52,6 +52,7 @@ fn disturbance(random: &mut Random, keys: &[String], time: i64) -> Vec<String> {
             "ANALYTICS.IMPORT {key} hour {} users {TYPED}",
             time - 3 * HOUR
         )],
+        22..=25 => &[across(random, time)],
         _ => &[
             "MULTI".to_owned(),
             format!("DEL {key}"),
@@ -60,6 +61,14 @@ fn disturbance(random: &mut Random, keys: &[String], time: i64) -> Vec<String> {
         ],
     };
     lines.to_vec()
+}
+
+/// A bucket becomes another site's, of the same period.
+fn across(random: &mut Random, time: i64) -> String {
+    let (from, to) = *random.pick(&[("shop", "store"), ("store", "shop")]);
+    let granularity = random.below(3) as usize;
+    let name = |site| buckets(site, "UTC", time).map(|bucket| bucket.key)[granularity].clone();
+    format!("RENAME {} {}", name(from), name(to))
 }
 
 /// The other server is made to look up everything: the expiry of some key in braces changes before

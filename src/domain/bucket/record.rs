@@ -7,7 +7,6 @@ use crate::domain::event::{Facet, Occurrence};
 use crate::domain::limits;
 use crate::domain::occurrences::{Occurred, Occurrences};
 use crate::domain::tally::{More, Sample, Tally};
-use crate::domain::text::Text;
 
 /// What one bucket has to do with the events of a call. It is filled for one bucket after the other.
 #[derive(Debug, Default)]
@@ -122,12 +121,28 @@ impl Bucket {
         }
     }
 
+    /// Whether every row of these events is here, or has room.
     fn keeps_its_rows(&self, all: &Occurrences, capacity: usize) -> bool {
-        all.tables().all(|(kind, name, count, values)| {
-            let here = self.breakdown(kind, name);
-            let rows = here.map_or(0, |breakdown| breakdown.rows().len());
-            let is_new = |value: &Text| here.is_none_or(|it| it.row(*value).is_none());
-            rows + count <= capacity || rows + values.filter(is_new).count() <= capacity
+        // Of each table that they might fill: how many rows it still takes.
+        let mut room = [None; limits::BREAKDOWNS_PER_SITE];
+        for ((kind, name, count), room) in all.tables().zip(&mut room) {
+            let rows = self.breakdown(kind, name).map_or(0, |it| it.rows().len());
+            *room = (rows + count > capacity).then(|| capacity.saturating_sub(rows));
+        }
+        if room.iter().all(Option::is_none) {
+            return true;
+        }
+        all.rows().all(|(table, facet, _)| {
+            let Some(Some(room)) = room.get_mut(table) else {
+                return true;
+            };
+            let here = self.breakdown(facet.kind, facet.name);
+            if here.is_some_and(|it| it.row(facet.value).is_some()) {
+                return true;
+            }
+            let fits = *room > 0;
+            *room = room.saturating_sub(1);
+            fits
         })
     }
 

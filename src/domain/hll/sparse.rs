@@ -7,7 +7,8 @@
 //! up to 2,560       slots of three bytes: `tight`, which take less memory and more time
 //! ```
 //!
-//! The table follows from the entries, whatever the order they came in.
+//! The table follows from the entries, whatever the order they came in; but for a crowd, made for
+//! it, which may be in a wider one than it needs.
 
 use super::registers::Registers;
 use super::tight;
@@ -204,6 +205,9 @@ impl Sparse {
     /// entries need: without counting first, most of the time, and wide, which is quicker.
     pub(super) fn absorb(&mut self, other: &Sparse) -> Result<(), Full> {
         let at_most = self.len() + other.len();
+        if let Sparse::Tight { .. } = self {
+            self.move_to(Sparse::wide(wide::WIDEST));
+        }
         if at_most > MAX_ENTRIES {
             return self.merge(other);
         }
@@ -266,6 +270,7 @@ impl Sparse {
             }
             self.move_to(Sparse::wide(wide::WIDEST));
         }
+        // From here on it is wide.
         let (len, slots) = match self {
             Sparse::Few { len, slots } => (len, &mut slots[..]),
             Sparse::Many { len, slots } => (len, &mut slots[..]),

@@ -12,8 +12,8 @@
 //!
 //! Whether the bit that is left out was set tells the half of the table in which the word is at home.
 //!
-//! More than ten for the spares, or more steps than half of the slots, no set of users has but one
-//! that was made for it.
+//! More than ten for the spares has one set of users in ten million, and more steps than half of the
+//! slots none but one that was made for it.
 
 use super::entry::{
     entry, has_extra, index, rank, register, INDEX_BITS, MIN_EXTRA_RANK, PRECISION, REGISTERS,

@@ -14,12 +14,17 @@ pub struct Union {
     /// In use when `dense`; else kept for later.
     registers: Option<Registers>,
     dense: bool,
+    /// How many entries there were when they were last seen not to be too many.
+    fitted: usize,
     /// How many sketches were added.
     added: u64,
 }
 
 /// From so many entries on a copy is quicker than to keep the memory.
 const WORTH_COPYING: usize = 64;
+
+/// With so many more it is worth while to see again whether they are too many.
+const GROWN: usize = 128;
 
 impl Union {
     pub fn new() -> Union {
@@ -83,6 +88,7 @@ impl Union {
     pub fn clear(&mut self) {
         self.sparse.clear();
         self.dense = false;
+        self.fitted = 0;
         self.added = 0;
     }
 
@@ -106,7 +112,9 @@ impl Union {
     /// Moves on to registers where there are certainly too many entries with these: at least as many as
     /// registers with a rank. To raise those is quicker than to look for each entry among the others.
     fn outgrow(&mut self, sparse: &Sparse) -> bool {
-        if self.sparse.len() + sparse.len() <= MAX_ENTRIES {
+        let ours = self.sparse.len();
+        let has_grown = self.fitted == 0 || ours >= self.fitted + GROWN;
+        if ours + sparse.len() <= MAX_ENTRIES || !has_grown {
             return false;
         }
         let registers = self.registers.get_or_insert_with(Registers::zeroed);
@@ -114,6 +122,7 @@ impl Union {
         self.sparse.add_to(registers);
         sparse.add_to(registers);
         self.dense = registers.occupied() > MAX_ENTRIES;
+        self.fitted = ours;
         self.dense
     }
 

@@ -4,10 +4,14 @@
 //! slots      | entry | 0 | entry | entry | 0 | ...      0 is an empty slot
 //! home       (mixed index * capacity) >> 32, then slot by slot, around the end
 //! ```
+//!
+//! The key that mixes is secret: Redis's hash is public, and users that share a home there would make
+//! every look-up a walk. It shows nowhere: what is stored is in the order of the entries.
 
 use super::entry::{index, rank, register};
 use super::registers::Registers;
 use super::sparse::Probe;
+use crate::domain::hash::mixing_key;
 use std::hint::select_unpredictable;
 
 /// Lie in the sketch itself.
@@ -100,7 +104,6 @@ pub(super) fn add_to(slots: &[u32], registers: &mut Registers) {
 
 #[inline]
 fn home(entry: u32, capacity: usize) -> usize {
-    const GOLDEN: u32 = 0x9e37_79b1;
-    let mixed = index(entry).wrapping_mul(GOLDEN);
+    let mixed = index(entry).wrapping_mul(mixing_key());
     ((u64::from(mixed) * capacity as u64) >> 32) as usize
 }

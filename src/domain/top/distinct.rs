@@ -43,7 +43,7 @@ pub(super) fn weigh(selection: &mut Selection, what: Distinct) {
         .zip(0..)
         .filter(|(_, place)| left(*place));
     if others.any(|(line, _)| lines.has_events(parts, line)) {
-        selection.outside.events += 1;
+        selection.outside.events = selection.outside.events.saturating_add(1);
     }
 }
 

@@ -128,7 +128,9 @@ fn count_with<'c>(
     let learned = value.site.learned(&request.batch)?;
     let settings = learned.as_ref().unwrap_or(&value.site.settings);
     let site = words.string(1);
-    routes.open(ctx, site, settings, &mut value.keys, &request.batch, judge)?;
+    let opened = routes.open(ctx, site, settings, &mut value.keys, &request.batch, judge);
+    value.keys.end();
+    opened?;
 
     let mut log = None;
     if settings.log.most > 0 && origin == Origin::Client {

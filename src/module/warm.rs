@@ -1,0 +1,88 @@
+//! Places beyond the few that a site keeps at hand, of the sites that last needed them: batches that catch
+//! up go to the minutes of an hour or the hours of a week, again and again. They are kept here and not
+//! beside the site, so that ten thousand sites that caught up once do not keep them for ever.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use super::keys::Place;
+use crate::domain::time::Granularity;
+
+/// So many sites are kept warm.
+const SITES: usize = 8;
+
+/// With so many places at most: what a longer call needed is not kept.
+const MOST_PLACES: usize = 512;
+
+/// Places of one site, by their granularity and time.
+#[derive(Default)]
+pub struct Places([Vec<Rc<Place>>; Granularity::COUNT]);
+
+impl Places {
+    /// The place that holds this time, or else the new one, which is not kept here.
+    pub fn find_or(
+        &self,
+        granularity: Granularity,
+        time: i64,
+        new: impl FnOnce() -> Option<Place>,
+    ) -> Option<Rc<Place>> {
+        let places = self.0.get(granularity.index())?;
+        let behind = places.partition_point(|it| it.period.start() <= time);
+        let before = behind.checked_sub(1).and_then(|at| places.get(at));
+        match before.filter(|it| it.period.contains(time)) {
+            Some(place) => Some(Rc::clone(place)),
+            None => new().map(Rc::new),
+        }
+    }
+
+    /// Keeps a place, once.
+    pub fn put(&mut self, place: Rc<Place>) {
+        let (granularity, start) = (place.period.granularity(), place.period.start());
+        let Some(places) = self.0.get_mut(granularity.index()) else {
+            return;
+        };
+        if let Err(at) = places.binary_search_by_key(&start, |it| it.period.start()) {
+            places.insert(at, place);
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.0.iter().map(Vec::len).sum()
+    }
+}
+
+thread_local! {
+    /// The site that was last here is the last.
+    static WARM: RefCell<Vec<(u64, Box<Places>)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// By which a site is known here, under one name and with one calendar.
+pub fn new_id() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Relaxed) + 1
+}
+
+/// What is kept of a site, to be kept again.
+pub fn take(id: u64) -> Box<Places> {
+    let taken = WARM.with_borrow_mut(|warm| {
+        let at = warm.iter().position(|(other, _)| *other == id)?;
+        Some(warm.remove(at).1)
+    });
+    taken.unwrap_or_default()
+}
+
+pub fn keep(id: u64, places: Box<Places>) {
+    if places.len() > MOST_PLACES {
+        return;
+    }
+    let coldest = WARM.with_borrow_mut(|warm| {
+        warm.push((id, places));
+        (warm.len() > SITES).then(|| warm.remove(0))
+    });
+    drop(coldest);
+}
+
+pub fn forget(id: u64) {
+    drop(take(id));
+}
