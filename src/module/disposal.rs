@@ -11,6 +11,7 @@ use std::sync::mpsc::{channel, Sender};
 use std::thread::{Builder, JoinHandle};
 
 use super::bucket_value::BucketValue;
+use super::warm;
 
 /// Fewer are freed sooner than a thread is there.
 const MANY: usize = 512;
@@ -110,13 +111,16 @@ pub fn after<T>(deletes: impl FnOnce() -> T) -> T {
     done
 }
 
-/// A database is about to be emptied, and whoever asked for it waits for the memory: two threads free
+/// A database is about to be emptied. Whoever asked for it may wait for the memory: then two threads free
 /// at a time.
-pub fn flush_begins() {
-    GATHERED.set(Some(Gathered {
-        helper: Helper::start(),
-        values: Values::default(),
-    }));
+pub fn flush_begins(is_awaited: bool) {
+    warm::forget_all();
+    if is_awaited {
+        GATHERED.set(Some(Gathered {
+            helper: Helper::start(),
+            values: Values::default(),
+        }));
+    }
 }
 
 /// Everything is freed on return.

@@ -86,3 +86,8 @@ pub fn keep(id: u64, places: Box<Places>) {
 pub fn forget(id: u64) {
     drop(take(id));
 }
+
+/// The sites are about to go.
+pub fn forget_all() {
+    drop(WARM.take());
+}

@@ -120,9 +120,7 @@ unsafe extern "C" fn flushed(
         // SAFETY: what comes with this event, valid until this returns.
         let info = unsafe { &*data.cast::<raw::RedisModuleFlushInfo>() };
         schedule().flush((info.dbnum >= 0).then_some(info.dbnum));
-        if info.sync != 0 {
-            disposal::flush_begins();
-        }
+        disposal::flush_begins(info.sync != 0);
     }
 }
 
