@@ -13,6 +13,8 @@ pub const VALUES_PER_SITE: usize = 32;
 pub const CUBES_PER_SITE: usize = 16;
 /// Dimensions, cubes and `event`.
 pub const BREAKDOWNS_PER_SITE: usize = DIMENSIONS_PER_SITE + CUBES_PER_SITE + 1;
+/// The rows that an event is counted in, besides the whole of its site.
+pub const FACETS_PER_EVENT: usize = 1 + DIMENSIONS_PER_EVENT + CUBES_PER_SITE;
 pub const RULES_PER_SITE: usize = 100;
 pub const FEEDS_PER_SITE: usize = 32;
 /// Of a rule or of live metrics: kept as text.

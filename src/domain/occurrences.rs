@@ -10,7 +10,7 @@
 //!
 //! Texts are kept once for every row, so that nothing is borrowed from the events.
 
-use super::bucket::Kind;
+use super::bucket::{Index, Kind};
 use super::event::{Facet, Occurrence, Run};
 use super::hll::Member;
 use super::limits;
@@ -29,8 +29,8 @@ pub struct Occurrences {
     sorted: Vec<u32>,
     rows: Vec<Row>,
     tables: Vec<Table>,
-    /// Finds rows by their hashes: row numbers plus one, 0 where there is none. At most half full.
-    index: Vec<u32>,
+    /// Of the rows.
+    index: Index,
     /// The names of values, and for each value the number of its name.
     names: Vec<Kept>,
     named: Vec<u8>,
@@ -74,8 +74,12 @@ struct Kept {
     len: u32,
 }
 
+/// So many are counted at a time, or fewer with so much text: what is written down of them stays small.
+const MOST_EVENTS: usize = 1_000;
+const MUCH_TEXT: usize = 1 << 20;
+
 /// Beyond that, the memory of texts does not stay.
-const MOST_TEXT: usize = 1 << 16;
+const KEPT_TEXT: usize = 1 << 16;
 
 impl Occurrences {
     /// Empties it, but keeps the memory.
@@ -90,12 +94,12 @@ impl Occurrences {
         self.sorted.clear();
         self.rows.clear();
         self.tables.clear();
-        self.index.clear();
+        self.index = Index::default();
         self.names.clear();
         self.named.clear();
         self.numbers.clear();
         self.texts.clear();
-        self.texts.shrink_to(MOST_TEXT);
+        self.texts.shrink_to(KEPT_TEXT);
     }
 
     /// `number`: the place of the event in its call.
@@ -150,8 +154,9 @@ impl Occurrences {
         }
     }
 
-    pub fn text_bytes(&self) -> usize {
-        self.texts.len()
+    /// Whether it is time to count these and begin anew.
+    pub fn is_full(&self) -> bool {
+        self.events.len() >= MOST_EVENTS || self.texts.len() >= MUCH_TEXT
     }
 
     #[inline]
@@ -270,31 +275,19 @@ impl Occurrences {
 
     #[inline]
     fn find(&self, table: u32, value: Text) -> Option<u32> {
-        let mut at = self.home(table, value);
-        loop {
-            let number = self.index.get(at)?.checked_sub(1)?;
-            let row = self.rows.get(number as usize)?;
-            if row.table == table && self.text(row.value).is(value) {
-                return Some(number);
-            }
-            at = self.next(at);
-        }
-    }
-
-    /// Hashes are keyed: nobody can choose texts that share a place.
-    #[inline]
-    fn home(&self, table: u32, value: Text) -> usize {
-        let hash = (value.hash >> 20).wrapping_add(u64::from(table));
-        hash as usize & self.index.len().wrapping_sub(1)
-    }
-
-    #[inline]
-    fn next(&self, at: usize) -> usize {
-        (at + 1) & self.index.len().wrapping_sub(1)
+        let is_it = |row: &Row| row.table == table && self.text(row.value).is(value);
+        let found = if self.index.is_built() {
+            let is_there = |number: usize| self.rows.get(number).is_some_and(is_it);
+            self.index.find(hash(table, value.hash), is_there)
+        } else {
+            self.rows.iter().position(is_it)
+        };
+        found.map(|number| number as u32)
     }
 
     #[cold]
     fn make_row(&mut self, table: u32, value: Text) -> u32 {
+        let number = self.rows.len();
         let value = self.keep(value);
         let events = Run::default();
         self.rows.push(Row {
@@ -305,30 +298,21 @@ impl Occurrences {
         if let Some(table) = self.tables.get_mut(table as usize) {
             table.rows += 1;
         }
-        let count = self.rows.len();
-        if count * 2 > self.index.len() {
-            self.index.clear();
-            self.index.resize((count * 4).next_power_of_two(), 0);
-            (0..count).for_each(|number| self.place(number));
-        } else {
-            self.place(count - 1);
+        if self.index.is_full(number) {
+            let hashes = self.rows.iter().map(|row| hash(row.table, row.value.hash));
+            self.index = Index::build(hashes);
+        } else if self.index.is_built() {
+            self.index.place(hash(table, value.hash), number);
         }
-        count as u32 - 1
-    }
-
-    fn place(&mut self, number: usize) {
-        let Some(row) = self.rows.get(number) else {
-            return;
-        };
-        let mut at = self.home(row.table, self.text(row.value));
-        while let Some(place) = self.index.get_mut(at) {
-            if *place == 0 {
-                *place = number as u32 + 1;
-                return;
-            }
-            at = self.next(at);
-        }
+        number as u32
     }
 }
 
+/// Apart from that of the same value in another table.
+#[inline]
+fn hash(table: u32, value: u64) -> u64 {
+    value.rotate_left(table)
+}
+
+const _: () = assert!(Index::reaches(MOST_EVENTS * limits::FACETS_PER_EVENT));
 const _: () = assert!(limits::VALUES_PER_SITE <= u8::MAX as usize);

@@ -53,6 +53,18 @@ pub struct Sample<'e> {
     pub more: Option<&'e More<'e>>,
 }
 
+impl<'e> Sample<'e> {
+    #[inline]
+    pub fn new(slot: u8, user: Member, more: &'e More<'e>) -> Sample<'e> {
+        let has_more = more.session.is_some() || !more.numbers.is_empty();
+        Sample {
+            slot,
+            user,
+            more: has_more.then_some(more),
+        }
+    }
+}
+
 /// What few events have.
 #[derive(Clone, Copy)]
 pub struct More<'e> {

@@ -75,21 +75,21 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// Those that counted, with their places.
-    pub fn left<'e, T>(&'e self, events: &'e [T]) -> impl Iterator<Item = (usize, &'e T)> {
+    /// Of what goes with the events, one after the other: what goes with those that counted, each with
+    /// its place.
+    pub fn left<'e, T>(
+        &'e self,
+        each: impl Iterator<Item = T> + 'e,
+    ) -> impl Iterator<Item = (usize, T)> + 'e {
         let mut dropped = &self.dropped[..];
-        let left = move |number| match dropped.split_first() {
-            Some((first, rest)) if *first == number => {
-                dropped = rest;
-                false
-            }
-            _ => true,
-        };
-        let mut left = left;
-        events
-            .iter()
-            .enumerate()
-            .filter(move |(number, _)| left(*number))
+        each.enumerate()
+            .filter(move |(number, _)| match dropped.strip_prefix(&[*number]) {
+                Some(rest) => {
+                    dropped = rest;
+                    false
+                }
+                None => true,
+            })
     }
 }
 
@@ -225,7 +225,7 @@ impl<'c> Routes<'c> {
             }
             _ => self.record_several(&value.site, batch, &outcome),
         }
-        for (_, event) in outcome.left(&batch.events) {
+        for (_, event) in outcome.left(batch.events.iter()) {
             value.site.count(event.time);
         }
         for target in self.targets.iter().filter(|target| target.changed) {
@@ -235,15 +235,13 @@ impl<'c> Routes<'c> {
         outcome
     }
 
-    /// Some at a time, so that what is written down of them stays small.
+    /// As many at a time as are gathered.
     fn record_several(&mut self, site: &Site, batch: &Batch<'c>, counted: &Counted) {
-        const EVENTS: usize = 1_000;
-        const BYTES_OF_TEXT: usize = 1 << 20;
-        for (number, event) in counted.left(&batch.events) {
+        for (number, event) in counted.left(batch.events.iter()) {
             let all = &mut self.all;
             self.desk
                 .see(site, event, batch, |occurrence| all.add(number, occurrence));
-            if all.events().len() >= EVENTS || all.text_bytes() >= BYTES_OF_TEXT {
+            if all.is_full() {
                 self.record_gathered(site, batch);
             }
         }

@@ -46,17 +46,8 @@ pub fn events(
     if !is_track {
         story.say_clock();
     }
-    let mut dropped = &counted.dropped[..];
-    for (number, (source, event)) in request
-        .sources
-        .iter()
-        .zip(&request.batch.events)
-        .enumerate()
-    {
-        if let Some(rest) = dropped.strip_prefix(&[number]) {
-            dropped = rest;
-            continue;
-        }
+    let said = request.sources.iter().zip(&request.batch.events);
+    for (_, (source, event)) in counted.left(said) {
         if !is_track {
             story.strings.push(words.string(source.start - 1));
         }
@@ -90,12 +81,8 @@ fn json(ctx: Ctx, words: Words, request: &Request, counted: &Counted, clock: i64
     let [event, at, session, id, dimension, value] =
         [&b"EVENT"[..], b"AT", b"SESSION", b"ID", b"DIM", b"VAL"].map(OwnedString::new);
     let batch = &request.batch;
-    let mut dropped = &counted.dropped[..];
-    for (number, (said, identity)) in batch.events.iter().zip(&request.identities).enumerate() {
-        if let Some(rest) = dropped.strip_prefix(&[number]) {
-            dropped = rest;
-            continue;
-        }
+    let told = batch.events.iter().zip(&request.identities);
+    for (_, (said, identity)) in counted.left(told) {
         story.strings.push(event.raw());
         story.say(said.kind.bytes);
         story.say(identity.user);

@@ -21,6 +21,7 @@ mod tests;
 
 pub use breakdown::{Breakdown, Kind, OTHER};
 pub use ids::{Fingerprint, Ids};
+pub use index::Index;
 pub use record::Share;
 pub use table::Row;
 

@@ -7,6 +7,7 @@ use crate::domain::event::{Facet, Occurrence};
 use crate::domain::limits;
 use crate::domain::occurrences::{Occurred, Occurrences};
 use crate::domain::tally::{More, Sample, Tally};
+use crate::domain::text::Text;
 
 /// What one bucket has to do with the events of a call. It is filled for one bucket after the other.
 #[derive(Debug, Default)]
@@ -41,20 +42,13 @@ impl Bucket {
     #[inline]
     pub fn record(&mut self, occurrence: &Occurrence, slot: u8, capacity: usize) {
         let mut ids = [0; limits::VALUES_PER_EVENT];
-        for (name, id) in occurrence.names.iter().zip(&mut ids) {
-            *id = self.value_or_new(*name);
-        }
+        self.ids_of(occurrence.names.iter().copied(), &mut ids);
         let more = More {
             session: occurrence.session,
             ids: &ids,
             numbers: occurrence.numbers,
         };
-        let is_plain = more.session.is_none() && more.numbers.is_empty();
-        let sample = Sample {
-            slot,
-            user: occurrence.user,
-            more: (!is_plain).then_some(&more),
-        };
+        let sample = Sample::new(slot, occurrence.user, &more);
         self.count(&sample, occurrence.facets.iter(), capacity);
     }
 
@@ -64,20 +58,21 @@ impl Bucket {
             return;
         };
         let mut ids = [0; limits::VALUES_PER_EVENT];
-        for (name, id) in all.names_of(event).zip(&mut ids) {
-            *id = self.value_or_new(name);
-        }
+        self.ids_of(all.names_of(event), &mut ids);
         let more = More {
             session: event.session,
             ids: &ids,
             numbers: all.numbers_of(event),
         };
-        let sample = Sample {
-            slot,
-            user: *user,
-            more: (!all.are_plain()).then_some(&more),
-        };
+        let sample = Sample::new(slot, *user, &more);
         self.count(&sample, all.facets_of(event), capacity);
+    }
+
+    #[inline]
+    fn ids_of<'n>(&mut self, names: impl Iterator<Item = Text<'n>>, ids: &mut [u8]) {
+        for (name, id) in names.zip(ids) {
+            *id = self.value_or_new(name);
+        }
     }
 
     #[inline]

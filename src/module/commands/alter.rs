@@ -85,10 +85,7 @@ pub fn no_site(name: &[u8]) -> Error {
 }
 
 fn replicate_alter(ctx: Ctx, words: Words, options: Words, now: i64) {
-    let clock = [
-        OwnedString::new(b"CLOCK"),
-        OwnedString::new(now.to_string().as_bytes()),
-    ];
+    let clock = [OwnedString::new(b"CLOCK"), OwnedString::of_number(now)];
     let mut strings = vec![words.string(1)];
     strings.extend(clock.iter().map(OwnedString::raw));
     strings.extend(options.strings());
@@ -137,7 +134,7 @@ fn move_buckets(ctx: Ctx, moved: Vec<Moved>, now: i64) {
         match expiry.filter(|expiry| *expiry > now) {
             Some(expiry) => {
                 key.expire_at(expiry);
-                let time = OwnedString::new(expiry.to_string().as_bytes());
+                let time = OwnedString::of_number(expiry);
                 ctx.replicate(c"PEXPIREAT", &[name.raw(), time.raw()]);
             }
             None => {

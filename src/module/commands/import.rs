@@ -216,9 +216,9 @@ fn tell(
 ) {
     let own = [
         OwnedString::new(b"CLOCK"),
-        OwnedString::new(clock.to_string().as_bytes()),
+        OwnedString::of_number(clock),
         OwnedString::new(period.granularity().name().as_bytes()),
-        OwnedString::new(first_of(period).to_string().as_bytes()),
+        OwnedString::of_number(first_of(period)),
     ];
     let mut strings = vec![site];
     strings.extend(own.iter().map(OwnedString::raw));
