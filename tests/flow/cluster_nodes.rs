@@ -165,20 +165,27 @@ impl Cluster {
         self.connection(from).call(&words).ok();
     }
 
-    /// The other half: the slot is the receiver's, the receiver told first.
+    /// The other half: the slot is the receiver's, the receiver told first, and all have heard of
+    /// the epoch that it took for it. Who moves the slot on before, takes an epoch that is no
+    /// greater, and loses the slot to a late message.
     #[track_caller]
     pub fn close_slot(&self, slot: i64, from: usize, to: usize) {
         let id = &self.ids[to];
-        cmd!(self.connection(to), "CLUSTER", "SETSLOT", slot, "NODE", id).ok();
-        cmd!(
-            self.connection(from),
-            "CLUSTER",
-            "SETSLOT",
-            slot,
-            "NODE",
-            id
-        )
-        .ok();
+        for place in [to, from] {
+            let mut connection = self.connection(place);
+            cmd!(connection, "CLUSTER", "SETSLOT", slot, "NODE", id).ok();
+        }
+        let epoch_at = |place: usize| {
+            let nodes = self.connection(place).run("CLUSTER NODES");
+            let line = nodes.text().lines().find(|line| line.starts_with(id));
+            let epoch = line.and_then(|line| line.split(' ').nth(6));
+            epoch.expect("the epoch of a node that is known").to_owned()
+        };
+        for place in 0..self.nodes.len() {
+            wait_until("the receiver's epoch is known", || {
+                epoch_at(place) == epoch_at(to)
+            });
+        }
     }
 
     /// Moves a slot as tools do, few keys at a time; gives how many keys there were.

@@ -50,7 +50,8 @@ impl Mixed {
         self.random.pick::<&str>(&SITES)
     }
 
-    /// Never close to where a retention of `settings` or the default one ends.
+    /// Never close to where a retention of `settings` or the default one ends, not even when a time
+    /// of UTC is read as one of a zone of `ZONES`: then it is a whole number of hours older.
     fn time(&mut self) -> i64 {
         let ages = [
             -3 * MINUTE,
@@ -89,7 +90,7 @@ impl Mixed {
         let line = match self.random.below(9) {
             0 => "RETENTION minute 10m",
             1 => "RETENTION minute 35m RETENTION hour 1d",
-            2 => "RETENTION minute 1h RETENTION hour off",
+            2 => "RETENTION minute 90m RETENTION hour off",
             3 => "RETENTION hour 4d RETENTION day 200d",
             4 => "RETENTION minute off RETENTION hour 7d RETENTION day 365d",
             5 => "DIM page NOUSERS VAL price CUBE event,country",
