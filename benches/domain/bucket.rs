@@ -85,7 +85,7 @@ fn record(bucket: &mut Bucket, dice: &mut Dice, user: u64, is_rich: bool) {
         names: if is_rich { &names } else { &[] },
         numbers: if is_rich { &numbers } else { &[] },
     };
-    bucket.record(&occurrence, (user % 60) as u8, CAPACITY);
+    bucket.record_alone(&occurrence, (user % 60) as u8, CAPACITY);
 }
 
 /// An event of a known user in known rows.
@@ -105,7 +105,7 @@ fn record_event(bencher: Bencher, content: Content) {
         names: &[],
         numbers: &[],
     };
-    bencher.bench_local(|| bucket.record(black_box(&occurrence), 7, CAPACITY));
+    bencher.bench_local(|| bucket.record_alone(black_box(&occurrence), 7, CAPACITY));
 }
 
 fn bytes_of(bucket: &Bucket) -> usize {

@@ -3,7 +3,6 @@
 use divan::{black_box, counter::ItemsCount, Bencher};
 use redis_analytics::domain::bucket::{Breakdown, Kind};
 use redis_analytics::domain::hll::Member;
-use redis_analytics::domain::tally::Sample;
 use redis_analytics::domain::text::Text;
 
 use crate::dice::Dice;
@@ -63,11 +62,12 @@ fn record_values(bencher: Bencher, choice: Values, users: bool) {
 
 fn record_all(breakdown: &mut Breakdown, texts: &[Text], users: bool) {
     for (n, text) in texts.iter().enumerate() {
-        let sample = Sample {
-            slot: (n % 60) as u8,
-            user: Member::of(text.hash ^ (n as u64 % 50)),
-            more: None,
-        };
-        breakdown.count(*text, CAPACITY, |tally| tally.record(&sample, users));
+        let user = Member::of(text.hash ^ (n as u64 % 50));
+        breakdown.count(*text, CAPACITY, |tally| {
+            tally.count((n % 60) as u8);
+            if users {
+                tally.knows(user);
+            }
+        });
     }
 }

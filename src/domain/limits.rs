@@ -15,6 +15,8 @@ pub const CUBES_PER_SITE: usize = 16;
 pub const BREAKDOWNS_PER_SITE: usize = DIMENSIONS_PER_SITE + CUBES_PER_SITE + 1;
 /// The rows that an event is counted in, besides the whole of its site.
 pub const FACETS_PER_EVENT: usize = 1 + DIMENSIONS_PER_EVENT + CUBES_PER_SITE;
+/// With the whole.
+pub const ROWS_PER_EVENT: usize = 1 + FACETS_PER_EVENT;
 pub const RULES_PER_SITE: usize = 100;
 pub const FEEDS_PER_SITE: usize = 32;
 /// Of a rule or of live metrics: kept as text.

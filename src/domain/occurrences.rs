@@ -25,8 +25,7 @@ pub struct Occurrences {
     has_sessions: bool,
     /// Numbers of rows.
     entries: Vec<u32>,
-    /// Places of events.
-    sorted: Vec<u32>,
+    sorted: Vec<Sighting>,
     rows: Vec<Row>,
     tables: Vec<Table>,
     /// Of the rows.
@@ -46,6 +45,15 @@ pub struct Occurred {
     pub session: Option<Member>,
     entries: Run,
     pub values: Run,
+}
+
+/// An event, as one of its rows or the whole sees it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sighting {
+    /// Its place in `events`.
+    pub event: u32,
+    /// Among the rows of the event: the whole is row 0.
+    pub row: u32,
 }
 
 #[derive(Debug)]
@@ -139,17 +147,17 @@ impl Occurrences {
             row.events.start = start;
             start += std::mem::take(&mut row.events.len);
         }
-        self.sorted.resize(self.entries.len(), 0);
+        self.sorted.resize(self.entries.len(), Sighting::default());
         for (event, place) in self.events.iter().zip(0..) {
-            for number in event.entries.of(&self.entries) {
-                let Some(row) = self.rows.get_mut(*number as usize) else {
+            for (number, row) in event.entries.of(&self.entries).iter().zip(1..) {
+                let Some(it) = self.rows.get_mut(*number as usize) else {
                     continue;
                 };
-                let next = (row.events.start + row.events.len) as usize;
+                let next = (it.events.start + it.events.len) as usize;
                 if let Some(next) = self.sorted.get_mut(next) {
-                    *next = place;
+                    *next = Sighting { event: place, row };
                 }
-                row.events.len += 1;
+                it.events.len += 1;
             }
         }
     }
@@ -167,6 +175,11 @@ impl Occurrences {
     #[inline]
     pub fn users(&self) -> &[Member] {
         &self.users
+    }
+
+    /// How the whole sees them.
+    pub fn whole(&self) -> impl Iterator<Item = Sighting> + Clone + use<> {
+        (0..self.events.len() as u32).map(|event| Sighting { event, row: 0 })
     }
 
     /// No event has a session or a value.
@@ -200,8 +213,8 @@ impl Occurrences {
         rows.filter_map(|row| self.facet(row))
     }
 
-    /// The rows, each with the number of its table and the places of its events in `events`.
-    pub fn rows(&self) -> impl Iterator<Item = (usize, Facet<'_>, &[u32])> {
+    /// The rows, each with the number of its table and how it sees its events.
+    pub fn rows(&self) -> impl Iterator<Item = (usize, Facet<'_>, &[Sighting])> {
         self.rows.iter().filter_map(|row| {
             let events = row.events.of(&self.sorted);
             Some((row.table as usize, self.facet(row)?, events))

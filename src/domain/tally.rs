@@ -96,15 +96,10 @@ impl Distinct {
 }
 
 impl Tally {
+    /// Counts an event.
     #[inline]
-    pub fn record(&mut self, sample: &Sample, users: bool) {
-        self.slots.add(i32::from(sample.slot), 1);
-        if users {
-            self.users.add(sample.user);
-        }
-        if let Some(more) = sample.more {
-            self.record_more(sample.slot, more, users);
-        }
+    pub fn count(&mut self, slot: u8) {
+        self.slots.add(i32::from(slot), 1);
     }
 
     /// Counts the events in these slots.
@@ -113,23 +108,24 @@ impl Tally {
         self.slots.add_all(slots.map(i32::from));
     }
 
-    /// Counts their users.
+    /// Takes a user in. Is it known already?
     #[inline]
-    pub fn see_all(&mut self, users: impl Iterator<Item = Member>) {
-        self.users.add_all(users);
+    pub fn knows(&mut self, user: Member) -> bool {
+        !self.users.add(user)
     }
 
-    #[inline(never)]
-    pub fn record_more(&mut self, slot: u8, more: &More, users: bool) {
-        let session = more.session.filter(|_| users);
-        if session.is_none() && more.numbers.is_empty() {
+    /// Takes a session in. Is it known already?
+    pub fn knows_session(&mut self, session: Member) -> bool {
+        !self.rest.get_or_insert_default().sessions.add(session)
+    }
+
+    /// Takes in the numbers of an event, and as many ids.
+    pub fn measure(&mut self, slot: u8, ids: &[u8], numbers: &[Number]) {
+        if numbers.is_empty() {
             return;
         }
         let rest = self.rest.get_or_insert_default();
-        if let Some(session) = session {
-            rest.sessions.add(session);
-        }
-        for (id, number) in more.ids.iter().zip(more.numbers) {
+        for (id, number) in ids.iter().zip(numbers) {
             let measured = rest.measured(*id);
             measured.slots.include(slot, &number.summary);
             if let Some(bin) = number.bin {

@@ -80,7 +80,7 @@ pub fn record(bucket: &mut Bucket, kind: &Kind, n: u64) {
     let period = kind.zone.period(kind.period.granularity(), TIME).unwrap();
     let slot = (n * 7) as u8 % period.slot_count();
     Desk::default().see(&kind.site, &event, &batch, |occurrence| {
-        bucket.record(occurrence, slot, kind.site.settings.capacity);
+        bucket.record_alone(occurrence, slot, kind.site.settings.capacity);
     });
 }
 

@@ -21,6 +21,7 @@ use redis_module::raw;
 
 use super::disposal;
 use super::expiries;
+use super::nest::Nest;
 use super::stats::{self, Gauge};
 use super::types::Type;
 use crate::domain::bucket::Bucket;
@@ -39,6 +40,8 @@ const OWNED: u8 = 1;
 const HELD: u8 = 2;
 /// It does not stand under its key any more.
 const UNLINKED: u8 = 4;
+/// Something else went into it than the events of who holds it.
+const ADDED_TO: u8 = 8;
 
 impl BucketValue {
     pub fn new(bucket: Bucket) -> BucketValue {
@@ -46,6 +49,11 @@ impl BucketValue {
             bucket,
             ties: AtomicU8::new(OWNED),
         }
+    }
+
+    /// Whoever holds on to it looks at it anew.
+    pub fn was_added_to(&self) {
+        self.ties.fetch_or(ADDED_TO, Ordering::Relaxed);
     }
 
     /// # Safety
@@ -148,6 +156,7 @@ pub struct Hold {
     since: Cell<i64>,
     /// What had been heard of changed expiries then.
     heard: Cell<u64>,
+    pub nest: Nest,
 }
 
 /// Redis notes once a second when a key was last used, and evicts by that: as often the key is opened.
@@ -155,11 +164,12 @@ pub struct Hold {
 const LONGEST: i64 = 1_000;
 
 impl Hold {
-    pub const fn none() -> Hold {
+    pub fn none() -> Hold {
         Hold {
             value: Cell::new(null_mut()),
             since: Cell::new(0),
             heard: Cell::new(0),
+            nest: Nest::default(),
         }
     }
 
@@ -177,22 +187,28 @@ impl Hold {
     }
 
     /// Holds on to the value of a key that has just been opened, unless another site does.
-    pub fn take(&self, value: *mut BucketValue, now: i64) {
-        if self.value.get() != value {
+    pub fn take(&self, value: *mut BucketValue, now: i64) -> bool {
+        let is_other = self.value.get() != value;
+        if is_other {
             self.release();
             // SAFETY: the value of an open key.
             let ties = unsafe { (*value).ties.fetch_or(HELD, Ordering::Relaxed) };
             if ties & HELD != 0 {
-                return;
+                return false;
             }
             self.value.set(value);
         }
         // It may have been renamed away and back. Only now that no other site can hold it: one that
         // does must go on to see that it left.
+        const MARKS: u8 = UNLINKED | ADDED_TO;
         // SAFETY: as above.
-        unsafe { (*value).ties.fetch_and(!UNLINKED, Ordering::Relaxed) };
+        let ties = unsafe { (*value).ties.fetch_and(!MARKS, Ordering::Relaxed) };
+        if is_other || ties & MARKS != 0 {
+            self.nest.begin();
+        }
         self.since.set(now);
         self.heard.set(expiries::heard());
+        true
     }
 
     pub fn release(&self) {

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use redis_module::raw;
 
 use super::bucket_value::Hold;
+use super::nest::Settled;
 use super::redis::OwnedString;
 use super::warm::{self, Places};
 use crate::domain::error::{shown, Error, Result};
@@ -92,6 +93,7 @@ pub struct BucketKeys {
     /// The name under which they were made: a site may be renamed.
     site: Box<[u8]>,
     recent: [[Option<Rc<Place>>; 2]; Granularity::COUNT],
+    pub settled: Settled,
     /// By what `warm` knows them.
     id: u64,
     commands: u64,

@@ -18,6 +18,7 @@ mod info;
 mod key;
 mod keys;
 mod log;
+mod nest;
 mod origin;
 mod query;
 mod record;

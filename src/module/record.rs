@@ -6,12 +6,13 @@ use std::rc::Rc;
 
 use super::cluster;
 use super::keys::{BucketKeys, Place};
+use super::nest::{Holds, Settled};
 use super::origin::Origin;
 use super::redis::{Ctx, Outcome};
 use super::site_value::SiteValue;
 use super::stats;
 use super::target::Target;
-use crate::domain::bucket::Share;
+use crate::domain::bucket::{Share, Sure};
 use crate::domain::desk::Desk;
 use crate::domain::event::{Batch, Event};
 use crate::domain::occurrences::{Occurred, Occurrences};
@@ -50,7 +51,7 @@ impl Judge {
 
 /// The targets of one event: by granularity the step to it, which is its number plus one, or 0 where
 /// the event does not count.
-type Route = [u32; Granularity::COUNT];
+pub type Route = [u32; Granularity::COUNT];
 
 /// The buckets of one command, all open and checked.
 #[derive(Default)]
@@ -214,16 +215,23 @@ impl<'c> Routes<'c> {
             ([event], [route]) if outcome.dropped.is_empty() => {
                 let (route, capacity) = (*route, value.site.settings.capacity);
                 let Routes { targets, desk, .. } = self;
+                settle(targets, &route, &mut value.keys.settled);
                 desk.see(&value.site, event, batch, |occurrence| {
+                    let mut sure = Sure::default();
                     for step in route {
                         if let Some(target) = target_mut(targets, step) {
                             let slot = target.place.slot(event.time);
-                            target.bucket_or_new().record(occurrence, slot, capacity);
+                            let terms = target.terms(capacity);
+                            let bucket = target.bucket_or_new();
+                            bucket.record(occurrence, slot, &terms, &mut sure);
                         }
                     }
                 });
             }
-            _ => self.record_several(&value.site, batch, &outcome),
+            _ => {
+                self.settle_several(&outcome, &mut value.keys.settled);
+                self.record_several(&value.site, batch, &outcome);
+            }
         }
         for (_, event) in outcome.left(batch.events.iter()) {
             value.site.count(event.time);
@@ -233,6 +241,18 @@ impl<'c> Routes<'c> {
         }
         outcome.counted = (batch.events.len() - outcome.dropped.len()) as u64;
         outcome
+    }
+
+    fn settle_several(&mut self, counted: &Counted, settled: &mut Settled) {
+        for (_, route) in counted.left(self.routes.iter()) {
+            let finest = route.iter().find(|step| **step != 0);
+            let finest = finest.and_then(|step| target_mut(&mut self.targets, *step));
+            // Once for all events of one route.
+            let last = finest.map(|target| std::mem::replace(&mut target.route, *route));
+            if last.is_some_and(|last| last != *route) {
+                settle(&mut self.targets, route, settled);
+            }
+        }
     }
 
     /// As many at a time as are gathered.
@@ -260,6 +280,7 @@ impl<'c> Routes<'c> {
             ..
         } = self;
         all.sort();
+        share.begin(all);
         let capacity = site.settings.capacity;
         // Where an event goes, and when it was.
         let way = |event: &Occurred, granularity: Granularity| {
@@ -277,7 +298,8 @@ impl<'c> Routes<'c> {
                             (to == step).then(|| target.place.slot(time))
                         });
                     if here {
-                        target.bucket_or_new().record_all(all, share, capacity);
+                        let terms = target.terms(capacity);
+                        target.bucket_or_new().record_all(all, share, &terms);
                     }
                 }
             } else {
@@ -287,8 +309,9 @@ impl<'c> Routes<'c> {
                     };
                     if let Some(target) = target_mut(targets, step) {
                         let slot = target.place.slot(time);
+                        let terms = target.terms(capacity);
                         let bucket = target.bucket_or_new();
-                        bucket.record_one(all, place, slot, capacity);
+                        bucket.record_one(all, place, slot, &terms, share);
                     }
                 }
             }
@@ -318,6 +341,39 @@ impl<'c> Routes<'c> {
         target.bucket_or_new().remember(id);
         true
     }
+}
+
+/// Before events are counted that have this route: makes their buckets, and finds which of them lie
+/// around which.
+#[inline]
+fn settle(targets: &mut [Target], route: &Route, settled: &mut Settled) {
+    let mut holds = Holds::default();
+    let mut is_settled = true;
+    for (step, hold) in route.iter().zip(&mut holds) {
+        if let Some(target) = target_mut(targets, *step) {
+            target.bucket_or_new();
+            *hold = target.hold_number();
+            is_settled &= target.is_settled();
+        }
+    }
+    if !is_settled || holds != settled.holds {
+        settle_anew(targets, route, holds, settled);
+    }
+    for (step, around) in route.iter().zip(&settled.around) {
+        if let Some(target) = target_mut(targets, *step) {
+            target.around = *around;
+        }
+    }
+}
+
+#[inline(never)]
+fn settle_anew(targets: &mut [Target], route: &Route, holds: Holds, settled: &mut Settled) {
+    for (step, around) in route.iter().zip(&mut settled.around) {
+        if let Some(target) = target_mut(targets, *step) {
+            *around = target.settle(&holds);
+        }
+    }
+    settled.holds = holds;
 }
 
 #[inline]

@@ -6,11 +6,14 @@ use std::rc::Rc;
 use super::bucket_value::BucketValue;
 use super::key::Key;
 use super::keys::{renamed, Place};
+use super::nest::Holds;
+use super::record::Route;
 use super::redis::{bytes_of, Ctx, Outcome};
 use super::stats;
-use crate::domain::bucket::{Bucket, Kind};
+use crate::domain::bucket::{Bucket, Kind, Terms};
 use crate::domain::error::{shown, Error};
 use crate::domain::site::{Settings, EVENT};
+use crate::domain::time::{Granularities, Granularity};
 
 /// A bucket that events of this command go to.
 pub struct Target<'c> {
@@ -19,6 +22,14 @@ pub struct Target<'c> {
     key: Option<Key<'c>>,
     /// Null until the bucket is made.
     bucket: *mut BucketValue,
+    /// The site holds on to it.
+    is_held: bool,
+    /// Nothing was counted in it yet.
+    is_new: bool,
+    /// The last that was settled of which this is the finest bucket.
+    pub route: Route,
+    /// The coarser granularities of which the bucket has counted all that this one has.
+    pub around: Granularities,
     now: i64,
     pub changed: bool,
 }
@@ -36,10 +47,15 @@ impl<'c> Target<'c> {
             bucket: place.hold.value(now).unwrap_or(std::ptr::null_mut()),
             place,
             key: None,
+            is_held: true,
+            is_new: false,
+            route: Route::default(),
+            around: Granularities::NONE,
             now,
             changed: false,
         };
         if target.bucket.is_null() {
+            target.is_held = false;
             target.look_up(ctx)?;
         }
         if let Some(bucket) = target.bucket() {
@@ -64,10 +80,10 @@ impl<'c> Target<'c> {
     }
 
     /// With another expiry than its own, the key is opened every time: Redis knows whether it is over.
-    fn hold(&self) {
+    fn hold(&mut self) {
         let Some(key) = &self.key else { return };
         if key.expiry() == Some(self.place.expiry) && !key.counts_uses() {
-            self.place.hold.take(self.bucket, self.now);
+            self.is_held = self.place.hold.take(self.bucket, self.now);
         }
     }
 
@@ -89,11 +105,45 @@ impl<'c> Target<'c> {
         unsafe { &mut *self.bucket }
     }
 
+    /// The number of the hold on it, or 0.
+    #[inline]
+    pub fn hold_number(&self) -> u64 {
+        match self.is_held {
+            true => self.place.hold.nest.number(),
+            false => 0,
+        }
+    }
+
+    /// Whether it is held, and was settled before.
+    #[inline]
+    pub fn is_settled(&self) -> bool {
+        self.is_held && !self.is_new
+    }
+
+    /// Before an event is counted here and in the buckets of these holds.
+    #[inline]
+    pub fn settle(&mut self, holds: &Holds) -> Granularities {
+        const NONE: Holds = [0; Granularity::COUNT];
+        let holds = if self.is_held { holds } else { &NONE };
+        let is_new = std::mem::take(&mut self.is_new);
+        let nest = &self.place.hold.nest;
+        nest.settle(self.place.period.granularity(), holds, is_new)
+    }
+
+    #[inline]
+    pub fn terms(&self, capacity: usize) -> Terms {
+        Terms {
+            capacity,
+            around: self.around,
+        }
+    }
+
     #[cold]
     fn make_bucket(&mut self) {
         if let Some(key) = &self.key {
             self.bucket = key.set(BucketValue::new(Bucket::new(&self.place.period)));
             key.expire_at(self.place.expiry);
+            self.is_new = true;
             self.hold();
             stats::BUCKETS.add(1);
         }

@@ -4,9 +4,9 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::calendar::{buckets, floor, HOUR, MINUTE, SECOND};
+use crate::calendar::{buckets, floor, DAY, HOUR, MINUTE, SECOND};
 use crate::client::Connection;
-use crate::import::TYPED;
+use crate::import::{import, native, TYPED};
 use crate::random::Random;
 use crate::server::{wait_until, Server};
 use crate::state::State;
@@ -18,7 +18,7 @@ fn disturbance(random: &mut Random, keys: &[String], time: i64) -> Vec<String> {
     let key = random.pick(keys).clone();
     let other = random.pick(keys).clone();
     let far = 4_102_444_800_000_i64 + random.below(1_000) as i64;
-    let lines: &[String] = match random.below(27) {
+    let lines: &[String] = match random.below(32) {
         0 => &[format!("DEL {key}")],
         1 => &[format!("UNLINK {key}")],
         2 => &[
@@ -48,11 +48,23 @@ fn disturbance(random: &mut Random, keys: &[String], time: i64) -> Vec<String> {
             )]
         }
         20 => &[format!("ANALYTICS.DROP {key}")],
-        21 => &[format!(
-            "ANALYTICS.IMPORT {key} hour {} users {TYPED}",
-            time - 3 * HOUR
+        21..=24 => {
+            // Periods that are over: of another the site notes when that was.
+            let (granularity, time) = match random.below(3) {
+                0 => ("minute", time),
+                1 => ("minute", time - MINUTE),
+                _ => ("hour", time - 3 * HOUR),
+            };
+            let what = random.pick(&["users", "sessions"]);
+            &[format!(
+                "ANALYTICS.IMPORT {key} {granularity} {time} {what} {TYPED}"
+            )]
+        }
+        25 => &[format!(
+            "ANALYTICS.ALTER {key} CLOCK {time} CAPACITY {}",
+            2 + random.below(60)
         )],
-        22..=25 => &[across(random, time)],
+        26..=30 => &[across(random, time)],
         _ => &[
             "MULTI".to_owned(),
             format!("DEL {key}"),
@@ -71,11 +83,27 @@ fn across(random: &mut Random, time: i64) -> String {
     format!("RENAME {} {}", name(from), name(to))
 }
 
-/// The other server is made to look up everything: the expiry of some key in braces changes before
-/// every event.
+/// Of a few users again and again, one or several of them.
+fn event(random: &mut Random, site: &str, time: i64) -> String {
+    let mut one = || {
+        let (user, page, session) = (random.below(20), random.below(15), random.below(10));
+        let more = match random.below(3) {
+            0 => format!(" SESSION s{session}"),
+            _ => String::new(),
+        };
+        format!("view u{user} AT {time} DIM page /{page}{more}")
+    };
+    match one() {
+        single if single.len() % 3 > 0 => format!("ANALYTICS.TRACK {site} {single}"),
+        first => format!("ANALYTICS.MTRACK {site} EVENT {first} EVENT {}", one()),
+    }
+}
+
+/// The other server holds on to nothing, as every use of a key counts there.
 #[test]
 fn events_count_as_if_every_key_were_looked_up() {
-    let (holding, looking) = (Server::start(), Server::start());
+    let looking = Server::with().config("maxmemory-policy", "allkeys-lfu");
+    let (holding, looking) = (Server::start(), looking.start());
     let (mut ours, mut theirs) = (holding.connection(), looking.connection());
     let now = ours.now();
     let times = [
@@ -95,13 +123,8 @@ fn events_count_as_if_every_key_were_looked_up() {
         if random.below(8) > 0 {
             let site = random.pick(&["shop", "store"]);
             let time = *random.pick(&times);
-            let user = random.below(50);
-            let event = format!("ANALYTICS.TRACK {site} view u{user} AT {time} DIM page /{user}");
-            theirs.run("SET {twin}:minute: 1 KEEPTTL");
-            theirs.run("EXPIRE {twin}:minute: 100000");
-            let replies = (ours.run(&event), theirs.run(&event));
-            theirs.run("DEL {twin}:minute:");
-            assert_eq!(replies.0, replies.1, "step {step}: {event}");
+            let event = event(&mut random, site, time);
+            assert_eq!(ours.run(&event), theirs.run(&event), "step {step}: {event}");
         } else {
             for line in disturbance(&mut random, &keys, times[0]) {
                 assert_eq!(ours.run(&line), theirs.run(&line), "step {step}: {line}");
@@ -112,6 +135,90 @@ fn events_count_as_if_every_key_were_looked_up() {
             states.0.assert_is(&states.1, &format!("step {step}: ours"));
         }
     }
+}
+
+/// A minute in the middle of an hour that is over, and that hour as a window.
+fn minute_and_hour(now: i64) -> (i64, String) {
+    let hour = floor(now, HOUR) - 2 * HOUR;
+    (hour + 20 * MINUTE, format!("{hour}..{}", hour + HOUR))
+}
+
+#[test]
+fn a_bucket_that_was_elsewhere_is_not_taken_to_have_told_the_others() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    let (time, hour) = minute_and_hour(connection.now());
+    for site in ["shop", "store"] {
+        let create = format!("ANALYTICS.CREATE {site} RETENTION minute 1d");
+        connection.run(&create).ok();
+    }
+    let [ours, theirs] = ["shop", "store"].map(|site| buckets(site, "UTC", time)[0].key.clone());
+    let mut track = |site: &str, user: &str| {
+        let event = format!("ANALYTICS.TRACK {site} view {user} AT {time}");
+        assert_eq!(connection.run(&event), 1);
+    };
+    track("shop", "ann");
+    track("shop", "ann");
+    server
+        .connection()
+        .run(&format!("RENAME {ours} {theirs}"))
+        .ok();
+    track("store", "bob");
+    server
+        .connection()
+        .run(&format!("RENAME {theirs} {ours}"))
+        .ok();
+    track("shop", "bob");
+    let users = format!("ANALYTICS.UNIQUE shop {hour}");
+    assert_eq!(connection.run(&users), 2);
+}
+
+/// Midnight in India is at half past an hour of UTC.
+#[test]
+fn both_days_of_an_hour_are_told_of_a_user_of_that_hour() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    let create = "ANALYTICS.CREATE shop TZ Asia/Kolkata RETENTION minute off";
+    connection.run(create).ok();
+    let midnight = floor(connection.now(), DAY) - DAY + 18 * HOUR + 30 * MINUTE;
+    for time in [-20, 20, -10, 10].map(|minutes| midnight + minutes * MINUTE) {
+        let event = format!("ANALYTICS.TRACK shop view ann AT {time}");
+        assert_eq!(connection.run(&event), 1);
+    }
+    for day in [midnight - DAY, midnight] {
+        let users = format!("ANALYTICS.UNIQUE shop {day}..{}", day + DAY);
+        assert_eq!(connection.run(&users), 1, "{day}");
+    }
+}
+
+/// A HyperLogLog says less than the near exact sketches: who seems to be in it may be new to the hour.
+#[test]
+fn a_bucket_that_took_in_a_hyperloglog_is_not_taken_to_have_told_the_others() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    let (time, hour) = minute_and_hour(connection.now());
+    connection
+        .run("ANALYTICS.CREATE shop RETENTION minute 1d")
+        .ok();
+    let track = |connection: &mut Connection, user: &str, time: i64| {
+        let event = format!("ANALYTICS.TRACK shop view {user} AT {time}");
+        assert_eq!(connection.run(&event), 1);
+    };
+    let users: Vec<String> = (0..500).map(|n| format!("u{n}")).collect();
+    for user in &users {
+        track(&mut connection, user, time - MINUTE);
+    }
+    let string = native(&mut connection, &users);
+    track(&mut connection, "ann", time);
+    assert_eq!(
+        import(&mut connection, &format!("minute {time}"), &string),
+        1
+    );
+    let is_hidden = |user: &String| cmd!(connection, "PFADD", "native", user) == 0;
+    let hidden = (500..).map(|n| format!("u{n}")).find(is_hidden);
+    track(&mut connection, &hidden.expect("one of many"), time);
+    let users = format!("ANALYTICS.UNIQUE shop {hour}");
+    assert_eq!(connection.run(&users), 502);
 }
 
 fn events(connection: &mut Connection, window: &str) -> i64 {

@@ -95,6 +95,12 @@ impl Breakdown {
         self.table.find(value)
     }
 
+    /// No row ever left it.
+    #[inline]
+    pub fn is_whole(&self) -> bool {
+        self.table.spill().is_none()
+    }
+
     /// What was counted of a value, `~other` included.
     pub fn tally(&self, value: Text) -> Option<&Tally> {
         if value.bytes == OTHER {
@@ -323,20 +329,14 @@ fn decode_name<'p>(kind: Kind, reader: &mut Reader<'p>) -> Result<(&'p [u8], usi
 mod tests {
     use super::*;
     use crate::domain::hll::Member;
-    use crate::domain::tally::Sample;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
-    fn sample(user: u64) -> Sample<'static> {
-        Sample {
-            slot: 3,
-            user: Member::of(user),
-            more: None,
-        }
-    }
-
     fn record(breakdown: &mut Breakdown, value: Text, user: u64, capacity: usize) {
-        breakdown.count(value, capacity, |tally| tally.record(&sample(user), true));
+        breakdown.count(value, capacity, |tally| {
+            tally.count(3);
+            tally.knows(Member::of(user));
+        });
     }
 
     fn filled(values: &[u32], capacity: usize) -> Breakdown {

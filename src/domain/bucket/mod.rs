@@ -14,6 +14,7 @@
 mod breakdown;
 mod ids;
 mod index;
+mod known;
 mod record;
 mod table;
 #[cfg(test)]
@@ -22,7 +23,8 @@ mod tests;
 pub use breakdown::{Breakdown, Kind, OTHER};
 pub use ids::{Fingerprint, Ids};
 pub use index::Index;
-pub use record::Share;
+pub use known::Sure;
+pub use record::{Share, Terms};
 pub use table::Row;
 
 use super::codec::{corrupt, Page, Reader, Writer};

@@ -2,12 +2,23 @@
 
 use std::borrow::Borrow;
 
+use super::known::{Known, Rows, Sure, Told};
 use super::Bucket;
 use crate::domain::event::{Facet, Occurrence};
 use crate::domain::limits;
-use crate::domain::occurrences::{Occurred, Occurrences};
+use crate::domain::occurrences::{Occurred, Occurrences, Sighting};
 use crate::domain::tally::{More, Sample, Tally};
 use crate::domain::text::Text;
+use crate::domain::time::{Granularities, Granularity};
+
+/// On what terms a bucket counts.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// The number of rows that a breakdown keeps.
+    pub capacity: usize,
+    /// The coarser granularities of which the bucket has counted all that this one has.
+    pub around: Granularities,
+}
 
 /// What one bucket has to do with the events of a call. It is filled for one bucket after the other.
 #[derive(Debug, Default)]
@@ -16,12 +27,20 @@ pub struct Share {
     slots: Vec<u8>,
     /// Of each value that an event has: the id by which the bucket knows its name.
     ids: Vec<u8>,
+    /// Of each event: what the finer buckets have found.
+    sure: Vec<Sure>,
 }
 
 /// In place of the slot of an event that does not count in the bucket.
 const ELSEWHERE: u8 = u8::MAX;
 
 impl Share {
+    /// Before the first of the buckets, which are to come from the finest to the coarsest.
+    pub fn begin(&mut self, all: &Occurrences) {
+        self.sure.clear();
+        self.sure.resize(all.events().len(), Sure::default());
+    }
+
     /// Says of each event which slot it has in the bucket, or that it has none. Is there one that has?
     pub fn fill(&mut self, all: &Occurrences, slot: impl FnMut(&Occurred) -> Option<u8>) -> bool {
         self.slots.clear();
@@ -35,12 +54,26 @@ impl Share {
     fn slot(&self, place: usize) -> u8 {
         self.slots.get(place).copied().unwrap_or(ELSEWHERE)
     }
+
+    #[inline]
+    fn slot_of(&self, sighting: Sighting) -> u8 {
+        self.slot(sighting.event as usize)
+    }
 }
 
 impl Bucket {
-    /// Counts an event in everything. `capacity` is the number of rows that a breakdown keeps.
+    /// Counts an event in a bucket of which nothing else is known.
+    pub fn record_alone(&mut self, occurrence: &Occurrence, slot: u8, capacity: usize) {
+        let terms = Terms {
+            capacity,
+            around: Granularities::NONE,
+        };
+        self.record(occurrence, slot, &terms, &mut Sure::default());
+    }
+
+    /// Counts an event in everything. `sure`: what the finer buckets have found.
     #[inline]
-    pub fn record(&mut self, occurrence: &Occurrence, slot: u8, capacity: usize) {
+    pub fn record(&mut self, occurrence: &Occurrence, slot: u8, terms: &Terms, sure: &mut Sure) {
         let mut ids = [0; limits::VALUES_PER_EVENT];
         self.ids_of(occurrence.names.iter().copied(), &mut ids);
         let more = More {
@@ -49,11 +82,18 @@ impl Bucket {
             numbers: occurrence.numbers,
         };
         let sample = Sample::new(slot, occurrence.user, &more);
-        self.count(&sample, occurrence.facets.iter(), capacity);
+        self.count(&sample, occurrence.facets.iter(), terms, sure);
     }
 
     /// Counts the event in this place.
-    pub fn record_one(&mut self, all: &Occurrences, place: usize, slot: u8, capacity: usize) {
+    pub fn record_one(
+        &mut self,
+        all: &Occurrences,
+        place: usize,
+        slot: u8,
+        terms: &Terms,
+        share: &mut Share,
+    ) {
         let (Some(event), Some(user)) = (all.events().get(place), all.users().get(place)) else {
             return;
         };
@@ -65,7 +105,9 @@ impl Bucket {
             numbers: all.numbers_of(event),
         };
         let sample = Sample::new(slot, *user, &more);
-        self.count(&sample, all.facets_of(event), capacity);
+        let mut unsure = Sure::default();
+        let sure = share.sure.get_mut(place).unwrap_or(&mut unsure);
+        self.count(&sample, all.facets_of(event), terms, sure);
     }
 
     #[inline]
@@ -80,38 +122,49 @@ impl Bucket {
         &mut self,
         sample: &Sample,
         facets: impl Iterator<Item = impl Borrow<Facet<'e>>>,
-        capacity: usize,
+        terms: &Terms,
+        sure: &mut Sure,
     ) {
-        self.total.record(sample, true);
+        let mut count = Count {
+            sample,
+            known: sure.of(self.granularity),
+            found: Known::default(),
+        };
+        let mut row = Rows::WHOLE;
+        count.in_row(row, &mut self.total, Told::News);
         for (place, facet) in facets.enumerate() {
             let facet = facet.borrow();
-            self.count_in(facet, place, capacity, |tally| {
-                tally.record(sample, facet.users);
+            row = row.next();
+            self.count_in(facet, place, terms.capacity, |tally, told| {
+                count.in_row(row, tally, told);
             });
         }
+        sure.add(terms.around, count.found.users, count.found.sessions);
     }
 
     /// Counts the events that have a slot here: row by row, unless rows may have to leave for others.
     /// Then all is done in the order in which the events came, as if each had come by itself.
-    pub fn record_all(&mut self, all: &Occurrences, share: &mut Share, capacity: usize) {
-        if !self.keeps_its_rows(all, capacity) {
-            for (place, slot) in share.slots.iter().enumerate() {
-                if *slot != ELSEWHERE {
-                    self.record_one(all, place, *slot, capacity);
+    pub fn record_all(&mut self, all: &Occurrences, share: &mut Share, terms: &Terms) {
+        if !self.keeps_its_rows(all, terms.capacity) {
+            for place in 0..share.slots.len() {
+                let slot = share.slot(place);
+                if slot != ELSEWHERE {
+                    self.record_one(all, place, slot, terms, share);
                 }
             }
             return;
         }
         self.know_values(all, share);
-        count_all(&mut self.total, 0..all.events().len(), all, share, true);
-        for (table, facet, places) in all.rows() {
-            let places = places.iter().map(|place| *place as usize);
+        let nest = (self.granularity, terms.around);
+        count_all(&mut self.total, all.whole(), all, share, Told::News, nest);
+        for (table, facet, sightings) in all.rows() {
+            let sightings = sightings.iter().copied();
             // No row is made for nothing.
-            if places.clone().all(|place| share.slot(place) == ELSEWHERE) {
+            if sightings.clone().all(|it| share.slot_of(it) == ELSEWHERE) {
                 continue;
             }
-            self.count_in(&facet, table, capacity, |tally| {
-                count_all(tally, places, all, share, facet.users);
+            self.count_in(&facet, table, terms.capacity, |tally, told| {
+                count_all(tally, sightings, all, share, told, nest);
             });
         }
     }
@@ -166,41 +219,90 @@ impl Bucket {
         facet: &Facet,
         likely: usize,
         capacity: usize,
-        count: impl FnOnce(&mut Tally),
+        count: impl FnOnce(&mut Tally, Told),
     ) {
         let place = self.place_of(facet, likely);
         if let Some(breakdown) = self.breakdowns.get_mut(place) {
-            breakdown.count(facet.value, capacity, count);
+            let told = match (facet.users, breakdown.is_whole()) {
+                (false, _) => Told::Nobody,
+                (true, true) => Told::News,
+                (true, false) => Told::Everyone,
+            };
+            breakdown.count(facet.value, capacity, |tally| count(tally, told));
         }
     }
 }
 
-/// Counts the events in these places in one tally, one thing after the other.
+/// Counting an event in its rows in one bucket.
+struct Count<'e> {
+    sample: &'e Sample<'e>,
+    /// What the bucket is sure to know.
+    known: Known,
+    /// What it was told and knew.
+    found: Known,
+}
+
+impl Count<'_> {
+    #[inline]
+    fn in_row(&mut self, row: Rows, tally: &mut Tally, told: Told) {
+        tally.count(self.sample.slot);
+        if told.of(self.known.users.has(row)) && tally.knows(self.sample.user) {
+            self.found.users.add(row);
+        }
+        if let Some(more) = self.sample.more {
+            self.more_in_row(more, row, tally, told);
+        }
+    }
+
+    #[inline(never)]
+    fn more_in_row(&mut self, more: &More, row: Rows, tally: &mut Tally, told: Told) {
+        if let Some(session) = more.session {
+            if told.of(self.known.sessions.has(row)) && tally.knows_session(session) {
+                self.found.sessions.add(row);
+            }
+        }
+        tally.measure(self.sample.slot, more.ids, more.numbers);
+    }
+}
+
+/// Counts the events that have a slot in one row, one thing after the other.
 #[inline]
 fn count_all(
     tally: &mut Tally,
-    places: impl Iterator<Item = usize> + Clone,
+    sightings: impl Iterator<Item = Sighting> + Clone,
     all: &Occurrences,
-    share: &Share,
-    users: bool,
+    share: &mut Share,
+    told: Told,
+    (own, around): (Granularity, Granularities),
 ) {
-    let slots = places.clone().map(|place| share.slot(place));
-    tally.count_all(slots.filter(|slot| *slot != ELSEWHERE));
-    let here = places.filter(|place| share.slot(*place) != ELSEWHERE);
-    if users {
-        let who = here.clone().filter_map(|place| all.users().get(place));
-        tally.see_all(who.copied());
-    }
-    if !all.are_plain() {
-        for place in here {
-            if let Some(event) = all.events().get(place) {
-                let more = More {
-                    session: event.session,
-                    ids: event.values.of(&share.ids),
-                    numbers: all.numbers_of(event),
-                };
-                tally.record_more(share.slot(place), &more, users);
+    let Share { slots, ids, sure } = share;
+    let here = sightings.filter_map(|it| {
+        let place = it.event as usize;
+        let slot = slots.get(place).filter(|slot| **slot != ELSEWHERE)?;
+        Some((*slot, place, Rows::number(it.row)))
+    });
+    tally.count_all(here.clone().map(|(slot, ..)| slot));
+    if told != Told::Nobody {
+        for (_, place, row) in here.clone() {
+            if let (Some(user), Some(sure)) = (all.users().get(place), sure.get_mut(place)) {
+                if told.of(sure.of(own).users.has(row)) && tally.knows(*user) {
+                    sure.add(around, row, Rows::NONE);
+                }
             }
         }
+    }
+    if all.are_plain() {
+        return;
+    }
+    for (slot, place, row) in here {
+        let Some(event) = all.events().get(place) else {
+            continue;
+        };
+        if let (Some(session), Some(sure)) = (event.session, sure.get_mut(place)) {
+            if told.of(sure.of(own).sessions.has(row)) && tally.knows_session(session) {
+                sure.add(around, Rows::NONE, row);
+            }
+        }
+        tally.measure(slot, event.values.of(ids), all.numbers_of(event));
     }
 }

@@ -7,7 +7,7 @@ use crate::domain::hll::Member;
 use crate::domain::number::Number;
 use crate::domain::occurrences::{Occurred, Occurrences};
 use crate::domain::site::EVENT;
-use crate::domain::time::Zone;
+use crate::domain::time::{Granularities, Zone};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -92,10 +92,31 @@ fn bucket_with(events: &[Seen], capacity: usize) -> Bucket {
     let mut bucket = empty();
     for event in events {
         occur(event, |occurrence| {
-            bucket.record(occurrence, event.slot, capacity)
+            bucket.record_alone(occurrence, event.slot, capacity)
         });
     }
     bucket
+}
+
+const NESTED: [Granularity; 3] = [Granularity::Minute, Granularity::Hour, Granularity::Day];
+
+fn nested() -> [Bucket; 3] {
+    NESTED.map(|it| Bucket::new(&Zone::UTC.period(it, HOUR_OF_2024).unwrap()))
+}
+
+/// Of the buckets by place: on what terms each counts, if all of them count the same events, and by
+/// the bits of `links` one knows of another that it does.
+fn nested_terms(capacities: [usize; 3], links: u8) -> [Terms; 3] {
+    [0, 1, 2].map(|place: usize| {
+        let mut around = Granularities::NONE;
+        for (coarser, granularity) in NESTED.into_iter().enumerate().skip(place + 1) {
+            if links & 1 << (place + coarser) != 0 {
+                around.add_if(true, granularity);
+            }
+        }
+        let capacity = capacities[place];
+        Terms { capacity, around }
+    })
 }
 
 fn distinct<T: Ord>(items: impl Iterator<Item = T>) -> usize {
@@ -162,23 +183,92 @@ proptest! {
         all.sort();
         let is_here = |event: &Occurred| events[event.number as usize].user < here;
         let (mut together, mut apart) = (empty(), empty());
+        let terms = Terms { capacity, around: Granularities::NONE };
         let mut share = Share::default();
         // Once for another bucket: nothing of that stays.
+        share.begin(&all);
         share.fill(&all, |_| Some(1));
-        empty().record_all(&all, &mut share, 1_000);
+        empty().record_all(&all, &mut share, &terms);
         let slot = |event: &Occurred| events[event.number as usize].slot;
         if share.fill(&all, |event| is_here(event).then(|| slot(event))) {
-            together.record_all(&all, &mut share, capacity);
+            together.record_all(&all, &mut share, &terms);
         }
         for (place, event) in all.events().iter().enumerate() {
             if is_here(event) {
-                apart.record_one(&all, place, slot(event), capacity);
+                apart.record_one(&all, place, slot(event), &terms, &mut share);
             }
         }
         let counted: Vec<Seen> = events.iter().filter(|it| it.user < here).cloned().collect();
         let expected = bucket_with(&counted, capacity).encode();
         prop_assert_eq!(together.encode(), expected.clone());
         prop_assert_eq!(apart.encode(), expected);
+    }
+
+    #[test]
+    fn who_is_known_in_a_finer_bucket_is_in_the_coarser_one(
+        before in prop::collection::vec(seen(), 0..30),
+        calls in prop::collection::vec(
+            prop_oneof![
+                prop::collection::vec(seen(), 1..4),
+                prop::collection::vec(seen(), 1..40),
+            ],
+            1..25,
+        ),
+        links: u8,
+        ways in prop::collection::vec(0u8..3, 25),
+        capacities in prop::array::uniform3(prop_oneof![1usize..20, Just(1_000)]),
+    ) {
+        let (mut ours, mut plain) = (nested(), nested());
+        let terms = nested_terms(capacities, links);
+        // The coarser ones are older.
+        for event in &before {
+            for bucket in ours[1..].iter_mut().chain(&mut plain[1..]) {
+                occur(event, |it| bucket.record_alone(it, event.slot, 1_000));
+            }
+        }
+        // The same few come again and again.
+        let calls: Vec<Vec<Seen>> = calls.into_iter().map(|call| call.into_iter().map(|event| Seen {
+            user: event.user % 15,
+            session: event.session.map(|it| it % 5),
+            ..event
+        }).collect()).collect();
+        let mut share = Share::default();
+        for (call, way) in calls.iter().zip(ways) {
+            let mut all = Occurrences::default();
+            for (number, event) in call.iter().enumerate() {
+                occur(event, |occurrence| all.add(number, occurrence));
+            }
+            all.sort();
+            share.begin(&all);
+            let slot = |event: &Occurred| call[event.number as usize].slot;
+            if way == 0 {
+                for event in call {
+                    let mut sure = Sure::default();
+                    for (bucket, terms) in ours.iter_mut().zip(&terms) {
+                        occur(event, |it| bucket.record(it, event.slot, terms, &mut sure));
+                    }
+                }
+            } else {
+                for (bucket, terms) in ours.iter_mut().zip(&terms) {
+                    if way == 1 || bucket.granularity != Granularity::Minute {
+                        share.fill(&all, |event| Some(slot(event)));
+                        bucket.record_all(&all, &mut share, terms);
+                    } else {
+                        for (place, event) in all.events().iter().enumerate() {
+                            bucket.record_one(&all, place, slot(event), terms, &mut share);
+                        }
+                    }
+                }
+            }
+            for (bucket, capacity) in plain.iter_mut().zip(capacities) {
+                for event in call {
+                    occur(event, |it| bucket.record_alone(it, event.slot, capacity));
+                }
+            }
+        }
+        for (bucket, expected) in ours.iter().zip(&plain) {
+            prop_assert_eq!(bucket.encode(), expected.encode(), "{:?}", bucket.granularity);
+        }
     }
 
     #[test]
@@ -324,7 +414,7 @@ fn one_user_costs_bytes() {
         names: &[],
         numbers: &[],
     };
-    bucket.record(&occurrence, 5, 1_000);
+    bucket.record_alone(&occurrence, 5, 1_000);
     let bytes = allocated(size_of::<Bucket>()) + bucket.heap_bytes();
     assert!(bytes <= 300, "{bytes}");
 }

@@ -64,7 +64,7 @@ fn buckets(events: &[Raw], granularity: Granularity) -> Vec<(Period, Bucket)> {
             numbers: latency.as_slice(),
         };
         let slot = period.slots(&Zone::UTC).of(raw.time);
-        buckets[place].1.record(&occurrence, slot, 100);
+        buckets[place].1.record_alone(&occurrence, slot, 100);
     }
     buckets
 }

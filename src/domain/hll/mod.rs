@@ -118,20 +118,6 @@ impl Sketch {
         }
     }
 
-    #[inline]
-    pub fn add_all(&mut self, mut members: impl Iterator<Item = Member>) {
-        loop {
-            let next = match &mut self.form {
-                Form::Dense(Dense::Nibbles(nibbles)) => nibbles.raise_all(&mut members),
-                _ => members.next(),
-            };
-            match next {
-                Some(member) => self.add(member),
-                None => return,
-            };
-        }
-    }
-
     pub fn merge(&mut self, other: &Sketch) {
         match (&mut self.form, &other.form) {
             (Form::Dense(mine), Form::Dense(theirs)) => mine.merge(theirs),

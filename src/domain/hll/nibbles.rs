@@ -13,7 +13,7 @@
 //! So the low nibbles of a block are 32 neighbours and the high ones the next 32: widening is a mask
 //! and a shift of whole vectors, without any shuffle.
 
-use super::entry::{Member, REGISTERS};
+use super::entry::REGISTERS;
 use super::exceptions::Exceptions;
 use super::registers::{zeroed, Registers};
 use super::sparse::Full;
@@ -76,21 +76,6 @@ impl Nibbles {
         } else {
             self.raise_exception(register, rank)
         }
-    }
-
-    /// Raises the registers of all up to the first that a nibble cannot hold, which it gives.
-    #[inline]
-    pub(super) fn raise_all(
-        &mut self,
-        members: &mut impl Iterator<Item = Member>,
-    ) -> Option<Member> {
-        for member in members {
-            if !member.fits_nibble() {
-                return Some(member);
-            }
-            self.raise_nibble(member.register, member.rank);
-        }
-        None
     }
 
     #[cold]

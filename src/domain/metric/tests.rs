@@ -192,7 +192,7 @@ fn the_cell_of_a_cube_is_found_in_any_order_of_its_dimensions() {
     let period = Zone::UTC.period(Granularity::Hour, 0).unwrap();
     let mut bucket = Bucket::new(&period);
     Desk::default().see(&site, &event, &batch, |occurrence| {
-        bucket.record(occurrence, 0, 10);
+        bucket.record_alone(occurrence, 0, 10);
     });
     for (text, count) in [
         ("events@event=buy&country=FR", 1),

@@ -53,6 +53,24 @@ impl Granularity {
     }
 }
 
+/// A set of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Granularities(u8);
+
+impl Granularities {
+    pub const NONE: Granularities = Granularities(0);
+
+    #[inline]
+    pub fn has(self, granularity: Granularity) -> bool {
+        self.0 >> granularity.index() & 1 != 0
+    }
+
+    #[inline]
+    pub fn add_if(&mut self, is_in: bool, granularity: Granularity) {
+        self.0 |= u8::from(is_in) << granularity.index();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -28,7 +28,7 @@ pub mod zone;
 
 pub use cover::{cover, Cover, Piece, Sources};
 pub use duration::Duration;
-pub use granularity::Granularity;
+pub use granularity::{Granularities, Granularity};
 pub use grid::{Grain, Grid, Step};
 pub use instant::{has_offset, parse_instant, parse_iso};
 pub use label::{parse_label, Label};

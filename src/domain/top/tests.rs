@@ -57,7 +57,7 @@ fn hours(events: &[Raw], capacity: usize) -> Vec<(Period, Bucket)> {
             names: &[Text::new(b"revenue")][..revenue.iter().len()],
             numbers: revenue.as_slice(),
         };
-        bucket.record(&occurrence, period.slots(&Zone::UTC).of(raw.time), capacity);
+        bucket.record_alone(&occurrence, period.slots(&Zone::UTC).of(raw.time), capacity);
     }
     buckets.into_values().collect()
 }
@@ -212,7 +212,7 @@ fn pages_of_users() -> Vec<(Period, Bucket)> {
             names: &[],
             numbers: &[],
         };
-        bucket.record(&occurrence, 0, 30);
+        bucket.record_alone(&occurrence, 0, 30);
     }
     buckets.into_values().collect()
 }

@@ -182,7 +182,10 @@ impl<'c> Target<'c> {
     /// Was any of it new?
     fn take_in(&mut self, ctx: Ctx, import: &Import, settings: &Settings) -> bool {
         let is_news = match &mut self.bucket {
-            Some(bucket) => import.apply(bucket, settings),
+            Some(bucket) => {
+                bucket.was_added_to();
+                import.apply(bucket, settings)
+            }
             None => {
                 let mut bucket = Bucket::new(&self.place.period);
                 let is_news = import.apply(&mut bucket, settings);

@@ -1,0 +1,111 @@
+//! Which buckets have counted all that another one has; `domain::bucket::Sure` says what for.
+//!
+//! A site knows that of a bucket that it made itself, of those that it held on to by then: as long as it
+//! holds on to both, every event that goes into the one goes into the other, and nobody else writes into
+//! it. Each time that it takes hold of a bucket anew, the hold gets another number, and all is forgotten.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::domain::time::{Granularities, Granularity};
+
+/// The numbers of the holds on the buckets that an event goes to; 0 where there is none.
+pub type Holds = [u64; Granularity::COUNT];
+
+/// The holds that were settled last, and for each what lies around its bucket: most events go where the
+/// last one went.
+#[derive(Default)]
+pub struct Settled {
+    pub holds: Holds,
+    pub around: [Granularities; Granularity::COUNT],
+}
+
+#[derive(Default)]
+pub struct Nest {
+    number: Cell<u64>,
+    /// The holds on buckets that have counted all that this one has.
+    around: Cell<Holds>,
+}
+
+impl Nest {
+    pub fn number(&self) -> u64 {
+        self.number.get()
+    }
+
+    /// Of a bucket of which nothing is known.
+    pub fn begin(&self) {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        self.number.set(LAST.fetch_add(1, Relaxed) + 1);
+        self.around.set(Holds::default());
+    }
+
+    /// Before an event goes into this bucket, of that granularity, and into those of these holds. The
+    /// coarser ones that have counted, and will have, all that this one has.
+    #[inline]
+    pub fn settle(&self, granularity: Granularity, holds: &Holds, is_new: bool) -> Granularities {
+        let mut known = self.around.get();
+        let mut around = Granularities::NONE;
+        for ((known, hold), other) in known.iter_mut().zip(holds).zip(Granularity::ALL) {
+            let is_kept = is_new || *known == *hold;
+            *known = if is_kept { *hold } else { 0 };
+            around.add_if(*known != 0 && other > granularity, other);
+        }
+        self.around.set(known);
+        around
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Granularity::{Day, Hour, Minute, Month, Week};
+
+    const ALL: Holds = [1, 2, 3, 4, 5];
+
+    fn set(granularities: &[Granularity]) -> Granularities {
+        let mut set = Granularities::NONE;
+        granularities.iter().for_each(|it| set.add_if(true, *it));
+        set
+    }
+
+    fn new() -> Nest {
+        let nest = Nest::default();
+        nest.begin();
+        assert_eq!(
+            nest.settle(Minute, &ALL, true),
+            set(&[Hour, Day, Week, Month])
+        );
+        nest
+    }
+
+    #[test]
+    fn a_new_bucket_lies_in_the_coarser_ones_that_are_held() {
+        let nest = new();
+        assert_eq!(
+            nest.settle(Minute, &ALL, false),
+            set(&[Hour, Day, Week, Month])
+        );
+        let nest = Nest::default();
+        assert_eq!(nest.settle(Day, &[1, 2, 3, 0, 5], true), set(&[Month]));
+        assert_eq!(nest.settle(Month, &ALL, true), Granularities::NONE);
+    }
+
+    #[test]
+    fn once_an_event_went_past_it_a_bucket_is_not_around_any_more() {
+        let nest = new();
+        assert_eq!(
+            nest.settle(Minute, &[1, 0, 3, 9, 5], false),
+            set(&[Day, Month])
+        );
+        assert_eq!(nest.settle(Minute, &ALL, false), set(&[Day, Month]));
+    }
+
+    #[test]
+    fn nothing_is_known_of_a_bucket_that_is_taken_hold_of_anew() {
+        let nest = new();
+        let number = nest.number();
+        nest.begin();
+        assert_ne!(nest.number(), number);
+        assert_eq!(nest.settle(Minute, &ALL, false), Granularities::NONE);
+    }
+}
