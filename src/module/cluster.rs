@@ -31,7 +31,7 @@ pub fn refuse_if_site_is_elsewhere(ctx: Ctx, site: *mut RedisModuleString, name:
         return Ok(());
     }
     // Any second key of the slot will do: of several, none may be missing.
-    let companion = BucketName::new(name, Granularity::Minute, "");
+    let companion = BucketName::new(name, Granularity::Minute, b"");
     let companion = OwnedString::new(companion.bytes());
     refuse_if_bucket_is_elsewhere(ctx, site, companion.raw())
 }

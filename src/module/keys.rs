@@ -44,7 +44,7 @@ impl Place {
 
     pub fn of(site: &[u8], settings: &Settings, period: Period) -> Option<Place> {
         let expiry = settings.retention.expiry(&period, &settings.zone)?;
-        let name = BucketName::new(site, period.granularity(), period.label().as_str());
+        let name = BucketName::new(site, period.granularity(), &period.label());
         Some(Place {
             slots: period.slots(&settings.zone),
             expiry,

@@ -189,7 +189,7 @@ impl<'c> Query<'c> {
         missing: &mut Vec<OwnedString>,
     ) -> Outcome<Option<&'c Bucket>> {
         let label = period.label();
-        let name = BucketName::new(self.name, period.granularity(), label.as_str());
+        let name = BucketName::new(self.name, period.granularity(), &label);
         let string = OwnedString::new(name.bytes());
         let key = Key::for_reading(self.ctx, string.raw());
         match key.value::<BucketValue>()? {

@@ -31,7 +31,7 @@ pub fn places<'w>(
     let periods = std::iter::successors(first, |period| period.next(zone));
     let periods = periods.take_while(move |period| period.start() <= last);
     periods.map(move |period| {
-        let name = BucketName::new(bytes_of(site), granularity, period.label().as_str());
+        let name = BucketName::new(bytes_of(site), granularity, &period.label());
         let name = OwnedString::new(name.bytes());
         Found { period, name }
     })

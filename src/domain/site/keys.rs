@@ -63,7 +63,7 @@ pub struct BucketName {
 }
 
 impl BucketName {
-    pub fn new(site: &[u8], granularity: Granularity, label: &str) -> BucketName {
+    pub fn new(site: &[u8], granularity: Granularity, label: &[u8]) -> BucketName {
         let tagged = hash_tag(site).is_some();
         let mut name = BucketName {
             bytes: [0; LONGEST],
@@ -76,7 +76,7 @@ impl BucketName {
         name.push(if tagged { b":" } else { b"}:" });
         name.push(granularity.name().as_bytes());
         name.push(b":");
-        name.push(label.as_bytes());
+        name.push(label);
         name
     }
 
@@ -130,7 +130,7 @@ mod tests {
     fn buckets_carry_the_tag_of_their_site() {
         let name = |site: &[u8]| {
             check_site_name(site).map(|()| {
-                let name = BucketName::new(site, Granularity::Minute, "2024-12-11T14:30");
+                let name = BucketName::new(site, Granularity::Minute, b"2024-12-11T14:30");
                 String::from_utf8(name.bytes().into()).unwrap()
             })
         };

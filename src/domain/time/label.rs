@@ -30,27 +30,32 @@ impl Label {
         std::str::from_utf8(self).unwrap_or_default()
     }
 
-    fn byte(&mut self, byte: u8) {
-        if let Some(place) = self.bytes.get_mut(usize::from(self.len)) {
-            *place = byte;
-            self.len += 1;
+    #[inline]
+    fn put<const N: usize>(&mut self, text: [u8; N]) {
+        let rest = self.bytes.get_mut(usize::from(self.len)..);
+        if let Some(place) = rest.and_then(|rest| rest.first_chunk_mut()) {
+            *place = text;
+            self.len += N as u8;
         }
     }
 
-    fn two(&mut self, number: i32) {
-        self.byte(b'0' + (number / 10 % 10) as u8);
-        self.byte(b'0' + (number % 10) as u8);
-    }
-
+    #[inline]
     fn year(&mut self, year: i32) {
-        self.two(year / 100);
-        self.two(year);
+        let ([a, b], [c, d]) = (two_digits(year / 100), two_digits(year % 100));
+        self.put([a, b, c, d]);
     }
 
+    #[inline]
     fn after(&mut self, separator: u8, number: i32) {
-        self.byte(separator);
-        self.two(number);
+        let [a, b] = two_digits(number);
+        self.put([separator, a, b]);
     }
+}
+
+/// Of a number below a hundred.
+#[inline]
+fn two_digits(number: i32) -> [u8; 2] {
+    [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8]
 }
 
 impl Deref for Label {
@@ -79,7 +84,7 @@ impl Period {
         if self.granularity == Granularity::Week {
             let (year, week) = iso_week(self.first_day);
             label.year(year);
-            label.byte(b'-');
+            label.put([b'-']);
             label.after(b'W', week);
             return label;
         }
