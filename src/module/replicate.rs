@@ -7,6 +7,7 @@
 //! not say all becomes the `MTRACK` that does. What JSON says is thus part of the format of the AOF: what
 //! was once accepted must be understood alike by later versions.
 
+use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
 use std::mem::ManuallyDrop;
 
@@ -111,6 +112,30 @@ fn json(ctx: Ctx, words: Words, request: &Request, counted: &Counted, clock: i64
     ctx.replicate(c"ANALYTICS.MTRACK", &story.strings);
 }
 
+/// `CLOCK ms`, as it was last said: it goes with every event that comes without its time, and many of
+/// those come in one millisecond.
+struct SaidClock {
+    word: OwnedString,
+    time: i64,
+    number: OwnedString,
+}
+
+thread_local! {
+    /// Not freed in the end, for which there may be no server any more.
+    static CLOCK: RefCell<ManuallyDrop<SaidClock>> = RefCell::new(ManuallyDrop::new(SaidClock {
+        word: OwnedString::new(b"CLOCK"),
+        time: 0,
+        number: OwnedString::of_number(0),
+    }));
+
+    /// The memory of the last story.
+    static STRINGS: Cell<Vec<*mut redis_module::raw::RedisModuleString>> =
+        const { Cell::new(Vec::new()) };
+}
+
+/// More are not kept for the next story.
+const KEPT_STRINGS: usize = 1_000;
+
 /// A command in the making: words of the client's, and some of our own.
 struct Story<'c> {
     words: Words<'c>,
@@ -119,12 +144,21 @@ struct Story<'c> {
     own: Vec<OwnedString>,
 }
 
+impl Drop for Story<'_> {
+    fn drop(&mut self) {
+        if self.strings.capacity() <= KEPT_STRINGS {
+            self.strings.clear();
+            STRINGS.set(std::mem::take(&mut self.strings));
+        }
+    }
+}
+
 impl<'c> Story<'c> {
     fn new(words: Words<'c>, clock: i64) -> Story<'c> {
         Story {
             words,
             clock,
-            strings: Vec::with_capacity(words.len() + 2),
+            strings: STRINGS.take(),
             own: Vec::new(),
         }
     }
@@ -142,13 +176,13 @@ impl<'c> Story<'c> {
     }
 
     fn say_clock(&mut self) {
-        thread_local! {
-            /// Made once, and never freed: it goes with every event that comes without its time.
-            static CLOCK: ManuallyDrop<OwnedString> =
-                ManuallyDrop::new(OwnedString::new(b"CLOCK"));
-        }
-        self.strings.push(CLOCK.with(|word| word.raw()));
-        self.say_number(self.clock);
+        CLOCK.with_borrow_mut(|said| {
+            if said.time != self.clock {
+                said.number = OwnedString::of_number(self.clock);
+                said.time = self.clock;
+            }
+            self.strings.extend([said.word.raw(), said.number.raw()]);
+        });
     }
 
     fn say_event(&mut self, source: &Source, time: i64, clock: Option<usize>, is_track: bool) {
