@@ -6,6 +6,7 @@
 //! - the key is deleted, expired, evicted, overwritten, renamed, moved: Redis calls `unlink` first
 //! - the whole database is flushed, swapped, replaced: the site goes or moves with its buckets
 //! - the key's expiry is changed: `expiries` hears of it
+//! - a HyperLogLog is imported into it: that makes the pointer no worse, but ends what `nest` knows
 //!
 //! Who owns the memory is in `ties`. The contents go when Redis says so, whoever holds on; the few
 //! bytes around them stay until both have let go, so that a pointer that is held never dangles,
@@ -186,7 +187,7 @@ impl Hold {
         (ties == OWNED | HELD && (0..LONGEST).contains(&age)).then_some(value)
     }
 
-    /// Holds on to the value of a key that has just been opened, unless another site does.
+    /// Holds on to the value of a key that has just been opened, unless another site does. Is it held now?
     pub fn take(&self, value: *mut BucketValue, now: i64) -> bool {
         let is_other = self.value.get() != value;
         if is_other {

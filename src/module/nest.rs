@@ -2,7 +2,8 @@
 //!
 //! A site knows that of a bucket that it made itself, of those that it held on to by then: as long as it
 //! holds on to both, every event that goes into the one goes into the other, and nobody else writes into
-//! it. Each time that it takes hold of a bucket anew, the hold gets another number, and all is forgotten.
+//! it. The hold on another bucket, or on one that was away or was imported into, gets another number, and
+//! all is forgotten.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

@@ -28,7 +28,7 @@ pub struct Target<'c> {
     is_new: bool,
     /// The last that was settled of which this is the finest bucket.
     pub route: Route,
-    /// The coarser granularities of which the bucket has counted all that this one has.
+    /// The coarser granularities whose bucket has counted everything that this one has.
     pub around: Granularities,
     now: i64,
     pub changed: bool,
@@ -43,11 +43,12 @@ impl<'c> Target<'c> {
         place: Rc<Place>,
         now: i64,
     ) -> Outcome<Target<'c>> {
+        let bucket = place.hold.value(now).unwrap_or(std::ptr::null_mut());
         let mut target = Target {
-            bucket: place.hold.value(now).unwrap_or(std::ptr::null_mut()),
             place,
             key: None,
-            is_held: true,
+            is_held: !bucket.is_null(),
+            bucket,
             is_new: false,
             route: Route::default(),
             around: Granularities::NONE,
@@ -55,7 +56,6 @@ impl<'c> Target<'c> {
             changed: false,
         };
         if target.bucket.is_null() {
-            target.is_held = false;
             target.look_up(ctx)?;
         }
         if let Some(bucket) = target.bucket() {

@@ -62,7 +62,7 @@ fn disturbance(random: &mut Random, keys: &[String], time: i64) -> Vec<String> {
         }
         25 => &[format!(
             "ANALYTICS.ALTER {key} CLOCK {time} CAPACITY {}",
-            2 + random.below(60)
+            2 + random.below(30)
         )],
         26..=30 => &[across(random, time)],
         _ => &[
@@ -86,12 +86,16 @@ fn across(random: &mut Random, time: i64) -> String {
 /// Of a few users again and again, one or several of them.
 fn event(random: &mut Random, site: &str, time: i64) -> String {
     let mut one = || {
-        let (user, page, session) = (random.below(20), random.below(15), random.below(10));
+        let (user, session) = (random.below(20), random.below(10));
+        let page = match random.below(15) {
+            0 => "~other".to_owned(),
+            page => format!("/{page}"),
+        };
         let more = match random.below(3) {
             0 => format!(" SESSION s{session}"),
             _ => String::new(),
         };
-        format!("view u{user} AT {time} DIM page /{page}{more}")
+        format!("view u{user} AT {time} DIM page {page}{more}")
     };
     match one() {
         single if single.len() % 3 > 0 => format!("ANALYTICS.TRACK {site} {single}"),
@@ -171,6 +175,35 @@ fn a_bucket_that_was_elsewhere_is_not_taken_to_have_told_the_others() {
     track("shop", "bob");
     let users = format!("ANALYTICS.UNIQUE shop {hour}");
     assert_eq!(connection.run(&users), 2);
+}
+
+/// Whom a bucket knows in its `~other`, the hour may know in a row.
+#[test]
+fn a_bucket_that_let_rows_go_is_not_taken_to_have_told_the_others() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    let (time, hour) = minute_and_hour(connection.now());
+    let create = "ANALYTICS.CREATE shop RETENTION minute 1d DIM page CAPACITY 10";
+    connection.run(create).ok();
+    let mut track = |user: &str, time: i64, page: &str| {
+        let event = format!("ANALYTICS.TRACK shop view {user} AT {time} DIM page {page}");
+        assert_eq!(connection.run(&event), 1);
+    };
+    for page in ["/a", "/b", "/c"] {
+        track("zoe", time - MINUTE, page);
+    }
+    let alter = "ANALYTICS.ALTER shop CAPACITY 2";
+    server.connection().run(alter).ok();
+    for (user, page) in [
+        ("ann", "/a"),
+        ("bob", "/b"),
+        ("cat", "/c"),
+        ("ann", "~other"),
+    ] {
+        track(user, time, page);
+    }
+    let others = format!("ANALYTICS.UNIQUE shop {hour} page ~other");
+    assert_eq!(connection.run(&others), 1);
 }
 
 /// Midnight in India is at half past an hour of UTC.

@@ -9,7 +9,8 @@
 //! minute   is told of bob, and told the hour, which knows bob: the day, week and month are not told
 //! ```
 //!
-//! A sketch forgets nothing, but a table may let rows go: once it has, it is told of everyone.
+//! A sketch forgets nothing, but a table may let rows go. Once it has, it is told of everyone, and what
+//! it knows is no word on the others: in its `~other` are users whom they know in rows.
 
 use crate::domain::limits;
 use crate::domain::time::{Granularities, Granularity};
@@ -81,18 +82,22 @@ impl Sure {
 pub enum Told {
     /// It counts neither users nor sessions.
     Nobody,
-    /// Of those whom it is not sure to know.
+    /// Of those whom it is not sure to know: no row ever left its table.
     News,
     Everyone,
 }
 
 impl Told {
+    /// `knows` tells the row, and says whether it knew. Do those around know for sure?
     #[inline]
-    pub fn of(self, is_known: bool) -> bool {
+    pub fn vouches(self, is_sure: bool, knows: impl FnOnce() -> bool) -> bool {
         match self {
             Told::Nobody => false,
-            Told::News => !is_known,
-            Told::Everyone => true,
+            Told::News => !is_sure && knows(),
+            Told::Everyone => {
+                knows();
+                false
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::domain::time::{Granularities, Granularity};
 pub struct Terms {
     /// The number of rows that a breakdown keeps.
     pub capacity: usize,
-    /// The coarser granularities of which the bucket has counted all that this one has.
+    /// The coarser granularities whose bucket has counted everything that this one has.
     pub around: Granularities,
 }
 
@@ -155,8 +155,16 @@ impl Bucket {
             return;
         }
         self.know_values(all, share);
-        let nest = (self.granularity, terms.around);
-        count_all(&mut self.total, all.whole(), all, share, Told::News, nest);
+        let (own, around) = (self.granularity, terms.around);
+        count_all(
+            &mut self.total,
+            all.whole(),
+            all,
+            share,
+            Told::News,
+            own,
+            around,
+        );
         for (table, facet, sightings) in all.rows() {
             let sightings = sightings.iter().copied();
             // No row is made for nothing.
@@ -164,7 +172,7 @@ impl Bucket {
                 continue;
             }
             self.count_in(&facet, table, terms.capacity, |tally, told| {
-                count_all(tally, sightings, all, share, told, nest);
+                count_all(tally, sightings, all, share, told, own, around);
             });
         }
     }
@@ -238,7 +246,7 @@ struct Count<'e> {
     sample: &'e Sample<'e>,
     /// What the bucket is sure to know.
     known: Known,
-    /// What it was told and knew.
+    /// What those around are sure to know, then.
     found: Known,
 }
 
@@ -246,7 +254,7 @@ impl Count<'_> {
     #[inline]
     fn in_row(&mut self, row: Rows, tally: &mut Tally, told: Told) {
         tally.count(self.sample.slot);
-        if told.of(self.known.users.has(row)) && tally.knows(self.sample.user) {
+        if told.vouches(self.known.users.has(row), || tally.knows(self.sample.user)) {
             self.found.users.add(row);
         }
         if let Some(more) = self.sample.more {
@@ -257,7 +265,9 @@ impl Count<'_> {
     #[inline(never)]
     fn more_in_row(&mut self, more: &More, row: Rows, tally: &mut Tally, told: Told) {
         if let Some(session) = more.session {
-            if told.of(self.known.sessions.has(row)) && tally.knows_session(session) {
+            if told.vouches(self.known.sessions.has(row), || {
+                tally.knows_session(session)
+            }) {
                 self.found.sessions.add(row);
             }
         }
@@ -273,7 +283,8 @@ fn count_all(
     all: &Occurrences,
     share: &mut Share,
     told: Told,
-    (own, around): (Granularity, Granularities),
+    own: Granularity,
+    around: Granularities,
 ) {
     let Share { slots, ids, sure } = share;
     let here = sightings.filter_map(|it| {
@@ -285,7 +296,7 @@ fn count_all(
     if told != Told::Nobody {
         for (_, place, row) in here.clone() {
             if let (Some(user), Some(sure)) = (all.users().get(place), sure.get_mut(place)) {
-                if told.of(sure.of(own).users.has(row)) && tally.knows(*user) {
+                if told.vouches(sure.of(own).users.has(row), || tally.knows(*user)) {
                     sure.add(around, row, Rows::NONE);
                 }
             }
@@ -299,7 +310,8 @@ fn count_all(
             continue;
         };
         if let (Some(session), Some(sure)) = (event.session, sure.get_mut(place)) {
-            if told.of(sure.of(own).sessions.has(row)) && tally.knows_session(session) {
+            let is_sure = sure.of(own).sessions.has(row);
+            if told.vouches(is_sure, || tally.knows_session(session)) {
                 sure.add(around, Rows::NONE, row);
             }
         }

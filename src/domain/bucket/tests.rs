@@ -47,7 +47,11 @@ fn empty() -> Bucket {
 }
 
 fn occur(event: &Seen, count: impl FnOnce(&Occurrence)) {
-    let (kind, country) = (event.kind.to_string(), event.country.map(|c| c.to_string()));
+    let country = event.country.map(|country| match country {
+        0 => "~other".to_owned(),
+        _ => country.to_string(),
+    });
+    let kind = event.kind.to_string();
     let facet = |kind, name, value, users| Facet {
         kind,
         name,
