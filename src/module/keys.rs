@@ -167,12 +167,13 @@ impl BucketKeys {
             std::mem::swap(last, other);
             if !last.as_ref().is_some_and(holds) {
                 let more = &mut self.more;
+                let new = || Place::new(&self.site, settings, granularity, time);
                 let place = match last {
-                    None => Rc::new(Place::new(&self.site, settings, granularity, time)?),
+                    None => Rc::new(new()?),
                     Some(_) => more.get_or_insert_with(|| warm::take(self.id)).find_or(
                         granularity,
                         time,
-                        || Place::new(&self.site, settings, granularity, time),
+                        new,
                     )?,
                 };
                 // What is not at hand any more must still be found.

@@ -175,12 +175,11 @@ impl<'c> Routes<'c> {
         let mut numbers = Vec::with_capacity(batch.events.len());
         let mut ids = BTreeSet::new();
         for (number, (event, route)) in batch.events.iter().zip(&self.routes).enumerate() {
-            let finest = route.iter().find(|step| **step != 0);
-            let counts = finest.is_some_and(|finest| match event.id {
+            let counts = finest(route).is_some_and(|finest| match event.id {
                 None => true,
                 Some(id) => {
-                    let bucket = self.target(*finest).and_then(Target::bucket);
-                    !bucket.is_some_and(|it| it.has_seen(id)) && ids.insert((*finest, id))
+                    let bucket = self.target(finest).and_then(Target::bucket);
+                    !bucket.is_some_and(|it| it.has_seen(id)) && ids.insert((finest, id))
                 }
             });
             if counts {
@@ -245,10 +244,9 @@ impl<'c> Routes<'c> {
 
     fn settle_several(&mut self, counted: &Counted, settled: &mut Settled) {
         for (_, route) in counted.left(self.routes.iter()) {
-            let finest = route.iter().find(|step| **step != 0);
-            let finest = finest.and_then(|step| target_mut(&mut self.targets, *step));
+            let target = finest(route).and_then(|step| target_mut(&mut self.targets, step));
             // Once for all events of one route.
-            let last = finest.map(|target| std::mem::replace(&mut target.route, *route));
+            let last = target.map(|target| std::mem::replace(&mut target.route, *route));
             if last.is_some_and(|last| last != *route) {
                 settle(&mut self.targets, route, settled);
             }
@@ -322,7 +320,7 @@ impl<'c> Routes<'c> {
     /// Whether an event counts: it reaches a bucket, and its id is new to the finest of them, which
     /// remembers it.
     fn admits(&mut self, event: &Event, route: &Route, value: &mut SiteValue) -> bool {
-        let Some(finest) = route.iter().find(|step| **step != 0) else {
+        let Some(finest) = finest(route) else {
             value.dropped.late += 1;
             stats::LATE.add(1);
             return false;
@@ -330,7 +328,7 @@ impl<'c> Routes<'c> {
         let Some(id) = event.id else {
             return true;
         };
-        let Some(target) = target_mut(&mut self.targets, *finest) else {
+        let Some(target) = target_mut(&mut self.targets, finest) else {
             return false;
         };
         if target.bucket().is_some_and(|bucket| bucket.has_seen(id)) {
@@ -341,6 +339,12 @@ impl<'c> Routes<'c> {
         target.bucket_or_new().remember(id);
         true
     }
+}
+
+/// The step to the finest bucket that the event reaches.
+#[inline]
+fn finest(route: &Route) -> Option<u32> {
+    route.iter().copied().find(|step| *step != 0)
 }
 
 /// Before events are counted that have this route: makes their buckets, and finds which of them lie

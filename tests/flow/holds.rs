@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::calendar::{buckets, floor, DAY, HOUR, MINUTE, SECOND};
 use crate::client::Connection;
+use crate::export::track;
 use crate::import::{import, native, TYPED};
 use crate::random::Random;
 use crate::server::{wait_until, Server};
@@ -147,6 +148,13 @@ fn minute_and_hour(now: i64) -> (i64, String) {
     (hour + 20 * MINUTE, format!("{hour}..{}", hour + HOUR))
 }
 
+/// By a TRACK, which counts.
+#[track_caller]
+fn track_one(connection: &mut Connection, site: &str, user: &str, rest: &str) {
+    let event = format!("ANALYTICS.TRACK {site} view {user} {rest}");
+    assert_eq!(connection.run(&event), 1);
+}
+
 #[test]
 fn a_bucket_that_was_elsewhere_is_not_taken_to_have_told_the_others() {
     let server = Server::start();
@@ -157,22 +165,13 @@ fn a_bucket_that_was_elsewhere_is_not_taken_to_have_told_the_others() {
         connection.run(&create).ok();
     }
     let [ours, theirs] = ["shop", "store"].map(|site| buckets(site, "UTC", time)[0].key.clone());
-    let mut track = |site: &str, user: &str| {
-        let event = format!("ANALYTICS.TRACK {site} view {user} AT {time}");
-        assert_eq!(connection.run(&event), 1);
-    };
-    track("shop", "ann");
-    track("shop", "ann");
-    server
-        .connection()
-        .run(&format!("RENAME {ours} {theirs}"))
-        .ok();
-    track("store", "bob");
-    server
-        .connection()
-        .run(&format!("RENAME {theirs} {ours}"))
-        .ok();
-    track("shop", "bob");
+    let at = format!("AT {time}");
+    track_one(&mut connection, "shop", "ann", &at);
+    track_one(&mut connection, "shop", "ann", &at);
+    connection.run(&format!("RENAME {ours} {theirs}")).ok();
+    track_one(&mut connection, "store", "bob", &at);
+    connection.run(&format!("RENAME {theirs} {ours}")).ok();
+    track_one(&mut connection, "shop", "bob", &at);
     let users = format!("ANALYTICS.UNIQUE shop {hour}");
     assert_eq!(connection.run(&users), 2);
 }
@@ -185,22 +184,19 @@ fn a_bucket_that_let_rows_go_is_not_taken_to_have_told_the_others() {
     let (time, hour) = minute_and_hour(connection.now());
     let create = "ANALYTICS.CREATE shop RETENTION minute 1d DIM page CAPACITY 10";
     connection.run(create).ok();
-    let mut track = |user: &str, time: i64, page: &str| {
-        let event = format!("ANALYTICS.TRACK shop view {user} AT {time} DIM page {page}");
-        assert_eq!(connection.run(&event), 1);
-    };
     for page in ["/a", "/b", "/c"] {
-        track("zoe", time - MINUTE, page);
+        let before = format!("AT {} DIM page {page}", time - MINUTE);
+        track_one(&mut connection, "shop", "zoe", &before);
     }
-    let alter = "ANALYTICS.ALTER shop CAPACITY 2";
-    server.connection().run(alter).ok();
+    connection.run("ANALYTICS.ALTER shop CAPACITY 2").ok();
     for (user, page) in [
         ("ann", "/a"),
         ("bob", "/b"),
         ("cat", "/c"),
         ("ann", "~other"),
     ] {
-        track(user, time, page);
+        let rest = format!("AT {time} DIM page {page}");
+        track_one(&mut connection, "shop", user, &rest);
     }
     let others = format!("ANALYTICS.UNIQUE shop {hour} page ~other");
     assert_eq!(connection.run(&others), 1);
@@ -215,8 +211,7 @@ fn both_days_of_an_hour_are_told_of_a_user_of_that_hour() {
     connection.run(create).ok();
     let midnight = floor(connection.now(), DAY) - DAY + 18 * HOUR + 30 * MINUTE;
     for time in [-20, 20, -10, 10].map(|minutes| midnight + minutes * MINUTE) {
-        let event = format!("ANALYTICS.TRACK shop view ann AT {time}");
-        assert_eq!(connection.run(&event), 1);
+        track_one(&mut connection, "shop", "ann", &format!("AT {time}"));
     }
     for day in [midnight - DAY, midnight] {
         let users = format!("ANALYTICS.UNIQUE shop {day}..{}", day + DAY);
@@ -233,23 +228,19 @@ fn a_bucket_that_took_in_a_hyperloglog_is_not_taken_to_have_told_the_others() {
     connection
         .run("ANALYTICS.CREATE shop RETENTION minute 1d")
         .ok();
-    let track = |connection: &mut Connection, user: &str, time: i64| {
-        let event = format!("ANALYTICS.TRACK shop view {user} AT {time}");
-        assert_eq!(connection.run(&event), 1);
-    };
     let users: Vec<String> = (0..500).map(|n| format!("u{n}")).collect();
-    for user in &users {
-        track(&mut connection, user, time - MINUTE);
-    }
+    let (before, at) = (format!("AT {}", time - MINUTE), format!("AT {time}"));
+    track(&mut connection, "shop", &users, &before);
     let string = native(&mut connection, &users);
-    track(&mut connection, "ann", time);
+    track_one(&mut connection, "shop", "ann", &at);
     assert_eq!(
         import(&mut connection, &format!("minute {time}"), &string),
         1
     );
     let is_hidden = |user: &String| cmd!(connection, "PFADD", "native", user) == 0;
     let hidden = (500..).map(|n| format!("u{n}")).find(is_hidden);
-    track(&mut connection, &hidden.expect("one of many"), time);
+    let hidden = hidden.expect("one of many");
+    track_one(&mut connection, "shop", &hidden, &at);
     let users = format!("ANALYTICS.UNIQUE shop {hour}");
     assert_eq!(connection.run(&users), 502);
 }

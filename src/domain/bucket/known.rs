@@ -23,14 +23,8 @@ const _: () = assert!(limits::ROWS_PER_EVENT <= u64::BITS as usize);
 
 impl Rows {
     pub const NONE: Rows = Rows(0);
-    pub const WHOLE: Rows = Rows(1);
 
-    /// Of the row before.
-    #[inline]
-    pub fn next(self) -> Rows {
-        Rows(self.0 << 1)
-    }
-
+    /// The whole is row 0.
     #[inline]
     pub fn number(row: u32) -> Rows {
         Rows(1 << (row % u64::BITS))

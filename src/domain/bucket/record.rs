@@ -130,12 +130,10 @@ impl Bucket {
             known: sure.of(self.granularity),
             found: Known::default(),
         };
-        let mut row = Rows::WHOLE;
-        count.in_row(row, &mut self.total, Told::News);
+        count.in_row(Rows::number(0), &mut self.total, Told::News);
         for (place, facet) in facets.enumerate() {
-            let facet = facet.borrow();
-            row = row.next();
-            self.count_in(facet, place, terms.capacity, |tally, told| {
+            let row = Rows::number(place as u32 + 1);
+            self.count_in(facet.borrow(), place, terms.capacity, |tally, told| {
                 count.in_row(row, tally, told);
             });
         }
