@@ -10,6 +10,7 @@ pub struct Error(Cow<'static, str>);
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
+    #[cold]
     pub fn new(message: impl Into<Cow<'static, str>>) -> Error {
         Error(message.into())
     }

@@ -25,15 +25,33 @@ pub fn murmur64a(bytes: &[u8], seed: u64) -> u64 {
         h = (h ^ mix(u64::from_le_bytes(*word))).wrapping_mul(M);
     }
     if !tail.is_empty() {
-        let mut last = 0u64;
-        for (i, byte) in tail.iter().enumerate() {
-            last |= u64::from(*byte) << (8 * i);
-        }
-        h = (h ^ last).wrapping_mul(M);
+        h = (h ^ little_endian(tail)).wrapping_mul(M);
     }
     h ^= h >> R;
     h = h.wrapping_mul(M);
     h ^ (h >> R)
+}
+
+/// The number that up to seven bytes are, the lowest first. Two words that cover them all agree where
+/// they meet.
+#[inline]
+fn little_endian(bytes: &[u8]) -> u64 {
+    let shift = |byte: usize| 8 * byte as u32;
+    let last = bytes.len().saturating_sub(1);
+    match (bytes.first_chunk(), bytes.last_chunk()) {
+        (Some(head), Some(tail)) => {
+            let [head, tail] = [head, tail].map(|word| u64::from(u32::from_le_bytes(*word)));
+            head | tail << (shift(last) - 24)
+        }
+        _ => {
+            let byte = |place: usize| {
+                bytes
+                    .get(place)
+                    .map_or(0, |byte| u64::from(*byte) << shift(place))
+            };
+            byte(0) | byte(last / 2) | byte(last)
+        }
+    }
 }
 
 #[inline]
@@ -56,8 +74,8 @@ pub fn mixing_key() -> u32 {
     key as u32 | 1
 }
 
-/// The hash by which names and dimension values are found.
-#[inline]
+/// The hash by which names and dimension values are found. Not inline: it would be in many places.
+#[inline(never)]
 pub fn keyed_hash(bytes: &[u8]) -> u64 {
     let [start, key] = *KEY;
     let mut h = start ^ bytes.len() as u64;

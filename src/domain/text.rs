@@ -26,7 +26,8 @@ impl<'a> Text<'a> {
 }
 
 /// Whether two texts are the same. Most are short, and a call to compare memory costs more than that.
-#[inline]
+/// Not inline, for events compare in many places, and each would take room in the instruction cache.
+#[inline(never)]
 pub fn same(a: &[u8], b: &[u8]) -> bool {
     if a.len() != b.len() {
         return false;

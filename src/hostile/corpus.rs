@@ -188,7 +188,7 @@ pub fn sites() -> Vec<(&'static str, Page)> {
         dimensions: vec![(text("learned"), text("x")), (text("another"), text("x"))],
         values: vec![(text("weight"), 1.0), (text("age"), 1.0)],
     };
-    rich.settings = rich.learned(&batch).unwrap().unwrap();
+    rich.settings = *rich.learned(&batch).unwrap().unwrap();
     rich.count(TIME);
     rich.count(TIME + 5);
     let strict = site(

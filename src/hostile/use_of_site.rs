@@ -85,7 +85,7 @@ fn count_on(site: &mut Site) {
         values: vec![(text("size"), 1.0)],
     };
     if let Ok(Some(settings)) = site.learned(&batch) {
-        site.settings = settings;
+        site.settings = *settings;
     }
     site.count(TIME);
     site.import(MIN_TIME - 1, TIME);

@@ -1,5 +1,8 @@
 //! Rust's allocator inside the server: Redis's own, so that `used_memory`, `maxmemory` and eviction
 //! see every byte. Outside a server (benches link the domain code) the system's.
+//!
+//! Cold, and never inline: an event allocates nothing, and what it runs through is to lie close together
+//! for the instruction cache.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 
@@ -19,6 +22,8 @@ fn padded(layout: Layout) -> usize {
 // first line of `RedisModule_OnLoad` on, before which nothing is allocated, or the system's where
 // there is no server.
 unsafe impl GlobalAlloc for RedisAllocator {
+    #[cold]
+    #[inline(never)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the contract of the trait is that of the functions called.
         unsafe {
@@ -32,6 +37,8 @@ unsafe impl GlobalAlloc for RedisAllocator {
         }
     }
 
+    #[cold]
+    #[inline(never)]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as above.
         unsafe {
@@ -45,6 +52,8 @@ unsafe impl GlobalAlloc for RedisAllocator {
         }
     }
 
+    #[cold]
+    #[inline(never)]
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         // SAFETY: as above; the size is not zero and does not overflow when padded, as the trait
         // promises.
@@ -61,6 +70,8 @@ unsafe impl GlobalAlloc for RedisAllocator {
         }
     }
 
+    #[cold]
+    #[inline(never)]
     unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
         // SAFETY: as above.
         unsafe {

@@ -277,14 +277,23 @@ impl<'c> Parser<'c, '_> {
     }
 
     /// Whether a clock stands there.
+    #[inline]
     fn clock(&mut self, place: usize) -> Result<bool> {
-        let Some(time) = clock(self.words, place)? else {
-            return Ok(false);
-        };
-        self.now = time;
-        self.request.clock = Some(place + 1);
-        self.request.clock_time = Some(time);
-        Ok(true)
+        let is_there = self.words.get(place).is_some_and(|word| CLOCK.is(word));
+        if is_there {
+            self.set_clock(place)?;
+        }
+        Ok(is_there)
+    }
+
+    #[inline(never)]
+    fn set_clock(&mut self, place: usize) -> Result<()> {
+        if let Some(time) = clock(self.words, place)? {
+            self.now = time;
+            self.request.clock = Some(place + 1);
+            self.request.clock_time = Some(time);
+        }
+        Ok(())
     }
 }
 

@@ -161,28 +161,36 @@ impl BucketKeys {
         granularity: Granularity,
         time: i64,
     ) -> Option<&Rc<Place>> {
+        let [last, _] = self.recent.get(granularity.index())?;
+        if !last.as_ref().is_some_and(|it| it.period.contains(time)) {
+            self.turn_to(settings, granularity, time)?;
+        }
+        let [last, _] = self.recent.get(granularity.index())?;
+        last.as_ref()
+    }
+
+    /// Puts the place of this time first.
+    #[inline(never)]
+    fn turn_to(&mut self, settings: &Settings, granularity: Granularity, time: i64) -> Option<()> {
         let [last, other] = self.recent.get_mut(granularity.index())?;
-        let holds = |place: &Rc<Place>| place.period.contains(time);
-        if !last.as_ref().is_some_and(holds) {
-            std::mem::swap(last, other);
-            if !last.as_ref().is_some_and(holds) {
-                let more = &mut self.more;
-                let new = || Place::new(&self.site, settings, granularity, time);
-                let place = match last {
-                    None => Rc::new(new()?),
-                    Some(_) => more.get_or_insert_with(|| warm::take(self.id)).find_or(
-                        granularity,
-                        time,
-                        new,
-                    )?,
-                };
-                // What is not at hand any more must still be found.
-                if let (Some(left), Some(more)) = (last.replace(place), more) {
-                    more.put(left);
-                }
+        std::mem::swap(last, other);
+        if !last.as_ref().is_some_and(|it| it.period.contains(time)) {
+            let more = &mut self.more;
+            let new = || Place::new(&self.site, settings, granularity, time);
+            let place = match last {
+                None => Rc::new(new()?),
+                Some(_) => more.get_or_insert_with(|| warm::take(self.id)).find_or(
+                    granularity,
+                    time,
+                    new,
+                )?,
+            };
+            // What is not at hand any more must still be found.
+            if let (Some(left), Some(more)) = (last.replace(place), more) {
+                more.put(left);
             }
         }
-        last.as_ref()
+        Some(())
     }
 
     pub fn bytes(&self) -> usize {

@@ -18,7 +18,21 @@ pub type Holds = [u64; Granularity::COUNT];
 #[derive(Default)]
 pub struct Settled {
     pub holds: Holds,
-    pub around: [Granularities; Granularity::COUNT],
+    around: [Granularities; Granularity::COUNT],
+}
+
+impl Settled {
+    #[inline]
+    pub fn around(&self, granularity: Granularity) -> Granularities {
+        let around = self.around.get(granularity.index());
+        around.copied().unwrap_or_default()
+    }
+
+    pub fn set_around(&mut self, granularity: Granularity, around: Granularities) {
+        if let Some(place) = self.around.get_mut(granularity.index()) {
+            *place = around;
+        }
+    }
 }
 
 #[derive(Default)]

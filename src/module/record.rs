@@ -122,10 +122,10 @@ impl<'c> Routes<'c> {
         for event in &batch.events {
             if !span.contains(event.time) {
                 span = Range::new(i64::MIN, i64::MAX);
-                for (granularity, step) in Granularity::ALL.into_iter().zip(&mut route) {
+                for (granularity, step) in Granularity::ALL.iter().zip(&mut route) {
                     *step = 0;
-                    let Some(place) = keys.place(settings, granularity, event.time) else {
-                        if settings.retention.get(granularity).is_some() {
+                    let Some(place) = keys.place(settings, *granularity, event.time) else {
+                        if settings.retention.get(*granularity).is_some() {
                             span = NEVER;
                         }
                         continue;
@@ -199,9 +199,11 @@ impl<'c> Routes<'c> {
         batch: &Batch<'c>,
     ) -> Counted {
         let mut outcome = Counted::default();
-        let routes = std::mem::take(&mut self.routes);
-        for (number, (event, route)) in batch.events.iter().zip(&routes).enumerate() {
-            if !self.admits(event, route, value) {
+        let Routes {
+            targets, routes, ..
+        } = self;
+        for (number, (event, route)) in batch.events.iter().zip(routes).enumerate() {
+            if !admits(targets, event, route, value) {
                 outcome.dropped.push(number);
             } else if learns {
                 // Only now: what is dropped leaves no trace, here or on a replica.
@@ -209,37 +211,38 @@ impl<'c> Routes<'c> {
                 value.site.learn(dimensions, values);
             }
         }
-        self.routes = routes;
-        match (&batch.events[..], &self.routes[..]) {
-            ([event], [route]) if outcome.dropped.is_empty() => {
-                let (route, capacity) = (*route, value.site.settings.capacity);
-                let Routes { targets, desk, .. } = self;
-                settle(targets, &route, &mut value.keys.settled);
-                desk.see(&value.site, event, batch, |occurrence| {
-                    let mut sure = Sure::default();
-                    for step in route {
-                        if let Some(target) = target_mut(targets, step) {
-                            let slot = target.place.slot(event.time);
-                            let terms = target.terms(capacity);
-                            let bucket = target.bucket_or_new();
-                            bucket.record(occurrence, slot, &terms, &mut sure);
-                        }
-                    }
-                });
-            }
+        match &batch.events[..] {
+            [event] if outcome.dropped.is_empty() => self.record_one(event, batch, value),
             _ => {
                 self.settle_several(&outcome, &mut value.keys.settled);
-                self.record_several(&value.site, batch, &outcome);
+                self.record_several(batch, &outcome, &mut value.site);
             }
-        }
-        for (_, event) in outcome.left(batch.events.iter()) {
-            value.site.count(event.time);
         }
         for target in self.targets.iter().filter(|target| target.changed) {
             ctx.signal_modified(target.place.name());
         }
         outcome.counted = (batch.events.len() - outcome.dropped.len()) as u64;
         outcome
+    }
+
+    /// All targets are those of the only event, from the finest to the coarsest.
+    #[inline]
+    fn record_one(&mut self, event: &Event<'c>, batch: &Batch<'c>, value: &mut SiteValue) {
+        const STEPS: [u32; Granularity::COUNT] = [1, 2, 3, 4, 5];
+        let Routes { targets, desk, .. } = self;
+        let steps = STEPS.get(..targets.len()).unwrap_or(&STEPS);
+        settle(targets, steps, &mut value.keys.settled);
+        let capacity = value.site.settings.capacity;
+        desk.see(&value.site, event, batch, |occurrence| {
+            let mut sure = Sure::default();
+            for target in targets {
+                let slot = target.place.slot(event.time);
+                let terms = target.terms(capacity);
+                let bucket = target.bucket_or_new();
+                bucket.record(occurrence, slot, &terms, &mut sure);
+            }
+        });
+        value.site.count(event.time);
     }
 
     fn settle_several(&mut self, counted: &Counted, settled: &mut Settled) {
@@ -254,11 +257,12 @@ impl<'c> Routes<'c> {
     }
 
     /// As many at a time as are gathered.
-    fn record_several(&mut self, site: &Site, batch: &Batch<'c>, counted: &Counted) {
+    fn record_several(&mut self, batch: &Batch<'c>, counted: &Counted, site: &mut Site) {
         for (number, event) in counted.left(batch.events.iter()) {
             let all = &mut self.all;
             self.desk
                 .see(site, event, batch, |occurrence| all.add(number, occurrence));
+            site.count(event.time);
             if all.is_full() {
                 self.record_gathered(site, batch);
             }
@@ -287,7 +291,7 @@ impl<'c> Routes<'c> {
             Some((*route.get(granularity.index())?, time))
         };
         for granularity in Granularity::ALL {
-            let is_of = |target: &Target| target.place.period.granularity() == granularity;
+            let is_of = |target: &Target| target.granularity() == granularity;
             if targets.iter().filter(|target| is_of(target)).count() < MANY_BUCKETS {
                 for (target, step) in targets.iter_mut().zip(1..) {
                     let here = is_of(target)
@@ -316,29 +320,30 @@ impl<'c> Routes<'c> {
         }
         all.clear();
     }
+}
 
-    /// Whether an event counts: it reaches a bucket, and its id is new to the finest of them, which
-    /// remembers it.
-    fn admits(&mut self, event: &Event, route: &Route, value: &mut SiteValue) -> bool {
-        let Some(finest) = finest(route) else {
-            value.dropped.late += 1;
-            stats::LATE.add(1);
-            return false;
-        };
-        let Some(id) = event.id else {
-            return true;
-        };
-        let Some(target) = target_mut(&mut self.targets, finest) else {
-            return false;
-        };
-        if target.bucket().is_some_and(|bucket| bucket.has_seen(id)) {
-            value.dropped.duplicates += 1;
-            stats::DUPLICATES.add(1);
-            return false;
-        }
-        target.bucket_or_new().remember(id);
-        true
+/// Whether an event counts: it reaches a bucket, and its id is new to the finest of them, which
+/// remembers it.
+#[inline]
+fn admits(targets: &mut [Target], event: &Event, route: &Route, value: &mut SiteValue) -> bool {
+    let Some(finest) = finest(route) else {
+        value.dropped.late += 1;
+        stats::LATE.add(1);
+        return false;
+    };
+    let Some(id) = event.id else {
+        return true;
+    };
+    let Some(target) = target_mut(targets, finest) else {
+        return false;
+    };
+    if target.bucket().is_some_and(|bucket| bucket.has_seen(id)) {
+        value.dropped.duplicates += 1;
+        stats::DUPLICATES.add(1);
+        return false;
     }
+    target.bucket_or_new().remember(id);
+    true
 }
 
 /// The step to the finest bucket that the event reaches.
@@ -347,34 +352,37 @@ fn finest(route: &Route) -> Option<u32> {
     route.iter().copied().find(|step| *step != 0)
 }
 
-/// Before events are counted that have this route: makes their buckets, and finds which of them lie
+/// Before events are counted that have these steps: makes their buckets, and finds which of them lie
 /// around which.
-#[inline]
-fn settle(targets: &mut [Target], route: &Route, settled: &mut Settled) {
+#[inline(never)]
+fn settle(targets: &mut [Target], steps: &[u32], settled: &mut Settled) {
     let mut holds = Holds::default();
     let mut is_settled = true;
-    for (step, hold) in route.iter().zip(&mut holds) {
+    for step in steps {
         if let Some(target) = target_mut(targets, *step) {
             target.bucket_or_new();
-            *hold = target.hold_number();
+            if let Some(hold) = holds.get_mut(target.granularity().index()) {
+                *hold = target.hold_number();
+            }
             is_settled &= target.is_settled();
         }
     }
     if !is_settled || holds != settled.holds {
-        settle_anew(targets, route, holds, settled);
+        settle_anew(targets, steps, holds, settled);
     }
-    for (step, around) in route.iter().zip(&settled.around) {
+    for step in steps {
         if let Some(target) = target_mut(targets, *step) {
-            target.around = *around;
+            target.around = settled.around(target.granularity());
         }
     }
 }
 
 #[inline(never)]
-fn settle_anew(targets: &mut [Target], route: &Route, holds: Holds, settled: &mut Settled) {
-    for (step, around) in route.iter().zip(&mut settled.around) {
+fn settle_anew(targets: &mut [Target], steps: &[u32], holds: Holds, settled: &mut Settled) {
+    for step in steps {
         if let Some(target) = target_mut(targets, *step) {
-            *around = target.settle(&holds);
+            let granularity = target.granularity();
+            settled.set_around(granularity, target.settle(&holds));
         }
     }
     settled.holds = holds;

@@ -102,8 +102,8 @@ impl<'c> Words<'c> {
     }
 }
 
-/// The bytes of a string that its owner keeps for `'c`.
-#[inline]
+/// The bytes of a string that its owner keeps for `'c`. Not inline: it would be in very many places.
+#[inline(never)]
 pub fn bytes_of<'c>(string: *const raw::RedisModuleString) -> &'c [u8] {
     let mut len = 0;
     // SAFETY: the string is one that Redis handed out; Redis tells its length, and null for none.

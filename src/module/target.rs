@@ -43,40 +43,49 @@ impl<'c> Target<'c> {
         place: Rc<Place>,
         now: i64,
     ) -> Outcome<Target<'c>> {
-        let bucket = place.hold.value(now).unwrap_or(std::ptr::null_mut());
-        let mut target = Target {
-            place,
-            key: None,
-            is_held: !bucket.is_null(),
-            bucket,
-            is_new: false,
-            route: Route::default(),
-            around: Granularities::NONE,
-            now,
-            changed: false,
+        let target = match place.hold.value(now) {
+            Some(bucket) => Target {
+                bucket,
+                is_held: true,
+                ..Target::absent(place, now)
+            },
+            None => Target::look_up(ctx, place, now)?,
         };
-        if target.bucket.is_null() {
-            target.look_up(ctx)?;
-        }
         if let Some(bucket) = target.bucket() {
             check_room(bucket, &target.place, settings)?;
         }
         Ok(target)
     }
 
-    #[inline(never)]
-    fn look_up(&mut self, ctx: Ctx<'c>) -> Outcome {
-        let key = Key::for_writing(ctx, self.place.name());
-        let bucket = key.value_ptr()?;
-        self.key = Some(key);
-        if let Some(bucket) = bucket {
-            self.bucket = bucket;
-            if let Some(bucket) = self.bucket() {
-                check_period(bucket, &self.place)?;
-            }
-            self.hold();
+    #[inline]
+    fn absent(place: Rc<Place>, now: i64) -> Target<'c> {
+        Target {
+            place,
+            key: None,
+            bucket: std::ptr::null_mut(),
+            is_held: false,
+            is_new: false,
+            route: Route::default(),
+            around: Granularities::NONE,
+            now,
+            changed: false,
         }
-        Ok(())
+    }
+
+    #[inline(never)]
+    fn look_up(ctx: Ctx<'c>, place: Rc<Place>, now: i64) -> Outcome<Target<'c>> {
+        let mut target = Target::absent(place, now);
+        let key = Key::for_writing(ctx, target.place.name());
+        let bucket = key.value_ptr()?;
+        target.key = Some(key);
+        if let Some(bucket) = bucket {
+            target.bucket = bucket;
+            if let Some(bucket) = target.bucket() {
+                check_period(bucket, &target.place)?;
+            }
+            target.hold();
+        }
+        Ok(target)
     }
 
     /// With another expiry than its own, the key is opened every time: Redis knows whether it is over.
@@ -85,6 +94,11 @@ impl<'c> Target<'c> {
         if key.expiry() == Some(self.place.expiry) && !key.counts_uses() {
             self.is_held = self.place.hold.take(self.bucket, self.now);
         }
+    }
+
+    #[inline]
+    pub fn granularity(&self) -> Granularity {
+        self.place.period.granularity()
     }
 
     /// None until it is made.
@@ -127,7 +141,7 @@ impl<'c> Target<'c> {
         let holds = if self.is_held { holds } else { &NONE };
         let is_new = std::mem::take(&mut self.is_new);
         let nest = &self.place.hold.nest;
-        nest.settle(self.place.period.granularity(), holds, is_new)
+        nest.settle(self.granularity(), holds, is_new)
     }
 
     #[inline]

@@ -112,26 +112,31 @@ impl Site {
 
     /// The settings with the dimensions and values that a batch is the first to name: None if there
     /// are none, or why the batch is refused.
-    pub fn learned(&self, batch: &Batch) -> Result<Option<Settings>> {
-        let mut learned: Option<Settings> = None;
+    #[inline]
+    pub fn learned(&self, batch: &Batch) -> Result<Option<Box<Settings>>> {
+        let (mut dimensions, mut values) = (batch.dimensions.iter(), batch.values.iter());
+        if dimensions.all(|(name, _)| self.settings.dimension(*name).is_some())
+            && values.all(|(name, _)| self.settings.has_value(*name))
+        {
+            return Ok(None);
+        }
+        self.learn_all(batch).map(Some)
+    }
+
+    #[cold]
+    fn learn_all(&self, batch: &Batch) -> Result<Box<Settings>> {
+        let mut settings = Box::new(self.settings.clone());
         for (name, _) in &batch.dimensions {
-            if learned
-                .as_ref()
-                .unwrap_or(&self.settings)
-                .dimension(*name)
-                .is_none()
-            {
-                let settings = learned.get_or_insert_with(|| self.settings.clone());
+            if settings.dimension(*name).is_none() {
                 settings.learn_dimension(*name)?;
             }
         }
         for (name, _) in &batch.values {
-            if !learned.as_ref().unwrap_or(&self.settings).has_value(*name) {
-                let settings = learned.get_or_insert_with(|| self.settings.clone());
+            if !settings.has_value(*name) {
                 settings.learn_value(*name)?;
             }
         }
-        Ok(learned)
+        Ok(settings)
     }
 
     /// Makes an event's new dimensions and values known; `learned` has said that there is room.

@@ -100,18 +100,18 @@ fn count_with<'c>(
     scratch: &mut Scratch<'c>,
 ) -> Outcome<u64> {
     let Scratch { request, routes } = scratch;
-    let name = word(&words, 1)?;
-    let key = Key::for_writing(ctx, words.string(1));
+    let (site, name) = (words.string(1), word(&words, 1)?);
+    let key = Key::for_writing(ctx, site);
     let mut new_site = None;
     let found = key.value_mut::<SiteValue>()?;
     let is_new = found.is_none();
     let value = match found {
         Some(value) => value,
-        None => new_site.insert(SiteValue::new(Site::new(config::default_settings()))),
+        None => new_site.insert(default_site()),
     };
     value.keys.serve(name)?;
     if is_new {
-        cluster::refuse_if_site_is_elsewhere(ctx, words.string(1), name)?;
+        cluster::refuse_if_site_is_elsewhere(ctx, site, name)?;
     }
     let (origin, now) = (Origin::of(ctx), ctx.now());
     parse(Parser {
@@ -126,8 +126,7 @@ fn count_with<'c>(
         refuse_future(request, now)?;
     }
     let learned = value.site.learned(&request.batch)?;
-    let settings = learned.as_ref().unwrap_or(&value.site.settings);
-    let site = words.string(1);
+    let settings = learned.as_deref().unwrap_or(&value.site.settings);
     let opened = routes.open(ctx, site, settings, &mut value.keys, &request.batch, judge);
     value.keys.end();
     opened?;
@@ -149,7 +148,7 @@ fn count_with<'c>(
     if counted.counted > 0 {
         if let Some(value) = new_site {
             stats::SITES.add(1);
-            key.set(value);
+            key.set(*value);
         }
         stats::EVENTS.add(counted.counted);
         ctx.signal_modified(site);
@@ -166,27 +165,36 @@ fn count_with<'c>(
     Ok(counted.counted)
 }
 
+#[cold]
+fn default_site() -> Box<SiteValue> {
+    Box::new(SiteValue::new(Site::new(config::default_settings())))
+}
+
+#[inline]
 fn refuse_future(request: &Request, now: i64) -> Outcome {
-    let batch = &request.batch;
     let latest = now.saturating_add(config::max_future());
-    let Some(number) = batch.events.iter().position(|event| event.time > latest) else {
-        return Ok(());
-    };
-    let name = batch
-        .events
-        .get(number)
-        .map_or(&b""[..], |event| event.kind.bytes);
-    let ahead = batch.events.get(number).map_or(0, |event| event.time - now);
-    let which = if batch.events.len() > 1 {
+    let mut events = request.batch.events.iter();
+    match events.position(|event| event.time > latest) {
+        None => Ok(()),
+        Some(number) => Err(from_the_future(request, number, now).into()),
+    }
+}
+
+#[cold]
+fn from_the_future(request: &Request, number: usize, now: i64) -> Error {
+    let events = &request.batch.events;
+    let event = events.get(number);
+    let name = event.map_or(&b""[..], |event| event.kind.bytes);
+    let ahead = event.map_or(0, |event| event.time - now);
+    let which = if events.len() > 1 {
         format!("event {}: ", number + 1)
     } else {
         String::new()
     };
     let what = if request.is_json { "timestamp" } else { "AT" };
-    Err(Error::new(format!(
+    Error::new(format!(
         "{which}{what} of '{}' is {ahead} ms in the future; analytics.max-future allows {}",
         shown(name),
         config::max_future()
     ))
-    .into())
 }
