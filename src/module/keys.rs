@@ -172,24 +172,33 @@ impl BucketKeys {
     /// Puts the place of this time first.
     #[inline(never)]
     fn turn_to(&mut self, settings: &Settings, granularity: Granularity, time: i64) -> Option<()> {
+        let holds = |place: &Rc<Place>| place.period.contains(time);
         let [last, other] = self.recent.get_mut(granularity.index())?;
         std::mem::swap(last, other);
-        if !last.as_ref().is_some_and(|it| it.period.contains(time)) {
-            let more = &mut self.more;
-            let new = || Place::new(&self.site, settings, granularity, time);
-            let place = match last {
-                None => Rc::new(new()?),
-                Some(_) => more.get_or_insert_with(|| warm::take(self.id)).find_or(
-                    granularity,
-                    time,
-                    new,
-                )?,
-            };
-            // What is not at hand any more must still be found.
-            if let (Some(left), Some(more)) = (last.replace(place), more) {
-                more.put(left);
-            }
+        if last.as_ref().is_some_and(holds) {
+            return Some(());
         }
+        if last.is_some() && self.more.is_none() {
+            let mut more = warm::take(self.id);
+            // What is not at hand any more must still be found.
+            let recent = self.recent.iter().flatten().flatten();
+            recent.for_each(|place| more.put(Rc::clone(place)));
+            self.more = Some(more);
+        }
+        let new = || Place::new(&self.site, settings, granularity, time).map(Rc::new);
+        let place = match &mut self.more {
+            None => new()?,
+            Some(more) => match more.find(granularity, time) {
+                Some(place) => Rc::clone(place),
+                None => {
+                    let place = new()?;
+                    more.put(Rc::clone(&place));
+                    place
+                }
+            },
+        };
+        let [last, _] = self.recent.get_mut(granularity.index())?;
+        *last = Some(place);
         Some(())
     }
 

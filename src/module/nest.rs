@@ -22,6 +22,14 @@ pub struct Settled {
 }
 
 impl Settled {
+    /// The place from which on these holds are those that were settled.
+    pub fn coarsest_like(&self, holds: &Holds) -> usize {
+        let mut pairs = self.holds.iter().zip(holds);
+        pairs
+            .rposition(|(settled, hold)| settled != hold)
+            .map_or(0, |place| place + 1)
+    }
+
     #[inline]
     pub fn around(&self, granularity: Granularity) -> Granularities {
         let around = self.around.get(granularity.index());
@@ -60,10 +68,11 @@ impl Nest {
     pub fn settle(&self, granularity: Granularity, holds: &Holds, is_new: bool) -> Granularities {
         let mut known = self.around.get();
         let mut around = Granularities::NONE;
-        for ((known, hold), other) in known.iter_mut().zip(holds).zip(Granularity::ALL) {
+        let each = known.iter_mut().zip(holds).zip(Granularity::ALL);
+        for ((known, hold), other) in each.skip(granularity.index() + 1) {
             let is_kept = is_new || *known == *hold;
             *known = if is_kept { *hold } else { 0 };
-            around.add_if(*known != 0 && other > granularity, other);
+            around.add_if(*known != 0, other);
         }
         self.around.set(known);
         around

@@ -116,26 +116,26 @@ impl<'c> Routes<'c> {
     ) -> Outcome {
         let command = keys.begin();
         let mut route = Route::default();
-        const NEVER: Range = Range::new(0, 0);
-        // The times that have this route.
-        let mut span = NEVER;
+        // The times that have these steps.
+        let mut spans = [Range::new(0, 0); Granularity::COUNT];
         for event in &batch.events {
-            if !span.contains(event.time) {
-                span = Range::new(i64::MIN, i64::MAX);
-                for (granularity, step) in Granularity::ALL.iter().zip(&mut route) {
-                    *step = 0;
-                    let Some(place) = keys.place(settings, *granularity, event.time) else {
-                        if settings.retention.get(*granularity).is_some() {
-                            span = NEVER;
-                        }
-                        continue;
-                    };
-                    span = span.common(place.period.range());
-                    if judge.reaches(place.expiry) {
-                        *step = self.step_to(ctx, settings, place, command, judge.now)?;
-                    } else {
-                        self.partly_late = true;
+            let each = Granularity::ALL.iter().zip(&mut route).zip(&mut spans);
+            for ((granularity, step), span) in each {
+                if span.contains(event.time) {
+                    continue;
+                }
+                *step = 0;
+                let Some(place) = keys.place(settings, *granularity, event.time) else {
+                    if settings.retention.get(*granularity).is_none() {
+                        *span = Range::new(i64::MIN, i64::MAX);
                     }
+                    continue;
+                };
+                *span = place.period.range();
+                if judge.reaches(place.expiry) {
+                    *step = self.step_to(ctx, settings, place, command, judge.now)?;
+                } else {
+                    self.partly_late = true;
                 }
             }
             self.routes.push(route);
@@ -379,10 +379,14 @@ fn settle(targets: &mut [Target], steps: &[u32], settled: &mut Settled) {
 
 #[inline(never)]
 fn settle_anew(targets: &mut [Target], steps: &[u32], holds: Holds, settled: &mut Settled) {
+    let same = settled.coarsest_like(&holds);
     for step in steps {
         if let Some(target) = target_mut(targets, *step) {
             let granularity = target.granularity();
-            settled.set_around(granularity, target.settle(&holds));
+            // Next to nothing but a bucket of another minute, what lies around the others is known.
+            if granularity.index() < same || !target.is_settled() {
+                settled.set_around(granularity, target.settle(&holds));
+            }
         }
     }
     settled.holds = holds;

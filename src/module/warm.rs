@@ -15,25 +15,17 @@ const SITES: usize = 8;
 /// With so many places at most: what a longer call needed is not kept.
 const MOST_PLACES: usize = 512;
 
-/// Places of one site, by their granularity and time.
+/// Places of one site, by their granularity and time: each behind the start of its period, so that to find
+/// one looks into no other.
 #[derive(Default)]
-pub struct Places([Vec<Rc<Place>>; Granularity::COUNT]);
+pub struct Places([Vec<(i64, Rc<Place>)>; Granularity::COUNT]);
 
 impl Places {
-    /// The place that holds this time, or else the new one, which is not kept here.
-    pub fn find_or(
-        &self,
-        granularity: Granularity,
-        time: i64,
-        new: impl FnOnce() -> Option<Place>,
-    ) -> Option<Rc<Place>> {
+    pub fn find(&self, granularity: Granularity, time: i64) -> Option<&Rc<Place>> {
         let places = self.0.get(granularity.index())?;
-        let behind = places.partition_point(|it| it.period.start() <= time);
-        let before = behind.checked_sub(1).and_then(|at| places.get(at));
-        match before.filter(|it| it.period.contains(time)) {
-            Some(place) => Some(Rc::clone(place)),
-            None => new().map(Rc::new),
-        }
+        let behind = places.partition_point(|(start, _)| *start <= time);
+        let (_, place) = places.get(behind.checked_sub(1)?)?;
+        place.period.contains(time).then_some(place)
     }
 
     /// Keeps a place, once.
@@ -42,8 +34,8 @@ impl Places {
         let Some(places) = self.0.get_mut(granularity.index()) else {
             return;
         };
-        if let Err(at) = places.binary_search_by_key(&start, |it| it.period.start()) {
-            places.insert(at, place);
+        if let Err(at) = places.binary_search_by_key(&start, |(start, _)| *start) {
+            places.insert(at, (start, place));
         }
     }
 

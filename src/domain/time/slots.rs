@@ -17,8 +17,10 @@ pub struct Slots {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Edges {
-    /// Every so many milliseconds; what is left over is a shorter last slot.
-    Even(i64),
+    /// What is left over is a shorter last slot.
+    Seconds,
+    Minutes,
+    Hours,
     /// The start of each local day. A skipped date is an empty slot.
     Days(Box<[i64]>),
 }
@@ -29,9 +31,9 @@ impl Slots {
 
     pub(super) fn new(period: &Period, local: &mut Local<'_>) -> Slots {
         let edges = match period.granularity {
-            Granularity::Minute => Edges::Even(SECOND),
-            Granularity::Hour => Edges::Even(MINUTE),
-            Granularity::Day => Edges::Even(HOUR),
+            Granularity::Minute => Edges::Seconds,
+            Granularity::Hour => Edges::Minutes,
+            Granularity::Day => Edges::Hours,
             Granularity::Week | Granularity::Month => {
                 let days = period.first_day..period.first_day + i32::from(period.slot_count());
                 let starts = days.map(|day| local.day_start(day)).collect();
@@ -52,22 +54,23 @@ impl Slots {
 
     pub fn heap_bytes(&self) -> usize {
         match &self.edges {
-            Edges::Even(_) => 0,
             Edges::Days(starts) => allocated(size_of_val(&**starts)),
+            _ => 0,
         }
     }
 
     /// The slot of an instant; the nearest one, for an instant outside of the period.
     #[inline]
     pub fn of(&self, ms: i64) -> u8 {
+        let after = ms.max(self.start) - self.start;
+        // A division by a constant is a multiplication.
         let slot = match &self.edges {
-            // A division by a constant is a multiplication, and this is done for every event.
-            Edges::Even(SECOND) => (ms.max(self.start) - self.start) / SECOND,
-            Edges::Even(MINUTE) => (ms.max(self.start) - self.start) / MINUTE,
-            Edges::Even(step) => (ms.max(self.start) - self.start) / step,
+            Edges::Seconds => after / SECOND,
+            Edges::Minutes => after / MINUTE,
+            Edges::Hours => after / HOUR,
             Edges::Days(starts) => return self.day(starts, ms),
         };
-        slot.clamp(0, i64::from(self.count) - 1) as u8
+        slot.min(i64::from(self.count) - 1) as u8
     }
 
     /// Nearly all days have 24 hours: the day is where it would be if all had, or next to there.
@@ -86,13 +89,18 @@ impl Slots {
     }
 
     /// What a slot holds; empty at the period's end for a slot it does not have.
+    #[inline]
     pub fn bounds(&self, slot: u8) -> Range {
         Range::new(self.edge(slot), self.edge(slot.saturating_add(1)))
     }
 
+    #[inline]
     fn edge(&self, slot: u8) -> i64 {
+        let after = |step: i64| self.start + i64::from(slot) * step;
         let edge = match &self.edges {
-            Edges::Even(step) => self.start + i64::from(slot) * step,
+            Edges::Seconds => after(SECOND),
+            Edges::Minutes => after(MINUTE),
+            Edges::Hours => after(HOUR),
             Edges::Days(starts) => starts.get(usize::from(slot)).copied().unwrap_or(self.end),
         };
         edge.min(self.end)
