@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::client::Connection;
 use crate::events::Requests;
 use crate::server::Server;
 
@@ -123,4 +124,19 @@ fn count_replies(mut stream: &TcpStream, expected: &AtomicU64, name: &str) {
             );
         }
     }
+}
+
+/// Microseconds that a call of this line takes, over so many calls: Redis's own figures, without the
+/// network.
+pub fn microseconds(connection: &mut Connection, line: &str, calls: usize) -> f64 {
+    connection.run("CONFIG RESETSTAT").ok();
+    for _ in 0..calls {
+        let reply = connection.run(line);
+        assert!(!reply.is_error(), "{line}: {}", reply.error());
+    }
+    let command = line.split(' ').next().unwrap_or_default().to_lowercase();
+    let stats = connection.info("commandstats", &format!("cmdstat_{command}"));
+    let usec = stats.split("usec_per_call=").nth(1);
+    let usec = usec.and_then(|rest| rest.split(',').next());
+    usec.and_then(|usec| usec.parse().ok()).unwrap_or(f64::NAN)
 }

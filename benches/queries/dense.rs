@@ -3,8 +3,8 @@
 
 use crate::client::Connection;
 use crate::fill::Filler;
-use crate::measure::median;
-use crate::{microseconds, ROUNDS};
+use crate::measure::{median, microseconds};
+use crate::ROUNDS;
 
 const HOUR: i64 = 3_600_000;
 const DAY: i64 = 24 * HOUR;

@@ -28,13 +28,14 @@ mod dice;
 mod events;
 #[path = "../harness/fill.rs"]
 mod fill;
+#[path = "../harness/large_site.rs"]
+mod large_site;
 #[path = "../harness/measure.rs"]
 mod measure;
 
 mod dense;
 mod site;
 
-use client::Connection;
 use server::Server;
 
 const ROUNDS: usize = 5;
@@ -50,18 +51,4 @@ fn main() {
     if "site".contains(&filter) {
         site::run(&mut Server::start().connection());
     }
-}
-
-/// Microseconds that a call of this line takes, over so many calls.
-fn microseconds(connection: &mut Connection, line: &str, calls: usize) -> f64 {
-    connection.run("CONFIG RESETSTAT").ok();
-    for _ in 0..calls {
-        let reply = connection.run(line);
-        assert!(!reply.is_error(), "{line}: {}", reply.error());
-    }
-    let command = line.split(' ').next().unwrap_or_default().to_lowercase();
-    let stats = connection.info("commandstats", &format!("cmdstat_{command}"));
-    let usec = stats.split("usec_per_call=").nth(1);
-    let usec = usec.and_then(|rest| rest.split(',').next());
-    usec.and_then(|usec| usec.parse().ok()).unwrap_or(f64::NAN)
 }

@@ -1,38 +1,14 @@
-//! The questions of a dashboard, to a site with a million users and every granularity full.
+//! The questions of a dashboard.
 
 use crate::client::Connection;
-use crate::events::Dice;
-use crate::fill::Filler;
-use crate::measure::median;
-use crate::{microseconds, ROUNDS};
+use crate::large_site::{fill, PAGES, QUESTIONS, USERS};
+use crate::measure::{median, microseconds};
+use crate::ROUNDS;
 
-const USERS: u64 = 1_000_000;
-const PAGES: u64 = 1_000;
 const CALLS: usize = 50;
 
-const MINUTE: i64 = 60_000;
-const HOUR: i64 = 60 * MINUTE;
-const DAY: i64 = 24 * HOUR;
-
-const QUESTIONS: [&str; 14] = [
-    "UNIQUE site 24h",
-    "UNIQUE site 7d",
-    "UNIQUE site 365d",
-    "UNIQUE site 24h country FR",
-    "GET site 24h events users revenue:sum latency:p95 users@country=FR",
-    "RANGE site 1h 1s events",
-    "RANGE site 24h 1m events",
-    "RANGE site 30d 1d users latency:p95",
-    "TOP site 1h page",
-    "TOP site 24h page",
-    "TOP site 24h page BY revenue:sum",
-    "TOP site 24h page BY users",
-    "COMPARE site today events users",
-    "DASHBOARD site",
-];
-
 pub fn run(connection: &mut Connection) {
-    fill(connection);
+    fill(connection, 1);
     let buckets = connection.keys().len() - 1;
     let memory = connection.info("memory", "used_memory_human");
     let lines = QUESTIONS.map(|question| format!("ANALYTICS.{question}"));
@@ -48,54 +24,4 @@ pub fn run(connection: &mut Connection) {
         println!("| {question} | {:.0} |", median(round.into_iter()));
     }
     println!();
-}
-
-/// A year of days, a week of hours and two hours of minutes, each with enough users for registers.
-fn fill(connection: &mut Connection) {
-    let now = connection.now();
-    let mut dice = Dice::new();
-    let stretches = [
-        (366 * DAY, 366 * 8_000, false),
-        (8 * DAY, 8 * 24 * 4_000, true),
-        (2 * HOUR, 120 * 2_000, true),
-    ];
-    for (length, count, with_page) in stretches {
-        let mut filler = Filler::of_site(connection, "site");
-        for done in 0..count {
-            if done % 100_000 == 0 {
-                eprint!(
-                    "\rfilling {} d: {:>3} %  ",
-                    length / DAY,
-                    done * 100 / count
-                );
-            }
-            let at = now - dice.below(length as u64) as i64;
-            let user = format!("user{}", dice.below(USERS));
-            let event = dice.event();
-            let page = format!("/page/{}", dice.below(PAGES));
-            let mut words: Vec<&dyn crate::client::Arg> = vec![
-                &event.kind,
-                &user,
-                &"AT",
-                &at,
-                &"SESSION",
-                &user,
-                &"DIM",
-                &"country",
-                &event.country,
-                &"VAL",
-                &"revenue",
-                &event.revenue,
-                &"VAL",
-                &"latency",
-                &event.latency,
-            ];
-            if with_page {
-                words.extend([&"DIM" as &dyn crate::client::Arg, &"page", &page]);
-            }
-            filler.add(&words);
-        }
-        filler.finish();
-    }
-    eprint!("\r{:40}\r", "");
 }
