@@ -127,6 +127,22 @@ impl Writer {
     }
 }
 
+/// Items in the order of their keys, as they are stored, each with its place. Small tables mostly lie in
+/// that order.
+pub fn in_order<'i, T, K: Ord>(
+    items: &'i [T],
+    key: impl Fn(&'i T) -> K,
+) -> impl Iterator<Item = (usize, &'i T)> {
+    let is_in_order = items.is_sorted_by_key(&key);
+    let mut sorted: Vec<(usize, &T)> = Vec::new();
+    if !is_in_order {
+        sorted.extend(items.iter().enumerate());
+        sorted.sort_unstable_by_key(|(_, item)| key(item));
+    }
+    let lying = if is_in_order { items } else { &[] };
+    lying.iter().enumerate().chain(sorted)
+}
+
 impl Default for Writer {
     fn default() -> Writer {
         Writer::new()

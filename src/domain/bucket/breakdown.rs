@@ -13,7 +13,7 @@
 //! ```
 
 use super::table::{Row, Table};
-use crate::domain::codec::{corrupt, Reader, Writer};
+use crate::domain::codec::{corrupt, in_order, Reader, Writer};
 use crate::domain::error::Corrupt;
 use crate::domain::hll::Sketch;
 use crate::domain::limits;
@@ -229,9 +229,7 @@ impl Breakdown {
                 spill.other.encode(writer, ids);
             }
         }
-        let mut rows: Vec<(&Row, usize)> = self.rows().iter().zip(0..).collect();
-        rows.sort_unstable_by_key(|(row, _)| row.value());
-        for (row, place) in rows {
+        for (place, row) in in_order(self.rows(), Row::value) {
             writer.turn_page();
             writer.u8(1);
             writer.bytes(row.value());

@@ -27,7 +27,7 @@ pub use known::Sure;
 pub use record::{Share, Terms};
 pub use table::Row;
 
-use super::codec::{corrupt, Page, Reader, Writer};
+use super::codec::{corrupt, in_order, Page, Reader, Writer};
 use super::error::Corrupt;
 use super::event::Facet;
 use super::hll::Sketch;
@@ -237,9 +237,7 @@ impl Bucket {
             Some(ids) => ids.encode(&mut writer),
             None => Ids::default().encode(&mut writer),
         }
-        let mut breakdowns: Vec<&Breakdown> = self.breakdowns.iter().collect();
-        breakdowns.sort_unstable_by_key(|it| it.order());
-        for breakdown in breakdowns {
+        for (_, breakdown) in in_order(&self.breakdowns, Breakdown::order) {
             writer.turn_page();
             writer.u8(1);
             breakdown.encode(&mut writer, &order);

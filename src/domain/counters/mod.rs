@@ -163,7 +163,7 @@ impl Counters {
     }
 
     pub fn encode(&self, writer: &mut Writer) {
-        stored::encode(self.iter(), writer);
+        stored::encode(self.len(), self.iter(), writer);
     }
 
     /// Positions are between `min` and `max`, both included: they bound what is allocated.

@@ -14,9 +14,9 @@
 use super::super::codec::{corrupt, Reader, Writer};
 use super::super::error::Corrupt;
 
-/// `entries` are in the order of their positions, and none is zero.
-pub fn encode(entries: impl Iterator<Item = (i32, u64)> + Clone, writer: &mut Writer) {
-    writer.varint(entries.clone().count() as u64);
+/// So many entries, in the order of their positions, of which none is zero.
+pub fn encode(len: usize, entries: impl Iterator<Item = (i32, u64)>, writer: &mut Writer) {
+    writer.varint(len as u64);
     let mut next = None;
     for (position, count) in entries {
         let position = i64::from(position);

@@ -54,21 +54,21 @@ impl Sketch {
 }
 
 fn write_sparse(writer: &mut Writer, sparse: &Sparse) {
-    let mut entries: Vec<u32> = sparse.iter().collect();
-    entries.sort_unstable_by_key(|entry| index(*entry));
     writer.u8(SPARSE);
-    // An index takes four bytes, or three and one for its rank.
-    writer.reserve(2 + 4 * entries.len());
-    writer.varint(entries.len() as u64);
-    let mut lowest = 0;
-    for entry in entries {
-        let index = index(entry);
-        writer.varint(u64::from(index - lowest));
-        if has_extra(index) {
-            writer.u8(rank(entry));
+    sparse.in_order(|entries| {
+        // An index takes four bytes, or three and one for its rank.
+        writer.reserve(2 + 4 * entries.len());
+        writer.varint(entries.len() as u64);
+        let mut lowest = 0;
+        for entry in entries {
+            let index = index(*entry);
+            writer.varint(u64::from(index - lowest));
+            if has_extra(index) {
+                writer.u8(rank(*entry));
+            }
+            lowest = index + 1;
         }
-        lowest = index + 1;
-    }
+    });
 }
 
 fn read_sparse(reader: &mut Reader) -> Result<Sparse, Corrupt> {

@@ -16,6 +16,7 @@ mod entry;
 mod estimate;
 mod exceptions;
 mod nibbles;
+mod order;
 mod packed;
 mod redis;
 mod registers;

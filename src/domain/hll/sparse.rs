@@ -10,6 +10,8 @@
 //! The table follows from the entries, whatever the order they came in; but for a crowd, made for
 //! it, which may be in a wider one than it needs.
 
+use super::entry::index;
+use super::order;
 use super::registers::Registers;
 use super::tight;
 use super::wide::{self, IN_PLACE};
@@ -127,6 +129,21 @@ impl Sparse {
         match self {
             Sparse::Tight { slots, .. } => tight::add_to(slots, registers),
             _ => wide::add_to(self.slots(), registers),
+        }
+    }
+
+    /// Hands on the entries by ascending index.
+    pub(super) fn in_order(&self, take: impl FnOnce(&[u32])) {
+        match self {
+            Sparse::Few { len, slots } => {
+                let mut few = *slots;
+                // Empty slots come first, before an entry of index 0.
+                few.sort_unstable_by_key(|slot| (index(*slot), *slot));
+                let empty = IN_PLACE.saturating_sub(usize::from(*len));
+                take(few.get(empty..).unwrap_or_default());
+            }
+            Sparse::Many { slots, .. } => take(&order::sort(taken(slots))),
+            Sparse::Tight { slots, .. } => take(&order::sort(tight::iter(slots).collect())),
         }
     }
 
@@ -308,6 +325,21 @@ impl PartialEq for Sparse {
 
 impl Eq for Sparse {}
 
+/// The slots that are not empty. Which are, no processor can foresee: each is written, and the next one
+/// over it if it was empty.
+fn taken(slots: &[u32]) -> Vec<u32> {
+    let mut taken = vec![0; slots.len()];
+    let mut len = 0;
+    for slot in slots {
+        if let Some(place) = taken.get_mut(len) {
+            *place = *slot;
+        }
+        len += usize::from(*slot != 0);
+    }
+    taken.truncate(len);
+    taken
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::entry::{entry, has_extra, index, MAX_INDEX};
@@ -393,6 +425,15 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_entry_of_index_0_is_no_empty_slot() {
+        for entries in [&[entry(0, 12)][..], &[entry(0, 51), 20_000, 40_000]] {
+            let mut held = Vec::new();
+            table(entries).in_order(|entries| held = entries.to_vec());
+            assert_eq!(held, entries);
+        }
+    }
+
     proptest! {
         #[test]
         fn a_table_holds_what_a_map_holds(
@@ -411,8 +452,8 @@ mod tests {
                 *kept = (*kept).max(*entry);
             }
             sparse.merge(&table(&right)).unwrap();
-            let mut held: Vec<u32> = sparse.iter().collect();
-            held.sort_unstable_by_key(|entry| index(*entry));
+            let mut held = Vec::new();
+            sparse.in_order(|entries| held = entries.to_vec());
             prop_assert_eq!(held.len(), sparse.len());
             prop_assert_eq!(held, oracle.into_values().collect::<Vec<_>>());
 

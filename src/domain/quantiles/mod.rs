@@ -179,7 +179,8 @@ impl Quantiles {
     }
 
     pub fn encode(&self, writer: &mut Writer) {
-        stored::encode(self.bins().into_iter(), writer);
+        let bins = self.bins();
+        stored::encode(bins.len(), bins.into_iter(), writer);
     }
 
     pub fn decode(reader: &mut Reader) -> Result<Quantiles, Corrupt> {

@@ -173,7 +173,11 @@ fn what_is_no_number_is_not_counted() {
 #[test]
 fn positions_beyond_the_largest_number_are_refused() {
     let mut writer = Writer::new();
-    stored::encode([(bin::MIN, 1), (bin::MAX + 1, 1)].into_iter(), &mut writer);
+    stored::encode(
+        2,
+        [(bin::MIN, 1), (bin::MAX + 1, 1)].into_iter(),
+        &mut writer,
+    );
     let refused = decoded(&writer.into_bytes()).unwrap_err();
     assert_eq!(
         (refused.field, refused.problem),
@@ -188,7 +192,7 @@ fn few_bytes_never_stand_for_a_large_sketch() {
         .step_by(63)
         .map(|bin| (bin, 1))
         .collect();
-    stored::encode(bins.into_iter(), &mut writer);
+    stored::encode(bins.len(), bins.into_iter(), &mut writer);
     let bytes = writer.into_bytes();
     let sketch = decoded(&bytes).unwrap();
     assert!(sketch.heap_bytes() <= 5 * bytes.len());
