@@ -120,6 +120,7 @@ impl Tally {
     }
 
     /// Takes in the numbers of an event, and as many ids.
+    #[inline(always)]
     pub fn measure(&mut self, slot: u8, ids: &[u8], numbers: &[Number]) {
         if numbers.is_empty() {
             return;

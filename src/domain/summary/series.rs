@@ -40,7 +40,7 @@ impl Summaries {
     }
 
     /// Numbers that were summed up before; nothing, if there are none.
-    #[inline]
+    #[inline(always)]
     pub fn include(&mut self, slot: u8, numbers: &Summary) {
         if let Some(summary) = self.slot_mut(slot) {
             summary.merge(numbers);
