@@ -34,12 +34,22 @@ impl Clock {
     }
 
     pub fn set(self, server: &mut Command) {
-        let Clock { ahead, rate } = self;
+        let (ahead, rate) = (self.ahead + all_ahead(), self.rate);
         if (ahead, rate) != (0, 1) {
             server.env("LD_PRELOAD", library());
             server.env("ANALYTICS_TEST_CLOCK", format!("{ahead} {rate}"));
         }
     }
+}
+
+/// Seconds by which `ANALYTICS_TEST_AHEAD` puts every server's clock forward, in milliseconds: for a look at
+/// the tests in another hour of the day or on another day of the year.
+fn all_ahead() -> i64 {
+    static AHEAD: OnceLock<i64> = OnceLock::new();
+    *AHEAD.get_or_init(|| {
+        let seconds = std::env::var("ANALYTICS_TEST_AHEAD").unwrap_or_default();
+        1_000 * seconds.parse::<i64>().unwrap_or(0)
+    })
 }
 
 /// A clock that stands still until a test moves it, for as many servers as it is given to.
@@ -57,7 +67,7 @@ impl Stopped {
         let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let mut clock = Stopped {
             file: std::env::temp_dir().join(name),
-            now: since_epoch.expect("a time after 1970").as_millis() as i64,
+            now: since_epoch.expect("a time after 1970").as_millis() as i64 + all_ahead(),
         };
         std::fs::write(&clock.file, [0; 8]).expect("the temporary folder can be written to");
         clock.set(clock.now);

@@ -178,11 +178,12 @@ fn evict(connection: &mut Connection, policy: &str, key: &str) {
 fn an_evicted_bucket_of_a_running_period_is_made_anew_and_the_others_go_on() {
     let server = Server::start();
     let mut connection = server.connection();
-    let now = connection.now();
-    let time = floor(now, HOUR) - HOUR;
+    // Noon of yesterday.
+    let time = floor(connection.now(), DAY) - DAY + 12 * HOUR;
     let event = |user: &str| format!("ANALYTICS.TRACK shop view {user} AT {time} ID {user}");
     assert_eq!(connection.run(&event("ann")), 1);
-    // Without this one, the month would answer for the hour: nothing else would be in it.
+    // Without this one, of the same day, the month would answer for the hour: nothing else would be
+    // in it.
     let earlier = time - 3 * HOUR;
     let line = format!("ANALYTICS.TRACK shop view cleo AT {earlier}");
     assert_eq!(connection.run(&line), 1);
