@@ -154,6 +154,8 @@ fn once() {
 }
 
 fn start(module: PathBuf) -> Server {
+    // The server runs in a folder of its own.
+    let module = module.canonicalize().unwrap_or(module);
     Server::with()
         .without_module()
         .config("loadmodule", &module.display().to_string())
