@@ -308,6 +308,31 @@ fn windows_reach_as_far_as_what_was_imported() {
 }
 
 #[test]
+fn a_week_of_two_months_is_found_in_its_own_bucket() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    // The week that the first of a month not long ago was in, unless it began with it.
+    const MONDAY: i64 = 4 * DAY;
+    let months = (30..140).map(|days| connection.now() - days * DAY);
+    let firsts = months.filter(|time| at(*time, "UTC").day() == 1);
+    let weeks = firsts.map(|first| (first, MONDAY + floor(first - MONDAY, 7 * DAY)));
+    let (_, week) = { weeks }
+        .find(|(first, week)| floor(*first, DAY) != *week)
+        .expect("not all of three months begin with a Monday");
+    let string = native(&mut connection, &["ann", "bob", "cleo"].map(str::to_owned));
+    let imported = import_as(
+        &mut connection,
+        &format!("week {week}"),
+        "users",
+        &string,
+        "",
+    );
+    assert_eq!(imported, 1);
+    let line = format!("ANALYTICS.UNIQUE shop {week}..{}", week + 7 * DAY);
+    assert_eq!(connection.run(&line), 3);
+}
+
+#[test]
 fn a_row_is_part_of_the_whole_and_a_cell_of_its_rows() {
     let server = Server::start();
     let mut connection = server.connection();

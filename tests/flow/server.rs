@@ -4,6 +4,7 @@
 //! When the test itself failed, the folder stays and its path is printed.
 
 use std::fs::{self, File, OpenOptions};
+use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
@@ -378,14 +379,17 @@ fn answers(port: u16, pid: &str) -> bool {
 
 fn new_dir() -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    let name = format!(
-        "analytics-flow-{}-{}",
-        std::process::id(),
-        COUNT.fetch_add(1, Ordering::Relaxed)
-    );
-    let dir = env::temp_dir().join(name);
-    fs::create_dir(&dir).expect("a new folder in the temporary one");
-    dir
+    loop {
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("analytics-flow-{}-{number}", std::process::id());
+        let dir = env::temp_dir().join(name);
+        match fs::create_dir(&dir) {
+            Ok(()) => return dir,
+            // Left there by a test that failed, in a process of the same number.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => panic!("a new folder in the temporary one: {error}"),
+        }
+    }
 }
 
 /// A free port on the loopback, below those that the system hands out to outgoing connections and

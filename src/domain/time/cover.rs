@@ -77,6 +77,12 @@ pub fn cover(window: Range, sources: &Sources<'_>) -> Result<Cover> {
     );
     let asked = window;
     let window = beyond(window, sources.observed);
+    if window != asked {
+        // What was imported into a week of two months is in neither of those.
+        if let Some(cover) = of_one_bucket(asked, sources) {
+            return Ok(cover);
+        }
+    }
     let mut plan = Plan {
         window,
         local: sources.zone.local(),
@@ -100,6 +106,27 @@ pub fn cover(window: Range, sources: &Sources<'_>) -> Result<Cover> {
         cover.users = cover.users.within(asked, window);
     }
     Ok(cover)
+}
+
+/// The cover of a window that is a period, when its bucket is there and there may be anything in it.
+fn of_one_bucket(window: Range, sources: &Sources<'_>) -> Option<Cover> {
+    let (first, last) = sources.observed?;
+    let mut local = sources.zone.local();
+    let mut each = Granularity::ALL.into_iter();
+    let period = each.find_map(|granularity| {
+        let period = local.period(granularity, window.from);
+        let usable = usable_from(granularity, sources, &mut local)?;
+        (period.range() == window && usable <= window.from).then_some(period)
+    })?;
+    (window.from <= last && first < window.to).then(|| Cover {
+        pieces: vec![Piece {
+            period,
+            first_slot: 0,
+            end_slot: period.slot_count(),
+        }],
+        counts: window,
+        users: window,
+    })
 }
 
 /// The window with every end that lies beyond all events moved as far out as time goes.
