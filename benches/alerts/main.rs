@@ -5,27 +5,16 @@
 //! The figures are the module's own, `INFO analytics`: the time inside its timer, on the thread that
 //! executes commands. The rules have the pace that they get by default.
 
-#![allow(dead_code)] // The tests use more of the harness that is shared with them.
-
 #[macro_use]
-#[path = "../../tests/flow/client.rs"]
-mod client;
-#[path = "../../tests/flow/clock.rs"]
-mod clock;
-#[path = "../../tests/flow/module_file.rs"]
-mod module_file;
-#[path = "../../tests/flow/process.rs"]
-mod process;
-#[path = "../../tests/flow/reply.rs"]
-mod reply;
-#[path = "../../tests/flow/server.rs"]
-mod server;
+#[path = "../harness/mod.rs"]
+mod harness;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use client::{encode, Arg, Connection};
+use harness::*;
 use server::Server;
 
 const SITES: usize = 1_000;

@@ -8,35 +8,13 @@
 //!
 //! `ANALYTICS_MODULE` names the other build; without it, it is the sources as they are now.
 
-#![allow(dead_code)] // The tests use more of the harness that is shared with them.
-
 #[macro_use]
-#[path = "../../tests/flow/client.rs"]
-mod client;
-#[path = "../../tests/flow/clock.rs"]
-mod clock;
-#[path = "../../tests/flow/module_file.rs"]
-mod module_file;
-#[path = "../../tests/flow/process.rs"]
-mod process;
-#[path = "../../tests/flow/reply.rs"]
-mod reply;
-#[path = "../../tests/flow/server.rs"]
-mod server;
-
-#[path = "../harness/dice.rs"]
-mod dice;
-#[path = "../harness/events.rs"]
-mod events;
-#[path = "../harness/fill.rs"]
-mod fill;
-#[path = "../harness/large_site.rs"]
-mod large_site;
-#[path = "../harness/measure.rs"]
-mod measure;
+#[path = "../harness/mod.rs"]
+mod harness;
 
 #[path = "../load/native.rs"]
 mod native;
+#[allow(dead_code)] // The targets.
 #[path = "../load/workload.rs"]
 mod workload;
 #[path = "../load/workloads.rs"]
@@ -46,6 +24,7 @@ use std::env;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use harness::*;
 use large_site::QUESTIONS;
 use measure::microseconds;
 use module_file::module_file;

@@ -8,30 +8,9 @@
 //! Starts a server of its own. Wall-clock time would measure the machine's other work and this
 //! program as well; the processor time of the thread that executes commands does not.
 
-#![allow(dead_code)] // The tests use more of the harness that is shared with them.
-
 #[macro_use]
-#[path = "../../tests/flow/client.rs"]
-mod client;
-#[path = "../../tests/flow/clock.rs"]
-mod clock;
-#[path = "../../tests/flow/module_file.rs"]
-mod module_file;
-#[path = "../../tests/flow/process.rs"]
-mod process;
-#[path = "../../tests/flow/reply.rs"]
-mod reply;
-#[path = "../../tests/flow/server.rs"]
-mod server;
-
-#[path = "../harness/dice.rs"]
-mod dice;
-#[path = "../harness/events.rs"]
-mod events;
-#[path = "../harness/measure.rs"]
-mod measure;
-#[path = "../harness/noop.rs"]
-mod noop;
+#[path = "../harness/mod.rs"]
+mod harness;
 
 mod native;
 mod table;
@@ -41,6 +20,7 @@ mod workloads;
 use std::env;
 use std::time::Duration;
 
+use harness::*;
 use measure::Series;
 use noop::noop_file;
 use server::{Options, Server};

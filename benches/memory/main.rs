@@ -3,33 +3,15 @@
 //!     cargo bench --bench memory            everything
 //!     cargo bench --bench memory -- rows    the tables with this in their name: bucket, rows, site
 
-#![allow(dead_code)] // The tests use more of the harness that is shared with them.
-
 #[macro_use]
-#[path = "../../tests/flow/client.rs"]
-mod client;
-#[path = "../../tests/flow/clock.rs"]
-mod clock;
-#[path = "../../tests/flow/module_file.rs"]
-mod module_file;
-#[path = "../../tests/flow/process.rs"]
-mod process;
-#[path = "../../tests/flow/reply.rs"]
-mod reply;
-#[path = "../../tests/flow/server.rs"]
-mod server;
-
-#[path = "../harness/dice.rs"]
-mod dice;
-#[path = "../harness/events.rs"]
-mod events;
-#[path = "../harness/fill.rs"]
-mod fill;
+#[path = "../harness/mod.rs"]
+mod harness;
 
 mod rows;
 mod site;
 
 use client::Connection;
+use harness::*;
 use server::Server;
 
 /// Of a bucket that has seen one event of one user.

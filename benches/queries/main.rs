@@ -6,36 +6,14 @@
 //!
 //! The figures are Redis's own, `INFO commandstats`: the time inside a command, without the network.
 
-#![allow(dead_code)] // The tests use more of the harness that is shared with them.
-
 #[macro_use]
-#[path = "../../tests/flow/client.rs"]
-mod client;
-#[path = "../../tests/flow/clock.rs"]
-mod clock;
-#[path = "../../tests/flow/module_file.rs"]
-mod module_file;
-#[path = "../../tests/flow/process.rs"]
-mod process;
-#[path = "../../tests/flow/reply.rs"]
-mod reply;
-#[path = "../../tests/flow/server.rs"]
-mod server;
-
-#[path = "../harness/dice.rs"]
-mod dice;
-#[path = "../harness/events.rs"]
-mod events;
-#[path = "../harness/fill.rs"]
-mod fill;
-#[path = "../harness/large_site.rs"]
-mod large_site;
-#[path = "../harness/measure.rs"]
-mod measure;
+#[path = "../harness/mod.rs"]
+mod harness;
 
 mod dense;
 mod site;
 
+use harness::*;
 use server::Server;
 
 const ROUNDS: usize = 5;

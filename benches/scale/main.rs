@@ -6,34 +6,16 @@
 //! Processor time of the server's main thread, as in the bench `load`. Under each table stands how
 //! fast the cost grows where it grows fastest.
 
-#![allow(dead_code)] // The tests use more of the harness that is shared with them.
-
 #[macro_use]
-#[path = "../../tests/flow/client.rs"]
-mod client;
-#[path = "../../tests/flow/clock.rs"]
-mod clock;
-#[path = "../../tests/flow/module_file.rs"]
-mod module_file;
-#[path = "../../tests/flow/process.rs"]
-mod process;
-#[path = "../../tests/flow/reply.rs"]
-mod reply;
-#[path = "../../tests/flow/server.rs"]
-mod server;
-
-#[path = "../harness/dice.rs"]
-mod dice;
-#[path = "../harness/events.rs"]
-mod events;
-#[path = "../harness/measure.rs"]
-mod measure;
+#[path = "../harness/mod.rs"]
+mod harness;
 
 mod axes;
 
 use std::time::Duration;
 
 use axes::{Axis, Point};
+use harness::*;
 use measure::Series;
 use server::Server;
 

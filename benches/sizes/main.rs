@@ -6,33 +6,15 @@
 //! One bucket of every granularity is filled with a period of traffic and measured with MEMORY USAGE;
 //! the sum is that of as many buckets as the default retention keeps.
 
-#![allow(dead_code)] // The tests use more of the harness that is shared with them.
-
-#[path = "../../tests/flow/calendar.rs"]
-mod calendar;
 #[macro_use]
-#[path = "../../tests/flow/client.rs"]
-mod client;
-#[path = "../../tests/flow/clock.rs"]
-mod clock;
-#[path = "../../tests/flow/module_file.rs"]
-mod module_file;
-#[path = "../../tests/flow/process.rs"]
-mod process;
-#[path = "../../tests/flow/reply.rs"]
-mod reply;
-#[path = "../../tests/flow/server.rs"]
-mod server;
-
-#[path = "../harness/dice.rs"]
-mod dice;
-#[path = "../harness/events.rs"]
-mod events;
+#[path = "../harness/mod.rs"]
+mod harness;
 
 use calendar::{at, floor, millis, DAY, HOUR, MINUTE};
 use client::Connection;
 use dice::Dice;
 use events::Requests;
+use harness::*;
 use jiff::ToSpan;
 use server::Server;
 
