@@ -142,7 +142,7 @@ impl Sparse {
                 let empty = IN_PLACE.saturating_sub(usize::from(*len));
                 take(few.get(empty..).unwrap_or_default());
             }
-            Sparse::Many { slots, .. } => take(&order::sort(taken(slots))),
+            Sparse::Many { slots, .. } => take(&order::sort(wide::collect(slots))),
             Sparse::Tight { slots, .. } => take(&order::sort(tight::iter(slots).collect())),
         }
     }
@@ -324,21 +324,6 @@ impl PartialEq for Sparse {
 }
 
 impl Eq for Sparse {}
-
-/// The slots that are not empty. Which are, no processor can foresee: each is written, and the next one
-/// over it if it was empty.
-fn taken(slots: &[u32]) -> Vec<u32> {
-    let mut taken = vec![0; slots.len()];
-    let mut len = 0;
-    for slot in slots {
-        if let Some(place) = taken.get_mut(len) {
-            *place = *slot;
-        }
-        len += usize::from(*slot != 0);
-    }
-    taken.truncate(len);
-    taken
-}
 
 #[cfg(test)]
 mod tests {

@@ -93,6 +93,21 @@ pub(super) fn iter(slots: &[u32]) -> impl Iterator<Item = u32> + '_ {
     slots.iter().copied().filter(|entry| *entry != 0)
 }
 
+/// The same at once. Which slots are empty, no processor can foresee: each is written, and the next one
+/// over it if it was.
+pub(super) fn collect(slots: &[u32]) -> Vec<u32> {
+    let mut entries = vec![0; slots.len()];
+    let mut len = 0;
+    for slot in slots {
+        if let Some(place) = entries.get_mut(len) {
+            *place = *slot;
+        }
+        len += usize::from(*slot != 0);
+    }
+    entries.truncate(len);
+    entries
+}
+
 /// Raises every entry's register. An empty slot raises register 0 to 0: that is quicker than a
 /// branch which no processor can foresee.
 pub(super) fn add_to(slots: &[u32], registers: &mut Registers) {

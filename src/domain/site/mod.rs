@@ -120,37 +120,15 @@ impl Site {
         {
             return Ok(None);
         }
-        self.learn_all(batch).map(Some)
-    }
-
-    #[cold]
-    fn learn_all(&self, batch: &Batch) -> Result<Box<Settings>> {
         let mut settings = Box::new(self.settings.clone());
-        for (name, _) in &batch.dimensions {
-            if settings.dimension(*name).is_none() {
-                settings.learn_dimension(*name)?;
-            }
-        }
-        for (name, _) in &batch.values {
-            if !settings.has_value(*name) {
-                settings.learn_value(*name)?;
-            }
-        }
-        Ok(settings)
+        settings.learn(&batch.dimensions, &batch.values)?;
+        Ok(Some(settings))
     }
 
-    /// Makes an event's new dimensions and values known; `learned` has said that there is room.
+    /// Makes an event's new dimensions and values known.
     pub fn learn(&mut self, dimensions: &[(Text, Text)], values: &[(Text, f64)]) {
-        for (name, _) in dimensions {
-            if self.settings.dimension(*name).is_none() {
-                let _ = self.settings.learn_dimension(*name);
-            }
-        }
-        for (name, _) in values {
-            if !self.settings.has_value(*name) {
-                let _ = self.settings.learn_value(*name);
-            }
-        }
+        // `learned` has said that there is room.
+        let _ = self.settings.learn(dimensions, values);
     }
 
     /// The rows in which an event counts. `cells` holds the texts of its cube cells.

@@ -130,7 +130,27 @@ impl Settings {
         self.values.iter().any(|value| value.name.is(name))
     }
 
-    pub(super) fn learn_dimension(&mut self, name: Text) -> Result<()> {
+    /// Makes the dimensions and values known that are new, up to the first for which there is no room.
+    #[cold]
+    pub(super) fn learn(
+        &mut self,
+        dimensions: &[(Text, Text)],
+        values: &[(Text, f64)],
+    ) -> Result<()> {
+        for (name, _) in dimensions {
+            if self.dimension(*name).is_none() {
+                self.learn_dimension(*name)?;
+            }
+        }
+        for (name, _) in values {
+            if !self.has_value(*name) {
+                self.learn_value(*name)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn learn_dimension(&mut self, name: Text) -> Result<()> {
         if self.strict {
             let known = self.dimensions.iter().map(|it| &it.name);
             return Err(not_declared("dimension", name, known));
@@ -150,7 +170,7 @@ impl Settings {
         Ok(())
     }
 
-    pub(super) fn learn_value(&mut self, name: Text) -> Result<()> {
+    fn learn_value(&mut self, name: Text) -> Result<()> {
         if self.strict {
             let known = self.values.iter().map(|it| &it.name);
             return Err(not_declared("value", name, known));
