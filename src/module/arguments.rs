@@ -279,34 +279,35 @@ impl<'c> Parser<'c, '_> {
     /// Whether a clock stands there.
     #[inline]
     fn clock(&mut self, place: usize) -> Result<bool> {
-        let is_there = self.words.get(place).is_some_and(|word| CLOCK.is(word));
+        let is_there = is_clock(self.words, place);
         if is_there {
-            self.set_clock(place)?;
-        }
-        Ok(is_there)
-    }
-
-    #[inline(never)]
-    fn set_clock(&mut self, place: usize) -> Result<()> {
-        if let Some(time) = clock(self.words, place)? {
+            let time = clock_time(self.words, place)?;
             self.now = time;
             self.request.clock = Some(place + 1);
             self.request.clock_time = Some(time);
         }
-        Ok(())
+        Ok(is_there)
     }
 }
 
 /// The time of a `CLOCK ms` in this place.
 pub fn clock(words: Words, place: usize) -> Result<Option<i64>> {
-    if !words.get(place).is_some_and(|word| CLOCK.is(word)) {
-        return Ok(None);
+    match is_clock(words, place) {
+        true => clock_time(words, place).map(Some),
+        false => Ok(None),
     }
+}
+
+#[inline]
+fn is_clock(words: Words, place: usize) -> bool {
+    words.get(place).is_some_and(|word| CLOCK.is(word))
+}
+
+#[inline(never)]
+fn clock_time(words: Words, place: usize) -> Result<i64> {
     let time = words.get(place + 1).and_then(parse_integer);
-    match time.filter(|time| is_supported(*time)) {
-        None => Err(Error::new("CLOCK needs a time in milliseconds")),
-        time => Ok(time),
-    }
+    time.filter(|time| is_supported(*time))
+        .ok_or_else(|| Error::new("CLOCK needs a time in milliseconds"))
 }
 
 fn number_event(failure: Failure, number: usize) -> Failure {

@@ -42,8 +42,8 @@ impl Clock {
     }
 }
 
-/// Seconds by which `ANALYTICS_TEST_AHEAD` puts every server's clock forward, in milliseconds: for a look at
-/// the tests in another hour of the day or on another day of the year.
+/// By how much every server's clock is ahead, in milliseconds; `ANALYTICS_TEST_AHEAD` says it in seconds. For
+/// a look at the tests in another hour of the day or on another day of the year.
 fn all_ahead() -> i64 {
     static AHEAD: OnceLock<i64> = OnceLock::new();
     *AHEAD.get_or_init(|| {

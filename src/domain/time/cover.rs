@@ -76,26 +76,30 @@ pub fn cover(window: Range, sources: &Sources<'_>) -> Result<Cover> {
         window.to.clamp(MIN_TIME, MAX_TIME + 1),
     );
     let asked = window;
-    let window = beyond(window, sources.observed);
-    if window != asked {
-        // What was imported into a week of two months is in neither of those.
-        if let Some(cover) = of_one_bucket(asked, sources) {
-            return Ok(cover);
+    let mut local = sources.zone.local();
+    let mut usable = Vec::with_capacity(Granularity::COUNT);
+    for granularity in Granularity::ALL.into_iter().rev() {
+        if let Some(from) = usable_from(granularity, sources, &mut local) {
+            usable.push((granularity, from));
         }
     }
+    // A period has its own bucket. What was imported into a week of two months is in no other.
+    let has_bucket = usable.iter().any(|(granularity, from)| {
+        *from <= asked.from && local.period(*granularity, asked.from).range() == asked
+    });
+    let window = if has_bucket {
+        asked
+    } else {
+        beyond(asked, sources.observed)
+    };
     let mut plan = Plan {
         window,
-        local: sources.zone.local(),
-        usable: Vec::with_capacity(Granularity::COUNT),
+        local,
+        usable,
         uncovered: vec![window],
         stretches: Vec::new(),
     };
     plan.uncovered.retain(|gap| !gap.is_empty());
-    for granularity in Granularity::ALL.into_iter().rev() {
-        if let Some(from) = usable_from(granularity, sources, &mut plan.local) {
-            plan.usable.push((granularity, from));
-        }
-    }
     for (granularity, from) in plan.usable.clone() {
         plan.take_whole_periods(granularity, from);
     }
@@ -106,27 +110,6 @@ pub fn cover(window: Range, sources: &Sources<'_>) -> Result<Cover> {
         cover.users = cover.users.within(asked, window);
     }
     Ok(cover)
-}
-
-/// The cover of a window that is a period, when its bucket is there and there may be anything in it.
-fn of_one_bucket(window: Range, sources: &Sources<'_>) -> Option<Cover> {
-    let (first, last) = sources.observed?;
-    let mut local = sources.zone.local();
-    let mut each = Granularity::ALL.into_iter();
-    let period = each.find_map(|granularity| {
-        let period = local.period(granularity, window.from);
-        let usable = usable_from(granularity, sources, &mut local)?;
-        (period.range() == window && usable <= window.from).then_some(period)
-    })?;
-    (window.from <= last && first < window.to).then(|| Cover {
-        pieces: vec![Piece {
-            period,
-            first_slot: 0,
-            end_slot: period.slot_count(),
-        }],
-        counts: window,
-        users: window,
-    })
 }
 
 /// The window with every end that lies beyond all events moved as far out as time goes.

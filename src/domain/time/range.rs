@@ -37,12 +37,6 @@ impl Range {
         Range::new(from, to.max(from))
     }
 
-    /// What lies in both.
-    #[inline]
-    pub fn common(self, other: Range) -> Range {
-        Range::new(self.from.max(other.from), self.to.min(other.to))
-    }
-
     pub const fn is_empty(&self) -> bool {
         self.to <= self.from
     }
