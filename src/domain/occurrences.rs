@@ -167,6 +167,15 @@ impl Occurrences {
         self.events.len() >= MOST_EVENTS || self.texts.len() >= MUCH_TEXT
     }
 
+    /// What they take, sorted.
+    pub fn bytes(&self) -> usize {
+        self.events.len() * (size_of::<Occurred>() + size_of::<Member>())
+            + self.entries.len() * (size_of::<u32>() + size_of::<Sighting>())
+            + self.rows.len() * size_of::<Row>()
+            + self.numbers.len() * (size_of::<u8>() + size_of::<Number>())
+            + self.texts.len()
+    }
+
     #[inline]
     pub fn events(&self) -> &[Occurred] {
         &self.events

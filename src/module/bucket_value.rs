@@ -16,7 +16,7 @@ use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::ops::{Deref, DerefMut};
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU8, Ordering};
 
 use redis_module::raw;
 
@@ -24,15 +24,19 @@ use super::disposal;
 use super::expiries;
 use super::nest::Nest;
 use super::stats::{self, Gauge};
+use super::tray;
 use super::types::Type;
 use crate::domain::bucket::Bucket;
 use crate::domain::codec::Page;
 use crate::domain::error::Corrupt;
 use crate::domain::memory::allocated;
+use crate::domain::time::Range;
 
 pub struct BucketValue {
     bucket: Bucket,
     ties: AtomicU8,
+    /// The tray on which events wait for it; 0 for none.
+    tray: AtomicU32,
 }
 
 /// Redis has not freed it.
@@ -49,12 +53,23 @@ impl BucketValue {
         BucketValue {
             bucket,
             ties: AtomicU8::new(OWNED),
+            tray: AtomicU32::new(0),
         }
     }
 
     /// Whoever holds on to it looks at it anew.
     pub fn was_added_to(&self) {
         self.ties.fetch_or(ADDED_TO, Ordering::Relaxed);
+    }
+
+    /// The tray on which events wait for it; 0 for none.
+    ///
+    /// # Safety
+    /// The value of a key.
+    #[inline]
+    unsafe fn tray(value: *const BucketValue) -> u32 {
+        // SAFETY: by the contract. Nothing else of the value is looked at: it may be about to change.
+        unsafe { (*value).tray.load(Ordering::Relaxed) }
     }
 
     /// # Safety
@@ -127,6 +142,22 @@ impl Type for BucketValue {
 
     fn unlinked(&self) {
         self.ties.fetch_or(UNLINKED, Ordering::Relaxed);
+    }
+
+    unsafe fn before_reading(value: *const BucketValue) {
+        // SAFETY: by the contract.
+        let tray = unsafe { BucketValue::tray(value) };
+        if tray != 0 {
+            tray::settle(tray);
+        }
+    }
+
+    unsafe fn before_writing(value: *const BucketValue) {
+        // SAFETY: by the contract.
+        let tray = unsafe { BucketValue::tray(value) };
+        if tray != 0 {
+            tray::close(tray);
+        }
     }
 
     fn may_move(&self) -> bool {
@@ -210,6 +241,36 @@ impl Hold {
         self.since.set(now);
         self.heard.set(expiries::heard());
         true
+    }
+
+    /// While it is sure, by the clock.
+    pub fn sure(&self) -> Range {
+        let since = self.since.get();
+        Range::new(since, since.saturating_add(LONGEST))
+    }
+
+    /// Events wait for the bucket on this tray, or, with 0, no longer.
+    pub fn wait_on(&self, tray: u32) {
+        let value = self.value.get();
+        if !value.is_null() {
+            // SAFETY: what is held is there.
+            unsafe { (*value).tray.store(tray, Ordering::Relaxed) };
+        }
+    }
+
+    /// Changes the bucket, if Redis still has it. Nobody has a reference to it.
+    pub fn change(&self, change: impl FnOnce(&mut Bucket)) {
+        let value = self.value.get();
+        if value.is_null() {
+            return;
+        }
+        // SAFETY: what is held is there, its contents as long as Redis owns it; commands and callbacks
+        // run one at a time, and who comes to look at a value has this done before.
+        unsafe {
+            if (*value).ties.load(Ordering::Acquire) & OWNED != 0 {
+                change(&mut (*value).bucket);
+            }
+        }
     }
 
     pub fn release(&self) {

@@ -5,7 +5,7 @@ use std::ffi::c_int;
 use redis_module::raw;
 
 use super::redis::{api, Ctx};
-use super::{stats, watch};
+use super::{stats, tray, watch};
 
 pub fn register(ctx: Ctx) -> bool {
     // SAFETY: called while the module loads.
@@ -24,7 +24,9 @@ unsafe extern "C" fn report(info: *mut raw::RedisModuleInfoCtx, _for_crash_repor
             c"version".as_ptr(),
             concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
         ));
-        for (name, number) in stats::all().into_iter().chain(watch::figures()) {
+        let waiting = [(c"events_waiting", tray::waiting())];
+        let figures = stats::all().into_iter().chain(waiting);
+        for (name, number) in figures.chain(watch::figures()) {
             api!(RedisModule_InfoAddFieldULongLong(
                 info,
                 name.as_ptr(),

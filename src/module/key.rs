@@ -55,14 +55,28 @@ impl<'c> Key<'c> {
     /// The value, if it is of our type; None if the key does not exist.
     #[inline]
     pub fn value<T: Type>(&self) -> Outcome<Option<&'c T>> {
-        // SAFETY: as for `value_mut`, and nothing writes to a value while a command reads it.
-        Ok(self.value_ptr::<T>()?.map(|value| unsafe { &*value }))
+        // SAFETY: as for `value_mut_as_it_is`, and nothing writes to a value while a command reads it.
+        Ok(self.value_ptr::<T>()?.map(|value| unsafe {
+            T::before_reading(value);
+            &*value
+        }))
     }
 
     /// The value of a key that is open for writing.
     #[inline]
     #[allow(clippy::mut_from_ref)] // the key is only a handle; one command has one handle of a key
     pub fn value_mut<T: Type>(&self) -> Outcome<Option<&'c mut T>> {
+        if let Some(value) = self.value_ptr::<T>()? {
+            // SAFETY: the value of an open key, to which this command has no reference.
+            unsafe { T::before_writing(value) };
+        }
+        self.value_mut_as_it_is()
+    }
+
+    /// The same of a value for which something may wait, and go on to.
+    #[inline]
+    #[allow(clippy::mut_from_ref)] // as above
+    pub fn value_mut_as_it_is<T: Type>(&self) -> Outcome<Option<&'c mut T>> {
         // SAFETY: the value lives until the key is deleted or set, which only this command can do,
         // and commands run one at a time.
         Ok(self.value_ptr::<T>()?.map(|value| unsafe { &mut *value }))

@@ -8,6 +8,7 @@ use redis_module::raw;
 use super::bucket_value::Hold;
 use super::nest::Settled;
 use super::redis::OwnedString;
+use super::tray::Ticket;
 use super::warm::{self, Places};
 use crate::domain::error::{shown, Error, Result};
 use crate::domain::memory::allocated;
@@ -94,6 +95,8 @@ pub struct BucketKeys {
     site: Box<[u8]>,
     recent: [[Option<Rc<Place>>; 2]; Granularity::COUNT],
     pub settled: Settled,
+    /// Where events wait for the buckets.
+    pub tray: Ticket,
     /// By what `warm` knows them.
     id: u64,
     commands: u64,
@@ -119,6 +122,11 @@ impl BucketKeys {
         self.forget();
         self.site = site.into();
         Ok(())
+    }
+
+    /// By which the places are known that were made under one name, with one calendar.
+    pub fn id(&self) -> u64 {
+        self.id
     }
 
     /// Before the first place of a command: gives it a number that none had before.

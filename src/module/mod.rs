@@ -30,6 +30,7 @@ mod site_value;
 mod stats;
 mod stream;
 mod target;
+mod tray;
 mod types;
 mod walk;
 mod warm;

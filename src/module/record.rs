@@ -12,6 +12,7 @@ use super::redis::{Ctx, Outcome};
 use super::site_value::SiteValue;
 use super::stats;
 use super::target::Target;
+use super::tray;
 use crate::domain::bucket::{Share, Sure};
 use crate::domain::desk::Desk;
 use crate::domain::event::{Batch, Event};
@@ -44,7 +45,7 @@ impl Judge {
     }
 
     /// Whether an event was in time for a bucket with this expiry.
-    fn reaches(&self, expiry: i64) -> bool {
+    pub fn reaches(&self, expiry: i64) -> bool {
         self.clock.is_none_or(|clock| expiry > clock)
     }
 }
@@ -61,7 +62,7 @@ pub struct Routes<'c> {
     routes: Vec<Route>,
     /// Some event came too late for some granularity.
     pub partly_late: bool,
-    desk: Desk<'c>,
+    pub desk: Desk<'c>,
     /// The events, when there are several, and what each bucket has to do with them.
     all: Occurrences,
     share: Share,
@@ -231,11 +232,11 @@ impl<'c> Routes<'c> {
         const STEPS: [u32; Granularity::COUNT] = [1, 2, 3, 4, 5];
         let Routes { targets, desk, .. } = self;
         let steps = STEPS.get(..targets.len()).unwrap_or(&STEPS);
-        settle(targets, steps, &mut value.keys.settled);
+        let is_usual = settle(targets, steps, &mut value.keys.settled);
         let capacity = value.site.settings.capacity;
         desk.see(&value.site, event, batch, |occurrence| {
             let mut sure = Sure::default();
-            for target in targets {
+            for target in targets.iter_mut() {
                 let slot = target.place.slot(event.time);
                 let terms = target.terms(capacity);
                 let bucket = target.bucket_or_new();
@@ -243,6 +244,19 @@ impl<'c> Routes<'c> {
             }
         });
         value.site.count(event.time);
+        // Two in a row are likely to be followed by more.
+        if is_usual && !self.partly_late {
+            self.open_tray(value, capacity);
+        }
+    }
+
+    /// Where all buckets are held, the next events may wait.
+    fn open_tray(&self, value: &mut SiteValue, capacity: usize) {
+        let seats = self.targets.iter().filter_map(Target::seat);
+        if seats.clone().count() == self.targets.len() {
+            let now = self.targets.first().map_or(i64::MIN, |target| target.now);
+            tray::open(&mut value.keys, seats, capacity, now);
+        }
     }
 
     fn settle_several(&mut self, counted: &Counted, settled: &mut Settled) {
@@ -354,8 +368,9 @@ fn finest(route: &Route) -> Option<u32> {
 
 /// Before events are counted that have these steps: makes their buckets, and finds which of them lie
 /// around which.
+/// Did the last ones have the same?
 #[inline(never)]
-fn settle(targets: &mut [Target], steps: &[u32], settled: &mut Settled) {
+fn settle(targets: &mut [Target], steps: &[u32], settled: &mut Settled) -> bool {
     let mut holds = Holds::default();
     let mut is_settled = true;
     for step in steps {
@@ -367,7 +382,8 @@ fn settle(targets: &mut [Target], steps: &[u32], settled: &mut Settled) {
             is_settled &= target.is_settled();
         }
     }
-    if !is_settled || holds != settled.holds {
+    let is_usual = is_settled && holds == settled.holds;
+    if !is_usual {
         settle_anew(targets, steps, holds, settled);
     }
     for step in steps {
@@ -375,6 +391,7 @@ fn settle(targets: &mut [Target], steps: &[u32], settled: &mut Settled) {
             target.around = settled.around(target.granularity());
         }
     }
+    is_usual
 }
 
 #[inline(never)]

@@ -8,6 +8,7 @@ use redis_module::raw;
 use super::keys::BucketKeys;
 use super::redis::now;
 use super::stats::{self, Gauge};
+use super::tray;
 use super::types::Type;
 use super::watch;
 use crate::domain::codec::Page;
@@ -71,6 +72,11 @@ impl Type for SiteValue {
 
     fn free_effort(&self) -> usize {
         1
+    }
+
+    unsafe fn before_writing(value: *const SiteValue) {
+        // SAFETY: by the contract.
+        tray::close_of(unsafe { (*value).keys.tray });
     }
 
     /// It may come to lie apart from the buckets that it holds on to.

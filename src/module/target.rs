@@ -10,6 +10,8 @@ use super::nest::Holds;
 use super::record::Route;
 use super::redis::{bytes_of, Ctx, Outcome};
 use super::stats;
+use super::tray::Seat;
+use super::types::Type;
 use crate::domain::bucket::{Bucket, Kind, Terms};
 use crate::domain::error::{shown, Error};
 use crate::domain::site::{Settings, EVENT};
@@ -30,7 +32,7 @@ pub struct Target<'c> {
     pub route: Route,
     /// The coarser granularities whose bucket has counted everything that this one has.
     pub around: Granularities,
-    now: i64,
+    pub now: i64,
     pub changed: bool,
 }
 
@@ -79,6 +81,8 @@ impl<'c> Target<'c> {
         let bucket = key.value_ptr()?;
         target.key = Some(key);
         if let Some(bucket) = bucket {
+            // SAFETY: the value of an open key, to which this command has no reference.
+            unsafe { BucketValue::before_writing(bucket) };
             target.bucket = bucket;
             if let Some(bucket) = target.bucket() {
                 check_period(bucket, &target.place)?;
@@ -117,6 +121,14 @@ impl<'c> Target<'c> {
         // SAFETY: what was not found is open for writing, so that it is not null now; and it is the
         // value of a key which nothing else touches during the command.
         unsafe { &mut *self.bucket }
+    }
+
+    /// For a tray of events, if it is held.
+    pub fn seat(&self) -> Option<Seat> {
+        self.is_held.then(|| Seat {
+            place: Rc::clone(&self.place),
+            around: self.around,
+        })
     }
 
     /// The number of the hold on it, or 0.

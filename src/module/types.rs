@@ -40,6 +40,19 @@ pub trait Type: Sized + 'static {
     /// value another key. Called by the main thread, before `free`.
     fn unlinked(&self) {}
 
+    /// Somebody is about to look at a value: what waits for it is counted first.
+    ///
+    /// # Safety
+    /// The value of a key, to which nobody has a reference.
+    unsafe fn before_reading(_value: *const Self) {}
+
+    /// Somebody is about to write to a value, or it is about to leave its key: nothing waits for it any
+    /// more, and nothing will.
+    ///
+    /// # Safety
+    /// That of `before_reading`.
+    unsafe fn before_writing(_value: *const Self) {}
+
     /// Whether nothing but Redis points to the value.
     fn may_move(&self) -> bool {
         true
@@ -111,6 +124,18 @@ fn register_type<T: Type>(ctx: Ctx) -> bool {
 unsafe fn value_of<'v, T: Type>(value: *const c_void) -> &'v T {
     // SAFETY: by the contract above.
     unsafe { &*value.cast() }
+}
+
+/// The same with all that was to be counted in it.
+///
+/// # Safety
+/// That of `value_of`.
+unsafe fn counted<'v, T: Type>(value: *const c_void) -> &'v T {
+    // SAFETY: by the contract; Redis calls while no command of ours runs, or none that looks at it.
+    unsafe {
+        T::before_reading(value.cast());
+        value_of(value)
+    }
 }
 
 unsafe extern "C" fn rdb_load<T: Type>(
@@ -198,7 +223,7 @@ unsafe fn load_pages(io: *mut raw::RedisModuleIO) -> Option<Vec<Page>> {
 unsafe extern "C" fn rdb_save<T: Type>(io: *mut raw::RedisModuleIO, value: *mut c_void) {
     // SAFETY: Redis hands in its own stream and a value of this type.
     unsafe {
-        let pages = value_of::<T>(value).encode();
+        let pages = counted::<T>(value).encode();
         api!(RedisModule_SaveUnsigned(io, pages.len() as u64));
         for page in pages {
             api!(RedisModule_SaveStringBuffer(
@@ -218,7 +243,7 @@ unsafe extern "C" fn aof_rewrite<T: Type>(
     // SAFETY: Redis hands in its own stream, the key's name and a value of this type; "c" takes a
     // text that ends with a NUL, "v" a vector of strings and its length.
     unsafe {
-        let pages = value_of::<T>(value).encode();
+        let pages = counted::<T>(value).encode();
         let pages: Vec<OwnedString> = pages.iter().map(|page| OwnedString::new(page)).collect();
         let strings: Vec<_> = pages.iter().map(OwnedString::raw).collect();
         api!(RedisModule_EmitAOF(
@@ -238,14 +263,14 @@ unsafe extern "C" fn aof_rewrite<T: Type>(
 unsafe extern "C" fn mem_usage<T: Type>(value: *const c_void) -> usize {
     const AROUND: usize = 16 + 16;
     // SAFETY: a value of this type.
-    unsafe { AROUND + value_of::<T>(value).bytes() }
+    unsafe { AROUND + counted::<T>(value).bytes() }
 }
 
 /// Over the stored form, which is the same for the same content.
 unsafe extern "C" fn digest<T: Type>(md: *mut raw::RedisModuleDigest, value: *mut c_void) {
     // SAFETY: Redis hands in its own digest and a value of this type.
     unsafe {
-        for page in value_of::<T>(value).encode() {
+        for page in counted::<T>(value).encode() {
             api!(RedisModule_DigestAddStringBuffer(
                 md,
                 page.as_ptr().cast(),
@@ -272,6 +297,7 @@ unsafe extern "C" fn free<T: Type>(value: *mut c_void) {
 unsafe extern "C" fn unlink<T: Type>(place: *mut raw::RedisModuleKeyOptCtx, value: *const c_void) {
     // SAFETY: Redis hands in where the value was, and a value of this type.
     unsafe {
+        T::before_writing(value.cast());
         value_of::<T>(value).unlinked();
         let name = api!(RedisModule_GetKeyNameFromOptCtx(place));
         if !name.is_null() {
@@ -295,7 +321,7 @@ unsafe extern "C" fn copy<T: Type>(
     value: *const c_void,
 ) -> *mut c_void {
     // SAFETY: a value of this type.
-    let copy = unsafe { value_of::<T>(value).copy() };
+    let copy = unsafe { counted::<T>(value).copy() };
     boxed(copy).cast()
 }
 

@@ -85,3 +85,4 @@ mod transactions;
 mod types;
 mod unique;
 mod user_data;
+mod waiting;

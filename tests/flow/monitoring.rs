@@ -162,6 +162,8 @@ fn every_figure_moves_when_it_should_and_only_then() {
         (track("ID x"), [&made[..], &first].concat()),
         (track("ID x"), vec![("events_duplicate", 1)]),
         (track("ID y"), vec![("events_counted", 1)]),
+        (track(""), vec![("events_counted", 1), ("events_waiting", 1)]),
+        ("ANALYTICS.GET shop 1y events".into(), [&asked[..], &[("events_waiting", -1)]].concat()),
         ("ANALYTICS.TRACK shop view ann AT 5".into(), vec![("events_late", 1)]),
         (track("VAL x y"), vec![("commands_refused", 1)]),
         (

@@ -1,13 +1,15 @@
 //! A half-open stretch of time.
 
 /// From `from` up to, and without, `to`. Empty when `to` is not after `from`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Range {
     pub from: i64,
     pub to: i64,
 }
 
 impl Range {
+    pub const ALL: Range = Range::new(i64::MIN, i64::MAX);
+
     pub const fn new(from: i64, to: i64) -> Range {
         Range { from, to }
     }
@@ -35,6 +37,11 @@ impl Range {
             self.to
         };
         Range::new(from, to.max(from))
+    }
+
+    /// What lies in both.
+    pub fn common(self, other: Range) -> Range {
+        Range::new(self.from.max(other.from), self.to.min(other.to))
     }
 
     pub const fn is_empty(&self) -> bool {

@@ -16,7 +16,7 @@ use crate::module::redis::{Ctx, Failure, Outcome, Words};
 use crate::module::registration::{entry, Access, Command};
 use crate::module::scratch::Scratch;
 use crate::module::site_value::SiteValue;
-use crate::module::{cluster, config, replicate, stats};
+use crate::module::{cluster, config, replicate, stats, tray};
 
 pub const TRACK: Command = Command {
     name: c"analytics.track",
@@ -103,7 +103,7 @@ fn count_with<'c>(
     let (site, name) = (words.string(1), word(&words, 1)?);
     let key = Key::for_writing(ctx, site);
     let mut new_site = None;
-    let found = key.value_mut::<SiteValue>()?;
+    let found = key.value_mut_as_it_is::<SiteValue>()?;
     let is_new = found.is_none();
     let value = match found {
         Some(value) => value,
@@ -127,16 +127,27 @@ fn count_with<'c>(
     }
     let learned = value.site.learned(&request.batch)?;
     let settings = learned.as_deref().unwrap_or(&value.site.settings);
-    let opened = routes.open(ctx, site, settings, &mut value.keys, &request.batch, judge);
-    value.keys.end();
-    opened?;
+    let waits = learned.is_none() && tray::admits(value.keys.tray, &request.batch, judge);
+    if !waits {
+        tray::close_of(value.keys.tray);
+        let opened = routes.open(ctx, site, settings, &mut value.keys, &request.batch, judge);
+        value.keys.end();
+        opened?;
+    }
 
     let mut log = None;
     if settings.log.most > 0 && origin == Origin::Client {
         let log = log.insert(OpenLog::open(ctx, site, settings.log)?);
-        log.append(words, request, &routes.counting(&request.batch))?;
+        let counting = match waits {
+            true => (0..request.batch.events.len()).collect(),
+            false => routes.counting(&request.batch),
+        };
+        log.append(words, request, &counting)?;
     }
-    let counted = routes.record(ctx, value, learned.is_some(), &request.batch);
+    let counted = match waits {
+        true => tray::put(ctx, value, &request.batch, &mut routes.desk),
+        false => routes.record(ctx, value, learned.is_some(), &request.batch),
+    };
     if origin != Origin::Client {
         ctx.replicate_verbatim();
     } else if counted.counted > 0 {

@@ -14,6 +14,7 @@ use crate::module::disposal;
 use crate::module::key::Key;
 use crate::module::redis::{api, bytes_of, now, Ctx};
 use crate::module::site_value::SiteValue;
+use crate::module::{tray, warm};
 
 /// What was known before a replica began to load new data beside the old.
 static BEFORE: Mutex<Option<Schedule>> = Mutex::new(None);
@@ -105,6 +106,7 @@ unsafe extern "C" fn time_passed(
     _data: *mut c_void,
 ) {
     timer::follow_clock(now());
+    tray::tidy(now());
 }
 
 /// Redis knows one callback of a module for an event: this one hears of it for the whole of ours.
@@ -120,6 +122,7 @@ unsafe extern "C" fn flushed(
         // SAFETY: what comes with this event, valid until this returns.
         let info = unsafe { &*data.cast::<raw::RedisModuleFlushInfo>() };
         schedule().flush((info.dbnum >= 0).then_some(info.dbnum));
+        tray::close_all();
         disposal::flush_begins(info.sync != 0);
     }
 }
@@ -144,6 +147,9 @@ unsafe extern "C" fn loading_beside(
     step: u64,
     _data: *mut c_void,
 ) {
+    // The old data is freed on another thread, when the new data is there.
+    tray::close_all();
+    warm::forget_all();
     let mut before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner);
     match step {
         raw::REDISMODULE_SUBEVENT_REPL_ASYNC_LOAD_STARTED => {

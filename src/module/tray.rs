@@ -1,0 +1,351 @@
+//! Events that wait to be counted. An event by itself looks for each of its rows in five buckets; of a
+//! hundred that go to the same buckets, each row is looked for once. So the events of a site are put on
+//! its tray, gathered as those of one call are (`domain::occurrences`), and counted together.
+//!
+//! ```text
+//! TRACK ── goes where the last one went ──> tray ── many, or somebody looks ──> buckets
+//!   └───── anything else ────────────────────────────────────────────────────> buckets
+//! ```
+//!
+//! Nobody can tell. What others are told of an event, they are told when it comes. A bucket for which
+//! events wait knows the tray, and whoever comes to see what is in it counts those first:
+//!
+//! - a command of ours that opens it, and the callbacks of its type, which save, copy and digest it
+//! - when it leaves its key, or anything else is written to it or its site, the tray is closed as well
+//! - when a database is flushed or replaced, all trays are closed before
+//!
+//! A tray takes events as long as the site's holds on the buckets are sure, for a second at most; then
+//! the keys are opened again, as `bucket_value` tells.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use redis_module::raw::RedisModuleString;
+
+use super::expiries;
+use super::keys::{BucketKeys, Place};
+use super::record::{Counted, Judge};
+use super::redis::Ctx;
+use super::site_value::SiteValue;
+use crate::domain::bucket::{Share, Terms};
+use crate::domain::desk::Desk;
+use crate::domain::event::{Batch, Event};
+use crate::domain::occurrences::{Occurred, Occurrences};
+use crate::domain::time::{Granularities, Granularity, Range};
+
+/// They are counted when they take so much: some two hundred events.
+const MOST_BYTES: usize = 16_384;
+
+/// A call of more events is as well counted by itself.
+const MOST_AT_ONCE: usize = 16;
+
+/// So many sites have a tray at a time.
+const MOST_TRAYS: usize = 2_048;
+
+/// So many are looked after at a time, ten times a second, and so long are they left alone, in
+/// milliseconds, when they take no more events: by then most have been opened again.
+const TIDIED: usize = 256;
+const LEFT_ALONE: i64 = 1_000;
+
+/// A bucket that the events of a tray go to.
+pub struct Seat {
+    pub place: Rc<Place>,
+    /// The coarser granularities whose bucket has counted everything that this one has.
+    pub around: Granularities,
+}
+
+#[derive(Default)]
+struct Tray {
+    /// By what `BucketKeys` knows itself; 0 when it is closed.
+    owner: u64,
+    /// From the finest bucket to the coarsest.
+    seats: Vec<Seat>,
+    /// The times of events that go to all of them.
+    span: Range,
+    /// By the clock: as long as the holds are sure.
+    open: Range,
+    /// What had been heard of changed expiries then.
+    heard: u64,
+    /// When the first of the buckets expires.
+    expiry: i64,
+    capacity: usize,
+    all: Occurrences,
+    /// Of those events.
+    times: Vec<i64>,
+}
+
+/// The number of a tray, from 1, and whose it was then.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ticket {
+    number: u32,
+    owner: u64,
+}
+
+#[derive(Default)]
+struct Trays {
+    trays: Vec<Tray>,
+    /// The one that is looked after next.
+    next: usize,
+    share: Share,
+}
+
+thread_local! {
+    /// Of the thread that executes commands.
+    static TRAYS: RefCell<Trays> = RefCell::default();
+}
+
+/// Nothing that is done with trays calls back, so that they are always there.
+fn with<T: Default>(act: impl FnOnce(&mut Trays) -> T) -> T {
+    TRAYS.with(|trays| match trays.try_borrow_mut() {
+        Ok(mut trays) => act(&mut trays),
+        Err(_) => T::default(),
+    })
+}
+
+/// Whether all events of a call may wait.
+#[inline]
+pub fn admits(ticket: Ticket, batch: &Batch, judge: Judge) -> bool {
+    ticket.number != 0
+        && batch.events.len() <= MOST_AT_ONCE
+        && with(|trays| {
+            let tray = trays.of(ticket);
+            tray.is_some_and(|tray| tray.admits(&batch.events, judge))
+        })
+}
+
+/// Puts events on the tray of their site, which admits them.
+pub fn put<'c>(
+    ctx: Ctx<'c>,
+    value: &mut SiteValue,
+    batch: &Batch<'c>,
+    desk: &mut Desk<'c>,
+) -> Counted {
+    let SiteValue { site, keys, .. } = value;
+    for event in &batch.events {
+        site.count(event.time);
+    }
+    let names = with(|trays| {
+        let share = &mut trays.share;
+        let tray = trays.trays.get_mut(keys.tray.place())?;
+        for event in &batch.events {
+            let number = tray.times.len();
+            tray.times.push(event.time);
+            desk.see(site, event, batch, |occurrence| {
+                tray.all.add(number, occurrence)
+            });
+            if tray.all.bytes() >= MOST_BYTES {
+                tray.count(share);
+            }
+        }
+        Some(tray.names())
+    });
+    for name in names.iter().flatten().filter(|name| !name.is_null()) {
+        ctx.signal_modified(*name);
+    }
+    Counted {
+        counted: batch.events.len() as u64,
+        ..Counted::default()
+    }
+}
+
+/// Opens a tray for events that go to these buckets, if there is one to be had.
+pub fn open(keys: &mut BucketKeys, seats: impl Iterator<Item = Seat>, capacity: usize, now: i64) {
+    with(|trays| {
+        if let Some(place) = trays.closed(keys.tray, now) {
+            if let Some(tray) = trays.trays.get_mut(place) {
+                keys.tray = Ticket {
+                    number: place as u32 + 1,
+                    owner: keys.id(),
+                };
+                tray.open(keys.tray, seats, capacity);
+            }
+        }
+    });
+}
+
+/// Counts what waits on the tray of this number.
+pub fn settle(number: u32) {
+    with(|trays| {
+        let share = &mut trays.share;
+        if let Some(tray) = trays.trays.get_mut(place_of(number)) {
+            tray.count(share);
+        }
+    });
+}
+
+/// Counts what waits there, and takes no more.
+pub fn close(number: u32) {
+    with(|trays| trays.close(place_of(number)));
+}
+
+/// The same of the tray of a site.
+pub fn close_of(ticket: Ticket) {
+    if ticket.number != 0 {
+        with(|trays| {
+            if trays.of(ticket).is_some() {
+                trays.close(ticket.place());
+            }
+        });
+    }
+}
+
+pub fn close_all() {
+    with(|trays| {
+        for place in 0..trays.trays.len() {
+            trays.close(place);
+        }
+    });
+}
+
+/// How many events wait.
+pub fn waiting() -> u64 {
+    with(|trays| trays.trays.iter().map(|tray| tray.times.len() as u64).sum())
+}
+
+/// Some ten times a second: nothing waits for long, and a site without events has no tray.
+pub fn tidy(now: i64) {
+    with(|trays| {
+        for _ in 0..TIDIED.min(trays.trays.len()) {
+            let place = trays.turn();
+            let tray = trays.trays.get(place);
+            if tray.is_some_and(|tray| tray.owner != 0 && tray.is_idle(now)) {
+                trays.close(place);
+                if let Some(tray) = trays.trays.get_mut(place) {
+                    *tray = Tray::default();
+                }
+            }
+        }
+    });
+}
+
+impl Trays {
+    fn of(&self, ticket: Ticket) -> Option<&Tray> {
+        let tray = self.trays.get(ticket.place())?;
+        (tray.owner == ticket.owner && ticket.owner != 0).then_some(tray)
+    }
+
+    /// A tray that is closed: the one that it was before, a new one, or one that is over.
+    fn closed(&mut self, before: Ticket, now: i64) -> Option<usize> {
+        if self
+            .trays
+            .get(before.place())
+            .is_some_and(|it| it.owner == 0)
+        {
+            return Some(before.place());
+        }
+        if self.trays.len() < MOST_TRAYS {
+            self.trays.push(Tray::default());
+            return Some(self.trays.len() - 1);
+        }
+        let place = self.turn();
+        let is_over = |tray: &Tray| !tray.open.contains(now);
+        let is_over = self.trays.get(place).is_some_and(is_over);
+        is_over.then(|| {
+            self.close(place);
+            place
+        })
+    }
+
+    fn turn(&mut self) -> usize {
+        let place = self.next;
+        self.next = if place + 1 < self.trays.len() {
+            place + 1
+        } else {
+            0
+        };
+        place
+    }
+
+    fn close(&mut self, place: usize) {
+        if let Some(tray) = self.trays.get_mut(place) {
+            tray.count(&mut self.share);
+            tray.mark(0);
+            tray.seats.clear();
+            tray.owner = 0;
+            tray.open = Range::default();
+        }
+    }
+}
+
+impl Tray {
+    fn open(&mut self, ticket: Ticket, seats: impl Iterator<Item = Seat>, capacity: usize) {
+        self.owner = ticket.owner;
+        self.seats.extend(seats);
+        self.mark(ticket.number);
+        (self.span, self.open) = (Range::ALL, Range::ALL);
+        self.expiry = i64::MAX;
+        for Seat { place, .. } in &self.seats {
+            self.span = self.span.common(place.period.range());
+            self.open = self.open.common(place.hold.sure());
+            self.expiry = self.expiry.min(place.expiry);
+        }
+        self.heard = expiries::heard();
+        self.capacity = capacity;
+    }
+
+    #[inline]
+    fn admits(&self, events: &[Event], judge: Judge) -> bool {
+        self.open.contains(judge.now)
+            && self.heard == expiries::heard()
+            && judge.reaches(self.expiry)
+            && events
+                .iter()
+                .all(|event| self.span.contains(event.time) && event.id.is_none())
+    }
+
+    /// Nobody has put anything there for a while, or the clock was put back.
+    fn is_idle(&self, now: i64) -> bool {
+        let Range { from, to } = self.open;
+        !Range::new(from, to.saturating_add(LEFT_ALONE)).contains(now)
+    }
+
+    fn names(&self) -> [*mut RedisModuleString; Granularity::COUNT] {
+        let mut names = [std::ptr::null_mut(); Granularity::COUNT];
+        for (seat, name) in self.seats.iter().zip(&mut names) {
+            *name = seat.place.name();
+        }
+        names
+    }
+
+    /// Whoever looks at one of the buckets is to know.
+    fn mark(&self, number: u32) {
+        for seat in &self.seats {
+            seat.place.hold.wait_on(number);
+        }
+    }
+
+    #[inline(never)]
+    fn count(&mut self, share: &mut Share) {
+        if self.times.is_empty() {
+            return;
+        }
+        self.all.sort();
+        share.begin(&self.all);
+        for Seat { place, around } in &self.seats {
+            let time = |event: &Occurred| self.times.get(event.number as usize);
+            share.fill(&self.all, |event| Some(place.slot(*time(event)?)));
+            let terms = Terms {
+                capacity: self.capacity,
+                around: *around,
+            };
+            place
+                .hold
+                .change(|bucket| bucket.record_all(&self.all, share, &terms));
+        }
+        self.all.clear();
+        self.times.clear();
+    }
+}
+
+impl Ticket {
+    #[inline]
+    fn place(self) -> usize {
+        place_of(self.number)
+    }
+}
+
+/// 0 is no tray.
+#[inline]
+fn place_of(number: u32) -> usize {
+    (number as usize).wrapping_sub(1)
+}

@@ -1,0 +1,337 @@
+//! Events that come one by one are gathered before they are counted. Whoever looks, and whatever happens
+//! to their site and its buckets, it must be as if each had been counted when it came.
+
+use std::time::Duration;
+
+use crate::calendar::{buckets, floor, DAY, HOUR, MINUTE};
+use crate::client::Connection;
+use crate::clock::Stopped;
+use crate::import::TYPED;
+use crate::server::{wait_until, Options, Server};
+use crate::state::{assert_same_data, State};
+
+/// Events of one minute, each by itself.
+fn events(site: &str, time: i64, count: usize) -> Vec<String> {
+    let event = |n: usize| {
+        let (second, user) = (n % 60 * 1_000, n * 7 % 23);
+        let more = match n % 4 {
+            0 => format!("SESSION s{}", n % 9),
+            1 => format!("VAL price {}.25", n * n),
+            _ => String::new(),
+        };
+        let at = floor(time, MINUTE) + second as i64;
+        let page = n % 13;
+        format!(
+            "ANALYTICS.TRACK {site} kind{} u{user} AT {at} DIM page /{page} {more}",
+            n % 3
+        )
+    };
+    (0..count).map(event).collect()
+}
+
+#[track_caller]
+fn track(connection: &mut Connection, events: &[String]) {
+    for reply in connection.pipeline(events) {
+        assert_eq!(reply, 1);
+    }
+}
+
+fn waiting(connection: &mut Connection) -> u64 {
+    let waiting = connection.info("analytics", "analytics_events_waiting");
+    waiting.parse().expect("a number of events")
+}
+
+/// More of them wait than are counted.
+#[track_caller]
+fn leave_waiting(connection: &mut Connection, site: &str, time: i64) {
+    track(connection, &events(site, time, 60));
+    let waiting = waiting(connection);
+    assert!(waiting >= 40, "{waiting} of 60");
+}
+
+/// The clock stands still, so that what waits goes on to.
+struct Pair {
+    clock: Stopped,
+    /// Here events wait, and there none does: under this policy every use of a key counts.
+    ours: Server,
+    theirs: Server,
+}
+
+impl Pair {
+    fn start(options: impl Fn() -> Options) -> Pair {
+        let clock = Stopped::new();
+        let start = |options: Options| {
+            let server = options.stopped(&clock).start();
+            server
+                .connection()
+                .run("CONFIG SET maxmemory-clients 0")
+                .ok();
+            server
+        };
+        let ours = start(options());
+        let theirs = start(options().config("maxmemory-policy", "allkeys-lfu"));
+        Pair {
+            clock,
+            ours,
+            theirs,
+        }
+    }
+
+    fn time(&self) -> i64 {
+        self.clock.now() - 2 * MINUTE
+    }
+}
+
+#[test]
+fn who_looks_and_what_happens_finds_every_event_counted() {
+    let pair = Pair::start(Server::with);
+    let (mut ours, mut theirs) = (pair.ours.connection(), pair.theirs.connection());
+    let time = pair.time();
+    let [minute, hour, day, ..] = buckets("shop", "UTC", time).map(|bucket| bucket.key);
+    let week = format!("{}..{}", floor(time, DAY) - 6 * DAY, floor(time, DAY) + DAY);
+    let window = format!("{}..{}", floor(time, MINUTE), floor(time, MINUTE) + MINUTE);
+    let far = floor(time, DAY) + 900 * DAY;
+    let looks: Vec<Vec<String>> = vec![
+        vec![],
+        vec![format!("DUMP {minute}")],
+        vec![format!("DUMP {day}")],
+        vec![format!("DEBUG DIGEST-VALUE {hour}")],
+        vec!["DEBUG DIGEST".into()],
+        vec![format!("COPY {hour} copy"), "DUMP copy".into()],
+        vec![format!("RENAME {hour} away"), "DUMP away".into()],
+        vec![format!("RENAME {hour} away"), format!("RENAME away {hour}")],
+        vec![
+            format!("MOVE {day} 1"),
+            "SELECT 1".into(),
+            format!("DUMP {day}"),
+            "SELECT 0".into(),
+        ],
+        vec![format!("DEL {minute}")],
+        vec![format!("UNLINK {day}")],
+        vec![format!("SET {hour} text")],
+        vec![format!("EXPIRE {minute} -1")],
+        vec![format!("PEXPIREAT {minute} {far}")],
+        vec![format!("PERSIST {minute}")],
+        vec![format!("ANALYTICS.UNIQUE shop {window}")],
+        vec![format!("ANALYTICS.UNIQUE shop {week} page /3")],
+        vec![format!(
+            "ANALYTICS.GET shop {window} events users sessions price:p95 price:sum@page=/1"
+        )],
+        vec![format!(
+            "ANALYTICS.GET shop {week} events:rate users price:max"
+        )],
+        vec![format!("ANALYTICS.RANGE shop {window} 1s events users")],
+        vec![format!("ANALYTICS.TOP shop {week} page BY users")],
+        vec![format!(
+            "ANALYTICS.COMPARE shop {week} events users price:p50"
+        )],
+        vec!["ANALYTICS.DASHBOARD shop".into()],
+        vec![format!("ANALYTICS.EXPLAIN shop {week}")],
+        vec!["ANALYTICS.INFO shop".into()],
+        vec![format!("ANALYTICS.EXPORT shop minute {time} users")],
+        vec![format!(
+            "ANALYTICS.EXPORT shop month {time} sessions page /0"
+        )],
+        vec![format!("ANALYTICS.IMPORT shop minute {time} users {TYPED}")],
+        vec!["ANALYTICS.ALTER shop CAPACITY 3".into()],
+        vec!["ANALYTICS.ALTER shop DIM page NOUSERS".into()],
+        vec!["ANALYTICS.ALTER shop CUBE event,page".into()],
+        vec!["ANALYTICS.ALTER shop RETENTION minute off".into()],
+        vec!["ANALYTICS.ALTER shop RETENTION hour 30d".into()],
+        vec!["ANALYTICS.ALERT shop SET busy events 1h > 5".into()],
+        vec!["ANALYTICS.DROP shop".into()],
+        vec![format!(
+            "ANALYTICS.TRACK shop view new AT {time} DIM place here"
+        )],
+        vec![
+            format!("ANALYTICS.TRACK shop view ann AT {time} ID x"),
+            format!("ANALYTICS.TRACK shop view ann AT {time} ID x"),
+        ],
+        vec![format!(
+            "ANALYTICS.MTRACK shop EVENT view ann AT {time} EVENT view bob AT {}",
+            time - 3 * HOUR
+        )],
+        vec![
+            format!("ANALYTICS.TRACK shop view ann AT {time} VAL price none"),
+            format!("DUMP {minute}"),
+        ],
+        vec!["RENAME shop store".into()],
+        vec!["RENAME shop store".into(), "RENAME store shop".into()],
+        vec!["COPY shop store".into(), "DEL shop".into()],
+        vec!["MOVE shop 1".into()],
+        vec!["DEL shop".into()],
+        vec!["SET shop text".into()],
+        vec![
+            "SWAPDB 0 1".into(),
+            "SELECT 1".into(),
+            format!("DUMP {hour}"),
+            "SWAPDB 0 1".into(),
+            "SELECT 0".into(),
+        ],
+        vec!["FLUSHDB SYNC".into()],
+        vec!["FLUSHDB ASYNC".into()],
+        vec!["FLUSHALL SYNC".into()],
+        vec!["DEBUG RELOAD".into()],
+        vec![
+            "MULTI".into(),
+            format!("ANALYTICS.TRACK shop view ann AT {time}"),
+            format!("DUMP {hour}"),
+            format!("ANALYTICS.UNIQUE shop {window}"),
+            "EXEC".into(),
+        ],
+    ];
+    for look in looks {
+        for connection in [&mut ours, &mut theirs] {
+            connection.run("FLUSHALL").ok();
+            track(connection, &events("shop", time, 60));
+        }
+        let left = waiting(&mut ours);
+        assert!((40..60).contains(&left), "{left} of 60");
+        assert_eq!(waiting(&mut theirs), 0);
+        for line in &look {
+            let (here, there) = (ours.run(line), theirs.run(line));
+            if !line.starts_with("DEBUG DIGEST") || !here.is_error() {
+                assert_eq!(here, there, "{line} of {look:?}");
+            }
+        }
+        // The events after it go where they would have gone.
+        let more = events("shop", time, 30);
+        assert_eq!(ours.pipeline(&more), theirs.pipeline(&more), "{look:?}");
+        for db in [1, 0] {
+            for connection in [&mut ours, &mut theirs] {
+                connection.run(&format!("SELECT {db}")).ok();
+            }
+            let state = State::of(&mut ours);
+            state.assert_is(&State::of(&mut theirs), &format!("db {db} after {look:?}"));
+        }
+        assert_eq!(waiting(&mut ours), 0);
+        assert_eq!(ours.digest_of_all(), theirs.digest_of_all(), "{look:?}");
+    }
+}
+
+/// What a file says when it is written while events wait.
+#[test]
+fn files_have_what_waits() {
+    for preamble in ["yes", "no"] {
+        let options = || {
+            Server::with()
+                .aof()
+                .config("aof-use-rdb-preamble", preamble)
+        };
+        let mut pair = Pair::start(options);
+        let time = pair.time();
+        let (mut ours, mut theirs) = (pair.ours.connection(), pair.theirs.connection());
+        track(&mut theirs, &events("shop", time, 60));
+        leave_waiting(&mut ours, "shop", time);
+        for (command, under_way) in [
+            ("BGSAVE", "rdb_bgsave_in_progress"),
+            ("BGREWRITEAOF", "aof_rewrite_in_progress"),
+        ] {
+            ours.run(command);
+            wait_until(command, || ours.info("persistence", under_way) == "0");
+        }
+        assert!(waiting(&mut ours) >= 40, "a child counts its own");
+        drop(ours);
+        pair.ours.kill();
+        pair.ours.start_again();
+        let mut ours = pair.ours.connection();
+        assert_same_data(&mut theirs, &mut ours, &format!("preamble {preamble}"));
+        // The snapshot, by itself.
+        let alone = Server::with().start();
+        let mut alone = alone;
+        alone.kill();
+        std::fs::copy(
+            pair.ours.dir().join("dump.rdb"),
+            alone.dir().join("dump.rdb"),
+        )
+        .expect("there is a snapshot");
+        alone.start_again();
+        assert_same_data(&mut theirs, &mut alone.connection(), "the snapshot");
+    }
+}
+
+#[test]
+fn replicas_have_what_waits_and_wait_themselves() {
+    let clock = Stopped::new();
+    let master = Server::with().stopped(&clock).start();
+    let mut ours = master.connection();
+    let time = clock.now() - 2 * MINUTE;
+    leave_waiting(&mut ours, "shop", time);
+    // It gets a snapshot while events wait, and then follows.
+    let replica = Server::with()
+        .stopped(&clock)
+        .config("repl-diskless-load", "swapdb")
+        .replica_of(&master)
+        .start();
+    master.wait_for_replica(&replica);
+    let mut theirs = replica.connection();
+    leave_waiting(&mut ours, "shop", time);
+    master.wait_for_replica(&replica);
+    assert!(waiting(&mut theirs) >= 40);
+    assert_same_data(&mut ours, &mut theirs, "the replica");
+    // What waits on the replica when it has to begin anew is in the data that it throws away.
+    leave_waiting(&mut ours, "shop", time);
+    master.wait_for_replica(&replica);
+    assert!(waiting(&mut theirs) >= 40);
+    replica.freeze();
+    ours.run("CONFIG SET repl-backlog-size 16kb").ok();
+    ours.run("CLIENT KILL TYPE replica");
+    let long = "x".repeat(1_000);
+    for n in 0..200 {
+        ours.run(&format!("SET filler{n} {long}")).ok();
+    }
+    leave_waiting(&mut ours, "shop", time);
+    replica.thaw();
+    master.wait_for_replica(&replica);
+    let syncs = ours.info("stats", "sync_full");
+    assert_eq!(syncs, "2", "it began anew");
+    leave_waiting(&mut ours, "shop", time);
+    master.wait_for_replica(&replica);
+    theirs.run("REPLICAOF NO ONE").ok();
+    assert_same_data(&mut ours, &mut theirs, "the promoted replica");
+}
+
+/// More sites than trays.
+#[test]
+fn every_site_has_its_events_however_many_there_are() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    let time = connection.now();
+    const SITES: usize = 3_000;
+    const EVENTS: usize = 7;
+    for n in 0..EVENTS {
+        let lines: Vec<String> = (0..SITES)
+            .map(|site| {
+                format!(
+                    "ANALYTICS.TRACK site{site} view u{n} AT {time} DIM page /{}",
+                    n % 2
+                )
+            })
+            .collect();
+        track(&mut connection, &lines);
+    }
+    let window = format!("{}..{}", floor(time, MINUTE), floor(time, MINUTE) + MINUTE);
+    let lines: Vec<String> = (0..SITES)
+        .map(|site| format!("ANALYTICS.GET site{site} {window} events users events@page=/0"))
+        .collect();
+    for reply in connection.pipeline(&lines) {
+        assert_eq!(reply.ints(), [7, 7, 4]);
+    }
+}
+
+#[test]
+fn nothing_waits_for_long() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    let time = connection.now();
+    let mut lines = Vec::new();
+    for site in 0..300 {
+        lines.extend(events(&format!("site{site}"), time, 20));
+    }
+    track(&mut connection, &lines);
+    assert!(waiting(&mut connection) > 300);
+    wait_until("all is counted", || {
+        std::thread::sleep(Duration::from_millis(100));
+        waiting(&mut connection) == 0
+    });
+}
