@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use redis_module::raw;
 
 use super::redis::{api, bytes_of, Ctx};
+use super::tray;
 use crate::domain::site::keys::may_be_bucket;
 
 static HEARD: AtomicU64 = AtomicU64::new(0);
@@ -30,15 +31,24 @@ pub fn listen(ctx: Ctx) -> bool {
 
 /// `EXPIRE` and its kin say `expire`, `PERSIST` says `persist`.
 unsafe extern "C" fn hear(
-    _ctx: *mut raw::RedisModuleCtx,
+    ctx: *mut raw::RedisModuleCtx,
     _kind: c_int,
     event: *const c_char,
     key: *mut raw::RedisModuleString,
 ) -> c_int {
-    // SAFETY: Redis hands in a text that ends with a NUL, and a key's name.
-    let (event, key) = unsafe { (std::ffi::CStr::from_ptr(event), bytes_of(key)) };
-    if (event == c"expire" || event == c"persist") && may_be_bucket(key) {
-        HEARD.store(heard().wrapping_add(1), Relaxed);
+    // SAFETY: Redis hands in a context, a text that ends with a NUL, and a key's name.
+    let (ctx, event, key) = unsafe {
+        (
+            Ctx::new(ctx),
+            std::ffi::CStr::from_ptr(event),
+            bytes_of(key),
+        )
+    };
+    if event == c"expire" || event == c"persist" {
+        if may_be_bucket(key) {
+            HEARD.store(heard().wrapping_add(1), Relaxed);
+        }
+        tray::close_named(ctx, key);
     }
     raw::REDISMODULE_OK as c_int
 }

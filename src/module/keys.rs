@@ -110,7 +110,7 @@ impl BucketKeys {
     /// that cannot be a site's.
     #[inline]
     pub fn serve(&mut self, site: &[u8]) -> Result<()> {
-        if same(&self.site, site) && !site.is_empty() && !self.is_in_use {
+        if self.are_of(site) && !self.is_in_use {
             return Ok(());
         }
         if self.is_in_use {
@@ -127,6 +127,11 @@ impl BucketKeys {
     /// By which the places are known that were made under one name, with one calendar.
     pub fn id(&self) -> u64 {
         self.id
+    }
+
+    #[inline]
+    pub fn are_of(&self, site: &[u8]) -> bool {
+        same(&self.site, site) && !site.is_empty()
     }
 
     /// Before the first place of a command: gives it a number that none had before.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::cluster;
+use super::key::Key;
 use super::keys::{BucketKeys, Place};
 use super::nest::{Holds, Settled};
 use super::origin::Origin;
@@ -62,6 +63,8 @@ pub struct Routes<'c> {
     routes: Vec<Route>,
     /// Some event came too late for some granularity.
     pub partly_late: bool,
+    /// There was one event, which went where the last one went.
+    is_usual: bool,
     pub desk: Desk<'c>,
     /// The events, when there are several, and what each bucket has to do with them.
     all: Occurrences,
@@ -101,6 +104,7 @@ impl<'c> Routes<'c> {
         self.targets.clear();
         self.routes.clear();
         self.partly_late = false;
+        self.is_usual = false;
         self.desk.clear();
         self.all.clear();
     }
@@ -245,17 +249,15 @@ impl<'c> Routes<'c> {
         });
         value.site.count(event.time);
         // Two in a row are likely to be followed by more.
-        if is_usual && !self.partly_late {
-            self.open_tray(value, capacity);
-        }
+        self.is_usual = is_usual && !self.partly_late;
     }
 
-    /// Where all buckets are held, the next events may wait.
-    fn open_tray(&self, value: &mut SiteValue, capacity: usize) {
+    /// Where all buckets are held, the next events of the site may wait. Its key is open.
+    pub fn open_tray(&self, ctx: Ctx, key: &Key, name: &[u8], value: &mut SiteValue, now: i64) {
         let seats = self.targets.iter().filter_map(Target::seat);
-        if seats.clone().count() == self.targets.len() {
-            let now = self.targets.first().map_or(i64::MIN, |target| target.now);
-            tray::open(&mut value.keys, seats, capacity, now);
+        let may_wait = self.is_usual && seats.clone().count() == self.targets.len();
+        if may_wait && key.expiry().is_none() {
+            tray::open(ctx, name, value, seats, now);
         }
     }
 

@@ -32,7 +32,7 @@ pub struct Target<'c> {
     pub route: Route,
     /// The coarser granularities whose bucket has counted everything that this one has.
     pub around: Granularities,
-    pub now: i64,
+    now: i64,
     pub changed: bool,
 }
 

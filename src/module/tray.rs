@@ -15,21 +15,23 @@
 //! - when a database is flushed or replaced, all trays are closed before
 //!
 //! A tray takes events as long as the site's holds on the buckets are sure, for a second at most; then
-//! the keys are opened again, as `bucket_value` tells.
+//! the keys are opened again, as `bucket_value` tells. As long, the site itself needs not be looked up.
 
 use std::cell::RefCell;
+use std::ffi::c_int;
 use std::rc::Rc;
 
 use redis_module::raw::RedisModuleString;
 
 use super::expiries;
-use super::keys::{BucketKeys, Place};
+use super::keys::Place;
 use super::record::{Counted, Judge};
 use super::redis::Ctx;
 use super::site_value::SiteValue;
 use crate::domain::bucket::{Share, Terms};
 use crate::domain::desk::Desk;
 use crate::domain::event::{Batch, Event};
+use crate::domain::hash::keyed_hash;
 use crate::domain::occurrences::{Occurred, Occurrences};
 use crate::domain::time::{Granularities, Granularity, Range};
 
@@ -47,6 +49,9 @@ const MOST_TRAYS: usize = 2_048;
 const TIDIED: usize = 256;
 const LEFT_ALONE: i64 = 1_000;
 
+/// Trays are found by the names of their sites in so many places; the last that came to a place has it.
+const PLACES: usize = 2 * MOST_TRAYS;
+
 /// A bucket that the events of a tray go to.
 pub struct Seat {
     pub place: Rc<Place>,
@@ -54,10 +59,12 @@ pub struct Seat {
     pub around: Granularities,
 }
 
-#[derive(Default)]
 struct Tray {
     /// By what `BucketKeys` knows itself; 0 when it is closed.
     owner: u64,
+    /// The site in its database. While the tray is open it stands under its key.
+    site: *mut SiteValue,
+    db: c_int,
     /// From the finest bucket to the coarsest.
     seats: Vec<Seat>,
     /// The times of events that go to all of them.
@@ -84,6 +91,8 @@ pub struct Ticket {
 #[derive(Default)]
 struct Trays {
     trays: Vec<Tray>,
+    /// Their numbers, by the names of the sites.
+    by_name: Vec<u32>,
     /// The one that is looked after next.
     next: usize,
     share: Share,
@@ -99,6 +108,22 @@ fn with<T: Default>(act: impl FnOnce(&mut Trays) -> T) -> T {
     TRAYS.with(|trays| match trays.try_borrow_mut() {
         Ok(mut trays) => act(&mut trays),
         Err(_) => T::default(),
+    })
+}
+
+/// The site of this name, if its tray is open.
+#[inline]
+pub fn site<'c>(ctx: Ctx<'c>, name: &[u8], now: i64) -> Option<&'c mut SiteValue> {
+    with(|trays| {
+        let number = trays.by_name.get(place_of_name(name)).copied()?;
+        let tray = trays.trays.get(place_of(number))?;
+        if tray.owner == 0 || !tray.is_open(now) || tray.db != ctx.db() {
+            return None;
+        }
+        // SAFETY: the tray is closed before the site leaves its key, and no other reference to it is in
+        // use: commands run one at a time, and this is their first look at the site.
+        let site = unsafe { &mut *tray.site };
+        site.keys.are_of(name).then_some(site)
     })
 }
 
@@ -128,6 +153,9 @@ pub fn put<'c>(
         let share = &mut trays.share;
         let tray = trays.trays.get_mut(keys.tray.place())?;
         for event in &batch.events {
+            if let (Some(id), Some(finest)) = (event.id, tray.seats.first()) {
+                finest.place.hold.change(|bucket| bucket.remember(id));
+            }
             let number = tray.times.len();
             tray.times.push(event.time);
             desk.see(site, event, batch, |occurrence| {
@@ -148,18 +176,29 @@ pub fn put<'c>(
     }
 }
 
-/// Opens a tray for events that go to these buckets, if there is one to be had.
-pub fn open(keys: &mut BucketKeys, seats: impl Iterator<Item = Seat>, capacity: usize, now: i64) {
+/// Opens a tray for the events of a site that go to these buckets, if there is one to be had. The site
+/// stands under its key, which does not expire.
+pub fn open(
+    ctx: Ctx,
+    name: &[u8],
+    value: &mut SiteValue,
+    seats: impl Iterator<Item = Seat>,
+    now: i64,
+) {
     with(|trays| {
-        if let Some(place) = trays.closed(keys.tray, now) {
-            if let Some(tray) = trays.trays.get_mut(place) {
-                keys.tray = Ticket {
-                    number: place as u32 + 1,
-                    owner: keys.id(),
-                };
-                tray.open(keys.tray, seats, capacity);
-            }
+        let place = trays.closed(value.keys.tray, now)?;
+        value.keys.tray = Ticket {
+            number: place as u32 + 1,
+            owner: value.keys.id(),
+        };
+        trays.by_name.resize(PLACES, 0);
+        if let Some(number) = trays.by_name.get_mut(place_of_name(name)) {
+            *number = value.keys.tray.number;
         }
+        let tray = trays.trays.get_mut(place)?;
+        tray.db = ctx.db();
+        tray.open(value, seats);
+        Some(())
     });
 }
 
@@ -186,6 +225,15 @@ pub fn close_of(ticket: Ticket) {
                 trays.close(ticket.place());
             }
         });
+    }
+}
+
+/// The key of this name has got an expiry.
+pub fn close_named(ctx: Ctx, name: &[u8]) {
+    let Ticket { number, .. } =
+        site(ctx, name, ctx.now()).map_or(Ticket::default(), |it| it.keys.tray);
+    if number != 0 {
+        close(number);
     }
 }
 
@@ -268,10 +316,11 @@ impl Trays {
 }
 
 impl Tray {
-    fn open(&mut self, ticket: Ticket, seats: impl Iterator<Item = Seat>, capacity: usize) {
-        self.owner = ticket.owner;
+    fn open(&mut self, value: &mut SiteValue, seats: impl Iterator<Item = Seat>) {
+        self.owner = value.keys.tray.owner;
+        self.site = value;
         self.seats.extend(seats);
-        self.mark(ticket.number);
+        self.mark(value.keys.tray.number);
         (self.span, self.open) = (Range::ALL, Range::ALL);
         self.expiry = i64::MAX;
         for Seat { place, .. } in &self.seats {
@@ -280,17 +329,35 @@ impl Tray {
             self.expiry = self.expiry.min(place.expiry);
         }
         self.heard = expiries::heard();
-        self.capacity = capacity;
+        self.capacity = value.site.settings.capacity;
     }
 
     #[inline]
     fn admits(&self, events: &[Event], judge: Judge) -> bool {
-        self.open.contains(judge.now)
-            && self.heard == expiries::heard()
+        self.is_open(judge.now)
             && judge.reaches(self.expiry)
             && events
                 .iter()
-                .all(|event| self.span.contains(event.time) && event.id.is_none())
+                .all(|event| self.span.contains(event.time) && self.is_new(event, events.len()))
+    }
+
+    #[inline]
+    fn is_open(&self, now: i64) -> bool {
+        self.open.contains(now) && self.heard == expiries::heard()
+    }
+
+    /// Whether an event's id, if it has one, was not seen before.
+    #[inline]
+    fn is_new(&self, event: &Event, events: usize) -> bool {
+        let Some(id) = event.id else { return true };
+        let mut is_new = false;
+        if let Some(finest) = self.seats.first().filter(|_| events == 1) {
+            finest
+                .place
+                .hold
+                .change(|bucket| is_new = !bucket.has_seen(id));
+        }
+        is_new
     }
 
     /// Nobody has put anything there for a while, or the clock was put back.
@@ -337,11 +404,33 @@ impl Tray {
     }
 }
 
+impl Default for Tray {
+    fn default() -> Tray {
+        Tray {
+            owner: 0,
+            site: std::ptr::null_mut(),
+            db: 0,
+            seats: Vec::new(),
+            span: Range::default(),
+            open: Range::default(),
+            heard: 0,
+            expiry: 0,
+            capacity: 0,
+            all: Occurrences::default(),
+            times: Vec::new(),
+        }
+    }
+}
+
 impl Ticket {
     #[inline]
     fn place(self) -> usize {
         place_of(self.number)
     }
+}
+
+fn place_of_name(name: &[u8]) -> usize {
+    keyed_hash(name) as usize % PLACES
 }
 
 /// 0 is no tray.

@@ -46,7 +46,7 @@ pub trait Type: Sized + 'static {
     /// The value of a key, to which nobody has a reference.
     unsafe fn before_reading(_value: *const Self) {}
 
-    /// Somebody is about to write to a value, or it is about to leave its key: nothing waits for it any
+    /// Somebody is about to write to a value, or it is about to leave its key or its place: nothing waits for it any
     /// more, and nothing will.
     ///
     /// # Safety
@@ -337,6 +337,7 @@ unsafe extern "C" fn defrag<T: Type>(
         if !value_of::<T>(*value).may_move() {
             return 0;
         }
+        T::before_writing((*value).cast());
         let moved = api!(RedisModule_DefragAlloc(ctx, *value));
         if !moved.is_null() {
             *value = moved;

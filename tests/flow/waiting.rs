@@ -29,6 +29,14 @@ fn events(site: &str, time: i64, count: usize) -> Vec<String> {
     (0..count).map(event).collect()
 }
 
+/// Some of them with ids, which are new the first time.
+fn told_apart(mut events: Vec<String>) -> Vec<String> {
+    for (n, event) in events.iter_mut().enumerate().step_by(3) {
+        event.push_str(&format!(" ID x{n}"));
+    }
+    events
+}
+
 #[track_caller]
 fn track(connection: &mut Connection, events: &[String]) {
     for reply in connection.pipeline(events) {
@@ -161,6 +169,16 @@ fn who_looks_and_what_happens_finds_every_event_counted() {
         vec!["MOVE shop 1".into()],
         vec!["DEL shop".into()],
         vec!["SET shop text".into()],
+        vec!["EXPIRE shop -1".into()],
+        vec![format!("PEXPIREAT shop {far}")],
+        vec![
+            "SELECT 1".into(),
+            format!("ANALYTICS.TRACK shop view ann AT {time}"),
+            format!("ANALYTICS.TRACK shop view ann AT {time}"),
+            format!("ANALYTICS.TRACK shop view ann AT {time}"),
+            "SWAPDB 0 1".into(),
+            "SELECT 0".into(),
+        ],
         vec![
             "SWAPDB 0 1".into(),
             "SELECT 1".into(),
@@ -183,7 +201,7 @@ fn who_looks_and_what_happens_finds_every_event_counted() {
     for look in looks {
         for connection in [&mut ours, &mut theirs] {
             connection.run("FLUSHALL").ok();
-            track(connection, &events("shop", time, 60));
+            track(connection, &told_apart(events("shop", time, 60)));
         }
         let left = waiting(&mut ours);
         assert!((40..60).contains(&left), "{left} of 60");
@@ -195,7 +213,7 @@ fn who_looks_and_what_happens_finds_every_event_counted() {
             }
         }
         // The events after it go where they would have gone.
-        let more = events("shop", time, 30);
+        let more = told_apart(events("shop", time, 70));
         assert_eq!(ours.pipeline(&more), theirs.pipeline(&more), "{look:?}");
         for db in [1, 0] {
             for connection in [&mut ours, &mut theirs] {
@@ -207,6 +225,29 @@ fn who_looks_and_what_happens_finds_every_event_counted() {
         assert_eq!(waiting(&mut ours), 0);
         assert_eq!(ours.digest_of_all(), theirs.digest_of_all(), "{look:?}");
     }
+}
+
+/// While its tray is open, the site is not looked up.
+#[test]
+fn a_site_that_expires_is_over_at_once() {
+    let mut clock = Stopped::new();
+    let server = Server::with().stopped(&clock).start();
+    let mut connection = server.connection();
+    connection.run("DEBUG SET-ACTIVE-EXPIRE 0").ok();
+    let time = clock.now();
+    connection.run("ANALYTICS.CREATE shop STRICT").ok();
+    let event = format!("ANALYTICS.TRACK shop view ann AT {time}");
+    for _ in 0..5 {
+        assert_eq!(connection.run(&event), 1);
+    }
+    assert_eq!(connection.run("PEXPIRE shop 50"), 1);
+    clock.step(100);
+    // The next one is made with the settings of the module.
+    let learns = format!("{event} DIM page /new");
+    assert_eq!(connection.run(&learns), 1);
+    assert_eq!(connection.run("PTTL shop"), -1);
+    let events = connection.run("ANALYTICS.GET shop 1h events");
+    assert_eq!(events.ints(), [6], "what was counted stays in the buckets");
 }
 
 /// What a file says when it is written while events wait.

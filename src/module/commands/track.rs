@@ -101,9 +101,16 @@ fn count_with<'c>(
 ) -> Outcome<u64> {
     let Scratch { request, routes } = scratch;
     let (site, name) = (words.string(1), word(&words, 1)?);
-    let key = Key::for_writing(ctx, site);
+    let (origin, now) = (Origin::of(ctx), ctx.now());
+    let (key, found) = match tray::site(ctx, name, now) {
+        Some(value) => (None, Some(value)),
+        None => {
+            let key = Key::for_writing(ctx, site);
+            let found = key.value_mut_as_it_is::<SiteValue>()?;
+            (Some(key), found)
+        }
+    };
     let mut new_site = None;
-    let found = key.value_mut_as_it_is::<SiteValue>()?;
     let is_new = found.is_none();
     let value = match found {
         Some(value) => value,
@@ -113,7 +120,6 @@ fn count_with<'c>(
     if is_new {
         cluster::refuse_if_site_is_elsewhere(ctx, site, name)?;
     }
-    let (origin, now) = (Origin::of(ctx), ctx.now());
     parse(Parser {
         words,
         zone: &value.site.settings.zone,
@@ -148,6 +154,9 @@ fn count_with<'c>(
         true => tray::put(ctx, value, &request.batch, &mut routes.desk),
         false => routes.record(ctx, value, learned.is_some(), &request.batch),
     };
+    if let (false, Some(key)) = (is_new, &key) {
+        routes.open_tray(ctx, key, name, value, now);
+    }
     if origin != Origin::Client {
         ctx.replicate_verbatim();
     } else if counted.counted > 0 {
@@ -157,7 +166,7 @@ fn count_with<'c>(
         replicate::events(ctx, words, request, &counted, judge, routes.partly_late);
     }
     if counted.counted > 0 {
-        if let Some(value) = new_site {
+        if let (Some(value), Some(key)) = (new_site, &key) {
             stats::SITES.add(1);
             key.set(*value);
         }

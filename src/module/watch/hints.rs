@@ -133,6 +133,7 @@ unsafe extern "C" fn swapped(
     _step: u64,
     data: *mut c_void,
 ) {
+    tray::close_all();
     if !data.is_null() {
         // SAFETY: what comes with this event, valid until this returns.
         let info = unsafe { &*data.cast::<raw::RedisModuleSwapDbInfo>() };
