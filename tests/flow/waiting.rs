@@ -177,6 +177,7 @@ fn who_looks_and_what_happens_finds_every_event_counted() {
             format!("ANALYTICS.TRACK shop view ann AT {time}"),
             format!("ANALYTICS.TRACK shop view ann AT {time}"),
             "SWAPDB 0 1".into(),
+            format!("ANALYTICS.TRACK shop view bob AT {time}"),
             "SELECT 0".into(),
         ],
         vec![
