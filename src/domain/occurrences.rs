@@ -47,12 +47,20 @@ pub struct Occurred {
     pub values: Run,
 }
 
+impl Occurred {
+    /// Every event has a row more than entries: the whole, which comes first.
+    #[inline]
+    fn first_row(&self, place: u32) -> u32 {
+        self.entries.start + place
+    }
+}
+
 /// An event, as one of its rows or the whole sees it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Sighting {
     /// Its place in `events`.
     pub event: u32,
-    /// Among the rows of the event: the whole is row 0.
+    /// Where the row stands among those of all events.
     pub row: u32,
 }
 
@@ -149,7 +157,8 @@ impl Occurrences {
         }
         self.sorted.resize(self.entries.len(), Sighting::default());
         for (event, place) in self.events.iter().zip(0..) {
-            for (number, row) in event.entries.of(&self.entries).iter().zip(1..) {
+            let rows = event.first_row(place) + 1..;
+            for (number, row) in event.entries.of(&self.entries).iter().zip(rows) {
                 let Some(it) = self.rows.get_mut(*number as usize) else {
                     continue;
                 };
@@ -187,8 +196,23 @@ impl Occurrences {
     }
 
     /// How the whole sees them.
-    pub fn whole(&self) -> impl Iterator<Item = Sighting> + Clone + use<> {
-        (0..self.events.len() as u32).map(|event| Sighting { event, row: 0 })
+    pub fn whole(&self) -> impl Iterator<Item = Sighting> + Clone + use<'_> {
+        self.events.iter().zip(0..).map(|(it, event)| Sighting {
+            event,
+            row: it.first_row(event),
+        })
+    }
+
+    /// How many rows all events have, each with its whole.
+    pub fn row_count(&self) -> usize {
+        self.events.len() + self.entries.len()
+    }
+
+    /// Where those of an event stand among them.
+    #[inline]
+    pub fn rows_of(&self, event: &Occurred, place: usize) -> std::ops::Range<usize> {
+        let first = event.first_row(place as u32) as usize;
+        first..first + 1 + event.entries.len as usize
     }
 
     /// No event has a session or a value.

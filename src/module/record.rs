@@ -17,6 +17,7 @@ use super::tray;
 use crate::domain::bucket::{Share, Sure};
 use crate::domain::desk::Desk;
 use crate::domain::event::{Batch, Event};
+use crate::domain::limits;
 use crate::domain::occurrences::{Occurred, Occurrences};
 use crate::domain::site::{Settings, Site};
 use crate::domain::time::{Granularity, Range};
@@ -239,7 +240,7 @@ impl<'c> Routes<'c> {
         let is_usual = settle(targets, steps, &mut value.keys.settled);
         let capacity = value.site.settings.capacity;
         desk.see(&value.site, event, batch, |occurrence| {
-            let mut sure = Sure::default();
+            let mut sure = [Sure::default(); limits::ROWS_PER_EVENT];
             for target in targets.iter_mut() {
                 let slot = target.place.slot(event.time);
                 let terms = target.terms(capacity);

@@ -2,7 +2,7 @@
 
 use std::borrow::Borrow;
 
-use super::known::{Known, Rows, Sure, Told};
+use super::known::{Sure, Told};
 use super::Bucket;
 use crate::domain::event::{Facet, Occurrence};
 use crate::domain::limits;
@@ -27,7 +27,7 @@ pub struct Share {
     slots: Vec<u8>,
     /// Of each value that an event has: the id by which the bucket knows its name.
     ids: Vec<u8>,
-    /// Of each event: what the finer buckets have found.
+    /// Of each row of each event: what the finer buckets have found.
     sure: Vec<Sure>,
 }
 
@@ -38,7 +38,7 @@ impl Share {
     /// Before the first of the buckets, which are to come from the finest to the coarsest.
     pub fn begin(&mut self, all: &Occurrences) {
         self.sure.clear();
-        self.sure.resize(all.events().len(), Sure::default());
+        self.sure.resize(all.row_count(), Sure::default());
     }
 
     /// Says of each event which slot it has in the bucket, or that it has none. Is there one that has?
@@ -68,12 +68,13 @@ impl Bucket {
             capacity,
             around: Granularities::NONE,
         };
-        self.record(occurrence, slot, &terms, &mut Sure::default());
+        let mut sure = [Sure::default(); limits::ROWS_PER_EVENT];
+        self.record(occurrence, slot, &terms, &mut sure);
     }
 
-    /// Counts an event in everything. `sure`: what the finer buckets have found.
+    /// Counts an event in everything. `sure`: of each of its rows, what the finer buckets have found.
     #[inline]
-    pub fn record(&mut self, occurrence: &Occurrence, slot: u8, terms: &Terms, sure: &mut Sure) {
+    pub fn record(&mut self, occurrence: &Occurrence, slot: u8, terms: &Terms, sure: &mut [Sure]) {
         let mut ids = [0; limits::VALUES_PER_EVENT];
         self.ids_of(occurrence.names.iter().copied(), &mut ids);
         let more = More {
@@ -105,8 +106,8 @@ impl Bucket {
             numbers: all.numbers_of(event),
         };
         let sample = Sample::new(slot, *user, &more);
-        let mut unsure = Sure::default();
-        let sure = share.sure.get_mut(place).unwrap_or(&mut unsure);
+        let sure = share.sure.get_mut(all.rows_of(event, place));
+        let sure = sure.unwrap_or_default();
         self.count(&sample, all.facets_of(event), terms, sure);
     }
 
@@ -123,21 +124,21 @@ impl Bucket {
         sample: &Sample,
         facets: impl Iterator<Item = impl Borrow<Facet<'e>>>,
         terms: &Terms,
-        sure: &mut Sure,
+        sure: &mut [Sure],
     ) {
-        let mut count = Count {
+        let own = self.granularity;
+        let [whole, sure @ ..] = sure else { return };
+        let count = Count {
             sample,
-            known: sure.of(self.granularity),
-            found: Known::default(),
+            own,
+            around: terms.around,
         };
-        count.in_row(Rows::number(0), &mut self.total, Told::News);
-        for (place, facet) in facets.enumerate() {
-            let row = Rows::number(place as u32 + 1);
+        count.in_row(&mut self.total, Told::News, whole);
+        for ((place, facet), sure) in facets.enumerate().zip(sure) {
             self.count_in(facet.borrow(), place, terms.capacity, |tally, told| {
-                count.in_row(row, tally, told);
+                count.in_row(tally, told, sure);
             });
         }
-        sure.add(terms.around, count.found.users, count.found.sessions);
     }
 
     /// Counts the events that have a slot here: row by row, unless rows may have to leave for others.
@@ -242,31 +243,29 @@ impl Bucket {
 /// Counting an event in its rows in one bucket.
 struct Count<'e> {
     sample: &'e Sample<'e>,
-    /// What the bucket is sure to know.
-    known: Known,
-    /// What those around are sure to know, then.
-    found: Known,
+    /// Of the bucket.
+    own: Granularity,
+    around: Granularities,
 }
 
 impl Count<'_> {
     #[inline]
-    fn in_row(&mut self, row: Rows, tally: &mut Tally, told: Told) {
+    fn in_row(&self, tally: &mut Tally, told: Told, sure: &mut Sure) {
         tally.count(self.sample.slot);
-        if told.vouches(self.known.users.has(row), || tally.knows(self.sample.user)) {
-            self.found.users.add(row);
+        if told.vouches(sure.users.has(self.own), || tally.knows(self.sample.user)) {
+            sure.users.add(self.around);
         }
         if let Some(more) = self.sample.more {
-            self.more_in_row(more, row, tally, told);
+            self.more_in_row(more, tally, told, sure);
         }
     }
 
     #[inline(never)]
-    fn more_in_row(&mut self, more: &More, row: Rows, tally: &mut Tally, told: Told) {
+    fn more_in_row(&self, more: &More, tally: &mut Tally, told: Told, sure: &mut Sure) {
         if let Some(session) = more.session {
-            if told.vouches(self.known.sessions.has(row), || {
-                tally.knows_session(session)
-            }) {
-                self.found.sessions.add(row);
+            let is_sure = sure.sessions.has(self.own);
+            if told.vouches(is_sure, || tally.knows_session(session)) {
+                sure.sessions.add(self.around);
             }
         }
         tally.measure(self.sample.slot, more.ids, more.numbers);
@@ -288,14 +287,14 @@ fn count_all(
     let here = sightings.filter_map(|it| {
         let place = it.event as usize;
         let slot = slots.get(place).filter(|slot| **slot != ELSEWHERE)?;
-        Some((*slot, place, Rows::number(it.row)))
+        Some((*slot, place, it.row as usize))
     });
     tally.count_all(here.clone().map(|(slot, ..)| slot));
     if told != Told::Nobody {
         for (_, place, row) in here.clone() {
-            if let (Some(user), Some(sure)) = (all.users().get(place), sure.get_mut(place)) {
-                if told.vouches(sure.of(own).users.has(row), || tally.knows(*user)) {
-                    sure.add(around, row, Rows::NONE);
+            if let (Some(user), Some(sure)) = (all.users().get(place), sure.get_mut(row)) {
+                if told.vouches(sure.users.has(own), || tally.knows(*user)) {
+                    sure.users.add(around);
                 }
             }
         }
@@ -307,10 +306,10 @@ fn count_all(
         let Some(event) = all.events().get(place) else {
             continue;
         };
-        if let (Some(session), Some(sure)) = (event.session, sure.get_mut(place)) {
-            let is_sure = sure.of(own).sessions.has(row);
+        if let (Some(session), Some(sure)) = (event.session, sure.get_mut(row)) {
+            let is_sure = sure.sessions.has(own);
             if told.vouches(is_sure, || tally.knows_session(session)) {
-                sure.add(around, Rows::NONE, row);
+                sure.sessions.add(around);
             }
         }
         tally.measure(slot, event.values.of(ids), all.numbers_of(event));

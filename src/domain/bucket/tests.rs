@@ -247,7 +247,7 @@ proptest! {
             let slot = |event: &Occurred| call[event.number as usize].slot;
             if way == 0 {
                 for event in call {
-                    let mut sure = Sure::default();
+                    let mut sure = [Sure::default(); limits::ROWS_PER_EVENT];
                     for (bucket, terms) in ours.iter_mut().zip(&terms) {
                         occur(event, |it| bucket.record(it, event.slot, terms, &mut sure));
                     }

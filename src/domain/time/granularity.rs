@@ -66,6 +66,11 @@ impl Granularities {
     }
 
     #[inline]
+    pub fn add(&mut self, others: Granularities) {
+        self.0 |= others.0;
+    }
+
+    #[inline]
     pub fn add_if(&mut self, is_in: bool, granularity: Granularity) {
         self.0 |= u8::from(is_in) << granularity.index();
     }
