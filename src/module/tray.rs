@@ -12,7 +12,7 @@
 //!
 //! - a command of ours that opens it, and the callbacks of its type, which save, copy and digest it
 //! - when it leaves its key, or anything else is written to it or its site, the tray is closed as well
-//! - when a database is flushed or replaced, all trays are closed before
+//! - when a database is flushed, its trays are; when one is replaced, all are closed before
 //!
 //! A tray takes events as long as the site's holds on the buckets are sure, for a second at most; then
 //! the keys are opened again, as `bucket_value` tells. As long, the site itself needs not be looked up.
@@ -42,15 +42,12 @@ const MOST_BYTES: usize = 16_384;
 const MOST_AT_ONCE: usize = 16;
 
 /// So many sites have a tray at a time.
-const MOST_TRAYS: usize = 2_048;
+const MOST_TRAYS: usize = 10_000;
 
 /// So many are looked after at a time, ten times a second, and so long are they left alone, in
 /// milliseconds, when they take no more events: by then most have been opened again.
 const TIDIED: usize = 256;
 const LEFT_ALONE: i64 = 1_000;
-
-/// Trays are found by the names of their sites in so many places; the last that came to a place has it.
-const PLACES: usize = 2 * MOST_TRAYS;
 
 /// A bucket that the events of a tray go to.
 pub struct Seat {
@@ -91,7 +88,8 @@ pub struct Ticket {
 #[derive(Default)]
 struct Trays {
     trays: Vec<Tray>,
-    /// Their numbers, by the names of the sites.
+    /// Their numbers, each where its site's name says; of several there, the last that was opened. So
+    /// a tray may not be found, until it is opened again.
     by_name: Vec<u32>,
     /// The one that is looked after next.
     next: usize,
@@ -115,7 +113,7 @@ fn with<T: Default>(act: impl FnOnce(&mut Trays) -> T) -> T {
 #[inline]
 pub fn site<'c>(ctx: Ctx<'c>, name: &[u8], now: i64) -> Option<&'c mut SiteValue> {
     with(|trays| {
-        let number = trays.by_name.get(place_of_name(name)).copied()?;
+        let number = *trays.by_name.get(trays.place_of_name(name))?;
         let tray = trays.trays.get(place_of(number))?;
         if tray.owner == 0 || !tray.is_open(now) || tray.db != ctx.db() {
             return None;
@@ -191,10 +189,11 @@ pub fn open(
             number: place as u32 + 1,
             owner: value.keys.id(),
         };
-        trays.by_name.resize(PLACES, 0);
-        if let Some(number) = trays.by_name.get_mut(place_of_name(name)) {
-            *number = value.keys.tray.number;
+        if trays.by_name.len() < 2 * trays.trays.len() {
+            trays.by_name = vec![0; 4 * trays.trays.len()];
         }
+        let place_of_name = trays.place_of_name(name);
+        *trays.by_name.get_mut(place_of_name)? = value.keys.tray.number;
         let tray = trays.trays.get_mut(place)?;
         tray.db = ctx.db();
         tray.open(value, seats);
@@ -235,6 +234,32 @@ pub fn close_named(ctx: Ctx, name: &[u8]) {
     if number != 0 {
         close(number);
     }
+}
+
+/// The data of this database is about to go, or that of all: what waits goes with it.
+pub fn forget(db: Option<c_int>) {
+    with(|trays| {
+        for tray in &mut trays.trays {
+            if db.is_none_or(|db| tray.db == db) {
+                tray.all.clear();
+                tray.times.clear();
+                tray.close();
+            }
+        }
+    });
+}
+
+/// Two databases have changed places.
+pub fn swap(one: c_int, other: c_int) {
+    with(|trays| {
+        for tray in &mut trays.trays {
+            tray.db = match tray.db {
+                db if db == one => other,
+                db if db == other => one,
+                db => db,
+            };
+        }
+    });
 }
 
 pub fn close_all() {
@@ -307,11 +332,14 @@ impl Trays {
     fn close(&mut self, place: usize) {
         if let Some(tray) = self.trays.get_mut(place) {
             tray.count(&mut self.share);
-            tray.mark(0);
-            tray.seats.clear();
-            tray.owner = 0;
-            tray.open = Range::default();
+            tray.close();
         }
+    }
+
+    fn place_of_name(&self, name: &[u8]) -> usize {
+        (keyed_hash(name) as usize)
+            .checked_rem(self.by_name.len())
+            .unwrap_or(0)
     }
 }
 
@@ -330,6 +358,14 @@ impl Tray {
         }
         self.heard = expiries::heard();
         self.capacity = value.site.settings.capacity;
+    }
+
+    /// Nothing waits.
+    fn close(&mut self) {
+        self.mark(0);
+        self.seats.clear();
+        self.owner = 0;
+        self.open = Range::default();
     }
 
     #[inline]
@@ -427,10 +463,6 @@ impl Ticket {
     fn place(self) -> usize {
         place_of(self.number)
     }
-}
-
-fn place_of_name(name: &[u8]) -> usize {
-    keyed_hash(name) as usize % PLACES
 }
 
 /// 0 is no tray.

@@ -12,7 +12,11 @@ use crate::random::Random;
 use crate::server::{wait_until, Server};
 use crate::state::State;
 
-const STEPS: usize = 2_000;
+/// So many steps, from that seed; `make faults` asks for more.
+fn asked(variable: &str, usual: u64) -> u64 {
+    let asked = std::env::var(variable).ok();
+    asked.and_then(|it| it.parse().ok()).unwrap_or(usual)
+}
 
 /// What a user may do to a key of a site between two events.
 fn disturbance(random: &mut Random, keys: &[String], time: i64) -> Vec<String> {
@@ -102,11 +106,14 @@ fn event(random: &mut Random, site: &str, time: i64) -> String {
             0 => "~other".to_owned(),
             page => format!("/{page}"),
         };
-        let more = match random.below(3) {
-            0 => format!(" SESSION s{session}"),
+        let more = match random.below(8) {
+            0..=2 => format!(" SESSION s{session}"),
+            3 => format!(" VAL price {}.75", random.below(1_000)),
+            4 => format!(" ID x{}", random.below(200)),
             _ => String::new(),
         };
-        format!("view u{user} AT {time} DIM page {page}{more}")
+        let at = floor(time, MINUTE) + random.below(60_000) as i64;
+        format!("view u{user} AT {at} DIM page {page}{more}")
     };
     match one() {
         single if single.len() % 3 > 0 => format!("ANALYTICS.TRACK {site} {single}"),
@@ -133,9 +140,10 @@ fn events_count_as_if_every_key_were_looked_up() {
             keys.extend(buckets(site, "UTC", time).map(|bucket| bucket.key));
         }
     }
-    let mut random = Random::new(0x401d);
+    let steps = asked("ANALYTICS_FAULT_OPERATIONS", 2_000);
+    let mut random = Random::new(asked("ANALYTICS_FAULT_SEED", 0x401d));
     let (mut site, mut time) = ("shop", times[0]);
-    for step in 0..STEPS {
+    for step in 0..steps {
         if random.below(8) > 0 {
             // Mostly to where the last one went: such events wait for each other.
             if random.one_in(6) {
@@ -149,7 +157,7 @@ fn events_count_as_if_every_key_were_looked_up() {
                 assert_eq!(ours.run(&line), theirs.run(&line), "step {step}: {line}");
             }
         }
-        if step % 20 == 0 || step + 1 == STEPS {
+        if step % 20 == 0 || step + 1 == steps {
             let states = (State::of(&mut ours), State::of(&mut theirs));
             states.0.assert_is(&states.1, &format!("step {step}: ours"));
         }

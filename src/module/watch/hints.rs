@@ -121,8 +121,9 @@ unsafe extern "C" fn flushed(
     } else if !data.is_null() {
         // SAFETY: what comes with this event, valid until this returns.
         let info = unsafe { &*data.cast::<raw::RedisModuleFlushInfo>() };
-        schedule().flush((info.dbnum >= 0).then_some(info.dbnum));
-        tray::close_all();
+        let db = (info.dbnum >= 0).then_some(info.dbnum);
+        schedule().flush(db);
+        tray::forget(db);
         disposal::flush_begins(info.sync != 0);
     }
 }
@@ -133,10 +134,10 @@ unsafe extern "C" fn swapped(
     _step: u64,
     data: *mut c_void,
 ) {
-    tray::close_all();
     if !data.is_null() {
         // SAFETY: what comes with this event, valid until this returns.
         let info = unsafe { &*data.cast::<raw::RedisModuleSwapDbInfo>() };
+        tray::swap(info.dbnum_first, info.dbnum_second);
         schedule().swap(info.dbnum_first, info.dbnum_second);
     }
 }
