@@ -297,25 +297,22 @@ impl Trays {
         (tray.owner == ticket.owner && ticket.owner != 0).then_some(tray)
     }
 
-    /// A tray that is closed: the one that it was before, a new one, or one that is over.
+    /// A tray that is closed: the one that it was before, another, or a new one; where there are as many
+    /// as there may be, one that takes no more.
     fn closed(&mut self, before: Ticket, now: i64) -> Option<usize> {
-        if self
-            .trays
-            .get(before.place())
-            .is_some_and(|it| it.owner == 0)
-        {
-            return Some(before.place());
+        let next = self.turn();
+        let is_closed = |place: &usize| self.trays.get(*place).is_some_and(|it| it.owner == 0);
+        if let Some(place) = [before.place(), next].into_iter().find(is_closed) {
+            return Some(place);
         }
         if self.trays.len() < MOST_TRAYS {
             self.trays.push(Tray::default());
             return Some(self.trays.len() - 1);
         }
-        let place = self.turn();
-        let is_over = |tray: &Tray| !tray.open.contains(now);
-        let is_over = self.trays.get(place).is_some_and(is_over);
+        let is_over = !self.trays.get(next)?.open.contains(now);
         is_over.then(|| {
-            self.close(place);
-            place
+            self.close(next);
+            next
         })
     }
 
