@@ -32,6 +32,7 @@ mod stream;
 mod target;
 mod tray;
 mod types;
+mod under_lock;
 mod walk;
 mod warm;
 mod watch;
@@ -54,8 +55,8 @@ pub fn load(ctx: Ctx, arguments: Words) -> bool {
         ctx.log(c"warning", "analytics needs Redis 7.0 or later, or Valkey");
         return false;
     }
-    // A value knows of nothing but itself: a replica may load new ones beside those that it answers
-    // from (`repl-diskless-load swapdb`).
+    // A replica may load new values beside those that it answers from (`repl-diskless-load swapdb`):
+    // they know nothing of each other.
     let options = raw::REDISMODULE_OPTIONS_HANDLE_IO_ERRORS
         | raw::REDISMODULE_OPTIONS_HANDLE_REPL_ASYNC_LOAD
         | raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED;

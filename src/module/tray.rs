@@ -12,12 +12,12 @@
 //!
 //! - a command of ours that opens it, and the callbacks of its type, which save, copy and digest it
 //! - when it leaves its key, or anything else is written to it or its site, the tray is closed as well
-//! - when a database is flushed, its trays are; when one is replaced, all are closed before
+//! - when a database is flushed, what waits for it goes as well; before the old data of a replica is
+//!   freed, all trays are closed
 //!
 //! A tray takes events as long as the site's holds on the buckets are sure, for a second at most; then
 //! the keys are opened again, as `bucket_value` tells. As long, the site itself needs not be looked up.
 
-use std::cell::RefCell;
 use std::ffi::c_int;
 use std::rc::Rc;
 
@@ -28,6 +28,7 @@ use super::keys::Place;
 use super::record::{Counted, Judge};
 use super::redis::Ctx;
 use super::site_value::SiteValue;
+use super::under_lock::UnderLock;
 use crate::domain::bucket::{Share, Terms};
 use crate::domain::desk::Desk;
 use crate::domain::event::{Batch, Event};
@@ -35,8 +36,10 @@ use crate::domain::hash::keyed_hash;
 use crate::domain::occurrences::{Occurred, Occurrences};
 use crate::domain::time::{Granularities, Granularity, Range};
 
-/// They are counted when they take so much: some two hundred events.
+/// They are counted when they take so much, some two hundred events; or less where there are so many
+/// trays that together they would take more than that.
 const MOST_BYTES: usize = 16_384;
+const MOST_BYTES_OF_ALL: usize = 16 << 20;
 
 /// A call of more events is as well counted by itself.
 const MOST_AT_ONCE: usize = 16;
@@ -44,9 +47,9 @@ const MOST_AT_ONCE: usize = 16;
 /// So many sites have a tray at a time.
 const MOST_TRAYS: usize = 10_000;
 
-/// So many are looked after at a time, ten times a second, and so long are they left alone, in
+/// So many are looked after at each tick of the server's `hz`, and so long are they left alone, in
 /// milliseconds, when they take no more events: by then most have been opened again.
-const TIDIED: usize = 256;
+const TIDIED: usize = 1_024;
 const LEFT_ALONE: i64 = 1_000;
 
 /// A bucket that the events of a tray go to.
@@ -73,6 +76,8 @@ struct Tray {
     /// When the first of the buckets expires.
     expiry: i64,
     capacity: usize,
+    /// What waits takes less.
+    most_bytes: usize,
     all: Occurrences,
     /// Of those events.
     times: Vec<i64>,
@@ -96,17 +101,10 @@ struct Trays {
     share: Share,
 }
 
-thread_local! {
-    /// Of the thread that executes commands.
-    static TRAYS: RefCell<Trays> = RefCell::default();
-}
-
 /// Nothing that is done with trays calls back, so that they are always there.
 fn with<T: Default>(act: impl FnOnce(&mut Trays) -> T) -> T {
-    TRAYS.with(|trays| match trays.try_borrow_mut() {
-        Ok(mut trays) => act(&mut trays),
-        Err(_) => T::default(),
-    })
+    static TRAYS: UnderLock<Trays> = UnderLock::new();
+    TRAYS.with(act).unwrap_or_default()
 }
 
 /// The site of this name, if its tray is open.
@@ -118,8 +116,8 @@ pub fn site<'c>(ctx: Ctx<'c>, name: &[u8], now: i64) -> Option<&'c mut SiteValue
         if tray.owner == 0 || !tray.is_open(now) || tray.db != ctx.db() {
             return None;
         }
-        // SAFETY: the tray is closed before the site leaves its key, and no other reference to it is in
-        // use: commands run one at a time, and this is their first look at the site.
+        // SAFETY: the tray is closed before the site leaves its key. A command that has a reference
+        // to the site, and was called back from, goes on with it when this one is gone.
         let site = unsafe { &mut *tray.site };
         site.keys.are_of(name).then_some(site)
     })
@@ -129,7 +127,7 @@ pub fn site<'c>(ctx: Ctx<'c>, name: &[u8], now: i64) -> Option<&'c mut SiteValue
 #[inline]
 pub fn admits(ticket: Ticket, batch: &Batch, judge: Judge) -> bool {
     ticket.number != 0
-        && batch.events.len() <= MOST_AT_ONCE
+        && (1..=MOST_AT_ONCE).contains(&batch.events.len())
         && with(|trays| {
             let tray = trays.of(ticket);
             tray.is_some_and(|tray| tray.admits(&batch.events, judge))
@@ -150,6 +148,9 @@ pub fn put<'c>(
     let names = with(|trays| {
         let share = &mut trays.share;
         let tray = trays.trays.get_mut(keys.tray.place())?;
+        if tray.owner != keys.tray.owner {
+            return None;
+        }
         for event in &batch.events {
             if let (Some(id), Some(finest)) = (event.id, tray.seats.first()) {
                 finest.place.hold.change(|bucket| bucket.remember(id));
@@ -159,7 +160,7 @@ pub fn put<'c>(
             desk.see(site, event, batch, |occurrence| {
                 tray.all.add(number, occurrence)
             });
-            if tray.all.bytes() >= MOST_BYTES {
+            if tray.all.bytes() >= tray.most_bytes {
                 tray.count(share);
             }
         }
@@ -183,6 +184,7 @@ pub fn open(
     seats: impl Iterator<Item = Seat>,
     now: i64,
 ) {
+    close_of(value.keys.tray);
     with(|trays| {
         let place = trays.closed(value.keys.tray, now)?;
         value.keys.tray = Ticket {
@@ -194,7 +196,9 @@ pub fn open(
         }
         let place_of_name = trays.place_of_name(name);
         *trays.by_name.get_mut(place_of_name)? = value.keys.tray.number;
+        let most = MOST_BYTES_OF_ALL / trays.trays.len().max(1);
         let tray = trays.trays.get_mut(place)?;
+        tray.most_bytes = most.min(MOST_BYTES);
         tray.db = ctx.db();
         tray.open(value, seats);
         Some(())
@@ -227,7 +231,7 @@ pub fn close_of(ticket: Ticket) {
     }
 }
 
-/// The key of this name has got an expiry.
+/// The expiry of the key of this name has changed.
 pub fn close_named(ctx: Ctx, name: &[u8]) {
     let Ticket { number, .. } =
         site(ctx, name, ctx.now()).map_or(Ticket::default(), |it| it.keys.tray);
@@ -275,7 +279,7 @@ pub fn waiting() -> u64 {
     with(|trays| trays.trays.iter().map(|tray| tray.times.len() as u64).sum())
 }
 
-/// Some ten times a second: nothing waits for long, and a site without events has no tray.
+/// From time to time: nothing waits for long, and a site without events has no tray.
 pub fn tidy(now: i64) {
     with(|trays| {
         for _ in 0..TIDIED.min(trays.trays.len()) {
@@ -449,6 +453,7 @@ impl Default for Tray {
             heard: 0,
             expiry: 0,
             capacity: 0,
+            most_bytes: 0,
             all: Occurrences::default(),
             times: Vec::new(),
         }

@@ -287,7 +287,7 @@ pub fn boxed<T: Type>(value: T) -> *mut T {
     Box::into_raw(Box::new(value))
 }
 
-/// May run on a background thread: nothing in a value is shared.
+/// May run on a background thread: nothing in a value is shared by now.
 unsafe extern "C" fn free<T: Type>(value: *mut c_void) {
     T::live().subtract(1);
     // SAFETY: a value of this type, made as a box and not used any more.

@@ -2,11 +2,11 @@
 //! up go to the minutes of an hour or the hours of a week, again and again. They are kept here and not
 //! beside the site, so that ten thousand sites that caught up once do not keep them for ever.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::keys::Place;
+use super::under_lock::UnderLock;
 use crate::domain::time::Granularity;
 
 /// So many sites are kept warm.
@@ -44,10 +44,8 @@ impl Places {
     }
 }
 
-thread_local! {
-    /// The site that was last here is the last.
-    static WARM: RefCell<Vec<(u64, Box<Places>)>> = const { RefCell::new(Vec::new()) };
-}
+/// The site that was last here is the last.
+static WARM: UnderLock<Vec<(u64, Box<Places>)>> = UnderLock::new();
 
 /// By which a site is known here, under one name and with one calendar.
 pub fn new_id() -> u64 {
@@ -57,18 +55,18 @@ pub fn new_id() -> u64 {
 
 /// What is kept of a site, to be kept again.
 pub fn take(id: u64) -> Box<Places> {
-    let taken = WARM.with_borrow_mut(|warm| {
+    let taken = WARM.with(|warm| {
         let at = warm.iter().position(|(other, _)| *other == id)?;
         Some(warm.remove(at).1)
     });
-    taken.unwrap_or_default()
+    taken.flatten().unwrap_or_default()
 }
 
 pub fn keep(id: u64, places: Box<Places>) {
     if places.len() > MOST_PLACES {
         return;
     }
-    let coldest = WARM.with_borrow_mut(|warm| {
+    let coldest = WARM.with(|warm| {
         warm.push((id, places));
         (warm.len() > SITES).then(|| warm.remove(0))
     });
@@ -81,5 +79,5 @@ pub fn forget(id: u64) {
 
 /// The sites are about to go.
 pub fn forget_all() {
-    drop(WARM.take());
+    drop(WARM.with(std::mem::take));
 }

@@ -251,6 +251,29 @@ fn a_site_that_expires_is_over_at_once() {
     assert_eq!(events.ints(), [6], "what was counted stays in the buckets");
 }
 
+#[test]
+fn a_call_without_events_is_no_change() {
+    let clock = Stopped::new();
+    let server = Server::with().stopped(&clock).start();
+    let (mut ours, mut other) = (server.connection(), server.connection());
+    let time = clock.now();
+    ours.run("XADD log 1-1 event view user ann at 1").bytes();
+    leave_waiting(&mut ours, "shop", time);
+    for line in [
+        "ANALYTICS.TRACKJSON shop []",
+        "ANALYTICS.REPLAY shop FROM log AFTER 5-5",
+    ] {
+        for bucket in buckets("shop", "UTC", time) {
+            cmd!(other, "WATCH", bucket.key).ok();
+        }
+        cmd!(other, "WATCH", "shop").ok();
+        assert!(!ours.run(line).is_error(), "{line}");
+        other.run("MULTI").ok();
+        other.run("PING");
+        assert!(!other.run("EXEC").is_nil(), "{line}");
+    }
+}
+
 /// What a file says when it is written while events wait.
 #[test]
 fn files_have_what_waits() {

@@ -133,6 +133,11 @@ fn count_with<'c>(
     }
     let learned = value.site.learned(&request.batch)?;
     let settings = learned.as_deref().unwrap_or(&value.site.settings);
+    // To open a key that is over calls whoever listens for that: before it is seen what may wait.
+    let log = match settings.log.most > 0 && origin == Origin::Client {
+        true => Some(OpenLog::open(ctx, site, settings.log)?),
+        false => None,
+    };
     let waits = learned.is_none() && tray::admits(value.keys.tray, &request.batch, judge);
     if !waits {
         tray::close_of(value.keys.tray);
@@ -141,9 +146,7 @@ fn count_with<'c>(
         opened?;
     }
 
-    let mut log = None;
-    if settings.log.most > 0 && origin == Origin::Client {
-        let log = log.insert(OpenLog::open(ctx, site, settings.log)?);
+    if let Some(log) = &log {
         let counting = match waits {
             true => (0..request.batch.events.len()).collect(),
             false => routes.counting(&request.batch),

@@ -98,7 +98,7 @@ unsafe extern "C" fn role_changed(
     }
 }
 
-/// Some ten times a second.
+/// At the server's `hz`: some ten times a second.
 unsafe extern "C" fn time_passed(
     _ctx: *mut raw::RedisModuleCtx,
     _event: raw::RedisModuleEvent,
