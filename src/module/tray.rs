@@ -36,8 +36,8 @@ use crate::domain::hash::keyed_hash;
 use crate::domain::occurrences::{Occurred, Occurrences};
 use crate::domain::time::{Granularities, Granularity, Range};
 
-/// They are counted when they take so much, some two hundred events; or less where there are so many
-/// trays that together they would take more than that.
+/// They are counted when they take so much, some two hundred events; or less where so many trays are
+/// open that together they would take more than that.
 const MOST_BYTES: usize = 16_384;
 const MOST_BYTES_OF_ALL: usize = 16 << 20;
 
@@ -93,6 +93,8 @@ pub struct Ticket {
 #[derive(Default)]
 struct Trays {
     trays: Vec<Tray>,
+    /// How many of them are.
+    open: usize,
     /// Their numbers, each where its site's name says; of several there, the last that was opened. So
     /// a tray may not be found, until it is opened again.
     by_name: Vec<u32>,
@@ -196,7 +198,8 @@ pub fn open(
         }
         let place_of_name = trays.place_of_name(name);
         *trays.by_name.get_mut(place_of_name)? = value.keys.tray.number;
-        let most = MOST_BYTES_OF_ALL / trays.trays.len().max(1);
+        trays.open += 1;
+        let most = MOST_BYTES_OF_ALL / trays.open;
         let tray = trays.trays.get_mut(place)?;
         tray.most_bytes = most.min(MOST_BYTES);
         tray.db = ctx.db();
@@ -244,7 +247,8 @@ pub fn close_named(ctx: Ctx, name: &[u8]) {
 pub fn forget(db: Option<c_int>) {
     with(|trays| {
         for tray in &mut trays.trays {
-            if db.is_none_or(|db| tray.db == db) {
+            if tray.owner != 0 && db.is_none_or(|db| tray.db == db) {
+                trays.open -= 1;
                 tray.all.clear();
                 tray.times.clear();
                 tray.close();
@@ -331,7 +335,9 @@ impl Trays {
     }
 
     fn close(&mut self, place: usize) {
-        if let Some(tray) = self.trays.get_mut(place) {
+        let tray = self.trays.get_mut(place);
+        if let Some(tray) = tray.filter(|tray| tray.owner != 0) {
+            self.open -= 1;
             tray.count(&mut self.share);
             tray.close();
         }
