@@ -35,7 +35,7 @@ use crate::domain::time::Range;
 pub struct BucketValue {
     bucket: Bucket,
     ties: AtomicU8,
-    /// The tray on which events wait for it; 0 for none.
+    /// The number of the tray that is open for its events; 0 for none.
     tray: AtomicU32,
 }
 
@@ -62,7 +62,7 @@ impl BucketValue {
         self.ties.fetch_or(ADDED_TO, Ordering::Relaxed);
     }
 
-    /// The tray on which events wait for it; 0 for none.
+    /// The number of the tray that is open for its events; 0 for none.
     ///
     /// # Safety
     /// The value of a key.
@@ -146,18 +146,12 @@ impl Type for BucketValue {
 
     unsafe fn before_reading(value: *const BucketValue) {
         // SAFETY: by the contract.
-        let tray = unsafe { BucketValue::tray(value) };
-        if tray != 0 {
-            tray::settle(tray);
-        }
+        tray::settle(unsafe { BucketValue::tray(value) });
     }
 
     unsafe fn before_writing(value: *const BucketValue) {
         // SAFETY: by the contract.
-        let tray = unsafe { BucketValue::tray(value) };
-        if tray != 0 {
-            tray::close(tray);
-        }
+        tray::close(unsafe { BucketValue::tray(value) });
     }
 
     fn may_move(&self) -> bool {
@@ -249,7 +243,7 @@ impl Hold {
         Range::new(since, since.saturating_add(LONGEST))
     }
 
-    /// Events wait for the bucket on this tray, or, with 0, no longer.
+    /// The tray of this number is open for events of the bucket, or, with 0, none is.
     pub fn wait_on(&self, tray: u32) {
         let value = self.value.get();
         if !value.is_null() {

@@ -66,11 +66,11 @@ impl<'c> Key<'c> {
     #[inline]
     #[allow(clippy::mut_from_ref)] // the key is only a handle; one command has one handle of a key
     pub fn value_mut<T: Type>(&self) -> Outcome<Option<&'c mut T>> {
-        if let Some(value) = self.value_ptr::<T>()? {
-            // SAFETY: the value of an open key, to which this command has no reference.
-            unsafe { T::before_writing(value) };
-        }
-        self.value_mut_as_it_is()
+        // SAFETY: as for `value_mut_as_it_is`, and this command has no other reference to the value.
+        Ok(self.value_ptr::<T>()?.map(|value| unsafe {
+            T::before_writing(value);
+            &mut *value
+        }))
     }
 
     /// The same of a value for which something may wait, and go on to.

@@ -51,7 +51,7 @@ impl Place {
             expiry,
             hold: Hold::none(),
             target: Cell::default(),
-            last: Cell::new((Range::new(0, 0), 0)),
+            last: Cell::default(),
             name: OwnedString::new(name.bytes()),
             period,
         })

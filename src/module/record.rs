@@ -123,7 +123,7 @@ impl<'c> Routes<'c> {
         let command = keys.begin();
         let mut route = Route::default();
         // The times that have these steps.
-        let mut spans = [Range::new(0, 0); Granularity::COUNT];
+        let mut spans = [Range::default(); Granularity::COUNT];
         for event in &batch.events {
             let each = Granularity::ALL.iter().zip(&mut route).zip(&mut spans);
             for ((granularity, step), span) in each {
@@ -133,7 +133,7 @@ impl<'c> Routes<'c> {
                 *step = 0;
                 let Some(place) = keys.place(settings, *granularity, event.time) else {
                     if settings.retention.get(*granularity).is_none() {
-                        *span = Range::new(i64::MIN, i64::MAX);
+                        *span = Range::ALL;
                     }
                     continue;
                 };
@@ -370,8 +370,7 @@ fn finest(route: &Route) -> Option<u32> {
 }
 
 /// Before events are counted that have these steps: makes their buckets, and finds which of them lie
-/// around which.
-/// Did the last ones have the same?
+/// around which. Did the last events have the same?
 #[inline(never)]
 fn settle(targets: &mut [Target], steps: &[u32], settled: &mut Settled) -> bool {
     let mut holds = Holds::default();

@@ -115,7 +115,7 @@ pub fn site<'c>(ctx: Ctx<'c>, name: &[u8], now: i64) -> Option<&'c mut SiteValue
     with(|trays| {
         let number = *trays.by_name.get(trays.place_of_name(name))?;
         let tray = trays.trays.get(place_of(number))?;
-        if tray.owner == 0 || !tray.is_open(now) || tray.db != ctx.db() {
+        if !tray.is_open(now) || tray.db != ctx.db() {
             return None;
         }
         // SAFETY: the tray is closed before the site leaves its key. A command that has a reference
@@ -128,8 +128,7 @@ pub fn site<'c>(ctx: Ctx<'c>, name: &[u8], now: i64) -> Option<&'c mut SiteValue
 /// Whether all events of a call may wait.
 #[inline]
 pub fn admits(ticket: Ticket, batch: &Batch, judge: Judge) -> bool {
-    ticket.number != 0
-        && (1..=MOST_AT_ONCE).contains(&batch.events.len())
+    (1..=MOST_AT_ONCE).contains(&batch.events.len())
         && with(|trays| {
             let tray = trays.of(ticket);
             tray.is_some_and(|tray| tray.admits(&batch.events, judge))
@@ -208,8 +207,12 @@ pub fn open(
     });
 }
 
-/// Counts what waits on the tray of this number.
+/// Counts what waits on the tray of this number; most values have none.
+#[inline]
 pub fn settle(number: u32) {
+    if number == 0 {
+        return;
+    }
     with(|trays| {
         let share = &mut trays.share;
         if let Some(tray) = trays.trays.get_mut(place_of(number)) {
@@ -219,39 +222,37 @@ pub fn settle(number: u32) {
 }
 
 /// Counts what waits there, and takes no more.
+#[inline]
 pub fn close(number: u32) {
-    with(|trays| trays.close(place_of(number)));
+    if number != 0 {
+        with(|trays| trays.close(place_of(number)));
+    }
 }
 
 /// The same of the tray of a site.
 pub fn close_of(ticket: Ticket) {
-    if ticket.number != 0 {
-        with(|trays| {
-            if trays.of(ticket).is_some() {
-                trays.close(ticket.place());
-            }
-        });
-    }
+    with(|trays| {
+        if trays.of(ticket).is_some() {
+            trays.close(ticket.place());
+        }
+    });
 }
 
 /// The expiry of the key of this name has changed.
 pub fn close_named(ctx: Ctx, name: &[u8]) {
-    let Ticket { number, .. } =
-        site(ctx, name, ctx.now()).map_or(Ticket::default(), |it| it.keys.tray);
-    if number != 0 {
-        close(number);
+    if let Some(site) = site(ctx, name, ctx.now()) {
+        close_of(site.keys.tray);
     }
 }
 
 /// The data of this database is about to go, or that of all: what waits goes with it.
 pub fn forget(db: Option<c_int>) {
     with(|trays| {
-        for tray in &mut trays.trays {
-            if tray.owner != 0 && db.is_none_or(|db| tray.db == db) {
-                trays.open -= 1;
-                tray.all.clear();
-                tray.times.clear();
-                tray.close();
+        for place in 0..trays.trays.len() {
+            let tray = trays.trays.get_mut(place);
+            if let Some(tray) = tray.filter(|tray| db.is_none_or(|db| tray.db == db)) {
+                tray.clear();
+                trays.close(place);
             }
         }
     });
@@ -288,8 +289,7 @@ pub fn tidy(now: i64) {
     with(|trays| {
         for _ in 0..TIDIED.min(trays.trays.len()) {
             let place = trays.turn();
-            let tray = trays.trays.get(place);
-            if tray.is_some_and(|tray| tray.owner != 0 && tray.is_idle(now)) {
+            if trays.trays.get(place).is_some_and(|tray| tray.is_idle(now)) {
                 trays.close(place);
                 if let Some(tray) = trays.trays.get_mut(place) {
                     *tray = Tray::default();
@@ -403,7 +403,7 @@ impl Tray {
         is_new
     }
 
-    /// Nobody has put anything there for a while, or the clock was put back.
+    /// It has been closed or taken no more for a while, or the clock was put back.
     fn is_idle(&self, now: i64) -> bool {
         let Range { from, to } = self.open;
         !Range::new(from, to.saturating_add(LEFT_ALONE)).contains(now)
@@ -442,6 +442,10 @@ impl Tray {
                 .hold
                 .change(|bucket| bucket.record_all(&self.all, share, &terms));
         }
+        self.clear();
+    }
+
+    fn clear(&mut self) {
         self.all.clear();
         self.times.clear();
     }

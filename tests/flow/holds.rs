@@ -7,16 +7,11 @@ use std::time::Duration;
 use crate::calendar::{buckets, floor, DAY, HOUR, MINUTE, SECOND};
 use crate::client::Connection;
 use crate::export::track;
+use crate::faults::asked;
 use crate::import::{import, native, TYPED};
 use crate::random::Random;
 use crate::server::{wait_until, Server};
 use crate::state::State;
-
-/// So many steps, from that seed; `make faults` asks for more.
-fn asked(variable: &str, usual: u64) -> u64 {
-    let asked = std::env::var(variable).ok();
-    asked.and_then(|it| it.parse().ok()).unwrap_or(usual)
-}
 
 /// What a user may do to a key of a site between two events.
 fn disturbance(random: &mut Random, keys: &[String], time: i64) -> Vec<String> {

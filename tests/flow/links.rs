@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::calendar::{buckets, floor, DAY, HOUR, MINUTE};
 use crate::client::Connection;
 use crate::clock::Clock;
+use crate::faults::asked;
 use crate::mixed::Mixed;
 use crate::random::Random;
 use crate::server::{wait_until, Options, Server};
@@ -14,8 +15,7 @@ use crate::state::{assert_same_data, State};
 
 /// Fifty thousand is what `make faults` asks for.
 fn operations() -> usize {
-    let asked = std::env::var("ANALYTICS_FAULT_OPERATIONS").ok();
-    asked.and_then(|count| count.parse().ok()).unwrap_or(5_000)
+    asked("ANALYTICS_FAULT_OPERATIONS", 5_000) as usize
 }
 
 /// Settings that nothing of a master's decisions may depend on.

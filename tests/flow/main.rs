@@ -9,6 +9,7 @@ mod clock;
 mod cluster_nodes;
 mod documented;
 mod everything;
+mod faults;
 mod mixed;
 mod module_file;
 mod process;

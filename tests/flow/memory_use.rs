@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::calendar::HOUR;
 use crate::client::Connection;
 use crate::clock::Clock;
+use crate::faults::asked;
 use crate::mixed::Mixed;
 use crate::server::{wait_until, Server};
 use crate::state::assert_same_data;
@@ -140,8 +141,7 @@ fn a_storm_of_expiring_buckets_gives_all_memory_back() {
     let mut connection = server.connection();
     let empty = used(&mut connection);
     // A hundred sites with all these hours; all buckets end at once. `make faults` asks for more.
-    let asked = std::env::var("ANALYTICS_FAULT_BUCKETS").ok();
-    let buckets: usize = asked.and_then(|it| it.parse().ok()).unwrap_or(20_000);
+    let buckets = asked("ANALYTICS_FAULT_BUCKETS", 20_000) as usize;
     let hours = (buckets / 100) as i64;
     let now = connection.now();
     for site in 0..100 {

@@ -13,16 +13,14 @@ use std::time::Duration;
 
 use crate::calendar::{buckets, floor, HOUR, MINUTE};
 use crate::client::{encode, Arg, Connection};
+use crate::faults::asked;
 use crate::random::Random;
 use crate::server::{wait_until, Server};
 use crate::state::State;
 
 /// A hundred is what `make faults` asks for.
 fn cycles(quick: u64) -> u64 {
-    let asked = std::env::var("ANALYTICS_FAULT_CYCLES").ok();
-    asked
-        .and_then(|cycles| cycles.parse().ok())
-        .unwrap_or(quick)
+    asked("ANALYTICS_FAULT_CYCLES", quick)
 }
 
 const MOST_EVENTS: usize = 20_000;

@@ -105,8 +105,9 @@ unsafe extern "C" fn time_passed(
     _step: u64,
     _data: *mut c_void,
 ) {
-    timer::follow_clock(now());
-    tray::tidy(now());
+    let now = now();
+    timer::follow_clock(now);
+    tray::tidy(now);
 }
 
 /// Redis knows one callback of a module for an event: this one hears of it for the whole of ours.
