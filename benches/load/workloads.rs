@@ -16,23 +16,31 @@ const TRACK_8: &str = "TRACK, 8 arguments: AT DIM";
 pub fn all(now: i64, has_series: bool) -> Vec<Workload> {
     let minute = now - now.rem_euclid(MINUTE);
     let mut all = native::all(now, has_series);
-    all.push(nothing(minute));
+    all.extend(nothing(minute));
     all.extend(track(minute));
     all.extend(mtrack(minute));
     all.extend(trackjson(minute));
     all
 }
 
-/// What a command of any module costs that has the words of a TRACK.
-fn nothing(minute: i64) -> Workload {
+/// What a command of any module costs that has the words of a TRACK, or of an MTRACK.
+fn nothing(minute: i64) -> Vec<Workload> {
     let mut dice = Dice::new();
     let requests = Requests::of(PASS, |to, _| {
-        let mut words = vec!["NOOP.DO".to_owned(), "nothing".to_owned()];
+        let mut words = NOTHING.map(str::to_owned).to_vec();
         words.extend(arguments(dice.event(), minute, Detail::Dimension));
         to.push_words(&words);
     });
-    Workload::new("a module's command that does nothing, 8", requests)
+    let batch = |name, detail| Workload::new(name, batched(NOTHING, 100, 1, minute, detail));
+    vec![
+        Workload::new("a module's command that does nothing, 8", requests),
+        batch("the same, 100 events", Detail::Bare),
+        batch("the same, 100 events: AT", Detail::Time),
+        batch("the same, 100 events: AT, 3 DIM, 2 VAL", Detail::Rich),
+    ]
 }
+
+const NOTHING: [&str; 2] = ["NOOP.DO", "nothing"];
 
 /// How much an event says besides its type and user.
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
@@ -116,14 +124,14 @@ fn log_of(site: &str) -> Requests {
 }
 
 /// Batches of so many events, over so many minutes at random.
-fn batched(site: &str, batch: u64, minutes: u64, minute: i64, detail: Detail) -> Requests {
+fn batched(command: [&str; 2], batch: u64, minutes: u64, minute: i64, detail: Detail) -> Requests {
     let mut dice = Dice::new();
     // No later than four minutes from now, as the future ends in five; so none gets too old while
     // this runs.
     let first =
         minute - (minutes as i64 - 1).max(0) * MINUTE + if minutes > 1 { 3 * MINUTE } else { 0 };
     let mut requests = Requests::of(PASS / batch, |to, _| {
-        let mut words = vec!["ANALYTICS.MTRACK".to_owned(), site.to_owned()];
+        let mut words = command.map(str::to_owned).to_vec();
         for _ in 0..batch {
             let at = first + dice.below(minutes * MINUTE as u64) as i64;
             words.push("EVENT".to_owned());
@@ -137,7 +145,8 @@ fn batched(site: &str, batch: u64, minutes: u64, minute: i64, detail: Detail) ->
 
 fn mtrack(minute: i64) -> Vec<Workload> {
     let mtrack = |name, site, batch, minutes, detail| {
-        Workload::new(name, batched(site, batch, minutes, minute, detail))
+        let command = ["ANALYTICS.MTRACK", site];
+        Workload::new(name, batched(command, batch, minutes, minute, detail))
     };
     vec![
         mtrack("MTRACK 100", "plain", 100, 1, Detail::Bare).at_least(Target::Rate(3.5e6)),
