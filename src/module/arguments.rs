@@ -127,11 +127,10 @@ impl<'c> Parser<'c, '_> {
         self.request.timed = true;
         // A master puts it right behind the user.
         self.clock(4)?;
-        let end = self.event(2)?;
-        if let Some(word) = self.words.get(end) {
-            return Err(unknown(word, OPTIONS).into());
+        match self.event(2)?.1 {
+            Some(word) => Err(unknown(word, OPTIONS).into()),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// `ANALYTICS.MTRACK site EVENT event user [options] [EVENT event user [options]]...`
@@ -144,7 +143,8 @@ impl<'c> Parser<'c, '_> {
         if self.clock(place)? {
             place += 2;
         }
-        while let Some(word) = self.words.get(place) {
+        let mut next = self.words.get(place);
+        while let Some(word) = next {
             let number = self.request.batch.events.len() + 1;
             if number > limits::EVENTS_PER_CALL {
                 let most = limits::EVENTS_PER_CALL;
@@ -159,7 +159,7 @@ impl<'c> Parser<'c, '_> {
                 let error = unknown(word, OPTIONS_OR_EVENT);
                 return Err(number_event(error.into(), number - 1));
             };
-            place = parsed.map_err(|failure| number_event(failure, number))?;
+            (place, next) = parsed.map_err(|failure| number_event(failure, number))?;
         }
         Ok(())
     }
@@ -180,8 +180,8 @@ impl<'c> Parser<'c, '_> {
         Ok(())
     }
 
-    /// An event whose first word stands at `start`; gives where the next word after it stands.
-    fn event(&mut self, start: usize) -> Outcome<usize> {
+    /// An event whose first word stands at `start`; gives where it ends, and the word there.
+    fn event(&mut self, start: usize) -> Outcome<(usize, Option<&'c [u8]>)> {
         let missing = |what| Error::new(format!("an event needs a type and a user: no {what}"));
         let kind = self.words.get(start).ok_or_else(|| missing("type"))?;
         let user = self.words.get(start + 1).ok_or_else(|| missing("user"))?;
@@ -190,7 +190,10 @@ impl<'c> Parser<'c, '_> {
         event.set_user(user)?;
         let (mut at, mut session_at, mut id_at) = (None, None, None);
         let mut place = start + 2;
-        while let Some(word) = self.words.get(place) {
+        let behind = loop {
+            let Some(word) = self.words.get(place) else {
+                break None;
+            };
             let next = |offset: usize, what: &str| {
                 self.words.get(place + offset).ok_or_else(|| {
                     let option = shown(word).to_uppercase();
@@ -237,9 +240,9 @@ impl<'c> Parser<'c, '_> {
                     place += 2;
                 }
                 _ if self.request.clock == Some(place + 1) => place += 2,
-                _ => break,
+                _ => break Some(word),
             }
-        }
+        };
         self.request.timed &= at.is_some();
         self.request.batch.events.push(event);
         self.request.sources.push(Source {
@@ -249,7 +252,7 @@ impl<'c> Parser<'c, '_> {
             session: session_at,
             id: id_at,
         });
-        Ok(place)
+        Ok((place, behind))
     }
 
     fn value(&mut self, event: &mut Event<'c>, name: &'c [u8], number: &'c [u8]) -> Result<()> {

@@ -47,12 +47,19 @@ pub fn events(
     if !is_track {
         story.say_clock();
     }
-    let said = request.sources.iter().zip(&request.batch.events);
-    for (_, (source, event)) in counted.left(said) {
-        if !is_track {
-            story.strings.push(words.string(source.start - 1));
+    let tells_time = |source: &Source| source.at.is_some();
+    let is_clocked = request.clock.is_some() || request.sources.iter().any(tells_time);
+    if !is_track && !is_clocked && counted.dropped.is_empty() {
+        // All are of the time of the clock, and every word stays.
+        story.strings.extend_from_slice(words.after(2).strings());
+    } else {
+        let said = request.sources.iter().zip(&request.batch.events);
+        for (_, (source, event)) in counted.left(said) {
+            if !is_track {
+                story.strings.push(words.string(source.start - 1));
+            }
+            story.say_event(source, event.time, request.clock, is_track);
         }
-        story.say_event(source, event.time, request.clock, is_track);
     }
     let command = if is_track {
         c"ANALYTICS.TRACK"
