@@ -4,8 +4,8 @@
 //! ```text
 //! events    0       1       2
 //! entries   a b     a c     a b         of each event, the rows that it counts in
-//! sorted    0 1 2   0 2     1           of each row, its events
-//! rows      a       b       c
+//! sorted    0 1 2   0 1 2   0 2     1   of the whole and of each row, its events
+//! rows              a       b       c
 //! ```
 //!
 //! Texts are kept once for every row, so that nothing is borrowed from the events.
@@ -23,6 +23,7 @@ pub struct Occurrences {
     /// Of each event.
     users: Vec<Member>,
     has_sessions: bool,
+    span: Span,
     /// Numbers of rows.
     entries: Vec<u32>,
     sorted: Vec<Sighting>,
@@ -42,6 +43,7 @@ pub struct Occurrences {
 pub struct Occurred {
     /// Its place in the call.
     pub number: u32,
+    pub time: i64,
     pub session: Option<Member>,
     entries: Run,
     pub values: Run,
@@ -53,6 +55,32 @@ impl Occurred {
     fn first_row(&self, place: u32) -> u32 {
         self.entries.start + place
     }
+}
+
+/// The times of the first and the last event.
+#[derive(Debug, Clone, Copy)]
+pub struct Span {
+    pub first: i64,
+    pub last: i64,
+}
+
+impl Default for Span {
+    /// Of no event.
+    fn default() -> Span {
+        Span {
+            first: i64::MAX,
+            last: i64::MIN,
+        }
+    }
+}
+
+/// The events that a row or the whole sees.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen {
+    /// Of the row, from 1; 0 is the whole.
+    pub row: u32,
+    /// Among those that are sorted.
+    pub run: Run,
 }
 
 /// An event, as one of its rows or the whole sees it.
@@ -106,6 +134,7 @@ impl Occurrences {
         self.events.clear();
         self.users.clear();
         self.has_sessions = false;
+        self.span = Span::default();
         self.entries.clear();
         self.sorted.clear();
         self.rows.clear();
@@ -119,7 +148,7 @@ impl Occurrences {
     }
 
     /// `number`: the place of the event in its call.
-    pub fn add(&mut self, number: usize, occurrence: &Occurrence) {
+    pub fn add(&mut self, number: usize, time: i64, occurrence: &Occurrence) {
         let entries = Run::behind(&self.entries, occurrence.facets.len());
         for facet in occurrence.facets {
             let table = self.table_of(facet);
@@ -140,8 +169,13 @@ impl Occurrences {
         self.numbers.extend_from_slice(occurrence.numbers);
         self.users.push(occurrence.user);
         self.has_sessions |= occurrence.session.is_some();
+        self.span = Span {
+            first: self.span.first.min(time),
+            last: self.span.last.max(time),
+        };
         self.events.push(Occurred {
             number: number as u32,
+            time,
             session: occurrence.session,
             entries,
             values,
@@ -150,12 +184,18 @@ impl Occurrences {
 
     /// When all events are there, before it is asked for rows.
     pub fn sort(&mut self) {
-        let mut start = 0;
+        let whole = self.events.iter().zip(0..).map(|(it, event)| Sighting {
+            event,
+            row: it.first_row(event),
+        });
+        self.sorted.clear();
+        self.sorted.extend(whole);
+        let mut start = self.sorted.len() as u32;
         for row in &mut self.rows {
             row.events.start = start;
             start += std::mem::take(&mut row.events.len);
         }
-        self.sorted.resize(self.entries.len(), Sighting::default());
+        self.sorted.resize(self.row_count(), Sighting::default());
         for (event, place) in self.events.iter().zip(0..) {
             let rows = event.first_row(place) + 1..;
             for (number, row) in event.entries.of(&self.entries).iter().zip(rows) {
@@ -179,7 +219,8 @@ impl Occurrences {
     /// What they take, sorted.
     pub fn bytes(&self) -> usize {
         self.events.len() * (size_of::<Occurred>() + size_of::<Member>())
-            + self.entries.len() * (size_of::<u32>() + size_of::<Sighting>())
+            + self.entries.len() * size_of::<u32>()
+            + self.row_count() * size_of::<Sighting>()
             + self.rows.len() * size_of::<Row>()
             + self.numbers.len() * (size_of::<u8>() + size_of::<Number>())
             + self.texts.len()
@@ -195,12 +236,32 @@ impl Occurrences {
         &self.users
     }
 
-    /// How the whole sees them.
-    pub fn whole(&self) -> impl Iterator<Item = Sighting> + Clone + use<'_> {
-        self.events.iter().zip(0..).map(|(it, event)| Sighting {
-            event,
-            row: it.first_row(event),
-        })
+    pub fn span(&self) -> Span {
+        self.span
+    }
+
+    /// What the whole sees, and each row.
+    pub fn seen(&self) -> impl Iterator<Item = Seen> + use<'_> {
+        let rows = self.rows.iter().zip(1..);
+        let rows = rows.map(|(it, row)| Seen {
+            row,
+            run: it.events,
+        });
+        std::iter::once(self.whole()).chain(rows)
+    }
+
+    pub fn whole(&self) -> Seen {
+        Seen {
+            row: 0,
+            run: Run {
+                start: 0,
+                len: self.events.len() as u32,
+            },
+        }
+    }
+
+    pub fn sightings(&self) -> &[Sighting] {
+        &self.sorted
     }
 
     /// How many rows all events have, each with its whole.
@@ -246,12 +307,10 @@ impl Occurrences {
         rows.filter_map(|row| self.facet(row))
     }
 
-    /// The rows, each with the number of its table and how it sees its events.
-    pub fn rows(&self) -> impl Iterator<Item = (usize, Facet<'_>, &[Sighting])> {
-        self.rows.iter().filter_map(|row| {
-            let events = row.events.of(&self.sorted);
-            Some((row.table as usize, self.facet(row)?, events))
-        })
+    /// The rows, each with the number of its table and what it sees.
+    pub fn rows(&self) -> impl Iterator<Item = (usize, Facet<'_>, Seen)> {
+        let rows = self.rows.iter().zip(self.seen().skip(1));
+        rows.filter_map(|(row, seen)| Some((row.table as usize, self.facet(row)?, seen)))
     }
 
     /// The breakdowns that the rows are of, by their numbers, each with how many rows it has.

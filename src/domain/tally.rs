@@ -102,6 +102,11 @@ impl Tally {
         self.slots.add(i32::from(slot), 1);
     }
 
+    /// Counts so many events in one slot.
+    pub fn count_many(&mut self, slot: u8, events: u64) {
+        self.slots.add(i32::from(slot), events);
+    }
+
     /// Counts the events in these slots.
     #[inline]
     pub fn count_all(&mut self, slots: impl Iterator<Item = u8>) {

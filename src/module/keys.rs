@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use redis_module::raw;
 
@@ -12,10 +13,11 @@ use super::tray::Ticket;
 use super::warm::{self, Places};
 use crate::domain::error::{shown, Error, Result};
 use crate::domain::memory::allocated;
+use crate::domain::occurrences::Span;
 use crate::domain::site::keys::{check_site_name, BucketName};
 use crate::domain::site::Settings;
 use crate::domain::text::same;
-use crate::domain::time::{Granularity, Period, Range, Slots};
+use crate::domain::time::{Granularity, Period, Slots};
 
 /// All that is to be known of a bucket before its key is opened.
 pub struct Place {
@@ -24,8 +26,6 @@ pub struct Place {
     pub hold: Hold,
     /// The last command that counted here, by its number, and the step to its target.
     pub target: Cell<(u64, u32)>,
-    /// The slot of the last event.
-    last: Cell<(Range, u8)>,
     slots: Slots,
     name: OwnedString,
 }
@@ -51,32 +51,30 @@ impl Place {
             expiry,
             hold: Hold::none(),
             target: Cell::default(),
-            last: Cell::default(),
             name: OwnedString::new(name.bytes()),
             period,
         })
+    }
+
+    #[inline]
+    pub fn granularity(&self) -> Granularity {
+        self.period.granularity()
     }
 
     pub fn name(&self) -> *mut raw::RedisModuleString {
         self.name.raw()
     }
 
-    /// Where in the bucket an event of this time counts: nearly always where the last one did.
+    /// Where in the bucket an event of this time counts.
     #[inline]
     pub fn slot(&self, time: i64) -> u8 {
-        let (range, slot) = self.last.get();
-        if range.contains(time) {
-            slot
-        } else {
-            self.turn_to_slot(time)
-        }
+        self.slots.of(time)
     }
 
-    #[inline(never)]
-    fn turn_to_slot(&self, time: i64) -> u8 {
-        let slot = self.slots.of(time);
-        self.last.set((self.slots.bounds(slot), slot));
-        slot
+    /// Where all events of these times count, if that is in one slot.
+    pub fn common_slot(&self, span: Span) -> Option<u8> {
+        let slot = self.slot(span.first);
+        (slot == self.slot(span.last)).then_some(slot)
     }
 
     /// With the counters of its owners.
@@ -99,7 +97,6 @@ pub struct BucketKeys {
     pub tray: Ticket,
     /// By what `warm` knows them.
     id: u64,
-    commands: u64,
     /// All other places of the command at hand, if it has reached any.
     more: Option<Box<Places>>,
     is_in_use: bool,
@@ -134,13 +131,16 @@ impl BucketKeys {
         same(&self.site, site) && !site.is_empty()
     }
 
-    /// Before the first place of a command: gives it a number that none had before.
+    /// Before the first place of a command: gives it a number that none had before, on any site.
     #[inline]
     pub fn begin(&mut self) -> u64 {
+        static LAST: AtomicU64 = AtomicU64::new(0);
         // To open a key that is over calls whoever listens for that.
         self.is_in_use = true;
-        self.commands += 1;
-        self.commands
+        // Under the server's lock, one command begins at a time.
+        let number = LAST.load(Relaxed) + 1;
+        LAST.store(number, Relaxed);
+        number
     }
 
     /// After the last place of a command.

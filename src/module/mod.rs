@@ -28,6 +28,7 @@ mod replicate;
 mod scratch;
 mod site_value;
 mod stats;
+mod steps;
 mod stream;
 mod target;
 mod tray;

@@ -30,6 +30,12 @@ impl Settled {
             .map_or(0, |place| place + 1)
     }
 
+    pub fn turn_to(&mut self, granularity: Granularity, hold: u64) {
+        if let Some(place) = self.holds.get_mut(granularity.index()) {
+            *place = hold;
+        }
+    }
+
     #[inline]
     pub fn around(&self, granularity: Granularity) -> Granularities {
         let around = self.around.get(granularity.index());
@@ -47,7 +53,8 @@ impl Settled {
 pub struct Nest {
     number: Cell<u64>,
     /// The holds on buckets that have counted all that this one has.
-    around: Cell<Holds>,
+    holds: Cell<Holds>,
+    around: Cell<Granularities>,
 }
 
 impl Nest {
@@ -59,23 +66,28 @@ impl Nest {
     pub fn begin(&self) {
         static LAST: AtomicU64 = AtomicU64::new(0);
         self.number.set(LAST.fetch_add(1, Relaxed) + 1);
-        self.around.set(Holds::default());
+        self.holds.set(Holds::default());
+        self.around.set(Granularities::NONE);
     }
 
     /// Before an event goes into this bucket, of that granularity, and into those of these holds. The
     /// coarser ones that have counted, and will have, all that this one has.
     #[inline]
     pub fn settle(&self, granularity: Granularity, holds: &Holds, is_new: bool) -> Granularities {
-        let mut known = self.around.get();
-        let mut around = Granularities::NONE;
-        let each = known.iter_mut().zip(holds).zip(Granularity::ALL);
-        for ((known, hold), other) in each.skip(granularity.index() + 1) {
-            let is_kept = is_new || *known == *hold;
-            *known = if is_kept { *hold } else { 0 };
-            around.add_if(*known != 0, other);
+        let mut known = self.holds.get();
+        let coarser = granularity.index() + 1..;
+        if is_new || known.get(coarser.clone()) != holds.get(coarser.clone()) {
+            let mut around = Granularities::NONE;
+            let each = known.iter_mut().zip(holds).zip(Granularity::ALL);
+            for ((known, hold), other) in each.skip(coarser.start) {
+                let is_kept = is_new || *known == *hold;
+                *known = if is_kept { *hold } else { 0 };
+                around.add_if(*known != 0, other);
+            }
+            self.holds.set(known);
+            self.around.set(around);
         }
-        self.around.set(known);
-        around
+        self.around.get()
     }
 }
 

@@ -12,6 +12,7 @@ use super::origin::Origin;
 use super::redis::{Ctx, Outcome};
 use super::site_value::SiteValue;
 use super::stats;
+use super::steps::{Minutes, Route, Step, NOWHERE};
 use super::target::Target;
 use super::tray;
 use crate::domain::bucket::{Share, Sure};
@@ -20,7 +21,7 @@ use crate::domain::event::{Batch, Event};
 use crate::domain::limits;
 use crate::domain::occurrences::{Occurred, Occurrences};
 use crate::domain::site::{Settings, Site};
-use crate::domain::time::{Granularity, Range};
+use crate::domain::time::{Granularities, Granularity, Range};
 
 /// By which clock it is decided which buckets an event is too late for.
 ///
@@ -52,16 +53,15 @@ impl Judge {
     }
 }
 
-/// The targets of one event: by granularity the step to it, which is its number plus one, or 0 where
-/// the event does not count.
-pub type Route = [u32; Granularity::COUNT];
-
 /// The buckets of one command, all open and checked.
 #[derive(Default)]
 pub struct Routes<'c> {
     targets: Vec<Target<'c>>,
+    minutes: Minutes,
     /// One for every event.
     routes: Vec<Route>,
+    /// The granularities in which they do not all go to the same bucket.
+    split: Granularities,
     /// Some event came too late for some granularity.
     pub partly_late: bool,
     /// There was one event, which went where the last one went.
@@ -104,6 +104,7 @@ impl<'c> Routes<'c> {
     pub fn clear(&mut self) {
         self.targets.clear();
         self.routes.clear();
+        self.split = Granularities::NONE;
         self.partly_late = false;
         self.is_usual = false;
         self.desk.clear();
@@ -120,29 +121,17 @@ impl<'c> Routes<'c> {
         batch: &Batch,
         judge: Judge,
     ) -> Outcome {
-        let command = keys.begin();
+        self.minutes.begin(keys.begin());
         let mut route = Route::default();
         // The times that have these steps.
         let mut spans = [Range::default(); Granularity::COUNT];
-        for event in &batch.events {
-            let each = Granularity::ALL.iter().zip(&mut route).zip(&mut spans);
-            for ((granularity, step), span) in each {
-                if span.contains(event.time) {
-                    continue;
-                }
-                *step = 0;
-                let Some(place) = keys.place(settings, *granularity, event.time) else {
-                    if settings.retention.get(*granularity).is_none() {
-                        *span = Range::ALL;
-                    }
-                    continue;
-                };
-                *span = place.period.range();
-                if judge.reaches(place.expiry) {
-                    *step = self.step_to(ctx, settings, place, command, judge.now)?;
-                } else {
-                    self.partly_late = true;
-                }
+        for Event { time, .. } in &batch.events {
+            let each = Granularity::ALL.into_iter().zip(&mut route).zip(&mut spans);
+            for ((granularity, step), span) in each.filter(|(_, span)| !span.contains(*time)) {
+                let last = *step;
+                (*step, *span) = self.find_step(ctx, settings, keys, judge, granularity, *time)?;
+                let is_first = self.routes.is_empty();
+                self.split.add_if(*step != last && !is_first, granularity);
             }
             self.routes.push(route);
         }
@@ -152,27 +141,61 @@ impl<'c> Routes<'c> {
         })
     }
 
+    /// The step of an event, and the times that have the same.
+    fn find_step(
+        &mut self,
+        ctx: Ctx<'c>,
+        settings: &Settings,
+        keys: &mut BucketKeys,
+        judge: Judge,
+        granularity: Granularity,
+        time: i64,
+    ) -> Outcome<(Step, Range)> {
+        if granularity == Granularity::Minute {
+            if let Some(found) = self.minutes.find(time) {
+                return Ok(found);
+            }
+        }
+        let Some(place) = keys.place(settings, granularity, time) else {
+            let times = match settings.retention.get(granularity) {
+                Some(_) => Range::default(),
+                None => Range::ALL,
+            };
+            return Ok((NOWHERE, times));
+        };
+        let step = match judge.reaches(place.expiry) {
+            true => self.step_to(ctx, settings, place, judge.now)?,
+            false => NOWHERE,
+        };
+        self.partly_late |= step == NOWHERE;
+        let times = place.period.range();
+        if granularity == Granularity::Minute {
+            self.minutes.put(step, times);
+        }
+        Ok((step, times))
+    }
+
     #[inline]
     fn step_to(
         &mut self,
         ctx: Ctx<'c>,
         settings: &Settings,
         place: &Rc<Place>,
-        command: u64,
         now: i64,
-    ) -> Outcome<u32> {
+    ) -> Outcome<Step> {
+        let command = self.minutes.command();
         let (last, step) = place.target.get();
         if last == command {
             return Ok(step);
         }
         let target = Target::open(ctx, settings, Rc::clone(place), now)?;
         self.targets.push(target);
-        let step = self.targets.len() as u32;
+        let step = self.targets.len() as Step;
         place.target.set((command, step));
         Ok(step)
     }
 
-    fn target(&self, step: u32) -> Option<&Target<'c>> {
+    fn target(&self, step: Step) -> Option<&Target<'c>> {
         self.targets.get((step as usize).checked_sub(1)?)
     }
 
@@ -205,20 +228,23 @@ impl<'c> Routes<'c> {
         batch: &Batch<'c>,
     ) -> Counted {
         let mut outcome = Counted::default();
-        let Routes {
-            targets, routes, ..
-        } = self;
-        for (number, (event, route)) in batch.events.iter().zip(routes).enumerate() {
-            if !admits(targets, event, route, value) {
-                outcome.dropped.push(number);
-            } else if learns {
-                // Only now: what is dropped leaves no trace, here or on a replica.
-                let (dimensions, values) = (batch.dimensions_of(event), batch.values_of(event));
-                value.site.learn(dimensions, values);
+        if learns || !self.admit_all(batch) {
+            let Routes {
+                targets, routes, ..
+            } = self;
+            for (number, (event, route)) in batch.events.iter().zip(routes).enumerate() {
+                if !admits(targets, event, route, value) {
+                    outcome.dropped.push(number);
+                } else if learns {
+                    // Only now: what is dropped leaves no trace, here or on a replica.
+                    let (dimensions, values) = (batch.dimensions_of(event), batch.values_of(event));
+                    value.site.learn(dimensions, values);
+                }
             }
         }
         match &batch.events[..] {
             [event] if outcome.dropped.is_empty() => self.record_one(event, batch, value),
+            events if outcome.dropped.len() == events.len() => {}
             _ => {
                 self.settle_several(&outcome, &mut value.keys.settled);
                 self.record_several(batch, &outcome, &mut value.site);
@@ -231,10 +257,24 @@ impl<'c> Routes<'c> {
         outcome
     }
 
+    /// Whether `admits` is sure to admit every event.
+    #[inline]
+    fn admit_all(&self, batch: &Batch) -> bool {
+        let mut events = batch.events.iter();
+        let reaches_one = |route: &Route| finest(route).is_some();
+        self.common_route().is_some_and(reaches_one) && events.all(|event| event.id.is_none())
+    }
+
+    /// The route of all events, if they have the same.
+    fn common_route(&self) -> Option<&Route> {
+        let is_split = self.split != Granularities::NONE;
+        self.routes.first().filter(|_| !is_split)
+    }
+
     /// All targets are those of the only event, from the finest to the coarsest.
     #[inline]
     fn record_one(&mut self, event: &Event<'c>, batch: &Batch<'c>, value: &mut SiteValue) {
-        const STEPS: [u32; Granularity::COUNT] = [1, 2, 3, 4, 5];
+        const STEPS: Route = [1, 2, 3, 4, 5];
         let Routes { targets, desk, .. } = self;
         let steps = STEPS.get(..targets.len()).unwrap_or(&STEPS);
         let is_usual = settle(targets, steps, &mut value.keys.settled);
@@ -262,14 +302,29 @@ impl<'c> Routes<'c> {
         }
     }
 
+    /// Once for all events of one route. Some counted.
     fn settle_several(&mut self, counted: &Counted, settled: &mut Settled) {
-        for (_, route) in counted.left(self.routes.iter()) {
-            let target = finest(route).and_then(|step| target_mut(&mut self.targets, step));
-            // Once for all events of one route.
-            let last = target.map(|target| std::mem::replace(&mut target.route, *route));
-            if last.is_some_and(|last| last != *route) {
-                settle(&mut self.targets, route, settled);
+        if let Some(route) = self.common_route().copied() {
+            settle(&mut self.targets, &route, settled);
+            return;
+        }
+        let Routes {
+            targets, routes, ..
+        } = self;
+        let mut last = Route::default();
+        for (_, route) in counted.left(routes.iter()) {
+            let Some(target) = finest(route).and_then(|step| target_mut(targets, step)) else {
+                continue;
+            };
+            if std::mem::replace(&mut target.route, *route) == *route {
+                continue;
             }
+            if is_next_to(route, &last) {
+                target.settle_next(settled);
+            } else {
+                settle(targets, route, settled);
+            }
+            last = *route;
         }
     }
 
@@ -277,45 +332,52 @@ impl<'c> Routes<'c> {
     fn record_several(&mut self, batch: &Batch<'c>, counted: &Counted, site: &mut Site) {
         for (number, event) in counted.left(batch.events.iter()) {
             let all = &mut self.all;
-            self.desk
-                .see(site, event, batch, |occurrence| all.add(number, occurrence));
+            self.desk.see(site, event, batch, |occurrence| {
+                all.add(number, event.time, occurrence);
+            });
             site.count(event.time);
             if all.is_full() {
-                self.record_gathered(site, batch);
+                self.record_gathered(site);
             }
         }
-        self.record_gathered(site, batch);
+        self.record_gathered(site);
     }
 
     /// Bucket by bucket, and in a bucket row by row; event by event where each bucket has few of them.
-    fn record_gathered(&mut self, site: &Site, batch: &Batch<'c>) {
+    fn record_gathered(&mut self, site: &Site) {
         /// To look through all events for each bucket costs more than their rows, with more buckets.
         const MANY_BUCKETS: usize = 6;
         let Routes {
             targets,
             routes,
+            split,
             all,
             share,
             ..
         } = self;
+        if all.events().is_empty() {
+            return;
+        }
         all.sort();
-        share.begin(all);
+        share.begin(all, targets.iter().map(Target::granularity).collect());
         let capacity = site.settings.capacity;
-        // Where an event goes, and when it was.
+        // Where an event goes.
         let way = |event: &Occurred, granularity: Granularity| {
             let route: &Route = routes.get(event.number as usize)?;
-            let time = batch.events.get(event.number as usize)?.time;
-            Some((*route.get(granularity.index())?, time))
+            route.get(granularity.index()).copied()
         };
         for granularity in Granularity::ALL {
             let is_of = |target: &Target| target.granularity() == granularity;
             if targets.iter().filter(|target| is_of(target)).count() < MANY_BUCKETS {
-                for (target, step) in targets.iter_mut().zip(1..) {
-                    let here = is_of(target)
-                        && share.fill(all, |event| {
-                            let (to, time) = way(event, granularity)?;
-                            (to == step).then(|| target.place.slot(time))
-                        });
+                for (target, step) in targets.iter_mut().zip(1..).filter(|(it, _)| is_of(it)) {
+                    let place = &target.place;
+                    let common = match split.has(granularity) {
+                        true => None,
+                        false => place.common_slot(all.span()),
+                    };
+                    let here = share.fill(all, granularity, common, |event| {
+                        (way(event, granularity)? == step).then(|| place.slot(event.time))
+                    });
                     if here {
                         let terms = target.terms(capacity);
                         target.bucket_or_new().record_all(all, share, &terms);
@@ -323,11 +385,9 @@ impl<'c> Routes<'c> {
                 }
             } else {
                 for (place, event) in all.events().iter().enumerate() {
-                    let Some((step, time)) = way(event, granularity) else {
-                        continue;
-                    };
+                    let step = way(event, granularity).unwrap_or(NOWHERE);
                     if let Some(target) = target_mut(targets, step) {
-                        let slot = target.place.slot(time);
+                        let slot = target.place.slot(event.time);
                         let terms = target.terms(capacity);
                         let bucket = target.bucket_or_new();
                         bucket.record_one(all, place, slot, &terms, share);
@@ -365,14 +425,21 @@ fn admits(targets: &mut [Target], event: &Event, route: &Route, value: &mut Site
 
 /// The step to the finest bucket that the event reaches.
 #[inline]
-fn finest(route: &Route) -> Option<u32> {
-    route.iter().copied().find(|step| *step != 0)
+fn finest(route: &Route) -> Option<Step> {
+    route.iter().copied().find(|step| *step != NOWHERE)
+}
+
+/// Whether nothing but the finest bucket is another one. Both have it.
+#[inline]
+fn is_next_to(route: &Route, other: &Route) -> bool {
+    let ([own, coarser @ ..], [others, coarser_too @ ..]) = (route, other);
+    *own != NOWHERE && *others != NOWHERE && coarser == coarser_too
 }
 
 /// Before events are counted that have these steps: makes their buckets, and finds which of them lie
 /// around which. Did the last events have the same?
 #[inline(never)]
-fn settle(targets: &mut [Target], steps: &[u32], settled: &mut Settled) -> bool {
+fn settle(targets: &mut [Target], steps: &[Step], settled: &mut Settled) -> bool {
     let mut holds = Holds::default();
     let mut is_settled = true;
     for step in steps {
@@ -397,7 +464,7 @@ fn settle(targets: &mut [Target], steps: &[u32], settled: &mut Settled) -> bool 
 }
 
 #[inline(never)]
-fn settle_anew(targets: &mut [Target], steps: &[u32], holds: Holds, settled: &mut Settled) {
+fn settle_anew(targets: &mut [Target], steps: &[Step], holds: Holds, settled: &mut Settled) {
     let same = settled.coarsest_like(&holds);
     for step in steps {
         if let Some(target) = target_mut(targets, *step) {
@@ -412,6 +479,6 @@ fn settle_anew(targets: &mut [Target], steps: &[u32], holds: Holds, settled: &mu
 }
 
 #[inline]
-fn target_mut<'t, 'c>(targets: &'t mut [Target<'c>], step: u32) -> Option<&'t mut Target<'c>> {
+fn target_mut<'t, 'c>(targets: &'t mut [Target<'c>], step: Step) -> Option<&'t mut Target<'c>> {
     targets.get_mut((step as usize).checked_sub(1)?)
 }

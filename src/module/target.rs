@@ -6,10 +6,10 @@ use std::rc::Rc;
 use super::bucket_value::BucketValue;
 use super::key::Key;
 use super::keys::{renamed, Place};
-use super::nest::Holds;
-use super::record::Route;
+use super::nest::{Holds, Settled};
 use super::redis::{bytes_of, Ctx, Outcome};
 use super::stats;
+use super::steps::Route;
 use super::tray::Seat;
 use super::types::Type;
 use crate::domain::bucket::{Bucket, Kind, Terms};
@@ -154,6 +154,15 @@ impl<'c> Target<'c> {
         let is_new = std::mem::take(&mut self.is_new);
         let nest = &self.place.hold.nest;
         nest.settle(self.granularity(), holds, is_new)
+    }
+
+    /// The same, when the buckets of all coarser granularities are those that were settled last.
+    #[inline]
+    pub fn settle_next(&mut self, settled: &mut Settled) {
+        self.bucket_or_new();
+        settled.turn_to(self.granularity(), self.hold_number());
+        self.around = self.settle(&settled.holds);
+        settled.set_around(self.granularity(), self.around);
     }
 
     #[inline]

@@ -33,12 +33,12 @@ use crate::domain::bucket::{Share, Terms};
 use crate::domain::desk::Desk;
 use crate::domain::event::{Batch, Event};
 use crate::domain::hash::keyed_hash;
-use crate::domain::occurrences::{Occurred, Occurrences};
+use crate::domain::occurrences::Occurrences;
 use crate::domain::time::{Granularities, Granularity, Range};
 
 /// They are counted when they take so much, some two hundred events; or less where so many trays are
 /// open that together they would take more than that.
-const MOST_BYTES: usize = 16_384;
+const MOST_BYTES: usize = 20_480;
 const MOST_BYTES_OF_ALL: usize = 16 << 20;
 
 /// A call of more events is as well counted by itself.
@@ -79,8 +79,6 @@ struct Tray {
     /// What waits takes less.
     most_bytes: usize,
     all: Occurrences,
-    /// Of those events.
-    times: Vec<i64>,
 }
 
 /// The number of a tray, from 1, and whose it was then.
@@ -156,10 +154,9 @@ pub fn put<'c>(
             if let (Some(id), Some(finest)) = (event.id, tray.seats.first()) {
                 finest.place.hold.change(|bucket| bucket.remember(id));
             }
-            let number = tray.times.len();
-            tray.times.push(event.time);
             desk.see(site, event, batch, |occurrence| {
-                tray.all.add(number, occurrence)
+                let all = &mut tray.all;
+                all.add(all.events().len(), event.time, occurrence);
             });
             if tray.all.bytes() >= tray.most_bytes {
                 tray.count(share);
@@ -251,7 +248,7 @@ pub fn forget(db: Option<c_int>) {
         for place in 0..trays.trays.len() {
             let tray = trays.trays.get_mut(place);
             if let Some(tray) = tray.filter(|tray| db.is_none_or(|db| tray.db == db)) {
-                tray.clear();
+                tray.all.clear();
                 trays.close(place);
             }
         }
@@ -281,7 +278,7 @@ pub fn close_all() {
 
 /// How many events wait.
 pub fn waiting() -> u64 {
-    with(|trays| trays.trays.iter().map(|tray| tray.times.len() as u64).sum())
+    with(|trays| trays.trays.iter().map(Tray::waiting).sum())
 }
 
 /// From time to time: nothing waits for long, and a site without events has no tray.
@@ -426,28 +423,33 @@ impl Tray {
 
     #[inline(never)]
     fn count(&mut self, share: &mut Share) {
-        if self.times.is_empty() {
+        let all = &mut self.all;
+        if all.events().is_empty() {
             return;
         }
-        self.all.sort();
-        share.begin(&self.all);
+        all.sort();
+        let granularities = self.seats.iter().map(|seat| seat.place.granularity());
+        share.begin(all, granularities.collect());
         for Seat { place, around } in &self.seats {
-            let time = |event: &Occurred| self.times.get(event.number as usize);
-            share.fill(&self.all, |event| Some(place.slot(*time(event)?)));
+            share.fill(
+                all,
+                place.granularity(),
+                place.common_slot(all.span()),
+                |event| Some(place.slot(event.time)),
+            );
             let terms = Terms {
                 capacity: self.capacity,
                 around: *around,
             };
             place
                 .hold
-                .change(|bucket| bucket.record_all(&self.all, share, &terms));
+                .change(|bucket| bucket.record_all(all, share, &terms));
         }
-        self.clear();
+        all.clear();
     }
 
-    fn clear(&mut self) {
-        self.all.clear();
-        self.times.clear();
+    fn waiting(&self) -> u64 {
+        self.all.events().len() as u64
     }
 }
 
@@ -465,7 +467,6 @@ impl Default for Tray {
             capacity: 0,
             most_bytes: 0,
             all: Occurrences::default(),
-            times: Vec::new(),
         }
     }
 }

@@ -16,6 +16,7 @@ mod ids;
 mod index;
 mod known;
 mod record;
+mod share;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -24,7 +25,8 @@ pub use breakdown::{Breakdown, Kind, OTHER};
 pub use ids::{Fingerprint, Ids};
 pub use index::Index;
 pub use known::Sure;
-pub use record::{Share, Terms};
+pub use record::Terms;
+pub use share::Share;
 pub use table::Row;
 
 use super::codec::{corrupt, in_order, Page, Reader, Writer};

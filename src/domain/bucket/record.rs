@@ -3,10 +3,10 @@
 use std::borrow::Borrow;
 
 use super::known::{Sure, Told};
-use super::Bucket;
+use super::{Bucket, Share};
 use crate::domain::event::{Facet, Occurrence};
 use crate::domain::limits;
-use crate::domain::occurrences::{Occurred, Occurrences, Sighting};
+use crate::domain::occurrences::{Occurrences, Seen};
 use crate::domain::tally::{More, Sample, Tally};
 use crate::domain::text::Text;
 use crate::domain::time::{Granularities, Granularity};
@@ -18,47 +18,6 @@ pub struct Terms {
     pub capacity: usize,
     /// The coarser granularities whose bucket has counted everything that this one has.
     pub around: Granularities,
-}
-
-/// What one bucket has to do with the events of a call. It is filled for one bucket after the other.
-#[derive(Debug, Default)]
-pub struct Share {
-    /// Of each event.
-    slots: Vec<u8>,
-    /// Of each value that an event has: the id by which the bucket knows its name.
-    ids: Vec<u8>,
-    /// Of each row of each event: what the finer buckets have found.
-    sure: Vec<Sure>,
-}
-
-/// In place of the slot of an event that does not count in the bucket.
-const ELSEWHERE: u8 = u8::MAX;
-
-impl Share {
-    /// Before the first of the buckets, which are to come from the finest to the coarsest.
-    pub fn begin(&mut self, all: &Occurrences) {
-        self.sure.clear();
-        self.sure.resize(all.row_count(), Sure::default());
-    }
-
-    /// Says of each event which slot it has in the bucket, or that it has none. Is there one that has?
-    pub fn fill(&mut self, all: &Occurrences, slot: impl FnMut(&Occurred) -> Option<u8>) -> bool {
-        self.slots.clear();
-        let slots = all.events().iter().map(slot);
-        self.slots
-            .extend(slots.map(|slot| slot.unwrap_or(ELSEWHERE)));
-        self.slots.iter().any(|slot| *slot != ELSEWHERE)
-    }
-
-    #[inline]
-    fn slot(&self, place: usize) -> u8 {
-        self.slots.get(place).copied().unwrap_or(ELSEWHERE)
-    }
-
-    #[inline]
-    fn slot_of(&self, sighting: Sighting) -> u8 {
-        self.slot(sighting.event as usize)
-    }
 }
 
 impl Bucket {
@@ -106,8 +65,7 @@ impl Bucket {
             numbers: all.numbers_of(event),
         };
         let sample = Sample::new(slot, *user, &more);
-        let sure = share.sure.get_mut(all.rows_of(event, place));
-        let sure = sure.unwrap_or_default();
+        let sure = share.sure_of(all.rows_of(event, place));
         self.count(&sample, all.facets_of(event), terms, sure);
     }
 
@@ -145,33 +103,23 @@ impl Bucket {
     /// Then all is done in the order in which the events came, as if each had come by itself.
     pub fn record_all(&mut self, all: &Occurrences, share: &mut Share, terms: &Terms) {
         if !self.keeps_its_rows(all, terms.capacity) {
-            for place in 0..share.slots.len() {
-                let slot = share.slot(place);
-                if slot != ELSEWHERE {
+            for place in 0..all.events().len() {
+                if let Some(slot) = share.slot(place) {
                     self.record_one(all, place, slot, terms, share);
                 }
             }
             return;
         }
         self.know_values(all, share);
-        let (own, around) = (self.granularity, terms.around);
-        count_all(
-            &mut self.total,
-            all.whole(),
-            all,
-            share,
-            Told::News,
-            own,
-            around,
-        );
-        for (table, facet, sightings) in all.rows() {
-            let sightings = sightings.iter().copied();
+        let around = terms.around;
+        count_all(&mut self.total, all, all.whole(), share, Told::News, around);
+        for (table, facet, seen) in all.rows() {
             // No row is made for nothing.
-            if sightings.clone().all(|it| share.slot_of(it) == ELSEWHERE) {
+            if !share.has_any(seen.run.of(all.sightings())) {
                 continue;
             }
             self.count_in(&facet, table, terms.capacity, |tally, told| {
-                count_all(tally, sightings, all, share, told, own, around);
+                count_all(tally, all, seen, share, told, around);
             });
         }
     }
@@ -203,13 +151,15 @@ impl Bucket {
 
     /// Finds the ids of the values that the events here have.
     fn know_values(&mut self, all: &Occurrences, share: &mut Share) {
+        if all.are_plain() {
+            return;
+        }
         let mut known = [None; limits::VALUES_PER_SITE];
         share.ids.clear();
-        for (event, slot) in all.events().iter().zip(&share.slots) {
+        for (place, event) in all.events().iter().enumerate() {
+            let is_here = share.slot(place).is_some();
             for number in all.name_numbers_of(event) {
-                let id = known
-                    .get_mut(usize::from(*number))
-                    .filter(|_| *slot != ELSEWHERE);
+                let id = known.get_mut(usize::from(*number)).filter(|_| is_here);
                 let id = id.map(|id| match id {
                     Some(id) => *id,
                     None => *id.insert(self.value_or_new(all.name(*number))),
@@ -272,46 +222,36 @@ impl Count<'_> {
     }
 }
 
-/// Counts the events that have a slot in one row, one thing after the other.
+/// Counts the events of one row that have a slot, one thing after the other.
 #[inline]
 fn count_all(
     tally: &mut Tally,
-    sightings: impl Iterator<Item = Sighting> + Clone,
     all: &Occurrences,
+    seen: Seen,
     share: &mut Share,
     told: Told,
-    own: Granularity,
     around: Granularities,
 ) {
-    let Share { slots, ids, sure } = share;
-    let here = sightings.filter_map(|it| {
-        let place = it.event as usize;
-        let slot = slots.get(place).filter(|slot| **slot != ELSEWHERE)?;
-        Some((*slot, place, it.row as usize))
-    });
-    tally.count_all(here.clone().map(|(slot, ..)| slot));
-    if told != Told::Nobody {
-        for (_, place, row) in here.clone() {
-            if let (Some(user), Some(sure)) = (all.users().get(place), sure.get_mut(row)) {
-                if told.vouches(sure.users.has(own), || tally.knows(*user)) {
-                    sure.users.add(around);
-                }
-            }
+    let sightings = seen.run.of(all.sightings());
+    match share.common() {
+        Some(slot) => tally.count_many(slot, sightings.len() as u64),
+        None => {
+            let slots = sightings.iter().map(|it| share.slot(it.event as usize));
+            tally.count_all(slots.flatten());
         }
     }
+    share.tell_users(all, seen, told, around, |user| tally.knows(user));
     if all.are_plain() {
         return;
     }
-    for (slot, place, row) in here {
-        let Some(event) = all.events().get(place) else {
+    for sighting in sightings {
+        let place = sighting.event as usize;
+        let (Some(event), Some(slot)) = (all.events().get(place), share.slot(place)) else {
             continue;
         };
-        if let (Some(session), Some(sure)) = (event.session, sure.get_mut(row)) {
-            let is_sure = sure.sessions.has(own);
-            if told.vouches(is_sure, || tally.knows_session(session)) {
-                sure.sessions.add(around);
-            }
+        if let Some(session) = event.session {
+            share.tell_session(*sighting, told, around, || tally.knows_session(session));
         }
-        tally.measure(slot, event.values.of(ids), all.numbers_of(event));
+        tally.measure(slot, event.values.of(&share.ids), all.numbers_of(event));
     }
 }

@@ -182,20 +182,22 @@ proptest! {
     ) {
         let mut all = Occurrences::default();
         for (number, event) in events.iter().enumerate() {
-            occur(event, |occurrence| all.add(number, occurrence));
+            occur(event, |occurrence| all.add(number, 0, occurrence));
         }
         all.sort();
         let is_here = |event: &Occurred| events[event.number as usize].user < here;
         let (mut together, mut apart) = (empty(), empty());
         let terms = Terms { capacity, around: Granularities::NONE };
         let mut share = Share::default();
-        // Once for another bucket: nothing of that stays.
-        share.begin(&all);
-        share.fill(&all, |_| Some(1));
-        empty().record_all(&all, &mut share, &terms);
+        share.begin(&all, [Granularity::Hour].into_iter().collect());
+        // Those that are not here count in another bucket.
         let slot = |event: &Occurred| events[event.number as usize].slot;
-        if share.fill(&all, |event| is_here(event).then(|| slot(event))) {
-            together.record_all(&all, &mut share, &terms);
+        let mut elsewhere = empty();
+        for (bucket, goes_there) in [(&mut elsewhere, false), (&mut together, true)] {
+            let each = |event: &Occurred| (is_here(event) == goes_there).then(|| slot(event));
+            if share.fill(&all, Granularity::Hour, None, each) {
+                bucket.record_all(&all, &mut share, &terms);
+            }
         }
         for (place, event) in all.events().iter().enumerate() {
             if is_here(event) {
@@ -204,6 +206,8 @@ proptest! {
         }
         let counted: Vec<Seen> = events.iter().filter(|it| it.user < here).cloned().collect();
         let expected = bucket_with(&counted, capacity).encode();
+        let others: Vec<Seen> = events.iter().filter(|it| it.user >= here).cloned().collect();
+        prop_assert_eq!(elsewhere.encode(), bucket_with(&others, capacity).encode());
         prop_assert_eq!(together.encode(), expected.clone());
         prop_assert_eq!(apart.encode(), expected);
     }
@@ -240,13 +244,19 @@ proptest! {
         for (call, way) in calls.iter().zip(ways) {
             let mut all = Occurrences::default();
             for (number, event) in call.iter().enumerate() {
-                occur(event, |occurrence| all.add(number, occurrence));
+                occur(event, |occurrence| all.add(number, 0, occurrence));
             }
             all.sort();
-            share.begin(&all);
+            share.begin(&all, NESTED.into_iter().collect());
+            // Of all or of each.
+            let common = call[0].slot.is_multiple_of(2).then_some(call[0].slot);
+            let call: Vec<Seen> = call.iter().map(|event| Seen {
+                slot: common.unwrap_or(event.slot),
+                ..event.clone()
+            }).collect();
             let slot = |event: &Occurred| call[event.number as usize].slot;
             if way == 0 {
-                for event in call {
+                for event in &call {
                     let mut sure = [Sure::default(); limits::ROWS_PER_EVENT];
                     for (bucket, terms) in ours.iter_mut().zip(&terms) {
                         occur(event, |it| bucket.record(it, event.slot, terms, &mut sure));
@@ -255,7 +265,7 @@ proptest! {
             } else {
                 for (bucket, terms) in ours.iter_mut().zip(&terms) {
                     if way == 1 || bucket.granularity != Granularity::Minute {
-                        share.fill(&all, |event| Some(slot(event)));
+                        share.fill(&all, bucket.granularity, common, |event| Some(slot(event)));
                         bucket.record_all(&all, &mut share, terms);
                     } else {
                         for (place, event) in all.events().iter().enumerate() {
@@ -265,7 +275,7 @@ proptest! {
                 }
             }
             for (bucket, capacity) in plain.iter_mut().zip(capacities) {
-                for event in call {
+                for event in &call {
                     occur(event, |it| bucket.record_alone(it, event.slot, capacity));
                 }
             }

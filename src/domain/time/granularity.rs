@@ -65,6 +65,18 @@ impl Granularities {
         self.0 >> granularity.index() & 1 != 0
     }
 
+    /// Whether it has all of these.
+    #[inline]
+    pub fn has_all(self, others: Granularities) -> bool {
+        others.0 & !self.0 == 0
+    }
+
+    /// Those that are coarser.
+    #[inline]
+    pub fn beyond(self, granularity: Granularity) -> Granularities {
+        Granularities(self.0 & !((2 << granularity.index()) - 1))
+    }
+
     #[inline]
     pub fn add(&mut self, others: Granularities) {
         self.0 |= others.0;
@@ -73,6 +85,16 @@ impl Granularities {
     #[inline]
     pub fn add_if(&mut self, is_in: bool, granularity: Granularity) {
         self.0 |= u8::from(is_in) << granularity.index();
+    }
+}
+
+impl FromIterator<Granularity> for Granularities {
+    fn from_iter<I: IntoIterator<Item = Granularity>>(granularities: I) -> Granularities {
+        let mut set = Granularities::NONE;
+        for granularity in granularities {
+            set.add_if(true, granularity);
+        }
+        set
     }
 }
 
@@ -95,6 +117,18 @@ mod tests {
             Granularity::parse(b"MINUTES").unwrap_err().to_string(),
             "granularity 'MINUTES' is not one of minute, hour, day, week, month; did you mean minute?"
         );
+    }
+
+    #[test]
+    fn beyond_a_granularity_are_the_coarser_ones() {
+        let set = |granularities: &[Granularity]| granularities.iter().copied().collect();
+        let all: Granularities = set(&Granularity::ALL);
+        assert_eq!(all.beyond(Minute), set(&[Hour, Day, Week, Month]));
+        assert_eq!(all.beyond(Week), set(&[Month]));
+        assert_eq!(all.beyond(Month), Granularities::NONE);
+        assert_eq!(set(&[Minute, Week]).beyond(Hour), set(&[Week]));
+        assert!(all.has_all(set(&[Day, Month])) && all.has_all(Granularities::NONE));
+        assert!(!set(&[Day]).has_all(set(&[Day, Month])));
     }
 
     #[test]
