@@ -162,11 +162,11 @@ impl Occurrences {
             }
         }
         let values = Run::behind(&self.numbers, occurrence.numbers.len());
-        for name in occurrence.names {
+        for (name, number) in occurrence.names.iter().zip(occurrence.numbers) {
             let name = self.number_of(*name);
             self.named.push(name);
+            self.numbers.push(number.clone());
         }
-        self.numbers.extend_from_slice(occurrence.numbers);
         self.users.push(occurrence.user);
         self.has_sessions |= occurrence.session.is_some();
         self.span = Span {
@@ -362,8 +362,11 @@ impl Occurrences {
 
     #[inline]
     fn table_of(&mut self, facet: &Facet) -> u32 {
-        let is_it =
-            |table: &Table| table.kind == facet.kind && self.text(table.name).is(facet.name);
+        // There is one of events.
+        let is_it = |table: &Table| {
+            let is_named = || facet.kind == Kind::Event || self.text(table.name).is(facet.name);
+            table.kind == facet.kind && is_named()
+        };
         let found = self.tables.iter().position(is_it);
         let number = found.unwrap_or_else(|| {
             let name = self.keep(facet.name);

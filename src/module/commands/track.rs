@@ -1,5 +1,9 @@
 //! `ANALYTICS.TRACK`, `ANALYTICS.MTRACK` and `ANALYTICS.TRACKJSON`.
 
+use std::ffi::CStr;
+
+use redis_module::raw::RedisModuleString;
+
 use super::word;
 use crate::domain::error::{shown, Error};
 use crate::domain::site::Site;
@@ -102,20 +106,9 @@ fn count_with<'c>(
     let Scratch { request, routes } = scratch;
     let (site, name) = (words.string(1), word(&words, 1)?);
     let (origin, now) = (Origin::of(ctx), ctx.now());
-    let (key, found) = match tray::site(ctx, name, now) {
-        Some(value) => (None, Some(value)),
-        None => {
-            let key = Key::for_writing(ctx, site);
-            let found = key.value_mut_as_it_is::<SiteValue>()?;
-            (Some(key), found)
-        }
-    };
-    let mut new_site = None;
-    let is_new = found.is_none();
-    let value = match found {
-        Some(value) => value,
-        None => new_site.insert(default_site()),
-    };
+    let mut found = Found::look_up(ctx, site, name, now)?;
+    let is_new = found.is_new();
+    let value = found.value();
     value.keys.serve(name)?;
     if is_new {
         cluster::refuse_if_site_is_elsewhere(ctx, site, name)?;
@@ -157,35 +150,82 @@ fn count_with<'c>(
         true => tray::put(ctx, value, &request.batch, &mut routes.desk),
         false => routes.record(ctx, value, learned.is_some(), &request.batch),
     };
-    if let (false, Some(key)) = (is_new, &key) {
+    if let Found::Kept(key, value) = &mut found {
         routes.open_tray(ctx, key, name, value, now);
     }
     if origin != Origin::Client {
         ctx.replicate_verbatim();
     } else if counted.counted > 0 {
         if is_new {
-            replicate::creation(ctx, site, &value.site.settings);
+            replicate::creation(ctx, site, &found.value().site.settings);
         }
         replicate::events(ctx, words, request, &counted, judge, routes.partly_late);
     }
     if counted.counted > 0 {
-        if let (Some(value), Some(key)) = (new_site, &key) {
-            stats::SITES.add(1);
-            key.set(*value);
-        }
+        found.keep();
         stats::EVENTS.add(counted.counted);
         ctx.signal_modified(site);
         if let Some(log) = &log {
             log.signal();
         }
-        let event = match (request.is_json, request.replayed_after) {
-            (true, _) => c"analytics.trackjson",
-            (_, Some(_)) => c"analytics.replay",
-            _ => c"analytics.track",
-        };
-        ctx.notify(event, site);
+        ctx.notify(event_of(request), site);
     }
     Ok(counted.counted)
+}
+
+fn event_of(request: &Request) -> &'static CStr {
+    match (request.is_json, request.replayed_after) {
+        (true, _) => c"analytics.trackjson",
+        (_, Some(_)) => c"analytics.replay",
+        _ => c"analytics.track",
+    }
+}
+
+/// The site that a command names.
+enum Found<'c> {
+    /// Its tray is open, so that its key needs not be.
+    ByTray(&'c mut SiteValue),
+    Kept(Key<'c>, &'c mut SiteValue),
+    /// With the settings of the module, and kept only if an event counts.
+    New(Key<'c>, Box<SiteValue>),
+}
+
+impl<'c> Found<'c> {
+    #[inline]
+    fn look_up(
+        ctx: Ctx<'c>,
+        site: *mut RedisModuleString,
+        name: &[u8],
+        now: i64,
+    ) -> Outcome<Found<'c>> {
+        if let Some(value) = tray::site(ctx, name, now) {
+            return Ok(Found::ByTray(value));
+        }
+        let key = Key::for_writing(ctx, site);
+        Ok(match key.value_mut_as_it_is()? {
+            Some(value) => Found::Kept(key, value),
+            None => Found::New(key, default_site()),
+        })
+    }
+
+    fn is_new(&self) -> bool {
+        matches!(self, Found::New(..))
+    }
+
+    fn value(&mut self) -> &mut SiteValue {
+        match self {
+            Found::ByTray(value) | Found::Kept(_, value) => value,
+            Found::New(_, value) => value,
+        }
+    }
+
+    /// Puts what is new under its key.
+    fn keep(self) {
+        if let Found::New(key, value) = self {
+            stats::SITES.add(1);
+            key.set(*value);
+        }
+    }
 }
 
 #[cold]
