@@ -57,7 +57,7 @@ impl Occurred {
     }
 }
 
-/// The times of the first and the last event.
+/// From the earliest of the events to the latest, which lies in it.
 #[derive(Debug, Clone, Copy)]
 pub struct Span {
     pub first: i64,
@@ -162,11 +162,11 @@ impl Occurrences {
             }
         }
         let values = Run::behind(&self.numbers, occurrence.numbers.len());
-        for (name, number) in occurrence.names.iter().zip(occurrence.numbers) {
+        for name in occurrence.names {
             let name = self.number_of(*name);
             self.named.push(name);
-            self.numbers.push(number.clone());
         }
+        self.numbers.extend_from_slice(occurrence.numbers);
         self.users.push(occurrence.user);
         self.has_sessions |= occurrence.session.is_some();
         self.span = Span {
@@ -362,10 +362,10 @@ impl Occurrences {
 
     #[inline]
     fn table_of(&mut self, facet: &Facet) -> u32 {
-        // There is one of events.
+        // As `Breakdown::is`: there is one of events.
         let is_it = |table: &Table| {
-            let is_named = || facet.kind == Kind::Event || self.text(table.name).is(facet.name);
-            table.kind == facet.kind && is_named()
+            table.kind == facet.kind
+                && (facet.kind == Kind::Event || self.text(table.name).is(facet.name))
         };
         let found = self.tables.iter().position(is_it);
         let number = found.unwrap_or_else(|| {

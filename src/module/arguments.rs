@@ -127,7 +127,8 @@ impl<'c> Parser<'c, '_> {
         self.request.timed = true;
         // A master puts it right behind the user.
         self.clock(4)?;
-        match self.event(2)?.1 {
+        let (_, behind) = self.event(2)?;
+        match behind {
             Some(word) => Err(unknown(word, OPTIONS).into()),
             None => Ok(()),
         }

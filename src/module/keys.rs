@@ -137,7 +137,7 @@ impl BucketKeys {
         static LAST: AtomicU64 = AtomicU64::new(0);
         // To open a key that is over calls whoever listens for that.
         self.is_in_use = true;
-        // Under the server's lock, one command begins at a time.
+        // Under the server's lock one command begins at a time: no need for an atomic addition.
         let number = LAST.load(Relaxed) + 1;
         LAST.store(number, Relaxed);
         number

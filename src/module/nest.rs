@@ -30,10 +30,12 @@ impl Settled {
             .map_or(0, |place| place + 1)
     }
 
-    pub fn turn_to(&mut self, granularity: Granularity, hold: u64) {
+    /// Another bucket of this granularity was settled, in the same coarser ones.
+    pub fn turn_to(&mut self, granularity: Granularity, hold: u64, around: Granularities) {
         if let Some(place) = self.holds.get_mut(granularity.index()) {
             *place = hold;
         }
+        self.set_around(granularity, around);
     }
 
     #[inline]

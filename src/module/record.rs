@@ -157,6 +157,7 @@ impl<'c> Routes<'c> {
             }
         }
         let Some(place) = keys.place(settings, granularity, time) else {
+            // Where the calendar ends, the next event is looked at by itself.
             let times = match settings.retention.get(granularity) {
                 Some(_) => Range::default(),
                 None => Range::ALL,
@@ -274,7 +275,7 @@ impl<'c> Routes<'c> {
     /// All targets are those of the only event, from the finest to the coarsest.
     #[inline]
     fn record_one(&mut self, event: &Event<'c>, batch: &Batch<'c>, value: &mut SiteValue) {
-        const STEPS: Route = [1, 2, 3, 4, 5];
+        const STEPS: [Step; Granularity::COUNT] = [1, 2, 3, 4, 5];
         let Routes { targets, desk, .. } = self;
         let steps = STEPS.get(..targets.len()).unwrap_or(&STEPS);
         let is_usual = settle(targets, steps, &mut value.keys.settled);
@@ -311,7 +312,8 @@ impl<'c> Routes<'c> {
         let Routes {
             targets, routes, ..
         } = self;
-        let mut last = Route::default();
+        // Before the first, others may have been settled.
+        let mut last: Option<Route> = None;
         for (_, route) in counted.left(routes.iter()) {
             let Some(target) = finest(route).and_then(|step| target_mut(targets, step)) else {
                 continue;
@@ -319,12 +321,12 @@ impl<'c> Routes<'c> {
             if std::mem::replace(&mut target.route, *route) == *route {
                 continue;
             }
-            if is_next_to(route, &last) {
+            if last.is_some_and(|last| is_next_to(route, &last)) {
                 target.settle_next(settled);
             } else {
                 settle(targets, route, settled);
             }
-            last = *route;
+            last = Some(*route);
         }
     }
 
@@ -347,56 +349,75 @@ impl<'c> Routes<'c> {
     fn record_gathered(&mut self, site: &Site) {
         /// To look through all events for each bucket costs more than their rows, with more buckets.
         const MANY_BUCKETS: usize = 6;
+        if self.all.events().is_empty() {
+            return;
+        }
+        self.all.sort();
+        let granularities = self.targets.iter().map(Target::granularity);
+        self.share.begin(&self.all, granularities.collect());
+        for granularity in Granularity::ALL {
+            let is_of = |target: &&Target| target.granularity() == granularity;
+            if self.targets.iter().filter(is_of).count() < MANY_BUCKETS {
+                self.record_by_bucket(granularity, site.settings.capacity);
+            } else {
+                self.record_by_event(granularity, site.settings.capacity);
+            }
+        }
+        self.all.clear();
+    }
+
+    fn record_by_bucket(&mut self, granularity: Granularity, capacity: usize) {
+        let is_split = self.split.has(granularity);
         let Routes {
             targets,
             routes,
-            split,
             all,
             share,
             ..
         } = self;
-        if all.events().is_empty() {
-            return;
-        }
-        all.sort();
-        share.begin(all, targets.iter().map(Target::granularity).collect());
-        let capacity = site.settings.capacity;
-        // Where an event goes.
-        let way = |event: &Occurred, granularity: Granularity| {
-            let route: &Route = routes.get(event.number as usize)?;
-            route.get(granularity.index()).copied()
-        };
-        for granularity in Granularity::ALL {
-            let is_of = |target: &Target| target.granularity() == granularity;
-            if targets.iter().filter(|target| is_of(target)).count() < MANY_BUCKETS {
-                for (target, step) in targets.iter_mut().zip(1..).filter(|(it, _)| is_of(it)) {
-                    let place = &target.place;
-                    let common = match split.has(granularity) {
-                        true => None,
-                        false => place.common_slot(all.span()),
-                    };
-                    let here = share.fill(all, granularity, common, |event| {
-                        (way(event, granularity)? == step).then(|| place.slot(event.time))
-                    });
-                    if here {
-                        let terms = target.terms(capacity);
-                        target.bucket_or_new().record_all(all, share, &terms);
-                    }
-                }
-            } else {
-                for (place, event) in all.events().iter().enumerate() {
-                    let step = way(event, granularity).unwrap_or(NOWHERE);
-                    if let Some(target) = target_mut(targets, step) {
-                        let slot = target.place.slot(event.time);
-                        let terms = target.terms(capacity);
-                        let bucket = target.bucket_or_new();
-                        bucket.record_one(all, place, slot, &terms, share);
+        let targets = targets.iter_mut().zip(1..);
+        for (target, step) in targets.filter(|(it, _)| it.granularity() == granularity) {
+            let place = &target.place;
+            match place.common_slot(all.span()).filter(|_| !is_split) {
+                Some(slot) => share.fill(all, slot),
+                None => {
+                    let is_here = |event: &Occurred| step_of(routes, event, granularity) == step;
+                    let slot = |event: &Occurred| is_here(event).then(|| place.slot(event.time));
+                    if !share.fill_each(all, slot) {
+                        continue;
                     }
                 }
             }
+            let terms = target.terms(capacity);
+            target.bucket_or_new().record_all(all, share, &terms);
         }
-        all.clear();
     }
+
+    fn record_by_event(&mut self, granularity: Granularity, capacity: usize) {
+        let Routes {
+            targets,
+            routes,
+            all,
+            share,
+            ..
+        } = self;
+        for (number, event) in all.events().iter().enumerate() {
+            if let Some(target) = target_mut(targets, step_of(routes, event, granularity)) {
+                let slot = target.place.slot(event.time);
+                let terms = target.terms(capacity);
+                let bucket = target.bucket_or_new();
+                bucket.record_one(all, number, slot, &terms, share);
+            }
+        }
+    }
+}
+
+/// Where an event goes.
+#[inline]
+fn step_of(routes: &[Route], event: &Occurred, granularity: Granularity) -> Step {
+    let route = routes.get(event.number as usize);
+    let step = route.and_then(|route| route.get(granularity.index()));
+    step.copied().unwrap_or(NOWHERE)
 }
 
 /// Whether an event counts: it reaches a bucket, and its id is new to the finest of them, which
@@ -429,7 +450,7 @@ fn finest(route: &Route) -> Option<Step> {
     route.iter().copied().find(|step| *step != NOWHERE)
 }
 
-/// Whether nothing but the finest bucket is another one. Both have it.
+/// Whether they are those of two minutes in the same coarser buckets.
 #[inline]
 fn is_next_to(route: &Route, other: &Route) -> bool {
     let ([own, coarser @ ..], [others, coarser_too @ ..]) = (route, other);

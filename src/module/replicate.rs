@@ -47,10 +47,10 @@ pub fn events(
     if !is_track {
         story.say_clock();
     }
-    let tells_time = |source: &Source| source.at.is_some();
-    let is_clocked = request.clock.is_some() || request.sources.iter().any(tells_time);
-    if !is_track && !is_clocked && counted.dropped.is_empty() {
-        // All are of the time of the clock, and every word stays.
+    // All are of the time of the clock, and every word stays.
+    let tells_no_time =
+        || request.clock.is_none() && request.sources.iter().all(|source| source.at.is_none());
+    if !is_track && counted.dropped.is_empty() && tells_no_time() {
         story.strings.extend_from_slice(words.after(2).strings());
     } else {
         let said = request.sources.iter().zip(&request.batch.events);

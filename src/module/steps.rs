@@ -11,20 +11,20 @@ pub const NOWHERE: Step = 0;
 /// The targets of one event, by granularity.
 pub type Route = [Step; Granularity::COUNT];
 
-/// As many as an hour has, and some more.
+/// No less than an hour has, so that each of its minutes has a place of its own.
 const MINUTES: usize = 64;
 
-/// The steps of many minutes: found again for less than it takes to find the place of a bucket. The
-/// events of a call that was held back come from all over an hour.
+/// The steps of many minutes. The events of a call that was held back come from all over an hour, and
+/// to find one's step here takes less than to find the place of its bucket (`BucketKeys::place`).
 pub struct Minutes {
     /// The number of the command at hand.
     command: u64,
-    found: [Found; MINUTES],
+    known: [Known; MINUTES],
 }
 
 #[derive(Clone, Copy, Default)]
-struct Found {
-    /// By which command.
+struct Known {
+    /// To which command.
     command: u64,
     step: Step,
     /// Of the minute.
@@ -32,7 +32,7 @@ struct Found {
 }
 
 impl Minutes {
-    /// Nothing is known of a command whose number is new.
+    /// Nothing is known to a command whose number is new.
     pub fn begin(&mut self, command: u64) {
         self.command = command;
     }
@@ -44,15 +44,15 @@ impl Minutes {
 
     #[inline]
     pub fn find(&self, time: i64) -> Option<(Step, Range)> {
-        let found = self.found.get(place(time))?;
-        let is_it = found.command == self.command && found.times.contains(time);
-        is_it.then_some((found.step, found.times))
+        let known = self.known.get(index(time))?;
+        let is_it = known.command == self.command && known.times.contains(time);
+        is_it.then_some((known.step, known.times))
     }
 
     #[inline]
     pub fn put(&mut self, step: Step, times: Range) {
-        if let Some(found) = self.found.get_mut(place(times.from)) {
-            *found = Found {
+        if let Some(known) = self.known.get_mut(index(times.from)) {
+            *known = Known {
                 command: self.command,
                 step,
                 times,
@@ -62,7 +62,7 @@ impl Minutes {
 }
 
 #[inline]
-fn place(time: i64) -> usize {
+fn index(time: i64) -> usize {
     time.div_euclid(MINUTE) as usize % MINUTES
 }
 
@@ -70,7 +70,7 @@ impl Default for Minutes {
     fn default() -> Minutes {
         Minutes {
             command: 0,
-            found: [Found::default(); MINUTES],
+            known: [Known::default(); MINUTES],
         }
     }
 }

@@ -160,9 +160,8 @@ impl<'c> Target<'c> {
     #[inline]
     pub fn settle_next(&mut self, settled: &mut Settled) {
         self.bucket_or_new();
-        settled.turn_to(self.granularity(), self.hold_number());
         self.around = self.settle(&settled.holds);
-        settled.set_around(self.granularity(), self.around);
+        settled.turn_to(self.granularity(), self.hold_number(), self.around);
     }
 
     #[inline]

@@ -431,12 +431,12 @@ impl Tray {
         let granularities = self.seats.iter().map(|seat| seat.place.granularity());
         share.begin(all, granularities.collect());
         for Seat { place, around } in &self.seats {
-            share.fill(
-                all,
-                place.granularity(),
-                place.common_slot(all.span()),
-                |event| Some(place.slot(event.time)),
-            );
+            match place.common_slot(all.span()) {
+                Some(slot) => share.fill(all, slot),
+                None => {
+                    share.fill_each(all, |event| Some(place.slot(event.time)));
+                }
+            }
             let terms = Terms {
                 capacity: self.capacity,
                 around: *around,

@@ -14,7 +14,7 @@ use crate::server::{wait_until, Server};
 use crate::state::State;
 
 /// What a user may do to a key of a site between two events.
-fn disturbance(random: &mut Random, keys: &[String], time: i64) -> Vec<String> {
+pub fn disturbance(random: &mut Random, keys: &[String], time: i64) -> Vec<String> {
     let key = random.pick(keys).clone();
     let other = random.pick(keys).clone();
     let far = 4_102_444_800_000_i64 + random.below(1_000) as i64;
@@ -160,14 +160,14 @@ fn events_count_as_if_every_key_were_looked_up() {
 }
 
 /// A minute in the middle of an hour that is over, and that hour as a window.
-fn minute_and_hour(now: i64) -> (i64, String) {
+pub fn minute_and_hour(now: i64) -> (i64, String) {
     let hour = floor(now, HOUR) - 2 * HOUR;
     (hour + 20 * MINUTE, format!("{hour}..{}", hour + HOUR))
 }
 
 /// By a TRACK, which counts.
 #[track_caller]
-fn track_one(connection: &mut Connection, site: &str, user: &str, rest: &str) {
+pub fn track_one(connection: &mut Connection, site: &str, user: &str, rest: &str) {
     let event = format!("ANALYTICS.TRACK {site} view {user} {rest}");
     assert_eq!(connection.run(&event), 1);
 }

@@ -29,6 +29,7 @@ mod alert_examples;
 mod alert_places;
 mod alert_states;
 mod aof;
+mod batches;
 mod broken;
 mod clients;
 mod cluster;

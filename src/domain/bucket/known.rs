@@ -15,7 +15,7 @@
 use std::cell::Cell;
 
 use crate::domain::occurrences::{Occurrences, Seen, Sighting};
-use crate::domain::time::Granularities;
+use crate::domain::time::{Granularities, Granularity};
 
 /// Of an event in one of its rows: the granularities whose bucket is sure to know its user there, and
 /// those that are sure to know its session.
@@ -35,23 +35,35 @@ pub enum Told {
     Everyone,
 }
 
-impl Told {
-    /// `knows` tells the row, and says whether it knew. Do those around know for sure?
+/// Where a bucket stands among those that the same events go to.
+#[derive(Debug, Clone, Copy)]
+pub struct Standing {
+    pub own: Granularity,
+    /// The coarser granularities whose bucket has counted everything that this one has.
+    pub around: Granularities,
+}
+
+impl Standing {
+    /// Tells a row of this bucket of somebody, if it is to be told; `knows` takes him in, and says
+    /// whether he was known. `sure`: the granularities that are sure to know him there.
     #[inline]
-    pub fn vouches(self, is_sure: bool, knows: impl FnOnce() -> bool) -> bool {
-        match self {
-            Told::Nobody => false,
-            Told::News => !is_sure && knows(),
+    pub fn tell(self, sure: &mut Granularities, told: Told, knows: impl FnOnce() -> bool) {
+        match told {
+            Told::Nobody => {}
             Told::Everyone => {
                 knows();
-                false
+            }
+            Told::News => {
+                if !sure.has(self.own) && knows() {
+                    sure.add(self.around);
+                }
             }
         }
     }
 }
 
 /// Of the whole and each row of a call: the events whose user may be news to a bucket that is still to
-/// come. Most are gone after the first.
+/// come. Where the finest bucket counts row by row, most are gone after it.
 #[derive(Debug, Default)]
 pub struct News {
     /// Sorted as those of the call.
@@ -68,20 +80,22 @@ impl News {
         self.left.extend(all.seen().map(|seen| seen.run.len));
     }
 
+    /// Goes through those of a row, and moves what stays to the front.
     #[inline]
-    pub fn retain(&mut self, seen: Seen, mut is_news: impl FnMut(Sighting) -> bool) {
+    pub fn retain(&mut self, seen: Seen, mut stays: impl FnMut(Sighting) -> bool) {
         let Some(left) = self.left.get_mut(seen.row as usize) else {
             return;
         };
         let start = seen.run.start as usize;
         let sightings = self.sightings.get_mut(start..start + *left as usize);
+        // Read and written at once, in two places.
         let sightings = Cell::from_mut(sightings.unwrap_or_default()).as_slice_of_cells();
-        *left = 0;
-        for sighting in sightings.iter().map(Cell::get) {
-            if let Some(next) = sightings.get(*left as usize) {
-                next.set(sighting);
+        let mut front = sightings.iter();
+        for sighting in sightings.iter().map(Cell::get).filter(|it| stays(*it)) {
+            if let Some(place) = front.next() {
+                place.set(sighting);
             }
-            *left += u32::from(is_news(sighting));
         }
+        *left -= front.len() as u32;
     }
 }

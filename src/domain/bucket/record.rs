@@ -2,14 +2,14 @@
 
 use std::borrow::Borrow;
 
-use super::known::{Sure, Told};
+use super::known::{Standing, Sure, Told};
 use super::{Bucket, Share};
 use crate::domain::event::{Facet, Occurrence};
 use crate::domain::limits;
 use crate::domain::occurrences::{Occurrences, Seen};
 use crate::domain::tally::{More, Sample, Tally};
 use crate::domain::text::Text;
-use crate::domain::time::{Granularities, Granularity};
+use crate::domain::time::Granularities;
 
 /// On what terms a bucket counts.
 #[derive(Debug, Clone, Copy)]
@@ -84,13 +84,9 @@ impl Bucket {
         terms: &Terms,
         sure: &mut [Sure],
     ) {
-        let own = self.granularity;
+        let standing = self.standing(terms);
         let [whole, sure @ ..] = sure else { return };
-        let count = Count {
-            sample,
-            own,
-            around: terms.around,
-        };
+        let count = Count { sample, standing };
         count.in_row(&mut self.total, Told::News, whole);
         for ((place, facet), sure) in facets.enumerate().zip(sure) {
             self.count_in(facet.borrow(), place, terms.capacity, |tally, told| {
@@ -111,16 +107,24 @@ impl Bucket {
             return;
         }
         self.know_values(all, share);
-        let around = terms.around;
-        count_all(&mut self.total, all, all.whole(), share, Told::News, around);
+        let standing = self.standing(terms);
+        let whole = all.whole();
+        count_all(&mut self.total, all, whole, share, Told::News, standing);
         for (table, facet, seen) in all.rows() {
             // No row is made for nothing.
             if !share.has_any(seen.run.of(all.sightings())) {
                 continue;
             }
             self.count_in(&facet, table, terms.capacity, |tally, told| {
-                count_all(tally, all, seen, share, told, around);
+                count_all(tally, all, seen, share, told, standing);
             });
+        }
+    }
+
+    fn standing(&self, terms: &Terms) -> Standing {
+        Standing {
+            own: self.granularity,
+            around: terms.around,
         }
     }
 
@@ -193,18 +197,16 @@ impl Bucket {
 /// Counting an event in its rows in one bucket.
 struct Count<'e> {
     sample: &'e Sample<'e>,
-    /// Of the bucket.
-    own: Granularity,
-    around: Granularities,
+    standing: Standing,
 }
 
 impl Count<'_> {
     #[inline]
     fn in_row(&self, tally: &mut Tally, told: Told, sure: &mut Sure) {
         tally.count(self.sample.slot);
-        if told.vouches(sure.users.has(self.own), || tally.knows(self.sample.user)) {
-            sure.users.add(self.around);
-        }
+        let user = self.sample.user;
+        self.standing
+            .tell(&mut sure.users, told, || tally.knows(user));
         if let Some(more) = self.sample.more {
             self.more_in_row(more, tally, told, sure);
         }
@@ -213,10 +215,8 @@ impl Count<'_> {
     #[inline(never)]
     fn more_in_row(&self, more: &More, tally: &mut Tally, told: Told, sure: &mut Sure) {
         if let Some(session) = more.session {
-            let is_sure = sure.sessions.has(self.own);
-            if told.vouches(is_sure, || tally.knows_session(session)) {
-                sure.sessions.add(self.around);
-            }
+            self.standing
+                .tell(&mut sure.sessions, told, || tally.knows_session(session));
         }
         tally.measure(self.sample.slot, more.ids, more.numbers);
     }
@@ -230,7 +230,7 @@ fn count_all(
     seen: Seen,
     share: &mut Share,
     told: Told,
-    around: Granularities,
+    standing: Standing,
 ) {
     let sightings = seen.run.of(all.sightings());
     match share.common() {
@@ -240,7 +240,7 @@ fn count_all(
             tally.count_all(slots.flatten());
         }
     }
-    share.tell_users(all, seen, told, around, |user| tally.knows(user));
+    share.tell_users(all, seen, told, standing, |user| tally.knows(user));
     if all.are_plain() {
         return;
     }
@@ -250,7 +250,7 @@ fn count_all(
             continue;
         };
         if let Some(session) = event.session {
-            share.tell_session(*sighting, told, around, || tally.knows_session(session));
+            share.tell_session(*sighting, told, standing, || tally.knows_session(session));
         }
         tally.measure(slot, event.values.of(&share.ids), all.numbers_of(event));
     }

@@ -1,18 +1,15 @@
 //! What the buckets have to do with the events of a call, one bucket after the other.
 
-use super::known::{News, Sure, Told};
+use super::known::{News, Standing, Sure, Told};
 use crate::domain::hll::Member;
 use crate::domain::occurrences::{Occurred, Occurrences, Seen, Sighting};
-use crate::domain::time::{Granularities, Granularity};
+use crate::domain::time::Granularities;
 
 #[derive(Debug, Default)]
 pub struct Share {
-    /// Of the bucket at hand, and of those that are still to come.
-    own: Option<Granularity>,
-    coming: Granularities,
     /// Of all buckets.
     granularities: Granularities,
-    /// Of each event.
+    /// Of each event, in the bucket at hand.
     slots: Vec<u8>,
     /// The slot of all events, where they have the same.
     common: Option<u8>,
@@ -36,24 +33,22 @@ impl Share {
         self.news.begin(all);
     }
 
-    /// Of the bucket that comes next: the slot that all events have there, or else the one that each
-    /// has, or none. Is there one that has?
-    pub fn fill(
+    /// All events count in the bucket that comes next, in this slot.
+    pub fn fill(&mut self, all: &Occurrences, slot: u8) {
+        self.common = Some(slot);
+        self.slots.clear();
+        self.slots.resize(all.events().len(), slot);
+    }
+
+    /// Each event has this slot in the bucket that comes next, or none. Is there one that has?
+    pub fn fill_each(
         &mut self,
         all: &Occurrences,
-        bucket: Granularity,
-        common: Option<u8>,
-        each: impl FnMut(&Occurred) -> Option<u8>,
+        slot: impl FnMut(&Occurred) -> Option<u8>,
     ) -> bool {
-        self.own = Some(bucket);
-        self.coming = self.granularities.beyond(bucket);
-        self.common = common;
+        self.common = None;
         self.slots.clear();
-        if let Some(slot) = common {
-            self.slots.resize(all.events().len(), slot);
-            return true;
-        }
-        let slots = all.events().iter().map(each);
+        let slots = all.events().iter().map(slot);
         let slots = slots.map(|slot| slot.unwrap_or(ELSEWHERE));
         self.slots.extend(slots);
         self.slots.iter().any(|slot| *slot != ELSEWHERE)
@@ -67,8 +62,7 @@ impl Share {
     /// Of the event in this place, if it counts in the bucket.
     #[inline]
     pub(super) fn slot(&self, place: usize) -> Option<u8> {
-        let slot = self.slots.get(place).copied();
-        slot.filter(|slot| *slot != ELSEWHERE)
+        slot(&self.slots, place)
     }
 
     /// Whether any of them counts in the bucket.
@@ -82,42 +76,40 @@ impl Share {
         self.sure.get_mut(rows).unwrap_or_default()
     }
 
-    /// Tells a row of the users of its events that count in the bucket, if it is told of them. `knows`
-    /// takes a user in, and says whether it knew.
+    /// Tells a row of the users of its events that count in the bucket, as far as it is told of them.
     #[inline]
     pub(super) fn tell_users(
         &mut self,
         all: &Occurrences,
         seen: Seen,
         told: Told,
-        around: Granularities,
+        standing: Standing,
         mut knows: impl FnMut(Member) -> bool,
     ) {
         let Share { slots, sure, .. } = self;
-        let (own, coming) = (self.own, self.coming);
         let user = |it: Sighting| {
-            let slot = slots.get(it.event as usize)?;
-            let user = all.users().get(it.event as usize)?;
-            (*slot != ELSEWHERE).then_some(*user)
+            slot(slots, it.event as usize)?;
+            all.users().get(it.event as usize).copied()
         };
         match told {
             Told::Nobody => {}
             Told::Everyone => {
-                let users = seen.run.of(all.sightings()).iter();
-                users.filter_map(|it| user(*it)).for_each(|user| {
-                    knows(user);
+                for sighting in seen.run.of(all.sightings()) {
+                    if let Some(user) = user(*sighting) {
+                        knows(user);
+                    }
+                }
+            }
+            Told::News => {
+                let coming = self.granularities.beyond(standing.own);
+                self.news.retain(seen, |it| {
+                    let (Some(user), Some(sure)) = (user(it), sure.get_mut(it.row as usize)) else {
+                        return true;
+                    };
+                    standing.tell(&mut sure.users, told, || knows(user));
+                    !sure.users.has_all(coming)
                 });
             }
-            Told::News => self.news.retain(seen, |it| {
-                let (Some(user), Some(sure)) = (user(it), sure.get_mut(it.row as usize)) else {
-                    return true;
-                };
-                let is_sure = own.is_some_and(|own| sure.users.has(own));
-                if told.vouches(is_sure, || knows(user)) {
-                    sure.users.add(around);
-                }
-                !sure.users.has_all(coming)
-            }),
         }
     }
 
@@ -127,14 +119,17 @@ impl Share {
         &mut self,
         sighting: Sighting,
         told: Told,
-        around: Granularities,
+        standing: Standing,
         knows: impl FnOnce() -> bool,
     ) {
         if let Some(sure) = self.sure.get_mut(sighting.row as usize) {
-            let is_sure = self.own.is_some_and(|own| sure.sessions.has(own));
-            if told.vouches(is_sure, knows) {
-                sure.sessions.add(around);
-            }
+            standing.tell(&mut sure.sessions, told, knows);
         }
     }
+}
+
+#[inline]
+fn slot(slots: &[u8], place: usize) -> Option<u8> {
+    let slot = slots.get(place).copied();
+    slot.filter(|slot| *slot != ELSEWHERE)
 }

@@ -195,7 +195,7 @@ proptest! {
         let mut elsewhere = empty();
         for (bucket, goes_there) in [(&mut elsewhere, false), (&mut together, true)] {
             let each = |event: &Occurred| (is_here(event) == goes_there).then(|| slot(event));
-            if share.fill(&all, Granularity::Hour, None, each) {
+            if share.fill_each(&all, each) {
                 bucket.record_all(&all, &mut share, &terms);
             }
         }
@@ -223,7 +223,7 @@ proptest! {
             1..25,
         ),
         links: u8,
-        ways in prop::collection::vec(0u8..3, 25),
+        ways in prop::collection::vec((0u8..3, 0u8..8), 25),
         capacities in prop::array::uniform3(prop_oneof![1usize..20, Just(1_000)]),
     ) {
         let (mut ours, mut plain) = (nested(), nested());
@@ -241,7 +241,10 @@ proptest! {
             ..event
         }).collect()).collect();
         let mut share = Share::default();
-        for (call, way) in calls.iter().zip(ways) {
+        // A bucket of which no finer one says that it counts the same may be away at times.
+        let may_be_away = |place: usize| (0..place).all(|finer| links & 1 << (place + finer) == 0);
+        for (call, (way, away)) in calls.iter().zip(ways) {
+            let is_here = |place: usize| away & 1 << place == 0 || !may_be_away(place);
             let mut all = Occurrences::default();
             for (number, event) in call.iter().enumerate() {
                 occur(event, |occurrence| all.add(number, 0, occurrence));
@@ -258,14 +261,22 @@ proptest! {
             if way == 0 {
                 for event in &call {
                     let mut sure = [Sure::default(); limits::ROWS_PER_EVENT];
-                    for (bucket, terms) in ours.iter_mut().zip(&terms) {
-                        occur(event, |it| bucket.record(it, event.slot, terms, &mut sure));
+                    for (place, (bucket, terms)) in ours.iter_mut().zip(&terms).enumerate() {
+                        if is_here(place) {
+                            occur(event, |it| bucket.record(it, event.slot, terms, &mut sure));
+                        }
                     }
                 }
             } else {
-                for (bucket, terms) in ours.iter_mut().zip(&terms) {
+                for (place, (bucket, terms)) in ours.iter_mut().zip(&terms).enumerate() {
+                    if !is_here(place) {
+                        continue;
+                    }
                     if way == 1 || bucket.granularity != Granularity::Minute {
-                        share.fill(&all, bucket.granularity, common, |event| Some(slot(event)));
+                        match common {
+                            Some(slot) => share.fill(&all, slot),
+                            None => assert!(share.fill_each(&all, |event| Some(slot(event)))),
+                        }
                         bucket.record_all(&all, &mut share, terms);
                     } else {
                         for (place, event) in all.events().iter().enumerate() {
@@ -274,8 +285,8 @@ proptest! {
                     }
                 }
             }
-            for (bucket, capacity) in plain.iter_mut().zip(capacities) {
-                for event in &call {
+            for (place, (bucket, capacity)) in plain.iter_mut().zip(capacities).enumerate() {
+                for event in call.iter().filter(|_| is_here(place)) {
                     occur(event, |it| bucket.record_alone(it, event.slot, capacity));
                 }
             }

@@ -106,9 +106,9 @@ fn count_with<'c>(
     let Scratch { request, routes } = scratch;
     let (site, name) = (words.string(1), word(&words, 1)?);
     let (origin, now) = (Origin::of(ctx), ctx.now());
-    let mut found = Found::look_up(ctx, site, name, now)?;
-    let is_new = found.is_new();
-    let value = found.value();
+    let mut named = NamedSite::find(ctx, site, name, now)?;
+    let is_new = named.is_new();
+    let value = named.value();
     value.keys.serve(name)?;
     if is_new {
         cluster::refuse_if_site_is_elsewhere(ctx, site, name)?;
@@ -150,19 +150,19 @@ fn count_with<'c>(
         true => tray::put(ctx, value, &request.batch, &mut routes.desk),
         false => routes.record(ctx, value, learned.is_some(), &request.batch),
     };
-    if let Found::Kept(key, value) = &mut found {
+    if let NamedSite::Stored(key, value) = &mut named {
         routes.open_tray(ctx, key, name, value, now);
     }
     if origin != Origin::Client {
         ctx.replicate_verbatim();
     } else if counted.counted > 0 {
         if is_new {
-            replicate::creation(ctx, site, &found.value().site.settings);
+            replicate::creation(ctx, site, &named.value().site.settings);
         }
         replicate::events(ctx, words, request, &counted, judge, routes.partly_late);
     }
     if counted.counted > 0 {
-        found.keep();
+        named.store();
         stats::EVENTS.add(counted.counted);
         ctx.signal_modified(site);
         if let Some(log) = &log {
@@ -182,46 +182,46 @@ fn event_of(request: &Request) -> &'static CStr {
 }
 
 /// The site that a command names.
-enum Found<'c> {
+enum NamedSite<'c> {
     /// Its tray is open, so that its key needs not be.
-    ByTray(&'c mut SiteValue),
-    Kept(Key<'c>, &'c mut SiteValue),
-    /// With the settings of the module, and kept only if an event counts.
+    OnTray(&'c mut SiteValue),
+    Stored(Key<'c>, &'c mut SiteValue),
+    /// With the settings of the module, and stored only if an event counts.
     New(Key<'c>, Box<SiteValue>),
 }
 
-impl<'c> Found<'c> {
+impl<'c> NamedSite<'c> {
     #[inline]
-    fn look_up(
+    fn find(
         ctx: Ctx<'c>,
         site: *mut RedisModuleString,
         name: &[u8],
         now: i64,
-    ) -> Outcome<Found<'c>> {
+    ) -> Outcome<NamedSite<'c>> {
         if let Some(value) = tray::site(ctx, name, now) {
-            return Ok(Found::ByTray(value));
+            return Ok(NamedSite::OnTray(value));
         }
         let key = Key::for_writing(ctx, site);
         Ok(match key.value_mut_as_it_is()? {
-            Some(value) => Found::Kept(key, value),
-            None => Found::New(key, default_site()),
+            Some(value) => NamedSite::Stored(key, value),
+            None => NamedSite::New(key, default_site()),
         })
     }
 
     fn is_new(&self) -> bool {
-        matches!(self, Found::New(..))
+        matches!(self, NamedSite::New(..))
     }
 
     fn value(&mut self) -> &mut SiteValue {
         match self {
-            Found::ByTray(value) | Found::Kept(_, value) => value,
-            Found::New(_, value) => value,
+            NamedSite::OnTray(value) | NamedSite::Stored(_, value) => value,
+            NamedSite::New(_, value) => value,
         }
     }
 
     /// Puts what is new under its key.
-    fn keep(self) {
-        if let Found::New(key, value) = self {
+    fn store(self) {
+        if let NamedSite::New(key, value) = self {
             stats::SITES.add(1);
             key.set(*value);
         }
