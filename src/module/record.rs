@@ -64,7 +64,7 @@ pub struct Routes<'c> {
     split: Granularities,
     /// Some event came too late for some granularity.
     pub partly_late: bool,
-    /// There was one event, which went where the last one went.
+    /// All events went where the last one before them went.
     is_usual: bool,
     pub desk: Desk<'c>,
     /// The events, when there are several, and what each bucket has to do with them.
@@ -297,7 +297,8 @@ impl<'c> Routes<'c> {
     /// Where all buckets are held, the next events of the site may wait. Its key is open.
     pub fn open_tray(&self, ctx: Ctx, key: &Key, name: &[u8], value: &mut SiteValue, now: i64) {
         let seats = self.targets.iter().filter_map(Target::seat);
-        let may_wait = self.is_usual && seats.clone().count() == self.targets.len();
+        let are_few = self.routes.len() <= tray::MOST_AT_ONCE;
+        let may_wait = self.is_usual && are_few && seats.clone().count() == self.targets.len();
         if may_wait && key.expiry().is_none() {
             tray::open(ctx, name, value, seats, now);
         }
@@ -306,7 +307,7 @@ impl<'c> Routes<'c> {
     /// Once for all events of one route. Some counted.
     fn settle_several(&mut self, counted: &Counted, settled: &mut Settled) {
         if let Some(route) = self.common_route().copied() {
-            settle(&mut self.targets, &route, settled);
+            self.is_usual = settle(&mut self.targets, &route, settled) && !self.partly_late;
             return;
         }
         let Routes {

@@ -42,7 +42,7 @@ const MOST_BYTES: usize = 20_480;
 const MOST_BYTES_OF_ALL: usize = 16 << 20;
 
 /// A call of more events is as well counted by itself.
-const MOST_AT_ONCE: usize = 16;
+pub const MOST_AT_ONCE: usize = 128;
 
 /// So many sites have a tray at a time.
 const MOST_TRAYS: usize = 10_000;
