@@ -14,6 +14,7 @@ mod description;
 mod disposal;
 mod escapes;
 mod expiries;
+mod gathered;
 mod info;
 mod key;
 mod keys;

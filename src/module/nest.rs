@@ -101,9 +101,7 @@ mod tests {
     const ALL: Holds = [1, 2, 3, 4, 5];
 
     fn set(granularities: &[Granularity]) -> Granularities {
-        let mut set = Granularities::NONE;
-        granularities.iter().for_each(|it| set.add_if(true, *it));
-        set
+        granularities.iter().copied().collect()
     }
 
     fn new() -> Nest {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::cluster;
+use super::gathered::Gathered;
 use super::key::Key;
 use super::keys::{BucketKeys, Place};
 use super::nest::{Holds, Settled};
@@ -13,13 +14,12 @@ use super::redis::{Ctx, Outcome};
 use super::site_value::SiteValue;
 use super::stats;
 use super::steps::{Minutes, Route, Step, NOWHERE};
-use super::target::Target;
+use super::target::{target_mut, Target};
 use super::tray;
-use crate::domain::bucket::{Share, Sure};
+use crate::domain::bucket::Sure;
 use crate::domain::desk::Desk;
 use crate::domain::event::{Batch, Event};
 use crate::domain::limits;
-use crate::domain::occurrences::{Occurred, Occurrences};
 use crate::domain::site::{Settings, Site};
 use crate::domain::time::{Granularities, Granularity, Range};
 
@@ -67,9 +67,8 @@ pub struct Routes<'c> {
     /// All events went where the last one before them went.
     is_usual: bool,
     pub desk: Desk<'c>,
-    /// The events, when there are several, and what each bucket has to do with them.
-    all: Occurrences,
-    share: Share,
+    /// The events, when there are several.
+    gathered: Gathered,
 }
 
 /// What became of the events.
@@ -108,7 +107,7 @@ impl<'c> Routes<'c> {
         self.partly_late = false;
         self.is_usual = false;
         self.desk.clear();
-        self.all.clear();
+        self.gathered.all.clear();
     }
 
     /// Opens every bucket that the events may go to, and changes nothing.
@@ -278,7 +277,7 @@ impl<'c> Routes<'c> {
         const STEPS: [Step; Granularity::COUNT] = [1, 2, 3, 4, 5];
         let Routes { targets, desk, .. } = self;
         let steps = STEPS.get(..targets.len()).unwrap_or(&STEPS);
-        let is_usual = settle(targets, steps, &mut value.keys.settled);
+        self.is_usual = settle(targets, steps, &mut value.keys.settled);
         let capacity = value.site.settings.capacity;
         desk.see(&value.site, event, batch, |occurrence| {
             let mut sure = [Sure::default(); limits::ROWS_PER_EVENT];
@@ -290,15 +289,16 @@ impl<'c> Routes<'c> {
             }
         });
         value.site.count(event.time);
-        // Two in a row are likely to be followed by more.
-        self.is_usual = is_usual && !self.partly_late;
     }
 
-    /// Where all buckets are held, the next events of the site may wait. Its key is open.
+    /// Where all buckets are held, the next events of the site may wait: two in a row that go the same
+    /// way are likely to be followed by more. Its key is open.
     pub fn open_tray(&self, ctx: Ctx, key: &Key, name: &[u8], value: &mut SiteValue, now: i64) {
         let seats = self.targets.iter().filter_map(Target::seat);
-        let are_few = self.routes.len() <= tray::MOST_AT_ONCE;
-        let may_wait = self.is_usual && are_few && seats.clone().count() == self.targets.len();
+        let may_wait = self.is_usual
+            && !self.partly_late
+            && self.routes.len() <= tray::MOST_AT_ONCE
+            && seats.clone().count() == self.targets.len();
         if may_wait && key.expiry().is_none() {
             tray::open(ctx, name, value, seats, now);
         }
@@ -307,7 +307,7 @@ impl<'c> Routes<'c> {
     /// Once for all events of one route. Some counted.
     fn settle_several(&mut self, counted: &Counted, settled: &mut Settled) {
         if let Some(route) = self.common_route().copied() {
-            self.is_usual = settle(&mut self.targets, &route, settled) && !self.partly_late;
+            self.is_usual = settle(&mut self.targets, &route, settled);
             return;
         }
         let Routes {
@@ -334,91 +334,28 @@ impl<'c> Routes<'c> {
     /// As many at a time as are gathered.
     fn record_several(&mut self, batch: &Batch<'c>, counted: &Counted, site: &mut Site) {
         for (number, event) in counted.left(batch.events.iter()) {
-            let all = &mut self.all;
+            let all = &mut self.gathered.all;
             self.desk.see(site, event, batch, |occurrence| {
                 all.add(number, event.time, occurrence);
             });
             site.count(event.time);
             if all.is_full() {
-                self.record_gathered(site);
+                self.record_gathered(site.settings.capacity);
             }
         }
-        self.record_gathered(site);
+        self.record_gathered(site.settings.capacity);
     }
 
-    /// Bucket by bucket, and in a bucket row by row; event by event where each bucket has few of them.
-    fn record_gathered(&mut self, site: &Site) {
-        /// To look through all events for each bucket costs more than their rows, with more buckets.
-        const MANY_BUCKETS: usize = 6;
-        if self.all.events().is_empty() {
-            return;
-        }
-        self.all.sort();
-        let granularities = self.targets.iter().map(Target::granularity);
-        self.share.begin(&self.all, granularities.collect());
-        for granularity in Granularity::ALL {
-            let is_of = |target: &&Target| target.granularity() == granularity;
-            if self.targets.iter().filter(is_of).count() < MANY_BUCKETS {
-                self.record_by_bucket(granularity, site.settings.capacity);
-            } else {
-                self.record_by_event(granularity, site.settings.capacity);
-            }
-        }
-        self.all.clear();
-    }
-
-    fn record_by_bucket(&mut self, granularity: Granularity, capacity: usize) {
-        let is_split = self.split.has(granularity);
+    fn record_gathered(&mut self, capacity: usize) {
         let Routes {
             targets,
             routes,
-            all,
-            share,
+            split,
+            gathered,
             ..
         } = self;
-        let targets = targets.iter_mut().zip(1..);
-        for (target, step) in targets.filter(|(it, _)| it.granularity() == granularity) {
-            let place = &target.place;
-            match place.common_slot(all.span()).filter(|_| !is_split) {
-                Some(slot) => share.fill(all, slot),
-                None => {
-                    let is_here = |event: &Occurred| step_of(routes, event, granularity) == step;
-                    let slot = |event: &Occurred| is_here(event).then(|| place.slot(event.time));
-                    if !share.fill_each(all, slot) {
-                        continue;
-                    }
-                }
-            }
-            let terms = target.terms(capacity);
-            target.bucket_or_new().record_all(all, share, &terms);
-        }
+        gathered.count(targets, routes, *split, capacity);
     }
-
-    fn record_by_event(&mut self, granularity: Granularity, capacity: usize) {
-        let Routes {
-            targets,
-            routes,
-            all,
-            share,
-            ..
-        } = self;
-        for (number, event) in all.events().iter().enumerate() {
-            if let Some(target) = target_mut(targets, step_of(routes, event, granularity)) {
-                let slot = target.place.slot(event.time);
-                let terms = target.terms(capacity);
-                let bucket = target.bucket_or_new();
-                bucket.record_one(all, number, slot, &terms, share);
-            }
-        }
-    }
-}
-
-/// Where an event goes.
-#[inline]
-fn step_of(routes: &[Route], event: &Occurred, granularity: Granularity) -> Step {
-    let route = routes.get(event.number as usize);
-    let step = route.and_then(|route| route.get(granularity.index()));
-    step.copied().unwrap_or(NOWHERE)
 }
 
 /// Whether an event counts: it reaches a bucket, and its id is new to the finest of them, which
@@ -498,9 +435,4 @@ fn settle_anew(targets: &mut [Target], steps: &[Step], holds: Holds, settled: &m
         }
     }
     settled.holds = holds;
-}
-
-#[inline]
-fn target_mut<'t, 'c>(targets: &'t mut [Target<'c>], step: Step) -> Option<&'t mut Target<'c>> {
-    targets.get_mut((step as usize).checked_sub(1)?)
 }

@@ -9,7 +9,7 @@ use super::keys::{renamed, Place};
 use super::nest::{Holds, Settled};
 use super::redis::{bytes_of, Ctx, Outcome};
 use super::stats;
-use super::steps::Route;
+use super::steps::{Route, Step};
 use super::tray::Seat;
 use super::types::Type;
 use crate::domain::bucket::{Bucket, Kind, Terms};
@@ -182,6 +182,12 @@ impl<'c> Target<'c> {
             stats::BUCKETS.add(1);
         }
     }
+}
+
+/// The one that a step leads to.
+#[inline]
+pub fn target_mut<'t, 'c>(targets: &'t mut [Target<'c>], step: Step) -> Option<&'t mut Target<'c>> {
+    targets.get_mut((step as usize).checked_sub(1)?)
 }
 
 /// A bucket may have been renamed or copied here, or be left over from an earlier site of this name.

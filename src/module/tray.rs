@@ -24,6 +24,7 @@ use std::rc::Rc;
 use redis_module::raw::RedisModuleString;
 
 use super::expiries;
+use super::gathered;
 use super::keys::Place;
 use super::record::{Counted, Judge};
 use super::redis::Ctx;
@@ -431,12 +432,7 @@ impl Tray {
         let granularities = self.seats.iter().map(|seat| seat.place.granularity());
         share.begin(all, granularities.collect());
         for Seat { place, around } in &self.seats {
-            match place.common_slot(all.span()) {
-                Some(slot) => share.fill(all, slot),
-                None => {
-                    share.fill_each(all, |event| Some(place.slot(event.time)));
-                }
-            }
+            gathered::fill(share, all, place);
             let terms = Terms {
                 capacity: self.capacity,
                 around: *around,

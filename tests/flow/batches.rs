@@ -3,10 +3,8 @@
 
 use crate::calendar::{buckets, DAY, HOUR, MINUTE, SECOND};
 use crate::clock::Stopped;
-use crate::export::track;
 use crate::faults::asked;
-use crate::holds::{disturbance, minute_and_hour, track_one};
-use crate::import::{import, native};
+use crate::holds::{disturbance, hidden, minute_and_hour, track_one, with_a_hyperloglog};
 use crate::random::Random;
 use crate::reply::Reply;
 use crate::server::Server;
@@ -138,16 +136,7 @@ fn a_call_over_two_minutes_settles_what_each_has_told() {
         let server = Server::start();
         let mut connection = server.connection();
         let (time, hour) = minute_and_hour(connection.now());
-        let create = "ANALYTICS.CREATE shop RETENTION minute 1d";
-        connection.run(create).ok();
-        let users: Vec<String> = (0..500).map(|n| format!("u{n}")).collect();
-        let before = format!("AT {}", time - MINUTE);
-        track(&mut connection, "shop", &users, &before);
-        let string = native(&mut connection, &users);
-        let at = format!("AT {time}");
-        track_one(&mut connection, "shop", "zed", &at);
-        let minute = format!("minute {time}");
-        assert_eq!(import(&mut connection, &minute, &string), 1);
+        with_a_hyperloglog(&mut connection, time);
         let (first, second) = match imported_first {
             true => (time, time + MINUTE),
             false => (time + MINUTE, time),
@@ -155,10 +144,8 @@ fn a_call_over_two_minutes_settles_what_each_has_told() {
         let call =
             format!("ANALYTICS.MTRACK shop EVENT view ann AT {first} EVENT view bob AT {second}");
         assert_eq!(connection.run(&call), 2);
-        let is_hidden = |user: &String| cmd!(connection, "PFADD", "native", user) == 0;
-        let hidden = (500..).map(|n| format!("u{n}")).find(is_hidden);
-        let hidden = hidden.expect("one of many");
-        track_one(&mut connection, "shop", &hidden, &at);
+        let hidden = hidden(&mut connection);
+        track_one(&mut connection, "shop", &hidden, &format!("AT {time}"));
         let users = format!("ANALYTICS.UNIQUE shop {hour}");
         assert_eq!(connection.run(&users), 504, "{call}");
     }

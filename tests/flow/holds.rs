@@ -236,28 +236,35 @@ fn both_days_of_an_hour_are_told_of_a_user_of_that_hour() {
     }
 }
 
+/// Makes a site whose minute has one user, and took in a HyperLogLog of 500 who came a minute before.
+pub fn with_a_hyperloglog(connection: &mut Connection, time: i64) {
+    let create = "ANALYTICS.CREATE shop RETENTION minute 1d";
+    connection.run(create).ok();
+    let users: Vec<String> = (0..500).map(|n| format!("u{n}")).collect();
+    let before = format!("AT {}", time - MINUTE);
+    track(connection, "shop", &users, &before);
+    let string = native(connection, &users);
+    track_one(connection, "shop", "zed", &format!("AT {time}"));
+    let minute = format!("minute {time}");
+    assert_eq!(import(connection, &minute, &string), 1);
+}
+
+/// A user who never came, but seems to be in it.
+pub fn hidden(connection: &mut Connection) -> String {
+    let is_hidden = |user: &String| cmd!(connection, "PFADD", "native", user) == 0;
+    let hidden = (500..).map(|n| format!("u{n}")).find(is_hidden);
+    hidden.expect("one of many")
+}
+
 /// A HyperLogLog says less than the near exact sketches: who seems to be in it may be new to the hour.
 #[test]
 fn a_bucket_that_took_in_a_hyperloglog_is_not_taken_to_have_told_the_others() {
     let server = Server::start();
     let mut connection = server.connection();
     let (time, hour) = minute_and_hour(connection.now());
-    connection
-        .run("ANALYTICS.CREATE shop RETENTION minute 1d")
-        .ok();
-    let users: Vec<String> = (0..500).map(|n| format!("u{n}")).collect();
-    let (before, at) = (format!("AT {}", time - MINUTE), format!("AT {time}"));
-    track(&mut connection, "shop", &users, &before);
-    let string = native(&mut connection, &users);
-    track_one(&mut connection, "shop", "ann", &at);
-    assert_eq!(
-        import(&mut connection, &format!("minute {time}"), &string),
-        1
-    );
-    let is_hidden = |user: &String| cmd!(connection, "PFADD", "native", user) == 0;
-    let hidden = (500..).map(|n| format!("u{n}")).find(is_hidden);
-    let hidden = hidden.expect("one of many");
-    track_one(&mut connection, "shop", &hidden, &at);
+    with_a_hyperloglog(&mut connection, time);
+    let hidden = hidden(&mut connection);
+    track_one(&mut connection, "shop", &hidden, &format!("AT {time}"));
     let users = format!("ANALYTICS.UNIQUE shop {hour}");
     assert_eq!(connection.run(&users), 502);
 }
