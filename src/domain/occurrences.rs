@@ -41,8 +41,8 @@ pub struct Occurrences {
 /// One of the events.
 #[derive(Debug)]
 pub struct Occurred {
-    /// Its place in the call.
-    pub number: u32,
+    /// By which it comes to its buckets; what that means is for the caller to say.
+    pub way: u32,
     pub time: i64,
     pub session: Option<Member>,
     entries: Run,
@@ -147,8 +147,7 @@ impl Occurrences {
         self.texts.shrink_to(KEPT_TEXT);
     }
 
-    /// `number`: the place of the event in its call.
-    pub fn add(&mut self, number: usize, time: i64, occurrence: &Occurrence) {
+    pub fn add(&mut self, way: u32, time: i64, occurrence: &Occurrence) {
         let entries = Run::behind(&self.entries, occurrence.facets.len());
         for facet in occurrence.facets {
             let table = self.table_of(facet);
@@ -174,7 +173,7 @@ impl Occurrences {
             last: self.span.last.max(time),
         };
         self.events.push(Occurred {
-            number: number as u32,
+            way,
             time,
             session: occurrence.session,
             entries,

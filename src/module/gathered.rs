@@ -1,11 +1,11 @@
 //! Several events of a command, gathered and counted together.
 
 use super::keys::Place;
-use super::steps::{Route, Step, NOWHERE};
 use super::target::{target_mut, Target};
+use super::ways::{Step, Ways, NOWHERE};
 use crate::domain::bucket::Share;
 use crate::domain::occurrences::{Occurred, Occurrences};
-use crate::domain::time::{Granularities, Granularity};
+use crate::domain::time::Granularity;
 
 #[derive(Default)]
 pub struct Gathered {
@@ -16,14 +16,7 @@ pub struct Gathered {
 
 impl Gathered {
     /// Bucket by bucket, and in a bucket row by row; event by event where each bucket has few of them.
-    /// `split`: the granularities in which they do not all go to the same bucket.
-    pub fn count(
-        &mut self,
-        targets: &mut [Target],
-        routes: &[Route],
-        split: Granularities,
-        capacity: usize,
-    ) {
+    pub fn count(&mut self, targets: &mut [Target], ways: &Ways, capacity: usize) {
         /// To look through all events for each bucket costs more than their rows, with more buckets.
         const MANY_BUCKETS: usize = 6;
         if self.all.events().is_empty() {
@@ -33,18 +26,18 @@ impl Gathered {
         let granularities = targets.iter().map(Target::granularity);
         self.share.begin(&self.all, granularities.collect());
         for granularity in Granularity::ALL {
-            let way = |event: &Occurred| step_of(routes, event, granularity);
+            let step_of = |event: &Occurred| step_of(ways, event, granularity);
             let is_of = |target: &Target| target.granularity() == granularity;
             if targets.iter().filter(|it| is_of(it)).count() >= MANY_BUCKETS {
-                self.count_by_event(targets, way, capacity);
+                self.count_by_event(targets, step_of, capacity);
                 continue;
             }
             for (target, step) in targets.iter_mut().zip(1..).filter(|(it, _)| is_of(it)) {
                 let place = &target.place;
-                if !split.has(granularity) {
+                if !ways.are_split(granularity) {
                     fill(&mut self.share, &self.all, place);
                 } else if !self.share.fill_each(&self.all, |event| {
-                    (way(event) == step).then(|| place.slot(event.time))
+                    (step_of(event) == step).then(|| place.slot(event.time))
                 }) {
                     continue;
                 }
@@ -59,11 +52,11 @@ impl Gathered {
     fn count_by_event(
         &mut self,
         targets: &mut [Target],
-        way: impl Fn(&Occurred) -> Step,
+        step_of: impl Fn(&Occurred) -> Step,
         capacity: usize,
     ) {
         for (number, event) in self.all.events().iter().enumerate() {
-            if let Some(target) = target_mut(targets, way(event)) {
+            if let Some(target) = target_mut(targets, step_of(event)) {
                 let slot = target.place.slot(event.time);
                 let terms = target.terms(capacity);
                 let bucket = target.bucket_or_new();
@@ -85,8 +78,8 @@ pub fn fill(share: &mut Share, all: &Occurrences, place: &Place) {
 
 /// Where an event goes.
 #[inline]
-fn step_of(routes: &[Route], event: &Occurred, granularity: Granularity) -> Step {
-    let route = routes.get(event.number as usize);
-    let step = route.and_then(|route| route.get(granularity.index()));
+fn step_of(ways: &Ways, event: &Occurred, granularity: Granularity) -> Step {
+    let way = ways.all().get(event.way as usize);
+    let step = way.and_then(|way| way.route.get(granularity.index()));
     step.copied().unwrap_or(NOWHERE)
 }

@@ -29,7 +29,6 @@ mod replicate;
 mod scratch;
 mod site_value;
 mod stats;
-mod steps;
 mod stream;
 mod target;
 mod tray;
@@ -38,6 +37,7 @@ mod under_lock;
 mod walk;
 mod warm;
 mod watch;
+mod ways;
 
 use std::ffi::c_int;
 

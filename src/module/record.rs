@@ -13,15 +13,15 @@ use super::origin::Origin;
 use super::redis::{Ctx, Outcome};
 use super::site_value::SiteValue;
 use super::stats;
-use super::steps::{Minutes, Route, Step, NOWHERE};
 use super::target::{target_mut, Target};
 use super::tray;
+use super::ways::{Route, Step, Way, Ways, NOWHERE};
 use crate::domain::bucket::Sure;
 use crate::domain::desk::Desk;
 use crate::domain::event::{Batch, Event};
 use crate::domain::limits;
 use crate::domain::site::{Settings, Site};
-use crate::domain::time::{Granularities, Granularity, Range};
+use crate::domain::time::{Granularity, Range};
 
 /// By which clock it is decided which buckets an event is too late for.
 ///
@@ -57,11 +57,7 @@ impl Judge {
 #[derive(Default)]
 pub struct Routes<'c> {
     targets: Vec<Target<'c>>,
-    minutes: Minutes,
-    /// One for every event.
-    routes: Vec<Route>,
-    /// The granularities in which they do not all go to the same bucket.
-    split: Granularities,
+    ways: Ways,
     /// Some event came too late for some granularity.
     pub partly_late: bool,
     /// All events went where the last one before them went.
@@ -102,8 +98,7 @@ impl<'c> Routes<'c> {
     /// Closes the buckets and keeps the memory for another command.
     pub fn clear(&mut self) {
         self.targets.clear();
-        self.routes.clear();
-        self.split = Granularities::NONE;
+        self.ways.clear();
         self.partly_late = false;
         self.is_usual = false;
         self.desk.clear();
@@ -120,19 +115,11 @@ impl<'c> Routes<'c> {
         batch: &Batch,
         judge: Judge,
     ) -> Outcome {
-        self.minutes.begin(keys.begin());
-        let mut route = Route::default();
-        // The times that have these steps.
-        let mut spans = [Range::default(); Granularity::COUNT];
+        self.ways.begin(keys.begin());
         for Event { time, .. } in &batch.events {
-            let each = Granularity::ALL.into_iter().zip(&mut route).zip(&mut spans);
-            for ((granularity, step), span) in each.filter(|(_, span)| !span.contains(*time)) {
-                let last = *step;
-                (*step, *span) = self.find_step(ctx, settings, keys, judge, granularity, *time)?;
-                let is_first = self.routes.is_empty();
-                self.split.add_if(*step != last && !is_first, granularity);
+            if !self.ways.follow(*time) {
+                self.find_way(ctx, settings, keys, judge, *time)?;
             }
-            self.routes.push(route);
         }
         let missing = self.targets.iter().find(|target| target.bucket().is_none());
         missing.map_or(Ok(()), |target| {
@@ -140,39 +127,34 @@ impl<'c> Routes<'c> {
         })
     }
 
-    /// The step of an event, and the times that have the same.
-    fn find_step(
+    fn find_way(
         &mut self,
         ctx: Ctx<'c>,
         settings: &Settings,
         keys: &mut BucketKeys,
         judge: Judge,
-        granularity: Granularity,
         time: i64,
-    ) -> Outcome<(Step, Range)> {
-        if granularity == Granularity::Minute {
-            if let Some(found) = self.minutes.find(time) {
-                return Ok(found);
-            }
-        }
-        let Some(place) = keys.place(settings, granularity, time) else {
-            // Where the calendar ends, the next event is looked at by itself.
-            let times = match settings.retention.get(granularity) {
-                Some(_) => Range::default(),
-                None => Range::ALL,
+    ) -> Outcome {
+        let opened = self.targets.len();
+        let (mut route, mut times) = (Route::default(), Range::ALL);
+        for (granularity, step) in Granularity::ALL.into_iter().zip(&mut route) {
+            let Some(place) = keys.place(settings, granularity, time) else {
+                // Where the calendar ends, the next event is looked at by itself.
+                if settings.retention.get(granularity).is_some() {
+                    times = Range::default();
+                }
+                continue;
             };
-            return Ok((NOWHERE, times));
-        };
-        let step = match judge.reaches(place.expiry) {
-            true => self.step_to(ctx, settings, place, judge.now)?,
-            false => NOWHERE,
-        };
-        self.partly_late |= step == NOWHERE;
-        let times = place.period.range();
-        if granularity == Granularity::Minute {
-            self.minutes.put(step, times);
+            times = times.common(place.period.range());
+            *step = match judge.reaches(place.expiry) {
+                true => self.step_to(ctx, settings, place, judge.now)?,
+                false => NOWHERE,
+            };
+            self.partly_late |= *step == NOWHERE;
         }
-        Ok((step, times))
+        let is_new = self.targets.len() > opened;
+        self.ways.open(route, is_new, time, times);
+        Ok(())
     }
 
     #[inline]
@@ -183,7 +165,7 @@ impl<'c> Routes<'c> {
         place: &Rc<Place>,
         now: i64,
     ) -> Outcome<Step> {
-        let command = self.minutes.command();
+        let command = self.ways.command();
         let (last, step) = place.target.get();
         if last == command {
             return Ok(step);
@@ -203,8 +185,9 @@ impl<'c> Routes<'c> {
     pub fn counting(&self, batch: &Batch) -> Vec<usize> {
         let mut numbers = Vec::with_capacity(batch.events.len());
         let mut ids = BTreeSet::new();
-        for (number, (event, route)) in batch.events.iter().zip(&self.routes).enumerate() {
-            let counts = finest(route).is_some_and(|finest| match event.id {
+        for (number, event) in batch.events.iter().enumerate() {
+            let finest = self.ways.of_event(number).and_then(Way::finest);
+            let counts = finest.is_some_and(|finest| match event.id {
                 None => true,
                 Some(id) => {
                     let bucket = self.target(finest).and_then(Target::bucket);
@@ -229,11 +212,9 @@ impl<'c> Routes<'c> {
     ) -> Counted {
         let mut outcome = Counted::default();
         if learns || !self.admit_all(batch) {
-            let Routes {
-                targets, routes, ..
-            } = self;
-            for (number, (event, route)) in batch.events.iter().zip(routes).enumerate() {
-                if !admits(targets, event, route, value) {
+            let Routes { targets, ways, .. } = self;
+            for (number, event) in batch.events.iter().enumerate() {
+                if !admits(targets, event, ways.of_event_mut(number), value) {
                     outcome.dropped.push(number);
                 } else if learns {
                     // Only now: what is dropped leaves no trace, here or on a replica.
@@ -246,7 +227,7 @@ impl<'c> Routes<'c> {
             [event] if outcome.dropped.is_empty() => self.record_one(event, batch, value),
             events if outcome.dropped.len() == events.len() => {}
             _ => {
-                self.settle_several(&outcome, &mut value.keys.settled);
+                self.settle_several(&mut value.keys.settled);
                 self.record_several(batch, &outcome, &mut value.site);
             }
         }
@@ -259,16 +240,14 @@ impl<'c> Routes<'c> {
 
     /// Whether `admits` is sure to admit every event.
     #[inline]
-    fn admit_all(&self, batch: &Batch) -> bool {
+    fn admit_all(&mut self, batch: &Batch) -> bool {
+        let mut ways = self.ways.all().iter();
         let mut events = batch.events.iter();
-        let reaches_one = |route: &Route| finest(route).is_some();
-        self.common_route().is_some_and(reaches_one) && events.all(|event| event.id.is_none())
-    }
-
-    /// The route of all events, if they have the same.
-    fn common_route(&self) -> Option<&Route> {
-        let is_split = self.split != Granularities::NONE;
-        self.routes.first().filter(|_| !is_split)
+        let are_sure = ways.all(|way| way.finest().is_some()) && events.all(|it| it.id.is_none());
+        if are_sure {
+            self.ways.let_all_count();
+        }
+        are_sure
     }
 
     /// All targets are those of the only event, from the finest to the coarsest.
@@ -297,77 +276,70 @@ impl<'c> Routes<'c> {
         let seats = self.targets.iter().filter_map(Target::seat);
         let may_wait = self.is_usual
             && !self.partly_late
-            && self.routes.len() <= tray::MOST_AT_ONCE
+            && self.ways.of_events().len() <= tray::MOST_AT_ONCE
             && seats.clone().count() == self.targets.len();
         if may_wait && key.expiry().is_none() {
             tray::open(ctx, name, value, seats, now);
         }
     }
 
-    /// Once for all events of one route. Some counted.
-    fn settle_several(&mut self, counted: &Counted, settled: &mut Settled) {
-        if let Some(route) = self.common_route().copied() {
-            self.is_usual = settle(&mut self.targets, &route, settled);
+    /// Once for all events of one way.
+    fn settle_several(&mut self, settled: &mut Settled) {
+        let Routes { targets, ways, .. } = self;
+        if let Some(way) = ways.only() {
+            self.is_usual = settle(targets, &way.route, settled);
             return;
         }
-        let Routes {
-            targets, routes, ..
-        } = self;
         // Before the first, others may have been settled.
-        let mut last: Option<Route> = None;
-        for (_, route) in counted.left(routes.iter()) {
-            let Some(target) = finest(route).and_then(|step| target_mut(targets, step)) else {
-                continue;
-            };
-            if std::mem::replace(&mut target.route, *route) == *route {
-                continue;
+        let mut last: Option<&Way> = None;
+        for way in ways.all().iter().filter(|way| way.counts) {
+            let finest = way.finest().and_then(|step| target_mut(targets, step));
+            match finest.filter(|_| last.is_some_and(|last| way.is_next_to(last))) {
+                Some(finest) => finest.settle_next(settled),
+                None => {
+                    settle(targets, &way.route, settled);
+                }
             }
-            if last.is_some_and(|last| is_next_to(route, &last)) {
-                target.settle_next(settled);
-            } else {
-                settle(targets, route, settled);
-            }
-            last = Some(*route);
+            last = Some(way);
         }
     }
 
     /// As many at a time as are gathered.
     fn record_several(&mut self, batch: &Batch<'c>, counted: &Counted, site: &mut Site) {
-        for (number, event) in counted.left(batch.events.iter()) {
+        let ways = self.ways.of_events().iter();
+        for (_, (event, way)) in counted.left(batch.events.iter().zip(ways)) {
             let all = &mut self.gathered.all;
             self.desk.see(site, event, batch, |occurrence| {
-                all.add(number, event.time, occurrence);
+                all.add(*way, event.time, occurrence);
             });
             site.count(event.time);
             if all.is_full() {
-                self.record_gathered(site.settings.capacity);
+                self.gathered
+                    .count(&mut self.targets, &self.ways, site.settings.capacity);
             }
         }
-        self.record_gathered(site.settings.capacity);
-    }
-
-    fn record_gathered(&mut self, capacity: usize) {
-        let Routes {
-            targets,
-            routes,
-            split,
-            gathered,
-            ..
-        } = self;
-        gathered.count(targets, routes, *split, capacity);
+        self.gathered
+            .count(&mut self.targets, &self.ways, site.settings.capacity);
     }
 }
 
 /// Whether an event counts: it reaches a bucket, and its id is new to the finest of them, which
 /// remembers it.
 #[inline]
-fn admits(targets: &mut [Target], event: &Event, route: &Route, value: &mut SiteValue) -> bool {
-    let Some(finest) = finest(route) else {
+fn admits(
+    targets: &mut [Target],
+    event: &Event,
+    way: Option<&mut Way>,
+    value: &mut SiteValue,
+) -> bool {
+    let found = way.and_then(|way| Some((way.finest()?, way)));
+    let Some((finest, way)) = found else {
         value.dropped.late += 1;
         stats::LATE.add(1);
         return false;
     };
     let Some(id) = event.id else {
+        way.counts = true;
         return true;
     };
     let Some(target) = target_mut(targets, finest) else {
@@ -379,20 +351,8 @@ fn admits(targets: &mut [Target], event: &Event, route: &Route, value: &mut Site
         return false;
     }
     target.bucket_or_new().remember(id);
+    way.counts = true;
     true
-}
-
-/// The step to the finest bucket that the event reaches.
-#[inline]
-fn finest(route: &Route) -> Option<Step> {
-    route.iter().copied().find(|step| *step != NOWHERE)
-}
-
-/// Whether they are those of two minutes in the same coarser buckets.
-#[inline]
-fn is_next_to(route: &Route, other: &Route) -> bool {
-    let ([own, coarser @ ..], [others, coarser_too @ ..]) = (route, other);
-    *own != NOWHERE && *others != NOWHERE && coarser == coarser_too
 }
 
 /// Before events are counted that have these steps: makes their buckets, and finds which of them lie

@@ -9,9 +9,9 @@ use super::keys::{renamed, Place};
 use super::nest::{Holds, Settled};
 use super::redis::{bytes_of, Ctx, Outcome};
 use super::stats;
-use super::steps::{Route, Step};
 use super::tray::Seat;
 use super::types::Type;
+use super::ways::Step;
 use crate::domain::bucket::{Bucket, Kind, Terms};
 use crate::domain::error::{shown, Error};
 use crate::domain::site::{Settings, EVENT};
@@ -28,8 +28,6 @@ pub struct Target<'c> {
     is_held: bool,
     /// Nothing was counted in it yet.
     is_new: bool,
-    /// The last that was settled of which this is the finest bucket.
-    pub route: Route,
     /// The coarser granularities whose bucket has counted everything that this one has.
     pub around: Granularities,
     now: i64,
@@ -67,7 +65,6 @@ impl<'c> Target<'c> {
             bucket: std::ptr::null_mut(),
             is_held: false,
             is_new: false,
-            route: Route::default(),
             around: Granularities::NONE,
             now,
             changed: false,

@@ -156,8 +156,7 @@ pub fn put<'c>(
                 finest.place.hold.change(|bucket| bucket.remember(id));
             }
             desk.see(site, event, batch, |occurrence| {
-                let all = &mut tray.all;
-                all.add(all.events().len(), event.time, occurrence);
+                tray.all.add(0, event.time, occurrence);
             });
             if tray.all.bytes() >= tray.most_bytes {
                 tray.count(share);

@@ -181,17 +181,17 @@ proptest! {
         capacity in prop_oneof![1usize..20, Just(1_000)],
     ) {
         let mut all = Occurrences::default();
-        for (number, event) in events.iter().enumerate() {
+        for (number, event) in (0..).zip(&events) {
             occur(event, |occurrence| all.add(number, 0, occurrence));
         }
         all.sort();
-        let is_here = |event: &Occurred| events[event.number as usize].user < here;
+        let is_here = |event: &Occurred| events[event.way as usize].user < here;
         let (mut together, mut apart) = (empty(), empty());
         let terms = Terms { capacity, around: Granularities::NONE };
         let mut share = Share::default();
         share.begin(&all, [Granularity::Hour].into_iter().collect());
         // Those that are not here count in another bucket.
-        let slot = |event: &Occurred| events[event.number as usize].slot;
+        let slot = |event: &Occurred| events[event.way as usize].slot;
         let mut elsewhere = empty();
         for (bucket, goes_there) in [(&mut elsewhere, false), (&mut together, true)] {
             let each = |event: &Occurred| (is_here(event) == goes_there).then(|| slot(event));
@@ -246,7 +246,7 @@ proptest! {
         for (call, (way, away)) in calls.iter().zip(ways) {
             let is_here = |place: usize| away & 1 << place == 0 || !may_be_away(place);
             let mut all = Occurrences::default();
-            for (number, event) in call.iter().enumerate() {
+            for (number, event) in (0..).zip(call) {
                 occur(event, |occurrence| all.add(number, 0, occurrence));
             }
             all.sort();
@@ -257,7 +257,7 @@ proptest! {
                 slot: common.unwrap_or(event.slot),
                 ..event.clone()
             }).collect();
-            let slot = |event: &Occurred| call[event.number as usize].slot;
+            let slot = |event: &Occurred| call[event.way as usize].slot;
             if way == 0 {
                 for event in &call {
                     let mut sure = [Sure::default(); limits::ROWS_PER_EVENT];
