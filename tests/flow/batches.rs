@@ -177,7 +177,7 @@ fn a_table_that_let_rows_go_is_told_of_everyone_in_a_call() {
 }
 
 #[test]
-fn a_call_of_which_nothing_counts_makes_no_bucket() {
+fn events_that_do_not_count_make_no_bucket() {
     let server = Server::start();
     let mut connection = server.connection();
     let time = connection.now() - MINUTE;
@@ -188,6 +188,10 @@ fn a_call_of_which_nothing_counts_makes_no_bucket() {
     let [_, hour, ..] = buckets("shop", "UTC", time);
     assert_eq!(cmd!(connection, "DEL", &hour.key), 1);
     assert_eq!(connection.run(&call), 0);
+    assert_eq!(cmd!(connection, "EXISTS", &hour.key), 0);
+    // Where others of the call count.
+    let call = format!("{call} EVENT view cat AT {}", time - HOUR);
+    assert_eq!(connection.run(&call), 1);
     assert_eq!(cmd!(connection, "EXISTS", &hour.key), 0);
 }
 
