@@ -25,15 +25,18 @@ pub fn all(now: i64, has_series: bool) -> Vec<Workload> {
 
 /// What a command of any module costs that has the words of a TRACK, or of an MTRACK.
 fn nothing(minute: i64) -> Vec<Workload> {
-    let mut dice = Dice::new();
-    let requests = Requests::of(PASS, |to, _| {
-        let mut words = NOTHING.map(str::to_owned).to_vec();
-        words.extend(arguments(dice.event(), minute, Detail::Dimension));
-        to.push_words(&words);
-    });
+    let alone = |command: [&str; 2]| {
+        let mut dice = Dice::new();
+        Requests::of(PASS, |to, _| {
+            let mut words = command.map(str::to_owned).to_vec();
+            words.extend(arguments(dice.event(), minute, Detail::Dimension));
+            to.push_words(&words);
+        })
+    };
     let batch = |name, detail| Workload::new(name, batched(NOTHING, 100, 1, minute, detail));
     vec![
-        Workload::new("a module's command that does nothing, 8", requests),
+        Workload::new("a module's command that does nothing, 8", alone(NOTHING)),
+        Workload::new("the same, appendonly", alone(TOLD)).with_aof(),
         batch("the same, 100 events", Detail::Bare),
         batch("the same, 100 events: AT", Detail::Time),
         batch("the same, 100 events: AT, 3 DIM, 2 VAL", Detail::Rich),
@@ -41,6 +44,7 @@ fn nothing(minute: i64) -> Vec<Workload> {
 }
 
 const NOTHING: [&str; 2] = ["NOOP.DO", "nothing"];
+const TOLD: [&str; 2] = ["NOOP.TELL", "nothing"];
 
 /// How much an event says besides its type and user.
 #[derive(Clone, Copy, PartialEq, PartialOrd)]

@@ -1,5 +1,8 @@
-//! A module with one command that does nothing, `NOOP.DO key [argument ...]`: what Redis itself takes
-//! for a command of a module, however quick that is. The benches load it beside ours.
+//! A module with commands that do nothing: what Redis itself takes for a command of a module, however
+//! quick that is. The benches load it beside ours.
+//!
+//! - `NOOP.DO key [argument ...]`
+//! - `NOOP.TELL key [argument ...]`, which replicas and the append-only file are told of, as it is
 
 use std::ffi::c_int;
 
@@ -20,17 +23,13 @@ pub unsafe extern "C" fn RedisModule_OnLoad(
     unsafe {
         let version = raw::REDISMODULE_APIVER_1 as c_int;
         let status = raw::Export_RedisModule_Init(ctx, c"noop".as_ptr(), 1, version);
-        match raw::RedisModule_CreateCommand {
-            Some(create) if status == OK => create(
-                ctx,
-                c"noop.do".as_ptr(),
-                Some(do_nothing),
-                c"write deny-oom fast".as_ptr(),
-                1,
-                1,
-                1,
-            ),
-            _ => raw::REDISMODULE_ERR as c_int,
+        let Some(create) = raw::RedisModule_CreateCommand.filter(|_| status == OK) else {
+            return raw::REDISMODULE_ERR as c_int;
+        };
+        let flags = c"write deny-oom fast".as_ptr();
+        match create(ctx, c"noop.do".as_ptr(), Some(do_nothing), flags, 1, 1, 1) {
+            OK => create(ctx, c"noop.tell".as_ptr(), Some(tell), flags, 1, 1, 1),
+            failed => failed,
         }
     }
 }
@@ -44,4 +43,18 @@ unsafe extern "C" fn do_nothing(
 ) -> c_int {
     // SAFETY: the context is valid until this returns.
     unsafe { raw::RedisModule_ReplyWithLongLong.map_or(0, |reply| reply(ctx, 1)) }
+}
+
+/// # Safety
+/// Called by the server, with its own context.
+unsafe extern "C" fn tell(
+    ctx: *mut raw::RedisModuleCtx,
+    argv: *mut *mut raw::RedisModuleString,
+    argc: c_int,
+) -> c_int {
+    // SAFETY: as above.
+    unsafe {
+        raw::RedisModule_ReplicateVerbatim.map(|replicate| replicate(ctx));
+        do_nothing(ctx, argv, argc)
+    }
 }
