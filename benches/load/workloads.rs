@@ -78,15 +78,16 @@ fn arguments(event: Event, at: i64, detail: Detail) -> Vec<String> {
     words
 }
 
-/// One TRACK per event, in one minute, over so many sites at random.
-fn tracked(site: &str, sites: u64, minute: i64, detail: Detail) -> Requests {
+/// One TRACK per event, over so many sites and minutes at random. The last minute is this one.
+fn tracked(site: &str, sites: u64, minutes: i64, minute: i64, detail: Detail) -> Requests {
+    let first = minute - (minutes - 1) * MINUTE;
     let mut dice = Dice::new();
     Requests::of(PASS, |to, _| {
         let mut words = vec![
             "ANALYTICS.TRACK".to_owned(),
             format!("{site}{}", dice.below(sites)),
         ];
-        let at = minute + dice.below(MINUTE as u64) as i64;
+        let at = first + dice.below((minutes * MINUTE) as u64) as i64;
         words.extend(arguments(dice.event(), at, detail));
         to.push_words(&words);
     })
@@ -94,7 +95,8 @@ fn tracked(site: &str, sites: u64, minute: i64, detail: Detail) -> Requests {
 
 fn track(minute: i64) -> Vec<Workload> {
     let track =
-        |name, site, sites, detail| Workload::new(name, tracked(site, sites, minute, detail));
+        |name, site, sites, detail| Workload::new(name, tracked(site, sites, 1, minute, detail));
+    let late = tracked("late", 1, 3, minute, Detail::Dimension);
     vec![
         track("TRACK, 3 arguments", "bare", 1, Detail::Bare),
         track(TRACK_5, "time", 1, Detail::Time).at_least(Target::Rate(850e3)),
@@ -112,6 +114,7 @@ fn track(minute: i64) -> Vec<Workload> {
             Detail::Dimension,
         )
         .at_least(Target::Of(0.4, TRACK_8)),
+        Workload::new("TRACK, 8, over three minutes", late),
         track("TRACK, 8, appendonly", "logged", 1, Detail::Dimension)
             .with_aof()
             .at_least(Target::Of(0.6, TRACK_8)),

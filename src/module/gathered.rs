@@ -1,85 +1,93 @@
-//! Several events of a command, gathered and counted together.
+//! Several events, gathered and counted together: those of a command, and those that waited on a tray.
 
 use super::keys::Place;
-use super::target::{target_mut, Target};
-use super::ways::{Step, Ways, NOWHERE};
-use crate::domain::bucket::Share;
-use crate::domain::occurrences::{Occurred, Occurrences};
+use super::ways::Ways;
+use crate::domain::bucket::{Bucket, Share, Terms};
+use crate::domain::occurrences::Occurrences;
 use crate::domain::time::Granularity;
 
-#[derive(Default)]
-pub struct Gathered {
-    pub all: Occurrences,
-    /// What each bucket has to do with them.
-    share: Share,
+/// A bucket on the way of events.
+pub trait Stop {
+    fn place(&self) -> &Place;
+
+    /// Changes it, on these terms.
+    fn count(&mut self, capacity: usize, count: impl FnOnce(&mut Bucket, &Terms));
 }
 
-impl Gathered {
-    /// Bucket by bucket, and in a bucket row by row; event by event where each bucket has few of them.
-    pub fn count(&mut self, targets: &mut [Target], ways: &Ways, capacity: usize) {
-        /// To look through all events for each bucket costs more than their rows, with more buckets.
-        const MANY_BUCKETS: usize = 6;
-        if self.all.events().is_empty() {
-            return;
-        }
-        self.all.sort();
-        let granularities = targets.iter().map(Target::granularity);
-        self.share.begin(&self.all, granularities.collect());
-        for granularity in Granularity::ALL {
-            let step_of = |event: &Occurred| step_of(ways, event, granularity);
-            let is_of = |target: &Target| target.granularity() == granularity;
-            if targets.iter().filter(|it| is_of(it)).count() >= MANY_BUCKETS {
-                self.count_by_event(targets, step_of, capacity);
-                continue;
-            }
-            for (target, step) in targets.iter_mut().zip(1..).filter(|(it, _)| is_of(it)) {
-                let place = &target.place;
-                if !ways.are_split(granularity) {
-                    fill(&mut self.share, &self.all, place);
-                } else if !self.share.fill_each(&self.all, |event| {
-                    (step_of(event) == step).then(|| place.slot(event.time))
-                }) {
-                    continue;
-                }
-                let terms = target.terms(capacity);
-                let bucket = target.bucket_or_new();
-                bucket.record_all(&self.all, &mut self.share, &terms);
-            }
-        }
-        self.all.clear();
-    }
+/// To look through all events for each bucket costs more than their rows, with more buckets.
+const MANY_BUCKETS: usize = 6;
 
-    fn count_by_event(
-        &mut self,
-        targets: &mut [Target],
-        step_of: impl Fn(&Occurred) -> Step,
-        capacity: usize,
-    ) {
-        for (number, event) in self.all.events().iter().enumerate() {
-            if let Some(target) = target_mut(targets, step_of(event)) {
-                let slot = target.place.slot(event.time);
-                let terms = target.terms(capacity);
-                let bucket = target.bucket_or_new();
-                bucket.record_one(&self.all, number, slot, &terms, &mut self.share);
+/// Bucket by bucket, and in a bucket row by row; event by event where each bucket has few of them.
+/// `share`: what each has to do with them. Nothing is gathered on return.
+pub fn count(
+    all: &mut Occurrences,
+    share: &mut Share,
+    stops: &mut [impl Stop],
+    ways: &Ways,
+    capacity: usize,
+) {
+    if all.events().is_empty() {
+        return;
+    }
+    all.sort();
+    let granularities = stops.iter().map(|stop| stop.place().granularity());
+    share.begin(all, granularities.collect());
+    for granularity in Granularity::ALL {
+        let of_it = stops
+            .iter()
+            .filter(|stop| stop.place().granularity() == granularity);
+        if of_it.count() >= MANY_BUCKETS {
+            count_by_event(all, share, stops, ways, granularity, capacity);
+            continue;
+        }
+        for (stop, step) in stops.iter_mut().zip(1..) {
+            let place = stop.place();
+            let is_stop = place.granularity() == granularity
+                && match ways.are_split(granularity) {
+                    false => {
+                        fill(all, share, place);
+                        true
+                    }
+                    true => share.fill_each(all, |event| {
+                        (ways.step(event.way, granularity) == step).then(|| place.slot(event.time))
+                    }),
+                };
+            if is_stop {
+                stop.count(capacity, |bucket, terms| {
+                    bucket.record_all(all, share, terms);
+                });
             }
+        }
+    }
+    all.clear();
+}
+
+fn count_by_event(
+    all: &Occurrences,
+    share: &mut Share,
+    stops: &mut [impl Stop],
+    ways: &Ways,
+    granularity: Granularity,
+    capacity: usize,
+) {
+    for (number, event) in all.events().iter().enumerate() {
+        let step = ways.step(event.way, granularity) as usize;
+        let stop = step.checked_sub(1).and_then(|place| stops.get_mut(place));
+        if let Some(stop) = stop {
+            let slot = stop.place().slot(event.time);
+            stop.count(capacity, |bucket, terms| {
+                bucket.record_one(all, number, slot, terms, share);
+            });
         }
     }
 }
 
 /// All events go to the bucket of this place.
-pub fn fill(share: &mut Share, all: &Occurrences, place: &Place) {
+fn fill(all: &Occurrences, share: &mut Share, place: &Place) {
     match place.common_slot(all.span()) {
         Some(slot) => share.fill(all, slot),
         None => {
             share.fill_each(all, |event| Some(place.slot(event.time)));
         }
     }
-}
-
-/// Where an event goes.
-#[inline]
-fn step_of(ways: &Ways, event: &Occurred, granularity: Granularity) -> Step {
-    let way = ways.all().get(event.way as usize);
-    let step = way.and_then(|way| way.route.get(granularity.index()));
-    step.copied().unwrap_or(NOWHERE)
 }

@@ -64,6 +64,13 @@ impl Nest {
         self.number.get()
     }
 
+    /// The coarser ones that have counted all that this one has, by what was settled last. They only
+    /// ever get fewer.
+    #[inline]
+    pub fn around(&self) -> Granularities {
+        self.around.get()
+    }
+
     /// Of a bucket of which nothing is known.
     pub fn begin(&self) {
         static LAST: AtomicU64 = AtomicU64::new(0);

@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::cluster;
-use super::gathered::Gathered;
-use super::key::Key;
+use super::gathered;
 use super::keys::{BucketKeys, Place};
 use super::nest::{Holds, Settled};
 use super::origin::Origin;
@@ -15,11 +14,12 @@ use super::site_value::SiteValue;
 use super::stats;
 use super::target::{target_mut, Target};
 use super::tray;
-use super::ways::{Route, Step, Way, Ways, NOWHERE};
-use crate::domain::bucket::Sure;
+use super::ways::{Minutes, Route, Step, Way, Ways, NOWHERE};
+use crate::domain::bucket::{Share, Sure};
 use crate::domain::desk::Desk;
 use crate::domain::event::{Batch, Event};
 use crate::domain::limits;
+use crate::domain::occurrences::Occurrences;
 use crate::domain::site::{Settings, Site};
 use crate::domain::time::{Granularity, Range};
 
@@ -58,13 +58,19 @@ impl Judge {
 pub struct Routes<'c> {
     targets: Vec<Target<'c>>,
     ways: Ways,
+    minutes: Minutes,
+    /// Of every event.
+    way_of: Vec<u32>,
     /// Some event came too late for some granularity.
     pub partly_late: bool,
-    /// All events went where the last one before them went.
+    /// Every event counted.
+    is_settled: bool,
+    /// Events have gone before where these went.
     is_usual: bool,
     pub desk: Desk<'c>,
     /// The events, when there are several.
-    gathered: Gathered,
+    gathered: Occurrences,
+    share: Share,
 }
 
 /// What became of the events.
@@ -99,10 +105,11 @@ impl<'c> Routes<'c> {
     pub fn clear(&mut self) {
         self.targets.clear();
         self.ways.clear();
+        self.way_of.clear();
         self.partly_late = false;
-        self.is_usual = false;
+        (self.is_settled, self.is_usual) = (false, false);
         self.desk.clear();
-        self.gathered.all.clear();
+        self.gathered.clear();
     }
 
     /// Opens every bucket that the events may go to, and changes nothing.
@@ -115,11 +122,13 @@ impl<'c> Routes<'c> {
         batch: &Batch,
         judge: Judge,
     ) -> Outcome {
-        self.ways.begin(keys.begin());
+        self.minutes.begin(keys.begin());
         for Event { time, .. } in &batch.events {
-            if !self.ways.follow(*time) {
-                self.find_way(ctx, settings, keys, judge, *time)?;
-            }
+            let way = match self.minutes.find(*time) {
+                Some(way) => way,
+                None => self.find_way(ctx, settings, keys, judge, *time)?,
+            };
+            self.way_of.push(way);
         }
         let missing = self.targets.iter().find(|target| target.bucket().is_none());
         missing.map_or(Ok(()), |target| {
@@ -134,7 +143,7 @@ impl<'c> Routes<'c> {
         keys: &mut BucketKeys,
         judge: Judge,
         time: i64,
-    ) -> Outcome {
+    ) -> Outcome<u32> {
         let opened = self.targets.len();
         let (mut route, mut times) = (Route::default(), Range::ALL);
         for (granularity, step) in Granularity::ALL.into_iter().zip(&mut route) {
@@ -152,9 +161,14 @@ impl<'c> Routes<'c> {
             };
             self.partly_late |= *step == NOWHERE;
         }
-        let is_new = self.targets.len() > opened;
-        self.ways.open(route, is_new, time, times);
-        Ok(())
+        // A bucket that was not opened yet is on no way.
+        let found = match self.targets.len() > opened {
+            true => None,
+            false => self.ways.number_of(&route),
+        };
+        let way = found.unwrap_or_else(|| self.ways.add(route, times));
+        self.minutes.put(time, way, times);
+        Ok(way)
     }
 
     #[inline]
@@ -165,7 +179,7 @@ impl<'c> Routes<'c> {
         place: &Rc<Place>,
         now: i64,
     ) -> Outcome<Step> {
-        let command = self.ways.command();
+        let command = self.minutes.command();
         let (last, step) = place.target.get();
         if last == command {
             return Ok(step);
@@ -185,8 +199,8 @@ impl<'c> Routes<'c> {
     pub fn counting(&self, batch: &Batch) -> Vec<usize> {
         let mut numbers = Vec::with_capacity(batch.events.len());
         let mut ids = BTreeSet::new();
-        for (number, event) in batch.events.iter().enumerate() {
-            let finest = self.ways.of_event(number).and_then(Way::finest);
+        for (number, (event, way)) in batch.events.iter().zip(&self.way_of).enumerate() {
+            let finest = self.ways.get(*way).and_then(Way::finest);
             let counts = finest.is_some_and(|finest| match event.id {
                 None => true,
                 Some(id) => {
@@ -212,9 +226,9 @@ impl<'c> Routes<'c> {
     ) -> Counted {
         let mut outcome = Counted::default();
         if learns || !self.admit_all(batch) {
-            let Routes { targets, ways, .. } = self;
-            for (number, event) in batch.events.iter().enumerate() {
-                if !admits(targets, event, ways.of_event_mut(number), value) {
+            for (number, (event, way)) in batch.events.iter().zip(&self.way_of).enumerate() {
+                let way = self.ways.get_mut(*way);
+                if !admits(&mut self.targets, event, way, value) {
                     outcome.dropped.push(number);
                 } else if learns {
                     // Only now: what is dropped leaves no trace, here or on a replica.
@@ -223,6 +237,8 @@ impl<'c> Routes<'c> {
                 }
             }
         }
+        self.is_settled = outcome.dropped.is_empty() && !batch.events.is_empty();
+        self.is_usual = self.targets.iter().all(Target::is_settled);
         match &batch.events[..] {
             [event] if outcome.dropped.is_empty() => self.record_one(event, batch, value),
             events if outcome.dropped.len() == events.len() => {}
@@ -256,7 +272,7 @@ impl<'c> Routes<'c> {
         const STEPS: [Step; Granularity::COUNT] = [1, 2, 3, 4, 5];
         let Routes { targets, desk, .. } = self;
         let steps = STEPS.get(..targets.len()).unwrap_or(&STEPS);
-        self.is_usual = settle(targets, steps, &mut value.keys.settled);
+        settle(targets, steps, &mut value.keys.settled);
         let capacity = value.site.settings.capacity;
         desk.see(&value.site, event, batch, |occurrence| {
             let mut sure = [Sure::default(); limits::ROWS_PER_EVENT];
@@ -270,35 +286,38 @@ impl<'c> Routes<'c> {
         value.site.count(event.time);
     }
 
-    /// Where all buckets are held, the next events of the site may wait: two in a row that go the same
-    /// way are likely to be followed by more. Its key is open.
-    pub fn open_tray(&self, ctx: Ctx, key: &Key, name: &[u8], value: &mut SiteValue, now: i64) {
-        let seats = self.targets.iter().filter_map(Target::seat);
-        let may_wait = self.is_usual
+    /// Where all buckets are held, the next events of the site may wait. A tray is only opened where some
+    /// have gone before: more are likely to.
+    /// `may_open`: the site stands under its key, which does not expire.
+    pub fn open_tray(
+        &self,
+        ctx: Ctx,
+        name: &[u8],
+        value: &mut SiteValue,
+        may_open: bool,
+        now: i64,
+    ) {
+        let Routes { targets, ways, .. } = self;
+        let may_wait = self.is_settled
             && !self.partly_late
-            && self.ways.of_events().len() <= tray::MOST_AT_ONCE
-            && seats.clone().count() == self.targets.len();
-        if may_wait && key.expiry().is_none() {
-            tray::open(ctx, name, value, seats, now);
+            && self.way_of.len() <= tray::MOST_AT_ONCE
+            && targets.iter().all(Target::is_held);
+        let is_open = may_wait && tray::widen(value.keys.tray, targets, ways.all(), now);
+        if may_wait && !is_open && may_open && self.is_usual {
+            tray::open(ctx, name, value, targets, ways.all(), now);
         }
     }
 
     /// Once for all events of one way.
     fn settle_several(&mut self, settled: &mut Settled) {
         let Routes { targets, ways, .. } = self;
-        if let Some(way) = ways.only() {
-            self.is_usual = settle(targets, &way.route, settled);
-            return;
-        }
         // Before the first, others may have been settled.
         let mut last: Option<&Way> = None;
         for way in ways.all().iter().filter(|way| way.counts) {
             let finest = way.finest().and_then(|step| target_mut(targets, step));
             match finest.filter(|_| last.is_some_and(|last| way.is_next_to(last))) {
                 Some(finest) => finest.settle_next(settled),
-                None => {
-                    settle(targets, &way.route, settled);
-                }
+                None => settle(targets, &way.route, settled),
             }
             last = Some(way);
         }
@@ -306,20 +325,28 @@ impl<'c> Routes<'c> {
 
     /// As many at a time as are gathered.
     fn record_several(&mut self, batch: &Batch<'c>, counted: &Counted, site: &mut Site) {
-        let ways = self.ways.of_events().iter();
-        for (_, (event, way)) in counted.left(batch.events.iter().zip(ways)) {
-            let all = &mut self.gathered.all;
-            self.desk.see(site, event, batch, |occurrence| {
-                all.add(*way, event.time, occurrence);
+        let Routes {
+            targets,
+            ways,
+            way_of,
+            desk,
+            gathered,
+            share,
+            ..
+        } = self;
+        let capacity = site.settings.capacity;
+        let mut count =
+            |all: &mut Occurrences| gathered::count(all, share, targets, ways, capacity);
+        for (_, (event, way)) in counted.left(batch.events.iter().zip(way_of)) {
+            desk.see(site, event, batch, |occurrence| {
+                gathered.add(*way, event.time, occurrence);
             });
             site.count(event.time);
-            if all.is_full() {
-                self.gathered
-                    .count(&mut self.targets, &self.ways, site.settings.capacity);
+            if gathered.is_full() {
+                count(gathered);
             }
         }
-        self.gathered
-            .count(&mut self.targets, &self.ways, site.settings.capacity);
+        count(gathered);
     }
 }
 
@@ -356,9 +383,9 @@ fn admits(
 }
 
 /// Before events are counted that have these steps: makes their buckets, and finds which of them lie
-/// around which. Did the last events have the same?
+/// around which.
 #[inline(never)]
-fn settle(targets: &mut [Target], steps: &[Step], settled: &mut Settled) -> bool {
+fn settle(targets: &mut [Target], steps: &[Step], settled: &mut Settled) {
     let mut holds = Holds::default();
     let mut is_settled = true;
     for step in steps {
@@ -370,8 +397,8 @@ fn settle(targets: &mut [Target], steps: &[Step], settled: &mut Settled) -> bool
             is_settled &= target.is_settled();
         }
     }
-    let is_usual = is_settled && holds == settled.holds;
-    if !is_usual {
+    // Unless the last events had the same.
+    if !is_settled || holds != settled.holds {
         settle_anew(targets, steps, holds, settled);
     }
     for step in steps {
@@ -379,7 +406,6 @@ fn settle(targets: &mut [Target], steps: &[Step], settled: &mut Settled) -> bool
             target.around = settled.around(target.granularity());
         }
     }
-    is_usual
 }
 
 #[inline(never)]

@@ -4,12 +4,12 @@
 use std::rc::Rc;
 
 use super::bucket_value::BucketValue;
+use super::gathered::Stop;
 use super::key::Key;
 use super::keys::{renamed, Place};
 use super::nest::{Holds, Settled};
 use super::redis::{bytes_of, Ctx, Outcome};
 use super::stats;
-use super::tray::Seat;
 use super::types::Type;
 use super::ways::Step;
 use crate::domain::bucket::{Bucket, Kind, Terms};
@@ -120,12 +120,9 @@ impl<'c> Target<'c> {
         unsafe { &mut *self.bucket }
     }
 
-    /// For a tray of events, if it is held.
-    pub fn seat(&self) -> Option<Seat> {
-        self.is_held.then(|| Seat {
-            place: Rc::clone(&self.place),
-            around: self.around,
-        })
+    #[inline]
+    pub fn is_held(&self) -> bool {
+        self.is_held
     }
 
     /// The number of the hold on it, or 0.
@@ -178,6 +175,19 @@ impl<'c> Target<'c> {
             self.hold();
             stats::BUCKETS.add(1);
         }
+    }
+}
+
+impl Stop for Target<'_> {
+    #[inline]
+    fn place(&self) -> &Place {
+        &self.place
+    }
+
+    #[inline]
+    fn count(&mut self, capacity: usize, count: impl FnOnce(&mut Bucket, &Terms)) {
+        let terms = self.terms(capacity);
+        count(self.bucket_or_new(), &terms);
     }
 }
 

@@ -3,8 +3,8 @@
 //! its tray, gathered as those of one call are (`domain::occurrences`), and counted together.
 //!
 //! ```text
-//! TRACK ── goes where the last one went ──> tray ── many, or somebody looks ──> buckets
-//!   └───── anything else ────────────────────────────────────────────────────> buckets
+//! TRACK ── goes where some have gone ──> tray ── many, or somebody looks ──> buckets
+//!   └───── anything else ─────────────────────────────────────────────────> buckets
 //! ```
 //!
 //! Nobody can tell. What others are told of an event, they are told when it comes. A bucket for which
@@ -17,6 +17,7 @@
 //!
 //! A tray takes events as long as the site's holds on the buckets are sure, for a second at most; then
 //! the keys are opened again, as `bucket_value` tells. As long, the site itself needs not be looked up.
+//! Events that go another way are counted after those that wait, and open their way to later ones.
 
 use std::ffi::c_int;
 use std::rc::Rc;
@@ -24,18 +25,20 @@ use std::rc::Rc;
 use redis_module::raw::RedisModuleString;
 
 use super::expiries;
-use super::gathered;
+use super::gathered::{self, Stop};
 use super::keys::Place;
 use super::record::{Counted, Judge};
 use super::redis::Ctx;
 use super::site_value::SiteValue;
+use super::target::Target;
 use super::under_lock::UnderLock;
-use crate::domain::bucket::{Share, Terms};
+use super::ways::{Lanes, Step, Way, NOWHERE};
+use crate::domain::bucket::{Bucket, Share, Terms};
 use crate::domain::desk::Desk;
 use crate::domain::event::{Batch, Event};
 use crate::domain::hash::keyed_hash;
 use crate::domain::occurrences::Occurrences;
-use crate::domain::time::{Granularities, Granularity, Range};
+use crate::domain::time::Range;
 
 /// They are counted when they take so much, some two hundred events; or less where so many trays are
 /// open that together they would take more than that.
@@ -54,10 +57,27 @@ const TIDIED: usize = 1_024;
 const LEFT_ALONE: i64 = 1_000;
 
 /// A bucket that the events of a tray go to.
-pub struct Seat {
-    pub place: Rc<Place>,
-    /// The coarser granularities whose bucket has counted everything that this one has.
-    pub around: Granularities,
+struct Seat {
+    place: Rc<Place>,
+    /// The number of the last call of which it was told.
+    told: u64,
+}
+
+impl Stop for Seat {
+    #[inline]
+    fn place(&self) -> &Place {
+        &self.place
+    }
+
+    #[inline]
+    fn count(&mut self, capacity: usize, count: impl FnOnce(&mut Bucket, &Terms)) {
+        let hold = &self.place.hold;
+        let terms = Terms {
+            capacity,
+            around: hold.nest.around(),
+        };
+        hold.change(|bucket| count(bucket, &terms));
+    }
 }
 
 struct Tray {
@@ -66,10 +86,13 @@ struct Tray {
     /// The site in its database. While the tray is open it stands under its key.
     site: *mut SiteValue,
     db: c_int,
-    /// From the finest bucket to the coarsest.
     seats: Vec<Seat>,
-    /// The times of events that go to all of them.
-    span: Range,
+    /// Of their places, close together: each event needs five.
+    names: Vec<*mut RedisModuleString>,
+    /// The ways of its events, from seat to seat.
+    lanes: Lanes,
+    /// How many calls came here.
+    calls: u64,
     /// By the clock: as long as the holds are sure.
     open: Range,
     /// What had been heard of changed expiries then.
@@ -100,6 +123,8 @@ struct Trays {
     /// The one that is looked after next.
     next: usize,
     share: Share,
+    /// The memory of `put`.
+    names: Vec<*mut RedisModuleString>,
 }
 
 /// Nothing that is done with trays calls back, so that they are always there.
@@ -146,40 +171,82 @@ pub fn put<'c>(
         site.count(event.time);
     }
     let names = with(|trays| {
-        let share = &mut trays.share;
+        let Trays { share, names, .. } = trays;
         let tray = trays.trays.get_mut(keys.tray.place())?;
         if tray.owner != keys.tray.owner {
             return None;
         }
+        // One event tells each bucket once.
+        let is_one = batch.events.len() == 1;
+        tray.calls += u64::from(!is_one);
+        let mut last = None;
         for event in &batch.events {
-            if let (Some(id), Some(finest)) = (event.id, tray.seats.first()) {
+            let Some(way) = tray.lanes.find(event.time) else {
+                continue;
+            };
+            if last.replace(way) != Some(way) {
+                tray.tell(way, is_one, names);
+            }
+            if let (Some(id), Some(finest)) = (event.id, tray.finest(way)) {
                 finest.place.hold.change(|bucket| bucket.remember(id));
             }
             desk.see(site, event, batch, |occurrence| {
-                tray.all.add(0, event.time, occurrence);
+                tray.all.add(way, event.time, occurrence);
             });
             if tray.all.bytes() >= tray.most_bytes {
                 tray.count(share);
             }
         }
-        Some(tray.names())
+        Some(std::mem::take(names))
     });
-    for name in names.iter().flatten().filter(|name| !name.is_null()) {
-        ctx.signal_modified(*name);
-    }
+    let mut names = names.unwrap_or_default();
+    names.drain(..).for_each(|name| ctx.signal_modified(name));
+    with(|trays| trays.names = names);
     Counted {
         counted: batch.events.len() as u64,
         ..Counted::default()
     }
 }
 
-/// Opens a tray for the events of a site that go to these buckets, if there is one to be had. The site
-/// stands under its key, which does not expire.
+/// Before events of the site are counted that may not wait: those that do come first. The tray takes
+/// others later, if it is still sure.
+pub fn give_way(ticket: Ticket, judge: Judge) {
+    with(|trays| {
+        let Some(tray) = trays.of(ticket) else {
+            return;
+        };
+        if tray.takes_events(judge) {
+            trays.settle(ticket.place());
+        } else {
+            trays.close(ticket.place());
+        }
+    });
+}
+
+/// Lets later events go these ways as well, if the tray is open. All targets are held.
+pub fn widen(ticket: Ticket, targets: &[Target], ways: &[Way], now: i64) -> bool {
+    with(|trays| {
+        let is_open = trays.of(ticket).is_some_and(|tray| tray.is_open(now));
+        let tray = trays.trays.get_mut(ticket.place()).filter(|_| is_open);
+        let Some(tray) = tray else {
+            return false;
+        };
+        let is_wide = tray.widen(ticket.number, targets, ways);
+        if !is_wide {
+            trays.close(ticket.place());
+        }
+        is_wide
+    })
+}
+
+/// Opens a tray for the events of a site that go these ways, if there is one to be had. The site stands
+/// under its key, which does not expire. All targets are held.
 pub fn open(
     ctx: Ctx,
     name: &[u8],
     value: &mut SiteValue,
-    seats: impl Iterator<Item = Seat>,
+    targets: &[Target],
+    ways: &[Way],
     now: i64,
 ) {
     close_of(value.keys.tray);
@@ -199,7 +266,10 @@ pub fn open(
         let tray = trays.trays.get_mut(place)?;
         tray.most_bytes = most.min(MOST_BYTES);
         tray.db = ctx.db();
-        tray.open(value, seats);
+        tray.open(value);
+        if !tray.widen(value.keys.tray.number, targets, ways) {
+            trays.close(place);
+        }
         Some(())
     });
 }
@@ -210,12 +280,7 @@ pub fn settle(number: u32) {
     if number == 0 {
         return;
     }
-    with(|trays| {
-        let share = &mut trays.share;
-        if let Some(tray) = trays.trays.get_mut(place_of(number)) {
-            tray.count(share);
-        }
-    });
+    with(|trays| trays.settle(place_of(number)));
 }
 
 /// Counts what waits there, and takes no more.
@@ -331,6 +396,12 @@ impl Trays {
         place
     }
 
+    fn settle(&mut self, place: usize) {
+        if let Some(tray) = self.trays.get_mut(place) {
+            tray.count(&mut self.share);
+        }
+    }
+
     fn close(&mut self, place: usize) {
         let tray = self.trays.get_mut(place);
         if let Some(tray) = tray.filter(|tray| tray.owner != 0) {
@@ -348,37 +419,74 @@ impl Trays {
 }
 
 impl Tray {
-    fn open(&mut self, value: &mut SiteValue, seats: impl Iterator<Item = Seat>) {
+    fn open(&mut self, value: &mut SiteValue) {
         self.owner = value.keys.tray.owner;
         self.site = value;
-        self.seats.extend(seats);
-        self.mark(value.keys.tray.number);
-        (self.span, self.open) = (Range::ALL, Range::ALL);
+        self.open = Range::ALL;
         self.expiry = i64::MAX;
-        for Seat { place, .. } in &self.seats {
-            self.span = self.span.common(place.period.range());
-            self.open = self.open.common(place.hold.sure());
-            self.expiry = self.expiry.min(place.expiry);
-        }
         self.heard = expiries::heard();
         self.capacity = value.site.settings.capacity;
     }
 
+    /// False when that would be more ways than there may be.
+    fn widen(&mut self, number: u32, targets: &[Target], ways: &[Way]) -> bool {
+        for way in ways {
+            if way.times.is_empty() || self.lanes.find(way.times.from).is_some() {
+                continue;
+            }
+            if self.lanes.ways().all().len() >= Lanes::MOST {
+                return false;
+            }
+            let route = way.route.map(|step| match place_at(targets, step) {
+                Some(place) => self.seat(number, place),
+                None => NOWHERE,
+            });
+            self.lanes.open(route, way.times);
+        }
+        true
+    }
+
+    /// The step to the seat of this place.
+    fn seat(&mut self, number: u32, place: &Rc<Place>) -> Step {
+        let is_it = |seat: &Seat| Rc::ptr_eq(&seat.place, place);
+        let found = self.seats.iter().rposition(is_it).unwrap_or_else(|| {
+            // Whoever looks at the bucket is to know.
+            place.hold.wait_on(number);
+            self.open = self.open.common(place.hold.sure());
+            self.expiry = self.expiry.min(place.expiry);
+            self.seats.push(Seat {
+                place: Rc::clone(place),
+                told: 0,
+            });
+            self.names.push(place.name());
+            self.seats.len() - 1
+        });
+        found as Step + 1
+    }
+
     /// Nothing waits.
     fn close(&mut self) {
-        self.mark(0);
-        self.seats.clear();
+        for seat in self.seats.drain(..) {
+            seat.place.hold.wait_on(0);
+        }
+        self.names.clear();
+        self.lanes.clear();
         self.owner = 0;
         self.open = Range::default();
     }
 
     #[inline]
     fn admits(&self, events: &[Event], judge: Judge) -> bool {
-        self.is_open(judge.now)
-            && judge.reaches(self.expiry)
-            && events
-                .iter()
-                .all(|event| self.span.contains(event.time) && self.is_new(event, events.len()))
+        let may_wait = |event: &Event| {
+            let way = self.lanes.find(event.time);
+            way.is_some_and(|way| self.is_new(event, way, events.len()))
+        };
+        self.takes_events(judge) && events.iter().all(may_wait)
+    }
+
+    #[inline]
+    fn takes_events(&self, judge: Judge) -> bool {
+        self.is_open(judge.now) && judge.reaches(self.expiry)
     }
 
     #[inline]
@@ -388,10 +496,10 @@ impl Tray {
 
     /// Whether an event's id, if it has one, was not seen before.
     #[inline]
-    fn is_new(&self, event: &Event, events: usize) -> bool {
+    fn is_new(&self, event: &Event, way: u32, events: usize) -> bool {
         let Some(id) = event.id else { return true };
         let mut is_new = false;
-        if let Some(finest) = self.seats.first().filter(|_| events == 1) {
+        if let Some(finest) = self.finest(way).filter(|_| events == 1) {
             finest
                 .place
                 .hold
@@ -406,41 +514,35 @@ impl Tray {
         !Range::new(from, to.saturating_add(LEFT_ALONE)).contains(now)
     }
 
-    fn names(&self) -> [*mut RedisModuleString; Granularity::COUNT] {
-        let mut names = [std::ptr::null_mut(); Granularity::COUNT];
-        for (seat, name) in self.seats.iter().zip(&mut names) {
-            *name = seat.place.name();
-        }
-        names
+    #[inline]
+    fn finest(&self, way: u32) -> Option<&Seat> {
+        let step = self.lanes.get(way)?.finest()?;
+        self.seats.get((step as usize).checked_sub(1)?)
     }
 
-    /// Whoever looks at one of the buckets is to know.
-    fn mark(&self, number: u32) {
-        for seat in &self.seats {
-            seat.place.hold.wait_on(number);
+    /// An event goes this way: adds the names of its buckets, those that the call at hand has not told.
+    #[inline]
+    fn tell(&mut self, way: u32, is_one: bool, names: &mut Vec<*mut RedisModuleString>) {
+        let way = self.lanes.get(way).copied();
+        for step in way.iter().flat_map(|way| &way.route) {
+            let place = (*step as usize).wrapping_sub(1);
+            let Some(name) = self.names.get(place) else {
+                continue;
+            };
+            let seat = self.seats.get_mut(place).filter(|_| !is_one);
+            let told = seat.map(|seat| std::mem::replace(&mut seat.told, self.calls));
+            if told != Some(self.calls) {
+                names.push(*name);
+            }
         }
     }
 
     #[inline(never)]
     fn count(&mut self, share: &mut Share) {
-        let all = &mut self.all;
-        if all.events().is_empty() {
-            return;
-        }
-        all.sort();
-        let granularities = self.seats.iter().map(|seat| seat.place.granularity());
-        share.begin(all, granularities.collect());
-        for Seat { place, around } in &self.seats {
-            gathered::fill(share, all, place);
-            let terms = Terms {
-                capacity: self.capacity,
-                around: *around,
-            };
-            place
-                .hold
-                .change(|bucket| bucket.record_all(all, share, &terms));
-        }
-        all.clear();
+        let Tray {
+            all, seats, lanes, ..
+        } = self;
+        gathered::count(all, share, seats, lanes.ways(), self.capacity);
     }
 
     fn waiting(&self) -> u64 {
@@ -455,7 +557,9 @@ impl Default for Tray {
             site: std::ptr::null_mut(),
             db: 0,
             seats: Vec::new(),
-            span: Range::default(),
+            names: Vec::new(),
+            lanes: Lanes::default(),
+            calls: 0,
             open: Range::default(),
             heard: 0,
             expiry: 0,
@@ -471,6 +575,12 @@ impl Ticket {
     fn place(self) -> usize {
         place_of(self.number)
     }
+}
+
+/// Of the target that a step leads to.
+fn place_at<'t>(targets: &'t [Target], step: Step) -> Option<&'t Rc<Place>> {
+    let target = targets.get((step as usize).checked_sub(1)?)?;
+    Some(&target.place)
 }
 
 /// 0 is no tray.

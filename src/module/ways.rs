@@ -1,26 +1,27 @@
-//! Where the events of one command go.
+//! Where events go: those that go to the same buckets go one way.
 //!
 //! ```text
-//! events     09:15:07   09:16:40   09:15:31      of each, its way
-//! ways       1 4 5 6 7     2 4 5 6 7             of each, a step in every granularity
-//! targets    minute 09:15, minute 09:16, ...     buckets, each opened once
+//! events    09:15:07   09:16:40   09:15:31      of each, its way
+//! ways      1 3 4 5 6     2 3 4 5 6             of each, a step in every granularity
+//! stops     minute 09:15, minute 09:16, hour 09, ...
 //! ```
 
 use crate::domain::time::{Granularities, Granularity, Range, MINUTE};
 
-/// The number of a target, from 1.
+/// The number of a stop, which is a bucket, from 1.
 pub type Step = u32;
 
 /// In place of a step, where an event does not count.
 pub const NOWHERE: Step = 0;
 
-/// The targets of one event, by granularity.
+/// Of an event, by granularity.
 pub type Route = [Step; Granularity::COUNT];
 
-/// Events that go to the same buckets go one way.
 #[derive(Debug, Clone, Copy)]
 pub struct Way {
     pub route: Route,
+    /// All events of these times go there.
+    pub times: Range,
     /// One of its events counts.
     pub counts: bool,
 }
@@ -40,99 +41,49 @@ impl Way {
     }
 }
 
-/// No less than an hour has, so that each of its minutes has a place of its own.
-const MINUTES: usize = 64;
-
+/// Each once, by their numbers from 0.
+#[derive(Default)]
 pub struct Ways {
-    /// The number of the command at hand.
-    command: u64,
     all: Vec<Way>,
-    /// Of every event, the place of its way.
-    of_events: Vec<u32>,
     /// The granularities in which they do not all have the same step.
     split: Granularities,
-    /// The events of a call that was held back come from all over an hour, and to find their way here
-    /// takes less than to find the places of its buckets (`BucketKeys::place`).
-    minutes: [Minute; MINUTES],
-}
-
-/// What is known of a minute.
-#[derive(Clone, Copy, Default)]
-struct Minute {
-    /// To which command.
-    command: u64,
-    way: u32,
-    /// All events of these times go that way.
-    times: Range,
 }
 
 impl Ways {
-    /// Before the first event of a command, whose number is new.
-    pub fn begin(&mut self, command: u64) {
-        self.clear();
-        self.command = command;
-    }
-
     pub fn clear(&mut self) {
         self.all.clear();
-        self.of_events.clear();
         self.split = Granularities::NONE;
     }
 
-    #[inline]
-    pub fn command(&self) -> u64 {
-        self.command
+    /// The number of the way with this route, if there is one.
+    pub fn number_of(&self, route: &Route) -> Option<u32> {
+        let number = self.all.iter().rposition(|way| way.route == *route);
+        number.map(|number| number as u32)
     }
 
-    /// The next event goes that way. False when none is known for it.
-    #[inline]
-    pub fn follow(&mut self, time: i64) -> bool {
-        let minute = self.minutes.get(index(time));
-        let is_it = |it: &&Minute| it.command == self.command && it.times.contains(time);
-        match minute.filter(is_it) {
-            Some(minute) => {
-                self.of_events.push(minute.way);
-                true
-            }
-            None => false,
+    /// Adds one that is not there yet, and gives its number.
+    pub fn add(&mut self, route: Route, times: Range) -> u32 {
+        let first = self.all.first().map_or(route, |way| way.route);
+        let steps = Granularity::ALL.into_iter().zip(route.iter().zip(first));
+        for (granularity, (step, first)) in steps {
+            self.split.add_if(*step != first, granularity);
         }
-    }
-
-    /// The next event goes this way, as all events of these times would. `is_new`: no other does.
-    pub fn open(&mut self, route: Route, is_new: bool, time: i64, times: Range) {
-        let found = match is_new {
-            true => None,
-            false => self.all.iter().rposition(|way| way.route == route),
-        };
-        let way = found.unwrap_or_else(|| {
-            let first = self.all.first().map_or(route, |way| way.route);
-            let steps = Granularity::ALL.into_iter().zip(route.iter().zip(first));
-            for (granularity, (step, first)) in steps {
-                self.split.add_if(*step != first, granularity);
-            }
-            let counts = false;
-            self.all.push(Way { route, counts });
-            self.all.len() - 1
-        }) as u32;
-        self.of_events.push(way);
-        if let Some(minute) = self.minutes.get_mut(index(time)) {
-            *minute = Minute {
-                command: self.command,
-                way,
-                times,
-            };
-        }
-    }
-
-    pub fn of_event(&self, number: usize) -> Option<&Way> {
-        let way = self.of_events.get(number)?;
-        self.all.get(*way as usize)
+        self.all.push(Way {
+            route,
+            times,
+            counts: false,
+        });
+        self.all.len() as u32 - 1
     }
 
     #[inline]
-    pub fn of_event_mut(&mut self, number: usize) -> Option<&mut Way> {
-        let way = self.of_events.get(number)?;
-        self.all.get_mut(*way as usize)
+    pub fn get(&self, number: u32) -> Option<&Way> {
+        self.all.get(number as usize)
+    }
+
+    #[inline]
+    pub fn get_mut(&mut self, number: u32) -> Option<&mut Way> {
+        self.all.get_mut(number as usize)
     }
 
     #[inline]
@@ -144,43 +95,155 @@ impl Ways {
         self.all.iter_mut().for_each(|way| way.counts = true);
     }
 
-    /// The way of all events, if there is one.
-    #[inline]
-    pub fn only(&self) -> Option<&Way> {
-        match &self.all[..] {
-            [only] => Some(only),
-            _ => None,
-        }
-    }
-
-    /// Of every event, the place of its way among them all.
-    #[inline]
-    pub fn of_events(&self) -> &[u32] {
-        &self.of_events
-    }
-
     /// Whether not all events have the same step there.
+    #[inline]
     pub fn are_split(&self, granularity: Granularity) -> bool {
         self.split.has(granularity)
     }
+
+    #[inline]
+    pub fn step(&self, number: u32, granularity: Granularity) -> Step {
+        let step = self
+            .get(number)
+            .and_then(|way| way.route.get(granularity.index()));
+        step.copied().unwrap_or(NOWHERE)
+    }
 }
+
+/// No less than an hour has, so that each of its minutes has a place of its own.
+const MINUTES: usize = 64;
 
 #[inline]
 fn index(time: i64) -> usize {
     time.div_euclid(MINUTE) as usize % MINUTES
 }
 
-impl Default for Ways {
-    fn default() -> Ways {
-        Ways {
-            command: 0,
-            all: Vec::new(),
-            of_events: Vec::new(),
-            split: Granularities::NONE,
-            minutes: [Minute::default(); MINUTES],
+/// The ways of many minutes. The events of a call that was held back come from all over an hour, and to
+/// find one's way here takes less than to find the places of its buckets (`BucketKeys::place`).
+pub struct Minutes {
+    /// The number of the command at hand.
+    command: u64,
+    known: [Known; MINUTES],
+}
+
+#[derive(Clone, Copy, Default)]
+struct Known {
+    /// To which command.
+    command: u64,
+    way: u32,
+    /// All events of these times go that way.
+    times: Range,
+}
+
+impl Minutes {
+    /// Nothing is known to a command whose number is new.
+    pub fn begin(&mut self, command: u64) {
+        self.command = command;
+    }
+
+    #[inline]
+    pub fn command(&self) -> u64 {
+        self.command
+    }
+
+    #[inline]
+    pub fn find(&self, time: i64) -> Option<u32> {
+        let known = self.known.get(index(time))?;
+        let is_it = known.command == self.command && known.times.contains(time);
+        is_it.then_some(known.way)
+    }
+
+    /// `time` is one of the times.
+    pub fn put(&mut self, time: i64, way: u32, times: Range) {
+        if let Some(known) = self.known.get_mut(index(time)) {
+            *known = Known {
+                command: self.command,
+                way,
+                times,
+            };
         }
     }
 }
+
+impl Default for Minutes {
+    fn default() -> Minutes {
+        Minutes {
+            command: 0,
+            known: [Known::default(); MINUTES],
+        }
+    }
+}
+
+/// The ways that are open to the events of a site for a while, a few of them.
+pub struct Lanes {
+    ways: Ways,
+    /// The first again, at hand: most often it is the only one.
+    first: Option<Way>,
+    /// Which way that may be.
+    likely: [u8; MINUTES],
+}
+
+impl Lanes {
+    /// So many there may be.
+    pub const MOST: usize = 64;
+
+    #[inline]
+    pub fn find(&self, time: i64) -> Option<u32> {
+        if self.first.is_some_and(|first| first.times.contains(time)) {
+            return Some(0);
+        }
+        let way = u32::from(*self.likely.get(index(time))?);
+        match self.ways.get(way)?.times.contains(time) {
+            true => Some(way),
+            false => self.look_for(time),
+        }
+    }
+
+    #[inline]
+    pub fn get(&self, number: u32) -> Option<&Way> {
+        match number {
+            0 => self.first.as_ref(),
+            _ => self.ways.get(number),
+        }
+    }
+
+    pub fn ways(&self) -> &Ways {
+        &self.ways
+    }
+
+    pub fn clear(&mut self) {
+        self.ways.clear();
+        self.first = None;
+    }
+
+    #[inline(never)]
+    fn look_for(&self, time: i64) -> Option<u32> {
+        let mut ways = self.ways.all().iter();
+        let way = ways.position(|way| way.times.contains(time));
+        way.map(|way| way as u32)
+    }
+
+    /// Opens a way to all events of these times, which have none.
+    pub fn open(&mut self, route: Route, times: Range) {
+        let way = self.ways.add(route, times);
+        self.first = self.ways.all().first().copied();
+        if let Some(likely) = self.likely.get_mut(index(times.from)) {
+            *likely = way as u8;
+        }
+    }
+}
+
+impl Default for Lanes {
+    fn default() -> Lanes {
+        Lanes {
+            ways: Ways::default(),
+            first: None,
+            likely: [0; MINUTES],
+        }
+    }
+}
+
+const _: () = assert!(Lanes::MOST <= u8::MAX as usize);
 
 #[cfg(test)]
 mod tests {
@@ -198,61 +261,73 @@ mod tests {
 
     #[test]
     fn a_minute_is_found_by_any_of_its_times_and_by_no_other() {
-        let mut ways = Ways::default();
-        ways.begin(1);
-        assert!(!ways.follow(0));
+        let (mut minutes, mut lanes) = (Minutes::default(), Lanes::default());
+        minutes.begin(1);
+        assert_eq!((minutes.find(0), lanes.find(0)), (None, None));
         for (way, number) in (0..).zip([0, 63, -1]) {
             let Range { from, to } = minute(number);
-            ways.open(route(way + 1), true, from + 7, minute(number));
+            minutes.put(from + 7, way, minute(number));
+            lanes.open(route(way + 1), minute(number));
             for time in [from, from + 1, to - 1] {
-                assert!(ways.follow(time), "{time}");
-                assert_eq!(ways.of_events().last(), Some(&way));
+                assert_eq!(minutes.find(time), Some(way), "{time}");
+                assert_eq!(lanes.find(time), Some(way), "{time}");
             }
             for time in [from - 1, to, from + HOUR, from + 64 * MINUTE] {
-                let is_same = ways.follow(time) && ways.of_events().last() == Some(&way);
-                assert!(!is_same, "{time}");
+                assert_ne!(minutes.find(time), Some(way), "{time}");
+                assert_ne!(lanes.find(time), Some(way), "{time}");
             }
         }
     }
 
     #[test]
     fn the_next_command_and_the_minute_in_the_same_place_begin_anew() {
-        let mut ways = Ways::default();
-        ways.begin(1);
-        ways.open(route(1), true, 3 * MINUTE, minute(3));
-        ways.open(route(2), true, 67 * MINUTE, minute(67));
-        assert!(!ways.follow(3 * MINUTE));
-        assert!(ways.follow(67 * MINUTE));
-        assert_eq!(ways.of_events(), [0, 1, 1]);
-        ways.begin(2);
-        assert!(!ways.follow(67 * MINUTE));
+        let mut minutes = Minutes::default();
+        minutes.begin(1);
+        minutes.put(3 * MINUTE, 1, minute(3));
+        minutes.put(67 * MINUTE, 2, minute(67));
+        assert_eq!(minutes.find(3 * MINUTE), None);
+        assert_eq!(minutes.find(67 * MINUTE), Some(2));
+        minutes.begin(2);
+        assert_eq!(minutes.find(67 * MINUTE), None);
     }
 
     #[test]
-    fn minutes_that_are_not_kept_go_one_way() {
-        let mut ways = Ways::default();
-        ways.begin(1);
-        for number in [3, 5, 4] {
-            ways.open(route(NOWHERE), false, number * MINUTE, minute(number));
-        }
-        assert!(ways.follow(5 * MINUTE));
-        assert_eq!(ways.of_events(), [0; 4]);
-        assert_eq!(ways.only().and_then(Way::finest), Some(90));
+    fn a_lane_is_found_in_the_place_of_another_and_for_longer_than_a_minute() {
+        let mut lanes = Lanes::default();
+        lanes.open(route(1), minute(3));
+        lanes.open(route(2), minute(67));
+        lanes.open(route(3), Range::new(120 * MINUTE, 180 * MINUTE));
+        assert_eq!(lanes.find(3 * MINUTE), Some(0));
+        assert_eq!(lanes.find(67 * MINUTE), Some(1));
+        assert_eq!(lanes.find(131 * MINUTE), Some(2));
+        assert_eq!(lanes.find(180 * MINUTE), None);
+        lanes.clear();
+        assert_eq!(lanes.find(3 * MINUTE), None);
     }
 
     #[test]
-    fn they_are_split_where_one_step_is_another() {
+    fn ways_are_there_once_and_are_split_where_one_step_is_another() {
         let mut ways = Ways::default();
-        ways.begin(1);
-        for route in [[1, 2, 3, 4, 5], [6, 2, 3, 4, 5], [1, 2, 7, 4, 5]] {
-            ways.open(route, true, 0, Range::default());
-        }
+        let late = [NOWHERE, 2, 3, 4, 5];
+        let routes = [
+            late,
+            [1, 2, 3, 4, 5],
+            late,
+            [6, 2, 3, 4, 5],
+            [1, 2, 7, 4, 5],
+        ];
+        let numbers = routes.map(|route| {
+            let found = ways.number_of(&route);
+            found.unwrap_or_else(|| ways.add(route, Range::ALL))
+        });
+        assert_eq!(numbers, [0, 1, 0, 2, 3]);
         let split = Granularity::ALL.map(|granularity| ways.are_split(granularity));
         assert_eq!(split, [true, false, true, false, false]);
-        let [first, second, third] = ways.all() else {
+        let [late, first, second, third] = ways.all() else {
             panic!("{:?}", ways.all());
         };
-        assert!(second.is_next_to(first) && !third.is_next_to(second));
-        assert!(ways.only().is_none());
+        assert_eq!(late.finest(), Some(2));
+        assert!(second.is_next_to(first));
+        assert!(!third.is_next_to(second) && !late.is_next_to(first));
     }
 }

@@ -10,7 +10,7 @@ use crate::import::TYPED;
 use crate::server::{wait_until, Options, Server};
 use crate::state::{assert_same_data, State};
 
-/// Events of one minute, each by itself.
+/// Each by itself, in turn in this minute and the two after it.
 fn events(site: &str, time: i64, count: usize) -> Vec<String> {
     let event = |n: usize| {
         let (second, user) = (n % 60 * 1_000, n * 7 % 23);
@@ -19,7 +19,8 @@ fn events(site: &str, time: i64, count: usize) -> Vec<String> {
             1 => format!("VAL price {}.25", n * n),
             _ => String::new(),
         };
-        let at = floor(time, MINUTE) + second as i64;
+        let minute = n % 3 * 60_000;
+        let at = floor(time, MINUTE) + (minute + second) as i64;
         let page = n % 13;
         format!(
             "ANALYTICS.TRACK {site} kind{} u{user} AT {at} DIM page /{page} {more}",
@@ -86,7 +87,7 @@ impl Pair {
     }
 
     fn time(&self) -> i64 {
-        self.clock.now() - 2 * MINUTE
+        self.clock.now() - 3 * MINUTE
     }
 }
 

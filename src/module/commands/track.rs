@@ -133,7 +133,7 @@ fn count_with<'c>(
     };
     let waits = learned.is_none() && tray::admits(value.keys.tray, &request.batch, judge);
     if !waits {
-        tray::close_of(value.keys.tray);
+        tray::give_way(value.keys.tray, judge);
         let opened = routes.open(ctx, site, settings, &mut value.keys, &request.batch, judge);
         value.keys.end();
         opened?;
@@ -150,8 +150,13 @@ fn count_with<'c>(
         true => tray::put(ctx, value, &request.batch, &mut routes.desk),
         false => routes.record(ctx, value, learned.is_some(), &request.batch),
     };
-    if let NamedSite::Stored(key, value) = &mut named {
-        routes.open_tray(ctx, key, name, value, now);
+    let (value, may_open) = match &mut named {
+        NamedSite::OnTray(value) => (Some(value), false),
+        NamedSite::Stored(key, value) => (Some(value), key.expiry().is_none()),
+        NamedSite::New(..) => (None, false),
+    };
+    if let Some(value) = value.filter(|_| !waits) {
+        routes.open_tray(ctx, name, value, may_open, now);
     }
     if origin != Origin::Client {
         ctx.replicate_verbatim();
