@@ -1,0 +1,263 @@
+//! One tray: whose it is, where its events go, and what waits on it.
+
+use std::ffi::c_int;
+use std::rc::Rc;
+
+use redis_module::raw::RedisModuleString;
+
+use crate::domain::bucket::{Bucket, Share, Terms};
+use crate::domain::desk::Desk;
+use crate::domain::event::{Batch, Event};
+use crate::domain::occurrences::Occurrences;
+use crate::domain::site::Site;
+use crate::domain::time::Range;
+use crate::module::expiries;
+use crate::module::gathered::{self, Stop};
+use crate::module::keys::Place;
+use crate::module::record::Judge;
+use crate::module::site_value::SiteValue;
+use crate::module::target::Target;
+use crate::module::ways::{Lanes, Step, Way, NOWHERE};
+
+/// So long is a tray left alone, in milliseconds, when it takes no more events: by then most have been
+/// opened again.
+const LEFT_ALONE: i64 = 1_000;
+
+/// A bucket that the events of a tray go to.
+struct Seat {
+    place: Rc<Place>,
+    /// The number of the last call of which it was told.
+    told: u64,
+}
+
+impl Stop for Seat {
+    #[inline]
+    fn place(&self) -> &Place {
+        &self.place
+    }
+
+    #[inline]
+    fn count(&mut self, capacity: usize, count: impl FnOnce(&mut Bucket, &Terms)) {
+        let hold = &self.place.hold;
+        let terms = Terms {
+            capacity,
+            around: hold.nest.around(),
+        };
+        hold.change(|bucket| count(bucket, &terms));
+    }
+}
+
+pub struct Tray {
+    /// By what `BucketKeys` knows itself; 0 when it is closed.
+    pub owner: u64,
+    /// The site in its database. While the tray is open it stands under its key.
+    pub site: *mut SiteValue,
+    pub db: c_int,
+    seats: Vec<Seat>,
+    /// Of their places, close together: each event needs five.
+    names: Vec<*mut RedisModuleString>,
+    /// The ways of its events, from seat to seat.
+    lanes: Lanes,
+    /// How many calls came here.
+    calls: u64,
+    /// By the clock: as long as the holds are sure.
+    pub open: Range,
+    /// What had been heard of changed expiries then.
+    heard: u64,
+    /// When the first of the buckets expires.
+    expiry: i64,
+    capacity: usize,
+    /// What waits takes less.
+    pub most_bytes: usize,
+    pub all: Occurrences,
+}
+
+impl Tray {
+    pub fn open(&mut self, value: &mut SiteValue) {
+        self.owner = value.keys.tray.owner;
+        self.site = value;
+        self.open = Range::ALL;
+        self.expiry = i64::MAX;
+        self.heard = expiries::heard();
+        self.capacity = value.site.settings.capacity;
+    }
+
+    /// False when that would be more ways than there may be.
+    pub fn widen(&mut self, number: u32, targets: &[Target], ways: &[Way]) -> bool {
+        for way in ways {
+            if way.times.is_empty() || self.lanes.find(way.times.from).is_some() {
+                continue;
+            }
+            if self.lanes.ways().all().len() >= Lanes::MOST {
+                return false;
+            }
+            let route = way.route.map(|step| match place_at(targets, step) {
+                Some(place) => self.seat(number, place),
+                None => NOWHERE,
+            });
+            self.lanes.open(route, way.times);
+        }
+        true
+    }
+
+    /// The step to the seat of this place.
+    fn seat(&mut self, number: u32, place: &Rc<Place>) -> Step {
+        let is_it = |seat: &Seat| Rc::ptr_eq(&seat.place, place);
+        let found = self.seats.iter().rposition(is_it).unwrap_or_else(|| {
+            // Whoever looks at the bucket is to know.
+            place.hold.wait_on(number);
+            self.open = self.open.common(place.hold.sure());
+            self.expiry = self.expiry.min(place.expiry);
+            self.seats.push(Seat {
+                place: Rc::clone(place),
+                told: 0,
+            });
+            self.names.push(place.name());
+            self.seats.len() - 1
+        });
+        found as Step + 1
+    }
+
+    /// Nothing waits.
+    pub fn close(&mut self) {
+        for seat in self.seats.drain(..) {
+            seat.place.hold.wait_on(0);
+        }
+        self.names.clear();
+        self.lanes.clear();
+        self.owner = 0;
+        self.open = Range::default();
+    }
+
+    #[inline]
+    pub fn admits(&self, events: &[Event], judge: Judge) -> bool {
+        let may_wait = |event: &Event| {
+            let way = self.lanes.find(event.time);
+            way.is_some_and(|way| self.is_new(event, way, events.len()))
+        };
+        self.takes_events(judge) && events.iter().all(may_wait)
+    }
+
+    #[inline]
+    pub fn takes_events(&self, judge: Judge) -> bool {
+        self.is_open(judge.now) && judge.reaches(self.expiry)
+    }
+
+    #[inline]
+    pub fn is_open(&self, now: i64) -> bool {
+        self.open.contains(now) && self.heard == expiries::heard()
+    }
+
+    /// Puts events on it, which it admits, and gives the names of the buckets that they go to.
+    pub fn put<'c>(
+        &mut self,
+        site: &Site,
+        batch: &Batch<'c>,
+        desk: &mut Desk<'c>,
+        share: &mut Share,
+        names: &mut Vec<*mut RedisModuleString>,
+    ) {
+        // One event tells each bucket once.
+        let is_one = batch.events.len() == 1;
+        self.calls += u64::from(!is_one);
+        let mut last = None;
+        for event in &batch.events {
+            let Some(way) = self.lanes.find(event.time) else {
+                continue;
+            };
+            if last.replace(way) != Some(way) {
+                self.tell(way, is_one, names);
+            }
+            if let (Some(id), Some(finest)) = (event.id, self.finest(way)) {
+                finest.place.hold.change(|bucket| bucket.remember(id));
+            }
+            desk.see(site, event, batch, |occurrence| {
+                self.all.add(way, event.time, occurrence);
+            });
+            if self.all.bytes() >= self.most_bytes {
+                self.count(share);
+            }
+        }
+    }
+
+    /// Whether an event's id, if it has one, was not seen before.
+    #[inline]
+    fn is_new(&self, event: &Event, way: u32, events: usize) -> bool {
+        let Some(id) = event.id else { return true };
+        let mut is_new = false;
+        if let Some(finest) = self.finest(way).filter(|_| events == 1) {
+            finest
+                .place
+                .hold
+                .change(|bucket| is_new = !bucket.has_seen(id));
+        }
+        is_new
+    }
+
+    /// It has been closed or taken no more for a while, or the clock was put back.
+    pub fn is_idle(&self, now: i64) -> bool {
+        let Range { from, to } = self.open;
+        !Range::new(from, to.saturating_add(LEFT_ALONE)).contains(now)
+    }
+
+    #[inline]
+    fn finest(&self, way: u32) -> Option<&Seat> {
+        let step = self.lanes.get(way)?.finest()?;
+        self.seats.get((step as usize).checked_sub(1)?)
+    }
+
+    /// An event goes this way: adds the names of its buckets, those that the call at hand has not told.
+    #[inline]
+    fn tell(&mut self, way: u32, is_one: bool, names: &mut Vec<*mut RedisModuleString>) {
+        let way = self.lanes.get(way).copied();
+        for step in way.iter().flat_map(|way| &way.route) {
+            let place = (*step as usize).wrapping_sub(1);
+            let Some(name) = self.names.get(place) else {
+                continue;
+            };
+            let seat = self.seats.get_mut(place).filter(|_| !is_one);
+            let told = seat.map(|seat| std::mem::replace(&mut seat.told, self.calls));
+            if told != Some(self.calls) {
+                names.push(*name);
+            }
+        }
+    }
+
+    #[inline(never)]
+    pub fn count(&mut self, share: &mut Share) {
+        let Tray {
+            all, seats, lanes, ..
+        } = self;
+        gathered::count(all, share, seats, lanes.ways(), self.capacity);
+    }
+
+    pub fn waiting(&self) -> u64 {
+        self.all.events().len() as u64
+    }
+}
+
+impl Default for Tray {
+    fn default() -> Tray {
+        Tray {
+            owner: 0,
+            site: std::ptr::null_mut(),
+            db: 0,
+            seats: Vec::new(),
+            names: Vec::new(),
+            lanes: Lanes::default(),
+            calls: 0,
+            open: Range::default(),
+            heard: 0,
+            expiry: 0,
+            capacity: 0,
+            most_bytes: 0,
+            all: Occurrences::default(),
+        }
+    }
+}
+
+/// Of the target that a step leads to.
+fn place_at<'t>(targets: &'t [Target], step: Step) -> Option<&'t Rc<Place>> {
+    let target = targets.get((step as usize).checked_sub(1)?)?;
+    Some(&target.place)
+}
