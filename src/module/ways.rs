@@ -193,9 +193,9 @@ impl Lanes {
             return Some(0);
         }
         let way = u32::from(*self.likely.get(index(time))?);
-        match self.ways.get(way)?.times.contains(time) {
-            true => Some(way),
-            false => self.look_for(time),
+        match self.ways.get(way) {
+            Some(it) if it.times.contains(time) => Some(way),
+            _ => self.look_for(time),
         }
     }
 
@@ -303,6 +303,12 @@ mod tests {
         assert_eq!(lanes.find(180 * MINUTE), None);
         lanes.clear();
         assert_eq!(lanes.find(3 * MINUTE), None);
+        // Where others were likely before.
+        lanes.open(route(4), Range::new(0, 60 * MINUTE));
+        lanes.open(route(5), Range::new(60 * MINUTE, 180 * MINUTE));
+        for minute in 0..180 {
+            assert_eq!(lanes.find(minute * MINUTE), Some(u32::from(minute >= 60)));
+        }
     }
 
     #[test]

@@ -401,3 +401,42 @@ fn nothing_waits_for_long() {
         waiting(&mut connection) == 0
     });
 }
+
+/// Names that another minute has taught the site have no room in this one, to which it waits to go.
+#[test]
+fn a_bucket_without_room_takes_no_new_names_from_a_tray() {
+    let clock = Stopped::new();
+    let server = Server::with().stopped(&clock).start();
+    let mut connection = server.connection();
+    let time = clock.now() - 2 * MINUTE;
+    let event = |at: i64, name: &str, range: std::ops::Range<usize>| {
+        let dimensions: Vec<String> = range.map(|n| format!("DIM {name}{n} x")).collect();
+        format!(
+            "ANALYTICS.TRACK shop view ann AT {at} {}",
+            dimensions.join(" ")
+        )
+    };
+    // Three sites of this name fill most of the minute, and nothing else.
+    let [minute, coarser @ ..] = buckets("shop", "UTC", time).map(|bucket| bucket.key);
+    for site in ["a", "b", "c"] {
+        for range in [0..16, 16..32] {
+            assert_eq!(connection.run(&event(time, site, range)), 1);
+        }
+        assert_eq!(connection.run("DEL shop"), 1);
+    }
+    for key in coarser {
+        assert_eq!(cmd!(connection, "DEL", key), 1);
+    }
+    for range in [0..16, 16..31, 0..1, 0..1, 0..1] {
+        assert_eq!(connection.run(&event(time, "d", range)), 1);
+    }
+    assert!(waiting(&mut connection) > 0);
+    assert_eq!(connection.run(&event(time + MINUTE, "d", 31..32)), 1);
+    let refused = connection.run(&event(time, "d", 31..32));
+    assert!(
+        refused.error().contains("has no room for more"),
+        "{refused:?}"
+    );
+    let stored = cmd!(connection, "DUMP", &minute);
+    cmd!(connection, "RESTORE", "copy", "0", stored.bytes()).ok();
+}

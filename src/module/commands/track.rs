@@ -133,7 +133,11 @@ fn count_with<'c>(
     };
     let waits = learned.is_none() && tray::admits(value.keys.tray, &request.batch, judge);
     if !waits {
-        tray::give_way(value.keys.tray, judge);
+        match &learned {
+            None => tray::give_way(value.keys.tray, judge),
+            // Whether a bucket has room for new names is looked at when it is opened.
+            Some(_) => tray::close_of(value.keys.tray),
+        }
         let opened = routes.open(ctx, site, settings, &mut value.keys, &request.batch, judge);
         value.keys.end();
         opened?;

@@ -193,7 +193,7 @@ pub fn open(
         tray.most_bytes = most.min(MOST_BYTES);
         tray.db = ctx.db();
         tray.open(value);
-        if !tray.widen(value.keys.tray.number, targets, ways) {
+        if !tray.widen(value.keys.tray.number, targets, ways) || tray.has_no_way() {
             trays.close(place);
         }
         Some(())

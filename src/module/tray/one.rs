@@ -100,6 +100,11 @@ impl Tray {
         true
     }
 
+    /// Where the calendar ends, none is opened.
+    pub fn has_no_way(&self) -> bool {
+        self.lanes.ways().all().is_empty()
+    }
+
     /// The step to the seat of this place.
     fn seat(&mut self, number: u32, place: &Rc<Place>) -> Step {
         let is_it = |seat: &Seat| Rc::ptr_eq(&seat.place, place);
