@@ -54,7 +54,9 @@ unsafe extern "C" fn tell(
 ) -> c_int {
     // SAFETY: as above.
     unsafe {
-        raw::RedisModule_ReplicateVerbatim.map(|replicate| replicate(ctx));
+        if let Some(replicate) = raw::RedisModule_ReplicateVerbatim {
+            replicate(ctx);
+        }
         do_nothing(ctx, argv, argc)
     }
 }

@@ -1,7 +1,7 @@
 //! Several events, gathered and counted together: those of a command, and those that waited on a tray.
 
 use super::keys::Place;
-use super::ways::Ways;
+use super::ways::{stop_mut, Ways};
 use crate::domain::bucket::{Bucket, Share, Terms};
 use crate::domain::occurrences::Occurrences;
 use crate::domain::time::Granularity;
@@ -42,21 +42,19 @@ pub fn count(
         }
         for (stop, step) in stops.iter_mut().zip(1..) {
             let place = stop.place();
-            let is_stop = place.granularity() == granularity
-                && match ways.are_split(granularity) {
-                    false => {
-                        fill(all, share, place);
-                        true
-                    }
-                    true => share.fill_each(all, |event| {
-                        (ways.step(event.way, granularity) == step).then(|| place.slot(event.time))
-                    }),
-                };
-            if is_stop {
-                stop.count(capacity, |bucket, terms| {
-                    bucket.record_all(all, share, terms);
-                });
+            if place.granularity() != granularity {
+                continue;
             }
+            if !ways.are_split(granularity) {
+                fill(all, share, place);
+            } else if !share.fill_each(all, |event| {
+                (ways.step(event.way, granularity) == step).then(|| place.slot(event.time))
+            }) {
+                continue;
+            }
+            stop.count(capacity, |bucket, terms| {
+                bucket.record_all(all, share, terms);
+            });
         }
     }
     all.clear();
@@ -71,9 +69,7 @@ fn count_by_event(
     capacity: usize,
 ) {
     for (number, event) in all.events().iter().enumerate() {
-        let step = ways.step(event.way, granularity) as usize;
-        let stop = step.checked_sub(1).and_then(|place| stops.get_mut(place));
-        if let Some(stop) = stop {
+        if let Some(stop) = stop_mut(stops, ways.step(event.way, granularity)) {
             let slot = stop.place().slot(event.time);
             stop.count(capacity, |bucket, terms| {
                 bucket.record_one(all, number, slot, terms, share);

@@ -5,16 +5,17 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::cluster;
-use super::gathered;
+use super::gathered::{self, Stop};
+use super::key::Key;
 use super::keys::{BucketKeys, Place};
 use super::nest::{Holds, Settled};
 use super::origin::Origin;
 use super::redis::{Ctx, Outcome};
 use super::site_value::SiteValue;
 use super::stats;
-use super::target::{target_mut, Target};
+use super::target::Target;
 use super::tray;
-use super::ways::{Minutes, Route, Step, Way, Ways, NOWHERE};
+use super::ways::{stop, stop_mut, Minutes, Route, Step, Way, Ways, NOWHERE};
 use crate::domain::bucket::{Share, Sure};
 use crate::domain::desk::Desk;
 use crate::domain::event::{Batch, Event};
@@ -191,10 +192,6 @@ impl<'c> Routes<'c> {
         Ok(step)
     }
 
-    fn target(&self, step: Step) -> Option<&Target<'c>> {
-        self.targets.get((step as usize).checked_sub(1)?)
-    }
-
     /// The numbers of the events that `record` is going to count. Changes nothing.
     pub fn counting(&self, batch: &Batch) -> Vec<usize> {
         let mut numbers = Vec::with_capacity(batch.events.len());
@@ -204,7 +201,7 @@ impl<'c> Routes<'c> {
             let counts = finest.is_some_and(|finest| match event.id {
                 None => true,
                 Some(id) => {
-                    let bucket = self.target(finest).and_then(Target::bucket);
+                    let bucket = stop(&self.targets, finest).and_then(Target::bucket);
                     !bucket.is_some_and(|it| it.has_seen(id)) && ids.insert((finest, id))
                 }
             });
@@ -278,9 +275,9 @@ impl<'c> Routes<'c> {
             let mut sure = [Sure::default(); limits::ROWS_PER_EVENT];
             for target in targets.iter_mut() {
                 let slot = target.place.slot(event.time);
-                let terms = target.terms(capacity);
-                let bucket = target.bucket_or_new();
-                bucket.record(occurrence, slot, &terms, &mut sure);
+                target.count(capacity, |bucket, terms| {
+                    bucket.record(occurrence, slot, terms, &mut sure);
+                });
             }
         });
         value.site.count(event.time);
@@ -288,13 +285,13 @@ impl<'c> Routes<'c> {
 
     /// Where all buckets are held, the next events of the site may wait. A tray is only opened where some
     /// have gone before: more are likely to.
-    /// `may_open`: the site stands under its key, which does not expire.
+    /// `key`: that of the site, unless its tray is open. Where it expires, none is opened.
     pub fn open_tray(
         &self,
         ctx: Ctx,
         name: &[u8],
+        key: Option<&Key>,
         value: &mut SiteValue,
-        may_open: bool,
         now: i64,
     ) {
         let Routes { targets, ways, .. } = self;
@@ -302,8 +299,10 @@ impl<'c> Routes<'c> {
             && !self.partly_late
             && self.way_of.len() <= tray::MOST_AT_ONCE
             && targets.iter().all(Target::is_held);
-        let is_open = may_wait && tray::widen(value.keys.tray, targets, ways.all(), now);
-        if may_wait && !is_open && may_open && self.is_usual {
+        if !may_wait || tray::widen(value.keys.tray, targets, ways.all(), now) {
+            return;
+        }
+        if self.is_usual && key.is_some_and(|key| key.expiry().is_none()) {
             tray::open(ctx, name, value, targets, ways.all(), now);
         }
     }
@@ -314,7 +313,7 @@ impl<'c> Routes<'c> {
         // Before the first, others may have been settled.
         let mut last: Option<&Way> = None;
         for way in ways.all().iter().filter(|way| way.counts) {
-            let finest = way.finest().and_then(|step| target_mut(targets, step));
+            let finest = way.finest().and_then(|step| stop_mut(targets, step));
             match finest.filter(|_| last.is_some_and(|last| way.is_next_to(last))) {
                 Some(finest) => finest.settle_next(settled),
                 None => settle(targets, &way.route, settled),
@@ -369,7 +368,7 @@ fn admits(
         way.counts = true;
         return true;
     };
-    let Some(target) = target_mut(targets, finest) else {
+    let Some(target) = stop_mut(targets, finest) else {
         return false;
     };
     if target.bucket().is_some_and(|bucket| bucket.has_seen(id)) {
@@ -389,7 +388,7 @@ fn settle(targets: &mut [Target], steps: &[Step], settled: &mut Settled) {
     let mut holds = Holds::default();
     let mut is_settled = true;
     for step in steps {
-        if let Some(target) = target_mut(targets, *step) {
+        if let Some(target) = stop_mut(targets, *step) {
             target.bucket_or_new();
             if let Some(hold) = holds.get_mut(target.granularity().index()) {
                 *hold = target.hold_number();
@@ -402,7 +401,7 @@ fn settle(targets: &mut [Target], steps: &[Step], settled: &mut Settled) {
         settle_anew(targets, steps, holds, settled);
     }
     for step in steps {
-        if let Some(target) = target_mut(targets, *step) {
+        if let Some(target) = stop_mut(targets, *step) {
             target.around = settled.around(target.granularity());
         }
     }
@@ -412,7 +411,7 @@ fn settle(targets: &mut [Target], steps: &[Step], settled: &mut Settled) {
 fn settle_anew(targets: &mut [Target], steps: &[Step], holds: Holds, settled: &mut Settled) {
     let same = settled.coarsest_like(&holds);
     for step in steps {
-        if let Some(target) = target_mut(targets, *step) {
+        if let Some(target) = stop_mut(targets, *step) {
             let granularity = target.granularity();
             // Next to nothing but a bucket of another minute, what lies around the others is known.
             if granularity.index() < same || !target.is_settled() {

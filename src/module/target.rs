@@ -11,7 +11,6 @@ use super::nest::{Holds, Settled};
 use super::redis::{bytes_of, Ctx, Outcome};
 use super::stats;
 use super::types::Type;
-use super::ways::Step;
 use crate::domain::bucket::{Bucket, Kind, Terms};
 use crate::domain::error::{shown, Error};
 use crate::domain::site::{Settings, EVENT};
@@ -158,14 +157,6 @@ impl<'c> Target<'c> {
         settled.turn_to(self.granularity(), self.hold_number(), self.around);
     }
 
-    #[inline]
-    pub fn terms(&self, capacity: usize) -> Terms {
-        Terms {
-            capacity,
-            around: self.around,
-        }
-    }
-
     #[cold]
     fn make_bucket(&mut self) {
         if let Some(key) = &self.key {
@@ -186,15 +177,12 @@ impl Stop for Target<'_> {
 
     #[inline]
     fn count(&mut self, capacity: usize, count: impl FnOnce(&mut Bucket, &Terms)) {
-        let terms = self.terms(capacity);
+        let terms = Terms {
+            capacity,
+            around: self.around,
+        };
         count(self.bucket_or_new(), &terms);
     }
-}
-
-/// The one that a step leads to.
-#[inline]
-pub fn target_mut<'t, 'c>(targets: &'t mut [Target<'c>], step: Step) -> Option<&'t mut Target<'c>> {
-    targets.get_mut((step as usize).checked_sub(1)?)
 }
 
 /// A bucket may have been renamed or copied here, or be left over from an earlier site of this name.

@@ -14,6 +14,17 @@ pub type Step = u32;
 /// In place of a step, where an event does not count.
 pub const NOWHERE: Step = 0;
 
+/// The one that a step leads to.
+#[inline]
+pub fn stop<T>(stops: &[T], step: Step) -> Option<&T> {
+    stops.get((step as usize).checked_sub(1)?)
+}
+
+#[inline]
+pub fn stop_mut<T>(stops: &mut [T], step: Step) -> Option<&mut T> {
+    stops.get_mut((step as usize).checked_sub(1)?)
+}
+
 /// Of an event, by granularity.
 pub type Route = [Step; Granularity::COUNT];
 

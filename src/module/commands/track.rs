@@ -154,13 +154,10 @@ fn count_with<'c>(
         true => tray::put(ctx, value, &request.batch, &mut routes.desk),
         false => routes.record(ctx, value, learned.is_some(), &request.batch),
     };
-    let (value, may_open) = match &mut named {
-        NamedSite::OnTray(value) => (Some(value), false),
-        NamedSite::Stored(key, value) => (Some(value), key.expiry().is_none()),
-        NamedSite::New(..) => (None, false),
-    };
-    if let Some(value) = value.filter(|_| !waits) {
-        routes.open_tray(ctx, name, value, may_open, now);
+    match &mut named {
+        NamedSite::OnTray(value) => routes.open_tray(ctx, name, None, value, now),
+        NamedSite::Stored(key, value) => routes.open_tray(ctx, name, Some(key), value, now),
+        NamedSite::New(..) => {}
     }
     if origin != Origin::Client {
         ctx.replicate_verbatim();

@@ -118,10 +118,7 @@ pub fn put<'c>(
     }
     let names = with(|trays| {
         let Trays { share, names, .. } = trays;
-        let tray = trays.trays.get_mut(keys.tray.place())?;
-        if tray.owner != keys.tray.owner {
-            return None;
-        }
+        let tray = keys.tray.open_of(&mut trays.trays)?;
         tray.put(site, batch, desk, share, names);
         Some(std::mem::take(names))
     });
@@ -152,9 +149,8 @@ pub fn give_way(ticket: Ticket, judge: Judge) {
 /// Lets later events go these ways as well, if the tray is open. All targets are held.
 pub fn widen(ticket: Ticket, targets: &[Target], ways: &[Way], now: i64) -> bool {
     with(|trays| {
-        let is_open = trays.of(ticket).is_some_and(|tray| tray.is_open(now));
-        let tray = trays.trays.get_mut(ticket.place()).filter(|_| is_open);
-        let Some(tray) = tray else {
+        let tray = ticket.open_of(&mut trays.trays);
+        let Some(tray) = tray.filter(|tray| tray.is_open(now)) else {
             return false;
         };
         let is_wide = tray.widen(ticket.number, targets, ways);
@@ -290,7 +286,7 @@ pub fn tidy(now: i64) {
 impl Trays {
     fn of(&self, ticket: Ticket) -> Option<&Tray> {
         let tray = self.trays.get(ticket.place())?;
-        (tray.owner == ticket.owner && ticket.owner != 0).then_some(tray)
+        ticket.is_of(tray).then_some(tray)
     }
 
     /// A tray that is closed: the one that it was before, another, or a new one; where there are as many
@@ -345,6 +341,18 @@ impl Trays {
 }
 
 impl Ticket {
+    #[inline]
+    fn is_of(self, tray: &Tray) -> bool {
+        tray.owner == self.owner && self.owner != 0
+    }
+
+    /// Its tray among them, unless that was closed.
+    #[inline]
+    fn open_of(self, trays: &mut [Tray]) -> Option<&mut Tray> {
+        let tray = trays.get_mut(self.place())?;
+        self.is_of(tray).then_some(tray)
+    }
+
     #[inline]
     fn place(self) -> usize {
         place_of(self.number)

@@ -17,7 +17,7 @@ use crate::module::keys::Place;
 use crate::module::record::Judge;
 use crate::module::site_value::SiteValue;
 use crate::module::target::Target;
-use crate::module::ways::{Lanes, Step, Way, NOWHERE};
+use crate::module::ways::{stop, stop_mut, Lanes, Step, Way, NOWHERE};
 
 /// So long is a tray left alone, in milliseconds, when it takes no more events: by then most have been
 /// opened again.
@@ -91,8 +91,8 @@ impl Tray {
             if self.lanes.ways().all().len() >= Lanes::MOST {
                 return false;
             }
-            let route = way.route.map(|step| match place_at(targets, step) {
-                Some(place) => self.seat(number, place),
+            let route = way.route.map(|step| match stop(targets, step) {
+                Some(target) => self.seat(number, &target.place),
                 None => NOWHERE,
             });
             self.lanes.open(route, way.times);
@@ -207,20 +207,17 @@ impl Tray {
 
     #[inline]
     fn finest(&self, way: u32) -> Option<&Seat> {
-        let step = self.lanes.get(way)?.finest()?;
-        self.seats.get((step as usize).checked_sub(1)?)
+        stop(&self.seats, self.lanes.get(way)?.finest()?)
     }
 
     /// An event goes this way: adds the names of its buckets, those that the call at hand has not told.
     #[inline]
     fn tell(&mut self, way: u32, is_one: bool, names: &mut Vec<*mut RedisModuleString>) {
-        let way = self.lanes.get(way).copied();
-        for step in way.iter().flat_map(|way| &way.route) {
-            let place = (*step as usize).wrapping_sub(1);
-            let Some(name) = self.names.get(place) else {
+        for step in self.lanes.get(way).iter().flat_map(|way| &way.route) {
+            let Some(name) = stop(&self.names, *step) else {
                 continue;
             };
-            let seat = self.seats.get_mut(place).filter(|_| !is_one);
+            let seat = stop_mut(&mut self.seats, *step).filter(|_| !is_one);
             let told = seat.map(|seat| std::mem::replace(&mut seat.told, self.calls));
             if told != Some(self.calls) {
                 names.push(*name);
@@ -259,10 +256,4 @@ impl Default for Tray {
             all: Occurrences::default(),
         }
     }
-}
-
-/// Of the target that a step leads to.
-fn place_at<'t>(targets: &'t [Target], step: Step) -> Option<&'t Rc<Place>> {
-    let target = targets.get((step as usize).checked_sub(1)?)?;
-    Some(&target.place)
 }
