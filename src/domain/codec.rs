@@ -154,7 +154,7 @@ pub struct Reader<'a> {
     rest: &'a [u8],
     /// How long the whole of the current page is.
     page: usize,
-    more: &'a [Page],
+    more: Option<&'a mut dyn Iterator<Item = &'a [u8]>>,
 }
 
 impl<'a> Reader<'a> {
@@ -162,17 +162,14 @@ impl<'a> Reader<'a> {
         Reader {
             rest: bytes,
             page: bytes.len(),
-            more: &[],
+            more: None,
         }
     }
 
-    pub fn over(pages: &'a [Page]) -> Reader<'a> {
-        let (first, more) = match pages.split_first() {
-            Some((first, more)) => (first.as_slice(), more),
-            None => (&[][..], pages),
-        };
+    pub fn over(pages: &'a mut dyn Iterator<Item = &'a [u8]>) -> Reader<'a> {
+        let first = pages.next().unwrap_or_default();
         Reader {
-            more,
+            more: Some(pages),
             ..Reader::new(first)
         }
     }
@@ -182,16 +179,13 @@ impl<'a> Reader<'a> {
         if self.page - self.rest.len() < FULL_PAGE {
             return Ok(());
         }
-        match self.more.split_first() {
-            Some((page, more)) if self.rest.is_empty() => {
-                *self = Reader {
-                    more,
-                    ..Reader::new(page)
-                };
-                Ok(())
-            }
-            _ => Err(corrupt("page", "goes on after it was full")),
+        if !self.rest.is_empty() {
+            return Err(corrupt("page", "goes on after it was full"));
         }
+        let next = self.more.as_mut().and_then(|more| more.next());
+        let next = next.ok_or(corrupt("page", "truncated"))?;
+        (self.rest, self.page) = (next, next.len());
+        Ok(())
     }
 
     /// Whether one more item of a list follows (1) or the list is over (0).
@@ -328,7 +322,7 @@ impl<'a> Reader<'a> {
 
     /// Nothing may follow the last field.
     pub fn finish(self) -> Result<(), Corrupt> {
-        if self.rest.is_empty() && self.more.is_empty() {
+        if self.rest.is_empty() && self.more.is_none_or(|more| more.next().is_none()) {
             Ok(())
         } else {
             Err(corrupt("payload", "bytes after its end"))
@@ -405,7 +399,8 @@ mod tests {
         writer.u8(0);
         let pages = writer.into_pages();
         assert_eq!(pages.len(), 4);
-        let mut reader = Reader::over(&pages);
+        let mut pages = pages.iter().map(Vec::as_slice);
+        let mut reader = Reader::over(&mut pages);
         let mut items = 0;
         while reader.next_item("item").unwrap() {
             reader.raw("item", FULL_PAGE).unwrap();
@@ -418,7 +413,8 @@ mod tests {
     #[test]
     fn pages_turn_nowhere_else() {
         let items = |pages: &[Page]| {
-            let mut reader = Reader::over(pages);
+            let mut pages = pages.iter().map(Vec::as_slice);
+            let mut reader = Reader::over(&mut pages);
             while reader.next_item("item")? {
                 reader.raw("item", FULL_PAGE - 1)?;
             }

@@ -147,7 +147,7 @@ fn pages_are_taken_in_their_one_form() {
     for form in other_forms {
         assert!(Bucket::decode(&form).is_err());
     }
-    assert!(Bucket::decode(&[]).is_err() && Site::decode(&[]).is_err());
+    assert!(Bucket::decode::<Page>(&[]).is_err() && Site::decode::<Page>(&[]).is_err());
 }
 
 #[test]

@@ -120,7 +120,7 @@ impl Type for BucketValue {
         self.bucket.encode()
     }
 
-    fn decode(pages: &[Page]) -> Result<BucketValue, Corrupt> {
+    fn decode<P: AsRef<[u8]>>(pages: &[P]) -> Result<BucketValue, Corrupt> {
         Bucket::decode(pages).map(BucketValue::new)
     }
 

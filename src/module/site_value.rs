@@ -57,7 +57,7 @@ impl Type for SiteValue {
         self.site.encode()
     }
 
-    fn decode(pages: &[Page]) -> Result<SiteValue, Corrupt> {
+    fn decode<P: AsRef<[u8]>>(pages: &[P]) -> Result<SiteValue, Corrupt> {
         Site::decode(pages).map(SiteValue::new)
     }
 

@@ -4,7 +4,7 @@
 //! string; in an AOF it is one `ANALYTICS.RESTORE`. All of them are read by the one decoder of the
 //! type, which trusts nothing.
 
-use std::ffi::{c_int, c_void, CStr};
+use std::ffi::{c_char, c_int, c_void, CStr};
 use std::sync::atomic::{AtomicI64, AtomicPtr, AtomicU64, Ordering::Relaxed};
 
 use redis_module::raw;
@@ -13,8 +13,9 @@ use super::bucket_value::BucketValue;
 use super::redis::{api, bytes_of, Ctx, OwnedString};
 use super::site_value::SiteValue;
 use super::stats::Gauge;
-use crate::domain::codec::Page;
+use crate::domain::codec::{corrupt, Page};
 use crate::domain::error::Corrupt;
+use crate::domain::prefetch::prefetch_slice;
 
 /// A value with more pages than that is no value of ours: a page holds a mebibyte or a row.
 const MOST_PAGES: u64 = 1 << 22;
@@ -31,7 +32,7 @@ pub trait Type: Sized + 'static {
 
     fn slot() -> &'static AtomicPtr<raw::RedisModuleType>;
     fn encode(&self) -> Vec<Page>;
-    fn decode(pages: &[Page]) -> Result<Self, Corrupt>;
+    fn decode<P: AsRef<[u8]>>(pages: &[P]) -> Result<Self, Corrupt>;
     fn copy(&self) -> Self;
     fn bytes(&self) -> usize;
     fn free_effort(&self) -> usize;
@@ -133,6 +134,8 @@ unsafe fn value_of<'v, T: Type>(value: *const c_void) -> &'v T {
 unsafe fn counted<'v, T: Type>(value: *const c_void) -> &'v T {
     // SAFETY: by the contract; Redis calls while no command of ours runs, or none that looks at it.
     unsafe {
+        // Redis goes from value to value, none of which is in a cache: all lines of one come at once.
+        prefetch_slice(std::slice::from_raw_parts(value.cast::<T>(), 1));
         T::before_reading(value.cast());
         value_of(value)
     }
@@ -142,19 +145,10 @@ unsafe extern "C" fn rdb_load<T: Type>(
     io: *mut raw::RedisModuleIO,
     encoding: c_int,
 ) -> *mut c_void {
-    // SAFETY: Redis hands in its own context and stream.
-    let (ctx, pages) = unsafe {
-        (
-            Ctx::new(api!(RedisModule_GetContextFromIO(io))),
-            load_pages(io),
-        )
-    };
-    let loaded = match pages {
-        Some(pages) if encoding == ENCODING => {
-            T::decode(&pages).map_err(|corrupt| corrupt.to_string())
-        }
-        Some(_) => Err("made by a later version of this module".to_owned()),
-        None => Err("truncated".to_owned()),
+    let loaded = match encoding {
+        // SAFETY: Redis hands in its own stream.
+        ENCODING => unsafe { load::<T>(io) },
+        _ => Err(corrupt("encoding", "that of a later version")),
     };
     match loaded {
         Ok(value) => {
@@ -167,15 +161,17 @@ unsafe extern "C" fn rdb_load<T: Type>(
             }
             boxed(value).cast()
         }
-        Err(problem) => {
-            log_refusal::<T>(ctx, &problem);
+        Err(corrupt) => {
+            // SAFETY: `io` is valid.
+            let ctx = unsafe { Ctx::new(api!(RedisModule_GetContextFromIO(io))) };
+            log_refusal::<T>(ctx, corrupt);
             std::ptr::null_mut()
         }
     }
 }
 
 /// One line a second at most: whoever sends bad payloads shall not fill the disk.
-fn log_refusal<T: Type>(ctx: Ctx, problem: &str) {
+fn log_refusal<T: Type>(ctx: Ctx, corrupt: Corrupt) {
     static QUIET_UNTIL: AtomicI64 = AtomicI64::new(0);
     static UNTOLD: AtomicU64 = AtomicU64::new(0);
     let now = ctx.now();
@@ -191,32 +187,63 @@ fn log_refusal<T: Type>(ctx: Ctx, problem: &str) {
     };
     ctx.log(
         c"warning",
-        &format!("a value of type {kind} is refused: {problem}{more}"),
+        &format!("a value of type {kind} is refused: {corrupt}{more}"),
     );
 }
 
-/// None when the stream ends early.
-///
 /// # Safety
 /// `io` is the stream of a load under way.
-unsafe fn load_pages(io: *mut raw::RedisModuleIO) -> Option<Vec<Page>> {
-    // SAFETY: `io` is valid; after a failed read, `IsIOError` says so and nothing was handed out.
-    unsafe {
+unsafe fn load<T: Type>(io: *mut raw::RedisModuleIO) -> Result<T, Corrupt> {
+    const TRUNCATED: Corrupt = corrupt("pages", "truncated");
+    // SAFETY: by the contract.
+    let (count, page) = unsafe {
         let count = api!(RedisModule_LoadUnsigned(io));
-        if api!(RedisModule_IsIOError(io)) != 0 || count > MOST_PAGES {
-            return None;
+        if api!(RedisModule_IsIOError(io)) != 0 {
+            return Err(TRUNCATED);
         }
-        let mut pages = Vec::new();
-        for _ in 0..count {
-            let mut len = 0;
-            let start = api!(RedisModule_LoadStringBuffer(io, &mut len));
-            if start.is_null() {
-                return None;
-            }
-            pages.push(std::slice::from_raw_parts(start.cast::<u8>(), len).to_vec());
-            api!(RedisModule_Free(start.cast()));
+        (count, || LoadedPage::read(io).ok_or(TRUNCATED))
+    };
+    match count {
+        // Nearly every value.
+        1 => T::decode(&[page()?]),
+        0..=MOST_PAGES => {
+            let pages: Result<Vec<LoadedPage>, Corrupt> = (0..count).map(|_| page()).collect();
+            T::decode(&pages?)
         }
-        Some(pages)
+        _ => Err(corrupt("pages", "too many")),
+    }
+}
+
+/// Where Redis put what it read.
+struct LoadedPage {
+    start: *mut c_char,
+    len: usize,
+}
+
+impl LoadedPage {
+    /// None when the stream ends early.
+    ///
+    /// # Safety
+    /// That of `load`.
+    unsafe fn read(io: *mut raw::RedisModuleIO) -> Option<LoadedPage> {
+        let mut len = 0;
+        // SAFETY: by the contract; what is handed out is ours to free.
+        let start = unsafe { api!(RedisModule_LoadStringBuffer(io, &mut len)) };
+        (!start.is_null()).then_some(LoadedPage { start, len })
+    }
+}
+
+impl AsRef<[u8]> for LoadedPage {
+    fn as_ref(&self) -> &[u8] {
+        // SAFETY: so many bytes, until they are freed.
+        unsafe { std::slice::from_raw_parts(self.start.cast(), self.len) }
+    }
+}
+
+impl Drop for LoadedPage {
+    fn drop(&mut self) {
+        // SAFETY: it was handed out by Redis and is freed once.
+        unsafe { api!(RedisModule_Free(self.start.cast())) };
     }
 }
 
@@ -344,12 +371,4 @@ unsafe extern "C" fn defrag<T: Type>(
         }
     }
     0
-}
-
-/// The pages of an `ANALYTICS.RESTORE`.
-pub fn pages_of(strings: &[*mut raw::RedisModuleString]) -> Vec<Page> {
-    strings
-        .iter()
-        .map(|page| bytes_of(*page).to_vec())
-        .collect()
 }

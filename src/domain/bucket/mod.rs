@@ -264,8 +264,11 @@ impl Bucket {
         ValueOrder::new(stored)
     }
 
-    pub fn decode(pages: &[Page]) -> Result<Bucket, Corrupt> {
-        let mut reader = Reader::over(pages);
+    pub fn decode<P: AsRef<[u8]>>(pages: &[P]) -> Result<Bucket, Corrupt> {
+        Bucket::read(Reader::over(&mut pages.iter().map(P::as_ref)))
+    }
+
+    fn read(mut reader: Reader) -> Result<Bucket, Corrupt> {
         if reader.u8("version")? != VERSION {
             return Err(corrupt("version", "not one that this module knows"));
         }
@@ -293,6 +296,10 @@ impl Bucket {
             let last = breakdowns.last();
             if last.is_some_and(|before| before.order() >= breakdown.order()) {
                 return Err(corrupt("breakdown", "not in order"));
+            }
+            if breakdowns.is_empty() {
+                // Most buckets have one.
+                breakdowns.reserve_exact(1);
             }
             breakdowns.push(breakdown);
         }

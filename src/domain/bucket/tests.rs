@@ -417,7 +417,7 @@ fn a_payload_cut_short_is_refused() {
             "{len}"
         );
     }
-    assert!(Bucket::decode(&[]).is_err());
+    assert!(Bucket::decode::<Page>(&[]).is_err());
     let twice = [pages[0].clone(), pages[0].clone()];
     assert!(Bucket::decode(&twice).is_err());
 }

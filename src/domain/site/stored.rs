@@ -79,8 +79,11 @@ impl Site {
         writer.into_pages()
     }
 
-    pub fn decode(pages: &[Page]) -> Result<Site, Corrupt> {
-        let mut reader = Reader::over(pages);
+    pub fn decode<P: AsRef<[u8]>>(pages: &[P]) -> Result<Site, Corrupt> {
+        Site::read(Reader::over(&mut pages.iter().map(P::as_ref)))
+    }
+
+    fn read(mut reader: Reader) -> Result<Site, Corrupt> {
         let version = reader.u8("version")?;
         if ![PLAIN, WITH_PARTS].contains(&version) {
             return Err(corrupt("version", "not one that this module knows"));

@@ -9,7 +9,7 @@ use crate::module::key::Key;
 use crate::module::redis::{bytes_of, Ctx, Failure, Outcome, Words};
 use crate::module::registration::{entry, Access, Command};
 use crate::module::site_value::SiteValue;
-use crate::module::types::{pages_of, Type};
+use crate::module::types::Type;
 
 pub const COMMAND: Command = Command {
     name: c"analytics.restore",
@@ -51,8 +51,10 @@ fn restore_value<T: Type>(ctx: Ctx, words: Words) -> Outcome {
         return Err(Error::new("the key exists already").into());
     }
     // Nothing fails once there is a value: a bucket that no key owns would never be freed.
-    let value = T::decode(&pages_of(words.after(3).strings()))
-        .map_err(|corrupt| Error::new(format!("bad payload: {corrupt}")))?;
+    let pages = words.after(3).strings().iter();
+    let pages: Vec<&[u8]> = pages.map(|page| bytes_of(*page)).collect();
+    let value =
+        T::decode(&pages).map_err(|corrupt| Error::new(format!("bad payload: {corrupt}")))?;
     value.came(ctx.db(), bytes_of(words.string(1)));
     key.set(value);
     ctx.replicate_verbatim();
