@@ -23,10 +23,6 @@ use crate::module::ways::{stop, stop_mut, Lanes, Step, Way, NOWHERE};
 /// opened again.
 const LEFT_ALONE: i64 = 1_000;
 
-/// The number of none. With `None` in its place, the compiler compares what is not set: the outcome is
-/// the same, but valgrind cannot know that.
-const NO_WAY: u32 = u32::MAX;
-
 /// A bucket that the events of a tray go to.
 struct Seat {
     place: Rc<Place>,
@@ -62,8 +58,9 @@ pub struct Tray {
     names: Vec<*mut RedisModuleString>,
     /// The ways of its events, from seat to seat.
     lanes: Lanes,
-    /// How many calls came here.
+    /// How many calls came here, and of each lane the last of which its buckets were told.
     calls: u64,
+    told: Vec<u64>,
     /// By the clock: as long as the holds are sure.
     pub open: Range,
     /// What had been heard of changed expiries then.
@@ -100,6 +97,7 @@ impl Tray {
                 None => NOWHERE,
             });
             self.lanes.open(route, way.times);
+            self.told.push(0);
         }
         true
     }
@@ -134,6 +132,7 @@ impl Tray {
         }
         self.names.clear();
         self.lanes.clear();
+        self.told.clear();
         self.owner = 0;
         self.open = Range::default();
     }
@@ -169,14 +168,12 @@ impl Tray {
         // One event tells each bucket once.
         let is_one = batch.events.len() == 1;
         self.calls += u64::from(!is_one);
-        let mut last = NO_WAY;
         for event in &batch.events {
             let Some(way) = self.lanes.find(event.time) else {
                 continue;
             };
-            if way != last {
+            if is_one || !self.is_told(way) {
                 self.tell(way, is_one, names);
-                last = way;
             }
             if let (Some(id), Some(finest)) = (event.id, self.finest(way)) {
                 finest.place.hold.change(|bucket| bucket.remember(id));
@@ -213,6 +210,13 @@ impl Tray {
     #[inline]
     fn finest(&self, way: u32) -> Option<&Seat> {
         stop(&self.seats, self.lanes.get(way)?.finest()?)
+    }
+
+    /// Whether an event of the call at hand has gone this way before.
+    #[inline]
+    fn is_told(&mut self, way: u32) -> bool {
+        let told = self.told.get_mut(way as usize);
+        told.is_some_and(|told| std::mem::replace(told, self.calls) == self.calls)
     }
 
     /// An event goes this way: adds the names of its buckets, those that the call at hand has not told.
@@ -253,6 +257,7 @@ impl Default for Tray {
             names: Vec::new(),
             lanes: Lanes::default(),
             calls: 0,
+            told: Vec::new(),
             open: Range::default(),
             heard: 0,
             expiry: 0,
