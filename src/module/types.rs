@@ -145,12 +145,8 @@ unsafe extern "C" fn rdb_load<T: Type>(
     io: *mut raw::RedisModuleIO,
     encoding: c_int,
 ) -> *mut c_void {
-    let loaded = match encoding {
-        // SAFETY: Redis hands in its own stream.
-        ENCODING => unsafe { load::<T>(io) },
-        _ => Err(corrupt("encoding", "that of a later version")),
-    };
-    match loaded {
+    // SAFETY: Redis hands in its own stream.
+    match unsafe { load::<T>(io, encoding) } {
         Ok(value) => {
             // SAFETY: `io` is valid; null is a key without a name.
             unsafe {
@@ -193,7 +189,7 @@ fn log_refusal<T: Type>(ctx: Ctx, corrupt: Corrupt) {
 
 /// # Safety
 /// `io` is the stream of a load under way.
-unsafe fn load<T: Type>(io: *mut raw::RedisModuleIO) -> Result<T, Corrupt> {
+unsafe fn load<T: Type>(io: *mut raw::RedisModuleIO, encoding: c_int) -> Result<T, Corrupt> {
     const TRUNCATED: Corrupt = corrupt("pages", "truncated");
     // SAFETY: by the contract.
     let (count, page) = unsafe {
@@ -203,12 +199,17 @@ unsafe fn load<T: Type>(io: *mut raw::RedisModuleIO) -> Result<T, Corrupt> {
         }
         (count, || LoadedPage::read(io).ok_or(TRUNCATED))
     };
+    // What is refused is read as well: Redis looks for the mark of its end.
+    let decode = |pages: &[LoadedPage]| match encoding {
+        ENCODING => T::decode(pages),
+        _ => Err(corrupt("encoding", "that of a later version")),
+    };
     match count {
         // Nearly every value.
-        1 => T::decode(&[page()?]),
+        1 => decode(&[page()?]),
         0..=MOST_PAGES => {
             let pages: Result<Vec<LoadedPage>, Corrupt> = (0..count).map(|_| page()).collect();
-            T::decode(&pages?)
+            decode(&pages?)
         }
         _ => Err(corrupt("pages", "too many")),
     }

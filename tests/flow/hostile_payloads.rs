@@ -231,6 +231,24 @@ fn no_payload_harms_the_server_its_replica_or_its_files() {
 }
 
 #[test]
+fn a_value_laid_out_by_a_later_version_is_refused_and_the_log_says_why() {
+    let server = Server::start();
+    trusting(&server);
+    let mut connection = server.connection();
+    connection.run("ANALYTICS.TRACK shop view ann").int();
+    let mut dump = connection.dump("shop");
+    // The module's name and, in the lowest ten bits, how it lays out its values: 1.
+    let layout = &mut dump[OWN_TYPE - 1];
+    assert_eq!(*layout, 1);
+    *layout = 2;
+    let refused = cmd!(connection, "RESTORE", "copy", 0, dump);
+    assert_eq!(refused.error(), "ERR Bad data format");
+    let why = "a value of type analytics is refused: encoding: that of a later version";
+    assert!(server.log().contains(why), "{}", server.log());
+    assert!(!server.log().contains("EOF"), "{}", server.log());
+}
+
+#[test]
 fn a_site_that_claims_events_at_the_end_of_time_is_walked_through_quickly() {
     let server = Server::start();
     let mut connection = server.connection();
