@@ -101,6 +101,9 @@ struct Layout<'a> {
     local: Local<'a>,
     /// The granularities that hold all that is needed, coarsest first, and from where on each does.
     usable: Vec<(Granularity, i64)>,
+    /// The shortest cells that can be answered. Where nothing has to be kept: that ever can, so that what
+    /// is refused of a busy site is refused of an idle one.
+    finest: Length,
 }
 
 impl<'a> Layout<'a> {
@@ -115,6 +118,7 @@ impl<'a> Layout<'a> {
             })
             .collect();
         let earliest = usable.iter().map(|(_, from)| *from).min();
+        let finest_ever = finest(&usable, grain);
         usable.retain(|(_, from)| *from <= needed.from);
         if usable.is_empty() && !needed.is_empty() {
             return Err(nothing_kept(earliest));
@@ -123,6 +127,10 @@ impl<'a> Layout<'a> {
             grain,
             window,
             observed,
+            finest: match needed.is_empty() {
+                true => finest_ever,
+                false => finest(&usable, grain),
+            },
             needed: !needed.is_empty(),
             local,
             usable,
@@ -150,7 +158,7 @@ impl<'a> Layout<'a> {
                 return Ok(grid);
             }
         }
-        self.grid(self.finest())
+        self.grid(self.finest)
     }
 
     /// None if the cells cross whatever is kept.
@@ -176,20 +184,11 @@ impl<'a> Layout<'a> {
     }
 
     fn is_too_fine(&self, length: Length) -> bool {
-        self.needed && length.at_most() < self.finest().at_most()
-    }
-
-    /// The shortest cells that can be answered.
-    fn finest(&self) -> Length {
-        let granularities = self.usable.iter().map(|(granularity, _)| *granularity);
-        granularities
-            .map(|granularity| Length::finest(granularity, self.grain))
-            .min_by_key(Length::at_most)
-            .unwrap_or(Length::finest(Granularity::Minute, self.grain))
+        length.at_most() < self.finest.at_most()
     }
 
     fn too_fine(&self, length: Length) -> Error {
-        let finest = self.finest();
+        let finest = self.finest;
         let what = match self.grain {
             Grain::Slot => "",
             Grain::Bucket => " for distinct counts and percentiles",
@@ -204,12 +203,21 @@ impl<'a> Layout<'a> {
         let shorter = { Length::nice().iter().rev() }
             .filter(|nice| nice.at_most() < length.at_most())
             .find(|nice| !self.is_too_fine(**nice) && matches!(self.attempt(**nice), Ok(Some(_))));
-        let shorter = shorter.copied().unwrap_or_else(|| self.finest());
+        let shorter = shorter.copied().unwrap_or(self.finest);
         Error::new(format!(
             "step {length} cuts through what is still kept of all the window: {shorter} is one that \
              does not"
         ))
     }
+}
+
+/// The shortest cells that buckets of these granularities answer.
+fn finest(usable: &[(Granularity, i64)], grain: Grain) -> Length {
+    let granularities = usable.iter().map(|(granularity, _)| *granularity);
+    granularities
+        .map(|granularity| Length::finest(granularity, grain))
+        .min_by_key(Length::at_most)
+        .unwrap_or(Length::finest(Granularity::Minute, grain))
 }
 
 fn nothing_kept(earliest: Option<i64>) -> Error {

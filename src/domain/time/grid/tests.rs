@@ -203,7 +203,19 @@ proptest! {
             prop_assert!(["10000 points", "100000 buckets", "kept"].into_iter().any(is_bound));
             return Ok(());
         };
-        let from = case.window.from.max(case.events[0]);
+        let span = case.events.first().zip(case.events.last());
+        let (first, last) = span.map_or((i64::MAX, i64::MIN), |(first, last)| (*first, *last));
+        if first.max(case.window.from) > last.min(case.window.to - 1) {
+            // Nothing has to be kept. What no granularity ever tells is refused all the same.
+            prop_assert!(is_bound("finer"), "{}", error);
+            for granularity in Granularity::ALL {
+                let finest = Length::finest(granularity, case.grain);
+                let is_on = case.retention.get(granularity).is_some();
+                prop_assert!(!is_on || length.at_most() < finest.at_most(), "{}", error);
+            }
+            return Ok(());
+        }
+        let from = case.window.from.max(first);
         let hours = (0..48).map(|hour| from + hour * HOUR);
         let probes = edges.iter().flat_map(|edge| [edge - 1, *edge]).chain(hours);
         let to = edges[edges.len() - 1].min(MAX_TIME);
@@ -422,7 +434,7 @@ fn a_step_finer_than_what_is_kept_is_told_the_finest() {
 #[test]
 fn what_never_was_need_not_be_kept() {
     let utc = Ask::new("UTC", "2024-12-11T14:30:20");
-    let observed = |first: i64, last: i64| {
+    let observed = |step: &str, grain: Grain, first: i64, last: i64| {
         let sources = Sources {
             zone: &utc.zone,
             retention: &utc.retention,
@@ -431,14 +443,26 @@ fn what_never_was_need_not_be_kept() {
             observed: Some((utc.now - first, utc.now - last)),
         };
         let window = Range::new(utc.now - 2 * HOUR, utc.now + 1);
-        let step = Step::parse(b"1s").unwrap();
-        Grid::new(step, Grain::Slot, window, &sources)
-            .map(|grid| (grid.len(), grid.reads().count()))
+        Grid::new(
+            Step::parse(step.as_bytes()).unwrap(),
+            grain,
+            window,
+            &sources,
+        )
+        .map(|grid| (grid.len(), grid.reads().count()))
     };
+    let events = |first: i64, last: i64| observed("1s", Grain::Slot, first, last);
     // The first event is not older than seconds are, or the last one older than the window.
-    assert_eq!(observed(50 * MINUTE, 0), Ok((7201, 51)));
-    assert_eq!(observed(400 * DAY, 3 * HOUR), Ok((7201, 0)));
-    assert!(observed(70 * MINUTE, 0).is_err());
+    assert_eq!(events(50 * MINUTE, 0), Ok((7201, 51)));
+    assert_eq!(events(400 * DAY, 3 * HOUR), Ok((7201, 0)));
+    assert!(events(70 * MINUTE, 0).is_err());
+    // No bucket ever tells users second by second, whether there are any or not.
+    let users = |step: &str| observed(step, Grain::Bucket, 400 * DAY, 3 * HOUR);
+    assert_eq!(users("1m"), Ok((121, 0)));
+    assert_eq!(
+        users("59s").unwrap_err().to_string(),
+        "step 59s is finer than what is still kept of all the window: the finest for distinct counts and percentiles is 1m"
+    );
 }
 
 #[test]
