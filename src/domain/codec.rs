@@ -45,14 +45,6 @@ impl Writer {
         self.bytes.reserve(bytes);
     }
 
-    pub fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-
     /// The whole of a value that has one page.
     pub fn into_bytes(self) -> Page {
         self.bytes
@@ -188,7 +180,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Whether one more item of a list follows (1) or the list is over (0).
+    /// Whether one more item of a list follows, which a 1 says, or the list is over: a 0.
     pub fn next_item(&mut self, field: &'static str) -> Result<bool, Corrupt> {
         self.turn_page()?;
         match self.u8(field)? {
@@ -228,7 +220,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// One of at most four bytes, with more bytes behind it or as many; without a branch on its length.
+    /// One of at most four bytes, where at least four are left; without a branch on its length.
     #[inline]
     fn short_varint(&mut self) -> Option<u32> {
         let word = u32::from_le_bytes(*self.rest.first_chunk()?);

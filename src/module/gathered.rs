@@ -14,11 +14,12 @@ pub trait Stop {
     fn count(&mut self, capacity: usize, count: impl FnOnce(&mut Bucket, &Terms));
 }
 
-/// To look through all events for each bucket costs more than their rows, with more buckets.
+/// From so many buckets of one granularity on, to go through all events once for each of them costs more
+/// than their rows one by one.
 const MANY_BUCKETS: usize = 6;
 
 /// Bucket by bucket, and in a bucket row by row; event by event where each bucket has few of them.
-/// `share`: what each has to do with them. Nothing is gathered on return.
+/// `share`: the memory of what each bucket has to do with them. Nothing is gathered on return.
 pub fn count(
     all: &mut Occurrences,
     share: &mut Share,

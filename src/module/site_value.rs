@@ -17,7 +17,7 @@ use crate::domain::site::Site;
 
 pub struct SiteValue {
     pub site: Site,
-    /// The names of the buckets that events go to now.
+    /// Where its events go now, and what is known of those buckets.
     pub keys: BucketKeys,
     /// Since the value was made or loaded: a replica does not see what was dropped.
     pub dropped: Dropped,

@@ -33,7 +33,7 @@ pub struct Way {
     pub route: Route,
     /// All events of these times go there.
     pub times: Range,
-    /// One of its events counts.
+    /// One of its events counts. Of lanes, all do.
     pub counts: bool,
 }
 

@@ -212,7 +212,7 @@ pub fn check_value_name(name: &[u8]) -> Result<()> {
 
 pub fn check_name(what: &str, name: &[u8]) -> Result<()> {
     if name.is_empty() {
-        return Err(Error::new(format!("the name of a {what} is empty")));
+        return Err(Error::new(format!("{what} '': a name is not empty")));
     }
     if name.len() > limits::NAME {
         return Err(Error::new(format!(

@@ -26,7 +26,7 @@ const LEFT_ALONE: i64 = 1_000;
 /// A bucket that the events of a tray go to.
 struct Seat {
     place: Rc<Place>,
-    /// The number of the last call of which it was told.
+    /// The number of the last call of several events of which it was told.
     told: u64,
 }
 
@@ -58,7 +58,7 @@ pub struct Tray {
     names: Vec<*mut RedisModuleString>,
     /// The ways of its events, from seat to seat.
     lanes: Lanes,
-    /// How many calls came here, and of each lane the last of which its buckets were told.
+    /// How many calls of several events came here, and of each lane the last of which its buckets were told.
     calls: u64,
     told: Vec<u64>,
     /// By the clock: as long as the holds are sure.
@@ -172,7 +172,7 @@ impl Tray {
             let Some(way) = self.lanes.find(event.time) else {
                 continue;
             };
-            if is_one || !self.is_told(way) {
+            if is_one || self.goes_first(way) {
                 self.tell(way, is_one, names);
             }
             if let (Some(id), Some(finest)) = (event.id, self.finest(way)) {
@@ -212,11 +212,11 @@ impl Tray {
         stop(&self.seats, self.lanes.get(way)?.finest()?)
     }
 
-    /// Whether an event of the call at hand has gone this way before.
+    /// An event of the call at hand goes this way: is it the first that does?
     #[inline]
-    fn is_told(&mut self, way: u32) -> bool {
+    fn goes_first(&mut self, way: u32) -> bool {
         let told = self.told.get_mut(way as usize);
-        told.is_some_and(|told| std::mem::replace(told, self.calls) == self.calls)
+        told.is_some_and(|told| std::mem::replace(told, self.calls) != self.calls)
     }
 
     /// An event goes this way: adds the names of its buckets, those that the call at hand has not told.
