@@ -237,9 +237,9 @@ fn unique(subject: &str, aggregate: Option<&[u8]>) -> Result<()> {
 
 fn no_aggregate_of(subject: &str, word: &[u8], accepted: &[&str]) -> Error {
     Error::new(format!(
-        "aggregate '{}' of {subject} is not {}{}",
+        "{subject} have no aggregate '{}', only {}{}",
         shown(word),
-        accepted.join(" or "),
+        accepted.join(" and "),
         did_you_mean(word, accepted.iter().map(|it| it.as_bytes()))
     ))
 }

@@ -71,9 +71,12 @@ fn an_error_names_the_metric_says_what_is_accepted_and_guesses() {
     for (text, part) in [
         (
             "events:sum",
-            "aggregate 'sum' of events is not count or rate",
+            "events have no aggregate 'sum', only count and rate",
         ),
-        ("users:count", "aggregate 'count' of users is not unique"),
+        (
+            "users:count",
+            "users have no aggregate 'count', only unique",
+        ),
         ("latency:agv", "did you mean avg?"),
         ("latency:mean", "is not one of sum, avg, min, max"),
         (

@@ -31,6 +31,18 @@ const UNITS: [(&str, Length); 8] = [
     ("y", Months(12)),
 ];
 
+/// What people write in place of a unit, in any case; `M` alone may be either of two.
+const OTHER_NAMES: [(&str, &[&str]); 8] = [
+    ("ms", &["ms", "msec", "millis", "millisecond"]),
+    ("s", &["s", "sec", "second"]),
+    ("m", &["min", "minute"]),
+    ("h", &["h", "hr", "hour"]),
+    ("d", &["d", "day"]),
+    ("w", &["w", "wk", "week"]),
+    ("mo", &["mo", "mon", "month"]),
+    ("y", &["y", "yr", "year"]),
+];
+
 impl Duration {
     pub const MAX_YEARS: i32 = 1_000;
     pub const MINUTE: Duration = Duration(Millis(MINUTE));
@@ -85,9 +97,10 @@ impl Duration {
         Duration::read(text).ok_or_else(|| {
             Error::new(format!(
                 "duration '{}' is not a number and a unit, of ms, s, m (minutes), h, d, w, mo (months), y, \
-                 such as 90s, 24h or 3mo, and at most {}y",
+                 such as 90s, 24h or 3mo, and at most {}y{}",
                 shown(text),
-                Duration::MAX_YEARS
+                Duration::MAX_YEARS,
+                Duration::guess(text)
             ))
         })
     }
@@ -102,6 +115,20 @@ impl Duration {
             Millis(millis) => Duration::of_millis(count.checked_mul(*millis)?),
             Months(months) => Duration::of_months(i32::try_from(count).ok()?.checked_mul(*months)?),
         }
+    }
+
+    /// The end of the error about a text that is no length: `; did you mean 5m?`, or nothing.
+    pub(super) fn guess(text: &[u8]) -> String {
+        let mut scan = Scan::new(text);
+        let digits = String::from_utf8_lossy(scan.all_digits());
+        let unit = scan.rest().to_ascii_lowercase();
+        let one = unit.strip_suffix(b"s").unwrap_or(&unit);
+        let is_it = |name: &&str| [&unit, one].contains(&name.as_bytes());
+        let meant = { OTHER_NAMES.iter() }
+            .find(|(_, names)| names.iter().any(is_it))
+            .map(|(unit, _)| format!("{digits}{unit}"))
+            .filter(|meant| meant.len() <= 20 && Duration::read(meant.as_bytes()).is_some());
+        meant.map_or(String::new(), |meant| format!("; did you mean {meant}?"))
     }
 
     /// The instant this long before, if the calendar reaches there. Months end at most on the last day
@@ -210,6 +237,28 @@ mod tests {
             assert!(message.contains("such as 90s"), "{message}");
         }
         assert!(Duration::parse(b"5\xff").is_err());
+    }
+
+    #[test]
+    fn a_unit_in_other_words_is_guessed() {
+        for (text, meant) in [
+            ("5min", "5m"),
+            ("5 min", ""),
+            ("24H", "24h"),
+            ("36Hours", "36h"),
+            ("2DAYS", "2d"),
+            ("1month", "1mo"),
+            ("10secs", "10s"),
+            ("90s ", ""),
+            ("5M", ""),
+            ("0min", ""),
+            ("min", ""),
+            ("5\u{fc}", ""),
+        ] {
+            let message = Duration::parse(text.as_bytes()).unwrap_err().to_string();
+            let guess = message.split("; did you mean ").nth(1).unwrap_or_default();
+            assert_eq!(guess.trim_end_matches('?'), meant, "{text}");
+        }
     }
 
     #[test]

@@ -54,9 +54,10 @@ impl Retention {
         }
         Duration::read(text).map(Some).ok_or_else(|| {
             Error::new(format!(
-                "RETENTION {} '{}' is not off and not a duration such as 90s, 24h, 7d, 4w, 36mo or 2y",
+                "RETENTION {} '{}' is not off and not a duration such as 90s, 24h, 7d, 4w, 36mo or 2y{}",
                 granularity.name(),
-                shown(text)
+                shown(text),
+                Duration::guess(text)
             ))
         })
     }

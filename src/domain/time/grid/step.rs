@@ -65,10 +65,13 @@ impl Step {
             return Ok(Step(None));
         }
         let Some(duration) = Duration::read(text) else {
+            let guess = match did_you_mean(text, std::iter::once(&b"auto"[..])) {
+                guess if guess.is_empty() => Duration::guess(text),
+                guess => guess,
+            };
             return Err(Error::new(format!(
-                "step '{}' is not auto and not a duration such as 10s, 5m, 1h, 1d, 1w or 1mo{}",
-                shown(text),
-                did_you_mean(text, std::iter::once(&b"auto"[..]))
+                "step '{}' is not auto and not a duration such as 10s, 5m, 1h, 1d, 1w or 1mo{guess}",
+                shown(text)
             )));
         };
         if duration
