@@ -47,14 +47,14 @@ pub trait Type: Sized + 'static {
     /// The value of a key, to which nobody has a reference.
     unsafe fn before_reading(_value: *const Self) {}
 
-    /// Somebody is about to write to a value, or it is about to leave its key or its place: nothing waits for it any
-    /// more, and nothing will.
+    /// Somebody is about to write to a value, or it is about to leave its key or its place: nothing waits
+    /// for it any more, and nothing will.
     ///
     /// # Safety
     /// That of `before_reading`.
     unsafe fn before_writing(_value: *const Self) {}
 
-    /// Whether nothing but Redis points to the value.
+    /// Whether nothing but Redis points to the value, after `before_writing`.
     fn may_move(&self) -> bool {
         true
     }
@@ -72,7 +72,7 @@ pub trait Type: Sized + 'static {
     /// It was read for this key, in an RDB file or a DUMP payload.
     fn came(&self, _db: c_int, _name: &[u8]) {}
 
-    /// It is no longer under this key.
+    /// The same, with the key that it leaves, where that has a name.
     fn went(&self, _db: c_int, _name: &[u8]) {}
 
     fn registered() -> *mut raw::RedisModuleType {

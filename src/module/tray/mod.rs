@@ -61,8 +61,8 @@ pub struct Ticket {
 #[derive(Default)]
 struct Trays {
     trays: Vec<Tray>,
-    /// How many of them are.
-    open: usize,
+    /// How many of them are open.
+    open_trays: usize,
     /// Their numbers, each where its site's name says; of several there, the last that was opened. So
     /// a tray may not be found, until it is opened again.
     by_name: Vec<u32>,
@@ -183,8 +183,8 @@ pub fn open(
         }
         let place_of_name = trays.place_of_name(name);
         *trays.by_name.get_mut(place_of_name)? = value.keys.tray.number;
-        trays.open += 1;
-        let most = MOST_BYTES_OF_ALL / trays.open;
+        trays.open_trays += 1;
+        let most = MOST_BYTES_OF_ALL / trays.open_trays;
         let tray = trays.trays.get_mut(place)?;
         tray.most_bytes = most.min(MOST_BYTES);
         tray.db = ctx.db();
@@ -301,7 +301,7 @@ impl Trays {
             self.trays.push(Tray::default());
             return Some(self.trays.len() - 1);
         }
-        let is_over = !self.trays.get(next)?.open.contains(now);
+        let is_over = !self.trays.get(next)?.is_open(now);
         is_over.then(|| {
             self.close(next);
             next
@@ -327,7 +327,7 @@ impl Trays {
     fn close(&mut self, place: usize) {
         let tray = self.trays.get_mut(place);
         if let Some(tray) = tray.filter(|tray| tray.owner != 0) {
-            self.open -= 1;
+            self.open_trays -= 1;
             tray.count(&mut self.share);
             tray.close();
         }

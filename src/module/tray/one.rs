@@ -58,11 +58,11 @@ pub struct Tray {
     names: Vec<*mut RedisModuleString>,
     /// The ways of its events, from seat to seat.
     lanes: Lanes,
-    /// How many calls of several events came here, and of each lane the last of which its buckets were told.
+    /// How many calls of several events came here; of each lane, the last of which its buckets were told.
     calls: u64,
     told: Vec<u64>,
     /// By the clock: as long as the holds are sure.
-    pub open: Range,
+    sure: Range,
     /// What had been heard of changed expiries then.
     heard: u64,
     /// When the first of the buckets expires.
@@ -77,7 +77,7 @@ impl Tray {
     pub fn open(&mut self, value: &mut SiteValue) {
         self.owner = value.keys.tray.owner;
         self.site = value;
-        self.open = Range::ALL;
+        self.sure = Range::ALL;
         self.expiry = i64::MAX;
         self.heard = expiries::heard();
         self.capacity = value.site.settings.capacity;
@@ -113,7 +113,7 @@ impl Tray {
         let found = self.seats.iter().rposition(is_it).unwrap_or_else(|| {
             // Whoever looks at the bucket is to know.
             place.hold.wait_on(number);
-            self.open = self.open.common(place.hold.sure());
+            self.sure = self.sure.common(place.hold.sure());
             self.expiry = self.expiry.min(place.expiry);
             self.seats.push(Seat {
                 place: Rc::clone(place),
@@ -134,7 +134,7 @@ impl Tray {
         self.lanes.clear();
         self.told.clear();
         self.owner = 0;
-        self.open = Range::default();
+        self.sure = Range::default();
     }
 
     #[inline]
@@ -153,7 +153,7 @@ impl Tray {
 
     #[inline]
     pub fn is_open(&self, now: i64) -> bool {
-        self.open.contains(now) && self.heard == expiries::heard()
+        self.sure.contains(now) && self.heard == expiries::heard()
     }
 
     /// Puts events on it, which it admits, and gives the names of the buckets that they go to.
@@ -203,7 +203,7 @@ impl Tray {
 
     /// It has been closed or taken no more for a while, or the clock was put back.
     pub fn is_idle(&self, now: i64) -> bool {
-        let Range { from, to } = self.open;
+        let Range { from, to } = self.sure;
         !Range::new(from, to.saturating_add(LEFT_ALONE)).contains(now)
     }
 
@@ -258,7 +258,7 @@ impl Default for Tray {
             lanes: Lanes::default(),
             calls: 0,
             told: Vec::new(),
-            open: Range::default(),
+            sure: Range::default(),
             heard: 0,
             expiry: 0,
             capacity: 0,
