@@ -253,6 +253,26 @@ fn a_site_that_expires_is_over_at_once() {
 }
 
 #[test]
+fn a_site_that_was_given_an_expiry_by_a_clock_put_back_is_over_when_it_comes_forward() {
+    let mut clock = Stopped::new();
+    // Trays are seldom looked after.
+    let server = Server::with().config("hz", "1").stopped(&clock).start();
+    let mut connection = server.connection();
+    connection.run("DEBUG SET-ACTIVE-EXPIRE 0").ok();
+    let time = clock.now();
+    connection.run("ANALYTICS.CREATE shop STRICT").ok();
+    let event = format!("ANALYTICS.TRACK shop view ann AT {time}");
+    for _ in 0..5 {
+        assert_eq!(connection.run(&event), 1);
+    }
+    clock.step(-100);
+    assert_eq!(connection.run(&format!("PEXPIREAT shop {}", time + 10)), 1);
+    clock.step(120);
+    assert_eq!(connection.run(&format!("{event} DIM page /new")), 1);
+    assert_eq!(connection.run("EXISTS shop"), 1);
+}
+
+#[test]
 fn a_call_without_events_is_no_change() {
     let clock = Stopped::new();
     let server = Server::with().stopped(&clock).start();

@@ -83,8 +83,7 @@ fn with<T: Default>(act: impl FnOnce(&mut Trays) -> T) -> T {
 #[inline]
 pub fn site<'c>(ctx: Ctx<'c>, name: &[u8], now: i64) -> Option<&'c mut SiteValue> {
     with(|trays| {
-        let number = *trays.by_name.get(trays.place_of_name(name))?;
-        let tray = trays.trays.get(place_of(number))?;
+        let tray = trays.trays.get(trays.named(name))?;
         if !tray.is_open(now) || tray.db != ctx.db() {
             return None;
         }
@@ -222,11 +221,19 @@ pub fn close_of(ticket: Ticket) {
     });
 }
 
-/// The expiry of the key of this name has changed.
+/// The expiry of the key of this name has changed. Its tray is closed though it may take no events just
+/// now: where the clock was put back, it takes some again when that comes forward.
 pub fn close_named(ctx: Ctx, name: &[u8]) {
-    if let Some(site) = site(ctx, name, ctx.now()) {
-        close_of(site.keys.tray);
-    }
+    with(|trays| {
+        let place = trays.named(name);
+        let tray = trays.trays.get(place);
+        let tray = tray.filter(|tray| tray.owner != 0 && tray.db == ctx.db());
+        // SAFETY: as in `site`.
+        let site = tray.map(|tray| unsafe { &*tray.site });
+        if site.is_some_and(|site| site.keys.are_of(name)) {
+            trays.close(place);
+        }
+    });
 }
 
 /// The data of this database is about to go, or that of all: what waits goes with it.
@@ -331,6 +338,13 @@ impl Trays {
             tray.count(&mut self.share);
             tray.close();
         }
+    }
+
+    /// Where the tray of the site of this name is, if that has one.
+    #[inline]
+    fn named(&self, name: &[u8]) -> usize {
+        let number = self.by_name.get(self.place_of_name(name));
+        place_of(number.copied().unwrap_or(0))
     }
 
     fn place_of_name(&self, name: &[u8]) -> usize {
