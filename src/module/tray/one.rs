@@ -175,8 +175,9 @@ impl Tray {
             if is_one || self.goes_first(way) {
                 self.tell(way, is_one, names);
             }
-            if let (Some(id), Some(finest)) = (event.id, self.finest(way)) {
-                finest.place.hold.change(|bucket| bucket.remember(id));
+            if let Some(id) = event.id {
+                let finest = self.finest(way).into_iter();
+                finest.for_each(|seat| seat.place.hold.change(|bucket| bucket.remember(id)));
             }
             desk.see(site, event, batch, |occurrence| {
                 self.all.add(way, event.time, occurrence);
