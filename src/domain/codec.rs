@@ -119,6 +119,12 @@ impl Writer {
     }
 }
 
+impl Default for Writer {
+    fn default() -> Writer {
+        Writer::new()
+    }
+}
+
 /// Items in the order of their keys, as they are stored, each with its place. Small tables mostly lie in
 /// that order.
 pub fn in_order<'i, T, K: Ord>(
@@ -133,12 +139,6 @@ pub fn in_order<'i, T, K: Ord>(
     }
     let lying = if is_in_order { items } else { &[] };
     lying.iter().enumerate().chain(sorted)
-}
-
-impl Default for Writer {
-    fn default() -> Writer {
-        Writer::new()
-    }
 }
 
 /// Takes fields off a payload, in the order in which they were written.

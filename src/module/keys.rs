@@ -95,7 +95,7 @@ pub struct BucketKeys {
     pub settled: Settled,
     /// Where events wait for the buckets.
     pub tray: Ticket,
-    /// By what `warm` knows them.
+    /// By what `warm` and the tray know them.
     id: u64,
     /// All other places of the command at hand, if it has reached any.
     more: Option<Box<Places>>,

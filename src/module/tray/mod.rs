@@ -104,7 +104,7 @@ pub fn admits(ticket: Ticket, batch: &Batch, judge: Judge) -> bool {
         })
 }
 
-/// Puts events on the tray of their site, which admits them.
+/// Puts events on the tray of their site, which admits them: nothing has happened since it said so.
 pub fn put<'c>(
     ctx: Ctx<'c>,
     value: &mut SiteValue,
