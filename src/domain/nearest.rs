@@ -17,9 +17,12 @@ pub fn nearest<'w>(word: &[u8], accepted: impl Iterator<Item = &'w [u8]>) -> Opt
 
 /// The end of an error: `; did you mean users?`, or nothing.
 pub fn did_you_mean<'w>(word: &[u8], accepted: impl Iterator<Item = &'w [u8]>) -> String {
-    nearest(word, accepted).map_or(String::new(), |meant| {
-        format!("; did you mean {}?", shown(meant))
-    })
+    nearest(word, accepted).map_or(String::new(), suggest)
+}
+
+/// The same, where it is known what is meant.
+pub fn suggest(meant: &[u8]) -> String {
+    format!("; did you mean {}?", shown(meant))
 }
 
 /// One wrong letter in three, and no more than two.

@@ -72,7 +72,7 @@ pub trait Type: Sized + 'static {
     /// It was read for this key, in an RDB file or a DUMP payload.
     fn came(&self, _db: c_int, _name: &[u8]) {}
 
-    /// The same, with the key that it leaves, where that has a name.
+    /// It is no longer under this key: told as `unlinked` is, where the key has a name.
     fn went(&self, _db: c_int, _name: &[u8]) {}
 
     fn registered() -> *mut raw::RedisModuleType {
@@ -135,7 +135,7 @@ unsafe fn counted<'v, T: Type>(value: *const c_void) -> &'v T {
     // SAFETY: by the contract; Redis calls while no command of ours runs, or none that looks at it.
     unsafe {
         // Redis goes from value to value, none of which is in a cache: all lines of one come at once.
-        prefetch_slice(std::slice::from_raw_parts(value.cast::<T>(), 1));
+        prefetch_slice(std::slice::from_ref(value_of::<T>(value)));
         T::before_reading(value.cast());
         value_of(value)
     }

@@ -229,19 +229,25 @@ fn who_looks_and_what_happens_finds_every_event_counted() {
     }
 }
 
+/// A strict site whose tray is open, and the event that it has been sent five times.
+fn strict_site(clock: &Stopped) -> (Server, Connection, String) {
+    // Trays are seldom looked after.
+    let server = Server::with().config("hz", "1").stopped(clock).start();
+    let mut connection = server.connection();
+    connection.run("DEBUG SET-ACTIVE-EXPIRE 0").ok();
+    connection.run("ANALYTICS.CREATE shop STRICT").ok();
+    let event = format!("ANALYTICS.TRACK shop view ann AT {}", clock.now());
+    for _ in 0..5 {
+        assert_eq!(connection.run(&event), 1);
+    }
+    (server, connection, event)
+}
+
 /// While its tray is open, the site is not looked up.
 #[test]
 fn a_site_that_expires_is_over_at_once() {
     let mut clock = Stopped::new();
-    let server = Server::with().stopped(&clock).start();
-    let mut connection = server.connection();
-    connection.run("DEBUG SET-ACTIVE-EXPIRE 0").ok();
-    let time = clock.now();
-    connection.run("ANALYTICS.CREATE shop STRICT").ok();
-    let event = format!("ANALYTICS.TRACK shop view ann AT {time}");
-    for _ in 0..5 {
-        assert_eq!(connection.run(&event), 1);
-    }
+    let (_server, mut connection, event) = strict_site(&clock);
     assert_eq!(connection.run("PEXPIRE shop 50"), 1);
     clock.step(100);
     // The next one is made with the settings of the module.
@@ -255,16 +261,8 @@ fn a_site_that_expires_is_over_at_once() {
 #[test]
 fn a_site_that_was_given_an_expiry_by_a_clock_put_back_is_over_when_it_comes_forward() {
     let mut clock = Stopped::new();
-    // Trays are seldom looked after.
-    let server = Server::with().config("hz", "1").stopped(&clock).start();
-    let mut connection = server.connection();
-    connection.run("DEBUG SET-ACTIVE-EXPIRE 0").ok();
     let time = clock.now();
-    connection.run("ANALYTICS.CREATE shop STRICT").ok();
-    let event = format!("ANALYTICS.TRACK shop view ann AT {time}");
-    for _ in 0..5 {
-        assert_eq!(connection.run(&event), 1);
-    }
+    let (_server, mut connection, event) = strict_site(&clock);
     clock.step(-100);
     assert_eq!(connection.run(&format!("PEXPIREAT shop {}", time + 10)), 1);
     clock.step(120);

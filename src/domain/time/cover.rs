@@ -8,9 +8,10 @@
 //!
 //! From the coarsest granularity to the finest, each takes the run of its kept periods that lie inside
 //! what is not covered yet. An end of the window beyond which there are no events is first moved out as
-//! far as time goes: all of a site's first day lies in its month as well. What is left is too short for a whole bucket that is still kept, and is
-//! answered from slots of the finest bucket that holds it: widened outwards to the slots' edges at
-//! the ends of the window, never overlapping another piece inside of it.
+//! far as time goes: all of a site's first day lies in its month as well. What is left is too short for
+//! a whole bucket that is still kept, and is answered from slots of the finest bucket that holds it:
+//! widened outwards to the slots' edges at the ends of the window, never overlapping another piece
+//! inside of it.
 //!
 //! Only in a zone whose offset had seconds (before 1972), where minutes are off or gone, does a local
 //! midnight fall inside a minute slot of an hour; rather than count such a minute twice, it is left out.

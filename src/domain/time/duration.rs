@@ -4,6 +4,7 @@ use super::local::Local;
 use super::scan::Scan;
 use super::{is_supported, Zone, DAY, HOUR, MINUTE, SECOND, WEEK};
 use crate::domain::error::{shown, Error, Result};
+use crate::domain::nearest::{nearest, suggest};
 use std::fmt;
 
 /// A positive length, at most [`Duration::MAX_YEARS`] long: a fixed number of milliseconds, or
@@ -19,28 +20,17 @@ enum Length {
 
 use Length::{Millis, Months};
 
-/// What a unit is worth, from the shortest to the longest of each kind.
-const UNITS: [(&str, Length); 8] = [
-    ("ms", Millis(1)),
-    ("s", Millis(SECOND)),
-    ("m", Millis(MINUTE)),
-    ("h", Millis(HOUR)),
-    ("d", Millis(DAY)),
-    ("w", Millis(WEEK)),
-    ("mo", Months(1)),
-    ("y", Months(12)),
-];
-
-/// What people write in place of a unit, in any case; `M` alone may be either of two.
-const OTHER_NAMES: [(&str, &[&str]); 8] = [
-    ("ms", &["ms", "msec", "millis", "millisecond"]),
-    ("s", &["s", "sec", "second"]),
-    ("m", &["min", "minute"]),
-    ("h", &["h", "hr", "hour"]),
-    ("d", &["d", "day"]),
-    ("w", &["w", "wk", "week"]),
-    ("mo", &["mo", "mon", "month"]),
-    ("y", &["y", "yr", "year"]),
+/// What a unit is worth, from the shortest to the longest of each kind, and what people write in its
+/// place in any case; but `M` may be either of two.
+const UNITS: [(&str, Length, &[&str]); 8] = [
+    ("ms", Millis(1), &["ms", "msec", "millis", "millisecond"]),
+    ("s", Millis(SECOND), &["s", "sec", "second"]),
+    ("m", Millis(MINUTE), &["min", "minute"]),
+    ("h", Millis(HOUR), &["h", "hr", "hour"]),
+    ("d", Millis(DAY), &["d", "day"]),
+    ("w", Millis(WEEK), &["w", "wk", "week"]),
+    ("mo", Months(1), &["mo", "mon", "month"]),
+    ("y", Months(12), &["y", "yr", "year"]),
 ];
 
 impl Duration {
@@ -100,7 +90,7 @@ impl Duration {
                  such as 90s, 24h or 3mo, and at most {}y{}",
                 shown(text),
                 Duration::MAX_YEARS,
-                Duration::guess(text)
+                Duration::guess(text, std::iter::empty())
             ))
         })
     }
@@ -110,25 +100,33 @@ impl Duration {
         let digits = scan.all_digits();
         let count: i64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
         let unit = scan.rest();
-        let (_, worth) = UNITS.iter().find(|(name, _)| name.as_bytes() == unit)?;
+        let (_, worth, _) = { UNITS.iter() }.find(|(name, ..)| name.as_bytes() == unit)?;
         match worth {
             Millis(millis) => Duration::of_millis(count.checked_mul(*millis)?),
             Months(months) => Duration::of_months(i32::try_from(count).ok()?.checked_mul(*months)?),
         }
     }
 
-    /// The end of the error about a text that is no length: `; did you mean 5m?`, or nothing.
-    pub(super) fn guess(text: &[u8]) -> String {
+    /// The end of the error about a text that is none of these words and no length: `; did you mean 5m?`,
+    /// or nothing.
+    pub(super) fn guess<'w>(text: &'w [u8], words: impl Iterator<Item = &'w [u8]>) -> String {
+        match (nearest(text, words), Duration::meant(text)) {
+            (Some(word), _) => suggest(word),
+            (None, Some(length)) => suggest(length.as_bytes()),
+            (None, None) => String::new(),
+        }
+    }
+
+    /// A length with its unit written in another way.
+    fn meant(text: &[u8]) -> Option<String> {
         let mut scan = Scan::new(text);
         let digits = String::from_utf8_lossy(scan.all_digits());
         let unit = scan.rest().to_ascii_lowercase();
         let one = unit.strip_suffix(b"s").unwrap_or(&unit);
         let is_it = |name: &&str| [&unit, one].contains(&name.as_bytes());
-        let meant = { OTHER_NAMES.iter() }
-            .find(|(_, names)| names.iter().any(is_it))
-            .map(|(unit, _)| format!("{digits}{unit}"))
-            .filter(|meant| meant.len() <= 20 && Duration::read(meant.as_bytes()).is_some());
-        meant.map_or(String::new(), |meant| format!("; did you mean {meant}?"))
+        let (unit, ..) = { UNITS.iter() }.find(|(.., names)| names.iter().any(is_it))?;
+        let meant = format!("{digits}{unit}");
+        (meant.len() <= 20 && Duration::read(meant.as_bytes()).is_some()).then_some(meant)
     }
 
     /// The instant this long before, if the calendar reaches there. Months end at most on the last day
@@ -172,7 +170,7 @@ impl fmt::Display for Duration {
         let longest = UNITS
             .iter()
             .rev()
-            .find_map(|(name, worth)| Some((count(*worth)?, name)));
+            .find_map(|(name, worth, _)| Some((count(*worth)?, name)));
         longest.map_or(Ok(()), |(count, name)| write!(f, "{count}{name}"))
     }
 }

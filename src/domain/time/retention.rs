@@ -57,7 +57,7 @@ impl Retention {
                 "RETENTION {} '{}' is not off and not a duration such as 90s, 24h, 7d, 4w, 36mo or 2y{}",
                 granularity.name(),
                 shown(text),
-                Duration::guess(text)
+                Duration::guess(text, std::iter::empty())
             ))
         })
     }

@@ -4,7 +4,6 @@ use super::instant::read_instant;
 use super::local::{day_of, Local};
 use super::{is_supported, Duration, Granularity, Period, Range, Zone, DAY, MAX_TIME, MIN_TIME};
 use crate::domain::error::{shown, Error, Result};
-use crate::domain::nearest::did_you_mean;
 use std::fmt;
 
 /// A window, read once and asked with the clock of each query.
@@ -49,13 +48,12 @@ impl Window {
             .map(Window)
             .ok_or_else(|| {
                 let words = WORDS.iter().map(|(word, _)| word.as_bytes());
-                let guess = Some(did_you_mean(text, words)).filter(|guess| !guess.is_empty());
                 Error::new(format!(
                     "window '{}' is not a duration such as 90s, 5m, 24h, 7d, 4w, 3mo or 1y, not one of today, \
                      yesterday, this-week, last-week, this-month, last-month, and not from..to such as \
                      2024-07-04..2024-07-05{}",
                     shown(text),
-                    guess.unwrap_or_else(|| Duration::guess(text))
+                    Duration::guess(text, words)
                 ))
             })
     }

@@ -83,14 +83,8 @@ fn with<T: Default>(act: impl FnOnce(&mut Trays) -> T) -> T {
 #[inline]
 pub fn site<'c>(ctx: Ctx<'c>, name: &[u8], now: i64) -> Option<&'c mut SiteValue> {
     with(|trays| {
-        let tray = trays.trays.get(trays.named(name))?;
-        if !tray.is_open(now) || tray.db != ctx.db() {
-            return None;
-        }
-        // SAFETY: the tray is closed before the site leaves its key. A command that has a reference
-        // to the site, and was called back from, goes on with it when this one is gone.
-        let site = unsafe { &mut *tray.site };
-        site.keys.are_of(name).then_some(site)
+        let (tray, site) = trays.named(ctx, name)?;
+        tray.is_open(now).then_some(site)
     })
 }
 
@@ -224,16 +218,8 @@ pub fn close_of(ticket: Ticket) {
 /// The expiry of the key of this name has changed. Its tray is closed though it may take no events just
 /// now: where the clock was put back, it takes some again when that comes forward.
 pub fn close_named(ctx: Ctx, name: &[u8]) {
-    with(|trays| {
-        let place = trays.named(name);
-        let tray = trays.trays.get(place);
-        let tray = tray.filter(|tray| tray.owner != 0 && tray.db == ctx.db());
-        // SAFETY: as in `site`.
-        let site = tray.map(|tray| unsafe { &*tray.site });
-        if site.is_some_and(|site| site.keys.are_of(name)) {
-            trays.close(place);
-        }
-    });
+    let ticket = with(|trays| Some(trays.named(ctx, name)?.1.keys.tray));
+    close_of(ticket.unwrap_or_default());
 }
 
 /// The data of this database is about to go, or that of all: what waits goes with it.
@@ -340,11 +326,18 @@ impl Trays {
         }
     }
 
-    /// Where the tray of the site of this name is, if that has one.
+    /// The site of this name with its tray, unless that was closed.
     #[inline]
-    fn named(&self, name: &[u8]) -> usize {
-        let number = self.by_name.get(self.place_of_name(name));
-        place_of(number.copied().unwrap_or(0))
+    fn named<'c>(&self, ctx: Ctx<'c>, name: &[u8]) -> Option<(&Tray, &'c mut SiteValue)> {
+        let number = *self.by_name.get(self.place_of_name(name))?;
+        let tray = self.trays.get(place_of(number))?;
+        if tray.owner == 0 || tray.db != ctx.db() {
+            return None;
+        }
+        // SAFETY: the tray is closed before the site leaves its key. A command that has a reference
+        // to the site, and was called back from, goes on with it when this one is gone.
+        let site = unsafe { &mut *tray.site };
+        site.keys.are_of(name).then_some((tray, site))
     }
 
     fn place_of_name(&self, name: &[u8]) -> usize {

@@ -176,8 +176,7 @@ impl Tray {
                 self.tell(way, is_one, names);
             }
             if let Some(id) = event.id {
-                let finest = self.finest(way).into_iter();
-                finest.for_each(|seat| seat.place.hold.change(|bucket| bucket.remember(id)));
+                self.in_finest(way, |bucket| bucket.remember(id));
             }
             desk.see(site, event, batch, |occurrence| {
                 self.all.add(way, event.time, occurrence);
@@ -193,11 +192,8 @@ impl Tray {
     fn is_new(&self, event: &Event, way: u32, events: usize) -> bool {
         let Some(id) = event.id else { return true };
         let mut is_new = false;
-        if let Some(finest) = self.finest(way).filter(|_| events == 1) {
-            finest
-                .place
-                .hold
-                .change(|bucket| is_new = !bucket.has_seen(id));
+        if events == 1 {
+            self.in_finest(way, |bucket| is_new = !bucket.has_seen(id));
         }
         is_new
     }
@@ -208,9 +204,13 @@ impl Tray {
         !Range::new(from, to.saturating_add(LEFT_ALONE)).contains(now)
     }
 
+    /// In the finest bucket on this way, which remembers the ids of events.
     #[inline]
-    fn finest(&self, way: u32) -> Option<&Seat> {
-        stop(&self.seats, self.lanes.get(way)?.finest()?)
+    fn in_finest(&self, way: u32, act: impl FnOnce(&mut Bucket)) {
+        let finest = self.lanes.get(way).and_then(Way::finest);
+        if let Some(seat) = finest.and_then(|step| stop(&self.seats, step)) {
+            seat.place.hold.change(act);
+        }
     }
 
     /// An event of the call at hand goes this way: is it the first that does?

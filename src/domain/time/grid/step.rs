@@ -3,7 +3,6 @@
 use super::super::{Duration, Granularity, DAY, HOUR, MINUTE, SECOND, WEEK};
 use super::Grain;
 use crate::domain::error::{shown, Error, Result};
-use crate::domain::nearest::did_you_mean;
 use std::fmt;
 
 /// A length that cells have, or `auto`.
@@ -65,13 +64,10 @@ impl Step {
             return Ok(Step(None));
         }
         let Some(duration) = Duration::read(text) else {
-            let guess = match did_you_mean(text, std::iter::once(&b"auto"[..])) {
-                guess if guess.is_empty() => Duration::guess(text),
-                guess => guess,
-            };
             return Err(Error::new(format!(
-                "step '{}' is not auto and not a duration such as 10s, 5m, 1h, 1d, 1w or 1mo{guess}",
-                shown(text)
+                "step '{}' is not auto and not a duration such as 10s, 5m, 1h, 1d, 1w or 1mo{}",
+                shown(text),
+                Duration::guess(text, std::iter::once(&b"auto"[..]))
             )));
         };
         if duration

@@ -443,13 +443,8 @@ fn what_never_was_need_not_be_kept() {
             observed: Some((utc.now - first, utc.now - last)),
         };
         let window = Range::new(utc.now - 2 * HOUR, utc.now + 1);
-        Grid::new(
-            Step::parse(step.as_bytes()).unwrap(),
-            grain,
-            window,
-            &sources,
-        )
-        .map(|grid| (grid.len(), grid.reads().count()))
+        let step = Step::parse(step.as_bytes()).unwrap();
+        Grid::new(step, grain, window, &sources).map(|grid| (grid.len(), grid.reads().count()))
     };
     let events = |first: i64, last: i64| observed("1s", Grain::Slot, first, last);
     // The first event is not older than seconds are, or the last one older than the window.
