@@ -3,7 +3,7 @@ PORT ?= 6379
 FUZZ_SECONDS ?= 900
 PREFIX ?= /usr/local
 DESTDIR ?=
-BENCHES ?= load scale queries memory persistence domain
+BENCHES ?= load scale queries memory persistence core
 .PHONY: help build run test lint optimized install package bench faults fuzz valgrind sanitize clean
 
 help: ## this list
@@ -22,13 +22,13 @@ run: ## install what is missing, build, start Redis with the module in the foreg
 test: ## every test; those of tests/flow drive real servers
 	@scripts/setup test
 	cargo build --release --lib
-	cargo test
+	cargo test --workspace
 
-lint: ## format, warnings, the boundary of src/domain, licences of the dependencies
+lint: ## format, warnings, the boundaries between rooms, licences of the dependencies
 	@scripts/setup lint
 	cargo fmt --check
 	@scripts/boundary
-	cargo clippy --all-targets -- -D warnings
+	cargo clippy --workspace --all-targets -- -D warnings
 	@scripts/licences
 
 optimized: ## the module once more, laid out by a profile of its own work, for some 7 % less time

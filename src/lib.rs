@@ -1,6 +1,15 @@
 //! Real-time analytics inside Redis: one command per event, one command per question.
 //!
-//! `domain` is the subject, and knows nothing of Redis; `module` is how Redis reaches it.
+//! The crate `analytics-core` is the subject; this one is how Redis reaches it.
+//!
+//! ```text
+//! api        the server's module API behind types that cannot be misused
+//! store      sites and buckets as Redis values
+//! ingest     the path of an event
+//! query      the path of a question
+//! alerts     rules and live metrics, evaluated by a timer
+//! commands   a handler each: parse, open, act, reply
+//! ```
 
 // A panic in a command or a callback ends the user's server: code outside the tests has none.
 #![cfg_attr(
@@ -17,21 +26,29 @@
     )
 )]
 
+mod alerts;
+mod api;
+mod commands;
+mod config;
+mod ingest;
+mod query;
+mod stats;
+mod store;
+
 use std::ffi::{c_char, c_int};
 
 use redis_module::raw;
 
-pub mod domain;
-#[cfg(test)]
-mod hostile;
-mod module;
-#[cfg(test)]
-#[path = "../tests/flow/promises.rs"]
-mod promises;
+use api::redis::{api, Ctx, Words};
 
 #[cfg(not(test))]
 #[global_allocator]
-static ALLOCATOR: module::alloc::RedisAllocator = module::alloc::RedisAllocator;
+static ALLOCATOR: api::alloc::RedisAllocator = api::alloc::RedisAllocator;
+
+/// As `MODULE LIST` shows it: 10203 is 1.2.3.
+pub const VERSION: c_int = version(env!("CARGO_PKG_VERSION"));
+
+const OLDEST_SERVER: c_int = 0x0007_0000;
 
 /// What the server calls when it loads the module.
 ///
@@ -46,27 +63,58 @@ pub unsafe extern "C" fn RedisModule_OnLoad(
     const NAME: *const c_char = c"analytics".as_ptr();
     // SAFETY: by the contract above. This fills in the module API, so that it comes first.
     let status = unsafe {
-        raw::Export_RedisModule_Init(
-            ctx,
-            NAME,
-            module::VERSION,
-            raw::REDISMODULE_APIVER_1 as c_int,
-        )
+        raw::Export_RedisModule_Init(ctx, NAME, VERSION, raw::REDISMODULE_APIVER_1 as c_int)
     };
     if status != raw::REDISMODULE_OK as c_int {
         return status;
     }
     // SAFETY: the context and the arguments are valid until this returns.
-    let (ctx, arguments) = unsafe {
-        (
-            module::redis::Ctx::new(ctx),
-            module::redis::Words::new(argv, argc),
-        )
-    };
-    let loaded = module::load(ctx, arguments);
-    (if loaded {
+    let (ctx, arguments) = unsafe { (Ctx::new(ctx), Words::new(argv, argc)) };
+    (if load(ctx, arguments) {
         raw::REDISMODULE_OK
     } else {
         raw::REDISMODULE_ERR
     }) as c_int
+}
+
+/// Registers everything; false if this server cannot have the module.
+fn load(ctx: Ctx, arguments: Words) -> bool {
+    // SAFETY: takes nothing; servers older than 6.2 do not have it.
+    let server = unsafe { raw::RedisModule_GetServerVersion.map_or(0, |version| version()) };
+    if server < OLDEST_SERVER {
+        ctx.log(c"warning", "analytics needs Redis 7.0 or later, or Valkey");
+        return false;
+    }
+    // A replica may load new values beside those that it answers from (`repl-diskless-load swapdb`):
+    // they know nothing of each other.
+    let options = raw::REDISMODULE_OPTIONS_HANDLE_IO_ERRORS
+        | raw::REDISMODULE_OPTIONS_HANDLE_REPL_ASYNC_LOAD
+        | raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED;
+    // SAFETY: called while the module loads.
+    unsafe { api!(RedisModule_SetModuleOptions(ctx.raw(), options as c_int)) };
+    store::types::register(ctx)
+        && store::expiries::listen(ctx)
+        && config::register(ctx, arguments)
+        && stats::info::register(ctx)
+        && alerts::register(ctx)
+        && commands::register(ctx)
+}
+
+/// `major.minor.patch` as one number, two digits each.
+const fn version(text: &str) -> c_int {
+    let bytes = text.as_bytes();
+    let (mut number, mut part, mut at) = (0, 0, 0);
+    while at < bytes.len() {
+        // The bound is the line above.
+        #[allow(clippy::indexing_slicing)]
+        let byte = bytes[at];
+        if byte == b'.' {
+            number = (number + part) * 100;
+            part = 0;
+        } else {
+            part = part * 10 + (byte - b'0') as c_int;
+        }
+        at += 1;
+    }
+    number + part
 }

@@ -9,12 +9,12 @@
 use std::fs;
 use std::path::PathBuf;
 
-use redis_analytics::domain::bucket::Bucket;
-use redis_analytics::domain::fold::{Answer, Fold};
-use redis_analytics::domain::log::Log;
-use redis_analytics::domain::metric::Metric;
-use redis_analytics::domain::site::Site;
-use redis_analytics::domain::time::{Granularity, Piece, Zone};
+use analytics_core::bucket::Bucket;
+use analytics_core::event::log::Log;
+use analytics_core::query::fold::{Answer, Fold};
+use analytics_core::query::metric::Metric;
+use analytics_core::site::Site;
+use analytics_core::time::{Granularity, Piece, Zone};
 
 /// 2024-12-11T14:31:07Z, when all of the events happened.
 const TIME: i64 = 1_733_927_467_000;

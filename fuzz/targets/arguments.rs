@@ -4,16 +4,16 @@
 
 use std::sync::LazyLock;
 
-use libfuzzer_sys::fuzz_target;
-use redis_analytics::domain::error::Result;
-use redis_analytics::domain::metric::{Measure, Metric, Selector};
-use redis_analytics::domain::site::keys::check_site_name;
-use redis_analytics::domain::site::{parse_capacity, parse_options, Settings};
-use redis_analytics::domain::time::{
+use analytics_core::error::Result;
+use analytics_core::query::metric::{Measure, Metric, Selector};
+use analytics_core::query::top::Axis;
+use analytics_core::schema::keys::check_site_name;
+use analytics_core::schema::{parse_capacity, parse_options, Settings};
+use analytics_core::time::{
     cover, parse_instant, Duration, Grain, Granularity, Grid, Range, Retention, Sources, Step,
     Window, Zone,
 };
-use redis_analytics::domain::top::Axis;
+use libfuzzer_sys::fuzz_target;
 
 /// 2024-12-11T14:31:07Z.
 const NOW: i64 = 1_733_927_467_000;

@@ -1,20 +1,14 @@
 //! Any bytes for a bucket: refused, or as good as one that commands made.
 
 #![no_main]
-#![allow(dead_code)] // The unit tests use more of what is shared with them.
 
 use std::sync::LazyLock;
 
+use analytics_core::hostile::{corpus, use_of_bucket};
 use libfuzzer_sys::fuzz_target;
-use redis_analytics::domain;
 
-#[path = "../../src/hostile/corpus.rs"]
-mod corpus;
-#[path = "../../src/hostile/use_of_bucket.rs"]
-mod use_of_bucket;
-
+use analytics_core::bucket::Bucket;
 use corpus::Kind;
-use domain::bucket::Bucket;
 
 static KINDS: LazyLock<Vec<Kind>> = LazyLock::new(|| {
     let buckets = corpus::buckets().into_iter();

@@ -2,8 +2,8 @@
 
 #![no_main]
 
+use analytics_core::sketch::hll::Sketch;
 use libfuzzer_sys::fuzz_target;
-use redis_analytics::domain::hll::Sketch;
 
 fuzz_target!(|string: &[u8]| {
     if let Ok(mut sketch) = Sketch::from_redis(string) {

@@ -3,10 +3,10 @@
 
 #![no_main]
 
+use analytics_core::event::json::{Events, Reader};
+use analytics_core::event::Batch;
+use analytics_core::time::Zone;
 use libfuzzer_sys::fuzz_target;
-use redis_analytics::domain::event::Batch;
-use redis_analytics::domain::json::{Events, Reader};
-use redis_analytics::domain::time::Zone;
 use serde_json::Value as Json;
 
 /// 2024-12-11T14:31:07Z.
@@ -40,7 +40,10 @@ fn check_grammar(text: &[u8], theirs: &Result<Json, serde_json::Error>) {
 fuzz_target!(|text: &[u8]| {
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let theirs = oracle(text);
-    if let Some(theirs) = theirs.as_ref().filter(|_| !text.starts_with(BYTE_ORDER_MARK)) {
+    if let Some(theirs) = theirs
+        .as_ref()
+        .filter(|_| !text.starts_with(BYTE_ORDER_MARK))
+    {
         check_grammar(text, theirs);
     }
     let (mut batch, mut identities) = (Batch::default(), Vec::new());
@@ -69,7 +72,10 @@ fuzz_target!(|text: &[u8]| {
             };
             assert_eq!(batch.events.len(), theirs.len());
             for (event, theirs) in batch.events.iter().zip(&theirs) {
-                assert_eq!(theirs["event"].as_str().unwrap().as_bytes(), event.kind.bytes);
+                assert_eq!(
+                    theirs["event"].as_str().unwrap().as_bytes(),
+                    event.kind.bytes
+                );
                 for (name, number) in batch.values_of(event) {
                     let name = std::str::from_utf8(name.bytes).unwrap();
                     let theirs = theirs["properties"][name].as_f64().unwrap() + 0.0;

@@ -1,17 +1,11 @@
 //! Any bytes for a site: refused, or as good as one that commands made.
 
 #![no_main]
-#![allow(dead_code)] // The unit tests use more of what is shared with them.
 
+use analytics_core::hostile::use_of_site;
 use libfuzzer_sys::fuzz_target;
-use redis_analytics::domain;
 
-#[path = "../../src/hostile/corpus.rs"]
-mod corpus;
-#[path = "../../src/hostile/use_of_site.rs"]
-mod use_of_site;
-
-use domain::site::Site;
+use analytics_core::site::Site;
 
 fuzz_target!(|payload: &[u8]| {
     let pages = [payload.to_vec()];

@@ -1,0 +1,115 @@
+//! What a rule is on the look-out for.
+
+use crate::error::{shown, Error, Result};
+use crate::text::nearest::did_you_mean;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Op {
+    Above,
+    AtLeast,
+    Below,
+    AtMost,
+    Equal,
+    /// Percent against the window before.
+    ChangeAbove,
+    ChangeBelow,
+}
+
+/// Their places are the numbers under which they are stored.
+pub const OPS: [(&str, Op); 7] = [
+    (">", Op::Above),
+    (">=", Op::AtLeast),
+    ("<", Op::Below),
+    ("<=", Op::AtMost),
+    ("=", Op::Equal),
+    ("change>", Op::ChangeAbove),
+    ("change<", Op::ChangeBelow),
+];
+
+impl Op {
+    pub fn parse(word: &[u8]) -> Result<Op> {
+        let named = |(name, _): &&(&str, Op)| name.as_bytes().eq_ignore_ascii_case(word);
+        let found = OPS.iter().find(named).map(|(_, op)| *op);
+        found.ok_or_else(|| {
+            Error::new(format!(
+                "op '{}' is not one of > >= < <= = change> change<{}",
+                shown(word),
+                did_you_mean(word, OPS.iter().map(|(name, _)| name.as_bytes()))
+            ))
+        })
+    }
+
+    pub fn name(self) -> &'static str {
+        let named = OPS.iter().find(|(_, op)| *op == self);
+        named.map_or("", |(name, _)| name)
+    }
+
+    /// Whether it is about the change in percent, and not the number itself.
+    pub fn is_of_change(self) -> bool {
+        matches!(self, Op::ChangeAbove | Op::ChangeBelow)
+    }
+
+    fn holds(self, value: f64, threshold: f64) -> bool {
+        match self {
+            Op::Above | Op::ChangeAbove => value > threshold,
+            Op::AtLeast => value >= threshold,
+            Op::Below | Op::ChangeBelow => value < threshold,
+            Op::AtMost => value <= threshold,
+            Op::Equal => value == threshold,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Condition {
+    op: Op,
+    threshold: f64,
+    /// What the value has to come back over for a firing rule to resolve: hysteresis.
+    clear: Option<f64>,
+}
+
+impl Condition {
+    pub fn new(op: Op, threshold: f64, clear: Option<f64>) -> Result<Condition> {
+        let on_its_side = |clear: f64| match op {
+            Op::Above | Op::AtLeast | Op::ChangeAbove => clear <= threshold,
+            Op::Below | Op::AtMost | Op::ChangeBelow => clear >= threshold,
+            Op::Equal => false,
+        };
+        if !clear.is_none_or(on_its_side) {
+            return Err(Error::new(match op {
+                Op::Equal => "CLEAR does not go with the op =",
+                Op::Below | Op::AtMost | Op::ChangeBelow => {
+                    "CLEAR must not be less than the threshold of a rule with < or <="
+                }
+                _ => "CLEAR must not be more than the threshold of a rule with > or >=",
+            }));
+        }
+        Ok(Condition {
+            op,
+            threshold,
+            clear,
+        })
+    }
+
+    pub fn op(&self) -> Op {
+        self.op
+    }
+
+    pub fn threshold(&self) -> f64 {
+        self.threshold
+    }
+
+    pub fn clear(&self) -> Option<f64> {
+        self.clear
+    }
+
+    /// Whether this value makes a rule fire.
+    pub fn holds(&self, value: f64) -> bool {
+        self.op.holds(value, self.threshold)
+    }
+
+    /// Whether this value keeps a rule firing that does.
+    pub fn lasts(&self, value: f64) -> bool {
+        self.op.holds(value, self.clear.unwrap_or(self.threshold))
+    }
+}

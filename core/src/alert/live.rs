@@ -1,0 +1,105 @@
+//! Live metrics, as `ANALYTICS.LIVE site SET` says them:
+//! `name every [WINDOW window] metric [metric ...]`.
+//!
+//! The word WINDOW cannot be a metric: a value is asked for with an aggregate behind a colon.
+
+use crate::alert::{check_metric, moving_window, pace};
+use crate::error::{shown, Error, Result};
+use crate::event::json::Object;
+use crate::memory::allocated;
+use crate::query::fold::Answer;
+use crate::schema::limits;
+use crate::schema::{check_name, Settings};
+use crate::text::syntax::Argument;
+use crate::time::{Duration, Window};
+
+/// The words behind `SET`.
+pub const FEED: &[Argument] = &[
+    Argument::text(c"name"),
+    Argument::text(c"every"),
+    WINDOW,
+    Argument::text(c"metric").multiple(),
+];
+
+const WINDOW: Argument = Argument::text(c"window").behind(c"WINDOW").optional();
+
+/// Some metrics that are published together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Feed {
+    pub name: Box<[u8]>,
+    pub every: Duration,
+    pub window: Window,
+    /// As they were given: they are read anew each time, for the site's settings may change.
+    pub metrics: Vec<Box<[u8]>>,
+}
+
+impl Feed {
+    /// The words behind `SET`. Without a window it is the time from one message to the next.
+    pub fn parse(words: &[&[u8]], site: &Settings) -> Result<Feed> {
+        let [name, every, rest @ ..] = words else {
+            return Err(Error::new("SET needs a name, a duration and a metric"));
+        };
+        check_name("live metric", name)?;
+        let length = pace("every", every)?;
+        let (window, metrics) = match rest {
+            [word, window, metrics @ ..] if WINDOW.is(word) => (moving_window(window)?, metrics),
+            metrics => (moving_window(length.to_string().as_bytes())?, metrics),
+        };
+        if metrics.is_empty() || metrics.len() > limits::METRICS_PER_QUERY {
+            return Err(Error::new(format!(
+                "{} metrics: a message has from 1 to {}",
+                metrics.len(),
+                limits::METRICS_PER_QUERY
+            )));
+        }
+        for (place, metric) in metrics.iter().enumerate() {
+            check_metric(metric, site)?;
+            if metrics.iter().take(place).any(|before| before == metric) {
+                return Err(Error::new(format!(
+                    "metric '{}' is given twice",
+                    shown(metric)
+                )));
+            }
+        }
+        Ok(Feed {
+            name: (*name).into(),
+            every: length,
+            window,
+            metrics: metrics.iter().map(|metric| (*metric).into()).collect(),
+        })
+    }
+
+    /// The words that make the same.
+    pub fn words(&self) -> Vec<Vec<u8>> {
+        let mut words = vec![
+            self.name.to_vec(),
+            self.every.to_string().into_bytes(),
+            b"WINDOW".to_vec(),
+            self.window.to_string().into_bytes(),
+        ];
+        words.extend(self.metrics.iter().map(|metric| metric.to_vec()));
+        words
+    }
+
+    /// A message with an answer to each metric.
+    pub fn json(&self, site: &[u8], answers: impl Iterator<Item = Answer>, time: i64) -> Vec<u8> {
+        let mut metrics = Object::new();
+        for (metric, answer) in self.metrics.iter().zip(answers) {
+            metrics.named_number(metric, answer.number());
+        }
+        let mut object = Object::new();
+        object.text("site", site);
+        object.text("name", &self.name);
+        object.raw("time", time.to_string().as_bytes());
+        object.text("window", self.window.to_string().as_bytes());
+        object.raw("metrics", &metrics.finish());
+        object.finish()
+    }
+
+    pub fn heap_bytes(&self) -> usize {
+        let texts: usize = self.metrics.iter().map(|text| allocated(text.len())).sum();
+        allocated(self.name.len())
+            + allocated(self.metrics.capacity() * size_of::<Box<[u8]>>())
+            + texts
+    }
+}

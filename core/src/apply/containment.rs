@@ -1,0 +1,108 @@
+//! Distinct-count updates that a finer bucket makes redundant are skipped.
+//!
+//! Where a coarser bucket has counted every event of a finer one, a user who is in a row of the finer
+//! bucket is in that row of the coarser one. Most events are of users who are in the finest bucket
+//! already, so that most events update one sketch.
+//!
+//! ```text
+//! user ann: in the minute             no other bucket is updated
+//! user bob: not in the minute, inserted; not updated: day, week, month, for bob is in the hour
+//! ```
+//!
+//! A sketch never loses a user, but a table may move rows to `~other`. From then on every user is
+//! inserted into it, and it proves nothing about coarser buckets: its `~other` holds users whom those
+//! have in rows of their own.
+
+use std::cell::Cell;
+
+use super::rows::{EventRow, RowBatch, RowEvents};
+use crate::time::{Granularities, Granularity};
+
+/// Of an event in one of its rows: the granularities whose bucket is certain to have its user in that
+/// row, and those that are certain to have its session.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct KnownIn {
+    pub users: Granularities,
+    pub sessions: Granularities,
+}
+
+/// Which users are inserted into a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InsertPolicy {
+    /// The row counts neither users nor sessions.
+    Never,
+    /// Those that are not certain to be in it: no row ever left its table.
+    IfUnresolved,
+    Always,
+}
+
+/// A bucket's place among those that the same events go to.
+#[derive(Debug, Clone, Copy)]
+pub struct Containment {
+    pub own: Granularity,
+    /// The coarser granularities whose bucket has counted every event of this one.
+    pub contained_in: Granularities,
+}
+
+impl Containment {
+    /// Inserts a user or a session into a row of this bucket, as far as the policy asks for it. `insert`
+    /// says whether it was absent. `known_in`: the granularities that are certain to have it there.
+    #[inline]
+    pub fn insert(
+        self,
+        known_in: &mut Granularities,
+        policy: InsertPolicy,
+        insert: impl FnOnce() -> bool,
+    ) {
+        match policy {
+            InsertPolicy::Never => {}
+            InsertPolicy::Always => {
+                insert();
+            }
+            InsertPolicy::IfUnresolved => {
+                if !known_in.has(self.own) && !insert() {
+                    known_in.add(self.contained_in);
+                }
+            }
+        }
+    }
+}
+
+/// Of the whole and of each row of a batch: the events whose user may be absent from a bucket that is
+/// still to come. Where the finest bucket counts row by row, few are left after it.
+#[derive(Debug, Default)]
+pub struct Unresolved {
+    /// Sorted as those of the batch.
+    event_rows: Vec<EventRow>,
+    /// Of each row, how many are left in front.
+    left: Vec<u32>,
+}
+
+impl Unresolved {
+    pub fn begin(&mut self, batch: &RowBatch) {
+        self.event_rows.clear();
+        self.event_rows.extend_from_slice(batch.event_rows());
+        self.left.clear();
+        self.left
+            .extend(batch.row_events().map(|events| events.run.len));
+    }
+
+    /// Goes through those of a row, and moves what stays to the front.
+    #[inline]
+    pub fn retain(&mut self, events: RowEvents, mut stays: impl FnMut(EventRow) -> bool) {
+        let Some(left) = self.left.get_mut(events.row as usize) else {
+            return;
+        };
+        let start = events.run.start as usize;
+        let event_rows = self.event_rows.get_mut(start..start + *left as usize);
+        // Read and written at once, in two places.
+        let event_rows = Cell::from_mut(event_rows.unwrap_or_default()).as_slice_of_cells();
+        let mut front = event_rows.iter();
+        for event_row in event_rows.iter().map(Cell::get).filter(|it| stays(*it)) {
+            if let Some(place) = front.next() {
+                place.set(event_row);
+            }
+        }
+        *left -= front.len() as u32;
+    }
+}

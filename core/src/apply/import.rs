@@ -1,0 +1,97 @@
+//! Users or sessions that were counted elsewhere, and where they belong: what `PFADD` has gathered.
+//!
+//! Who carried a value was there. So an import of `country=FR` is one of the whole site too, and one of
+//! a cell of a cube is one of each of its values: in all that an event of these users would have been
+//! counted in, except its type, which nobody knows. Of events and values an import says nothing.
+
+use crate::bucket::tally::Distinct;
+use crate::bucket::Bucket;
+use crate::error::Result;
+use crate::event::RowKind;
+use crate::event::EVENT;
+use crate::event::{Batch, Facet};
+use crate::query::metric::Selector;
+use crate::schema::Settings;
+use crate::sketch::hll::Sketch;
+use crate::text::Text;
+
+/// `'a`: the words are borrowed.
+pub struct Import<'a> {
+    pub what: Distinct,
+    pub sketch: Sketch,
+    pub row: Row<'a>,
+}
+
+/// What they carried: nothing that is known, a value of a dimension, or one of each of a cube.
+#[derive(Debug, Default)]
+pub struct Row<'a> {
+    pairs: Vec<(Text<'a>, Text<'a>)>,
+}
+
+impl<'a> Row<'a> {
+    /// Refuses what the site does not count users of.
+    pub fn new(pairs: &[(&'a [u8], &'a [u8])], settings: &Settings) -> Result<Row<'a>> {
+        if !pairs.is_empty() {
+            Selector::of_pairs(pairs, Some(settings))?.check_users()?;
+        }
+        let text = |(name, value): &(&'a [u8], &'a [u8])| (Text::new(name), Text::new(value));
+        Ok(Row {
+            pairs: pairs.iter().map(text).collect(),
+        })
+    }
+
+    /// The dimensions, as an event names them.
+    pub fn batch(&self) -> Batch<'a> {
+        Batch {
+            dimensions: self.dimensions().copied().collect(),
+            ..Batch::default()
+        }
+    }
+
+    fn dimensions(&self) -> impl Iterator<Item = &(Text<'a>, Text<'a>)> {
+        self.pairs.iter().filter(|(name, _)| name.bytes != b"event")
+    }
+
+    fn facets<'f>(&'f self, settings: &'f Settings, cell: &'f mut Vec<u8>) -> Vec<Facet<'f>> {
+        let facet = |(name, value): &(Text<'f>, Text<'f>)| match name.bytes {
+            b"event" => Facet {
+                kind: RowKind::Event,
+                name: EVENT,
+                value: *value,
+                users: settings.event_users(),
+            },
+            _ => Facet {
+                kind: RowKind::Dimension,
+                name: *name,
+                value: *value,
+                users: settings.dimension(*name).is_none_or(|known| known.users),
+            },
+        };
+        let mut facets: Vec<Facet> = self.pairs.iter().map(facet).collect();
+        let names: Vec<&[u8]> = self.pairs.iter().map(|(name, _)| name.bytes).collect();
+        if names.len() < 2 {
+            return facets;
+        }
+        if let Ok(cube) = settings.cube_of(&names) {
+            let event = self.pairs.iter().find(|(name, _)| name.bytes == b"event");
+            let event = event.map_or(EVENT, |(_, value)| *value);
+            cube.write_cell(event, &self.pairs, cell);
+            facets.push(Facet {
+                kind: RowKind::Cube,
+                name: cube.name.text(),
+                value: Text::new(cell),
+                users: cube.users,
+            });
+        }
+        facets
+    }
+}
+
+impl Import<'_> {
+    /// Is any of it new to the bucket? `settings` know the dimensions.
+    pub fn apply(&self, bucket: &mut Bucket, settings: &Settings) -> bool {
+        let mut cell = Vec::new();
+        let facets = self.row.facets(settings, &mut cell);
+        bucket.import(&facets, self.what, &self.sketch, settings.capacity)
+    }
+}

@@ -1,0 +1,19 @@
+//! Applying events to buckets: an event is resolved into the rows that it counts in, events that go to
+//! the same buckets are sorted by row, and a bucket counts them row by row.
+
+mod containment;
+mod events;
+mod import;
+mod resolve;
+mod rows;
+mod scratch;
+
+pub use containment::KnownIn;
+pub use events::ApplyTerms;
+pub use import::{Import, Row};
+pub use resolve::RowResolver;
+pub use rows::{BatchEvent, RowBatch, Span};
+pub use scratch::ApplyScratch;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! Resolving an event: the rows that it counts in, by the settings of its site, and the hashes and
+//! numbers that every bucket needs of it.
+
+use crate::event::{recycle, Batch, Event, Facet, ResolvedEvent, RowKind, EVENT};
+use crate::schema::{limits, Cube, Settings};
+use crate::sketch::hll::Member;
+use crate::sketch::Number;
+use crate::text::Text;
+
+/// Keeps its memory from one event to the next.
+#[derive(Default)]
+pub struct RowResolver<'a> {
+    facets: Vec<Facet<'a>>,
+    /// The texts of cube cells.
+    cells: Vec<u8>,
+    names: Vec<Text<'a>>,
+    numbers: Vec<Number>,
+}
+
+impl<'a> RowResolver<'a> {
+    /// Keeps the memory.
+    pub fn clear(&mut self) {
+        self.facets.clear();
+        self.names.clear();
+        self.numbers.clear();
+    }
+
+    /// Resolves an event of the batch under these settings, and hands it on.
+    #[inline]
+    pub fn resolve_rows(
+        &mut self,
+        settings: &Settings,
+        event: &Event<'a>,
+        batch: &Batch<'a>,
+        count: impl FnOnce(&ResolvedEvent),
+    ) {
+        let mut facets: Vec<Facet> = recycle(std::mem::take(&mut self.facets));
+        let dimensions = batch.dimensions_of(event);
+        push_facets(settings, event, dimensions, &mut self.cells, &mut facets);
+        self.names.clear();
+        self.numbers.clear();
+        for (name, x) in batch.values_of(event) {
+            self.names.push(*name);
+            self.numbers.push(Number::of(*x));
+        }
+        count(&ResolvedEvent {
+            user: Member::of(event.user),
+            session: event.session.map(Member::of),
+            facets: &facets,
+            names: &self.names,
+            numbers: &self.numbers,
+        });
+        self.facets = recycle(facets);
+    }
+}
+
+/// The rows in which an event counts. `cells` holds the texts of its cube cells.
+fn push_facets<'e>(
+    settings: &'e Settings,
+    event: &Event<'e>,
+    dimensions: &[(Text<'e>, Text<'e>)],
+    cells: &'e mut Vec<u8>,
+    facets: &mut Vec<Facet<'e>>,
+) {
+    facets.push(Facet {
+        kind: RowKind::Event,
+        name: EVENT,
+        value: event.kind,
+        users: settings.event_users(),
+    });
+    for (name, value) in dimensions {
+        let known = settings.dimension(*name);
+        facets.push(Facet {
+            kind: RowKind::Dimension,
+            name: *name,
+            value: *value,
+            users: known.is_none_or(|dimension| dimension.users),
+        });
+    }
+    if !settings.cubes().is_empty() {
+        push_cube_facets(settings, event, dimensions, cells, facets);
+    }
+}
+
+fn push_cube_facets<'e>(
+    settings: &'e Settings,
+    event: &Event<'e>,
+    dimensions: &[(Text<'e>, Text<'e>)],
+    cells: &'e mut Vec<u8>,
+    facets: &mut Vec<Facet<'e>>,
+) {
+    let mut found: [Option<(&Cube, usize, usize)>; limits::CUBES_PER_SITE] =
+        [None; limits::CUBES_PER_SITE];
+    cells.clear();
+    for (cube, place) in settings.cubes().iter().zip(&mut found) {
+        let start = cells.len();
+        if cube.write_cell(event.kind, dimensions, cells) {
+            *place = Some((cube, start, cells.len()));
+        } else {
+            cells.truncate(start);
+        }
+    }
+    let cells: &'e [u8] = cells;
+    for (cube, start, end) in found.into_iter().flatten() {
+        facets.push(Facet {
+            kind: RowKind::Cube,
+            name: cube.name.text(),
+            value: Text::new(cells.get(start..end).unwrap_or_default()),
+            users: cube.users,
+        });
+    }
+}

@@ -1,0 +1,427 @@
+//! Resolved events sorted by the rows that they count in: a bucket looks a row up once for all of its
+//! events.
+//!
+//! ```text
+//! events    0       1       2
+//! entries   a b     a c     a b         of each event, the rows that it counts in
+//! sorted    0 1 2   0 1 2   0 2     1   of the whole and of each row, its events
+//! rows              a       b       c
+//! ```
+//!
+//! Texts are kept once for every row, so that nothing is borrowed from the events.
+
+use crate::event::{Facet, ResolvedEvent, RowKind, Run};
+use crate::schema::limits;
+use crate::sketch::hll::Member;
+use crate::sketch::Number;
+use crate::text::{index::Index, Text};
+
+#[derive(Debug, Default)]
+pub struct RowBatch {
+    events: Vec<BatchEvent>,
+    /// Of each event.
+    users: Vec<Member>,
+    has_sessions: bool,
+    span: Span,
+    /// Numbers of rows.
+    entries: Vec<u32>,
+    sorted: Vec<EventRow>,
+    rows: Vec<Row>,
+    tables: Vec<Table>,
+    /// Of the rows.
+    index: Index,
+    /// The names of values, and for each value the number of its name.
+    names: Vec<Kept>,
+    named: Vec<u8>,
+    numbers: Vec<Number>,
+    texts: Vec<u8>,
+}
+
+/// One of the events.
+#[derive(Debug)]
+pub struct BatchEvent {
+    /// The caller's number of the buckets that it goes to.
+    pub path: u32,
+    pub time: i64,
+    pub session: Option<Member>,
+    entries: Run,
+    pub values: Run,
+}
+
+impl BatchEvent {
+    /// Every event has a row more than entries: the whole, which comes first.
+    #[inline]
+    fn first_row(&self, place: u32) -> u32 {
+        self.entries.start + place
+    }
+}
+
+/// From the earliest of the events to the latest, which lies in it.
+#[derive(Debug, Clone, Copy)]
+pub struct Span {
+    pub first: i64,
+    pub last: i64,
+}
+
+impl Default for Span {
+    /// Of no event.
+    fn default() -> Span {
+        Span {
+            first: i64::MAX,
+            last: i64::MIN,
+        }
+    }
+}
+
+/// The events of a row, or of the whole.
+#[derive(Debug, Clone, Copy)]
+pub struct RowEvents {
+    /// Of the row, from 1; 0 is the whole.
+    pub row: u32,
+    /// Among those that are sorted.
+    pub run: Run,
+}
+
+/// An event in one of its rows, or in the whole.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EventRow {
+    /// Its place in `events`.
+    pub event: u32,
+    /// Where the row stands among those of all events.
+    pub row: u32,
+}
+
+#[derive(Debug)]
+struct Row {
+    /// The number of its table.
+    table: u32,
+    value: Kept,
+    /// Among those that are sorted.
+    events: Run,
+}
+
+/// The breakdown that rows are of.
+#[derive(Debug)]
+struct Table {
+    kind: RowKind,
+    users: bool,
+    name: Kept,
+    rows: usize,
+}
+
+/// Where a text lies.
+#[derive(Debug, Clone, Copy, Default)]
+struct Kept {
+    hash: u64,
+    start: u32,
+    len: u32,
+}
+
+/// A batch holds at most so many events, or fewer with so much text.
+const MOST_EVENTS: usize = 1_000;
+const MUCH_TEXT: usize = 1 << 20;
+
+/// Beyond that, the memory of texts does not stay.
+const KEPT_TEXT: usize = 1 << 16;
+
+impl RowBatch {
+    /// Empties it, but keeps the memory.
+    pub fn clear(&mut self) {
+        if self.events.is_empty() {
+            return;
+        }
+        self.events.clear();
+        self.users.clear();
+        self.has_sessions = false;
+        self.span = Span::default();
+        self.entries.clear();
+        self.sorted.clear();
+        self.rows.clear();
+        self.tables.clear();
+        self.index = Index::default();
+        self.names.clear();
+        self.named.clear();
+        self.numbers.clear();
+        self.texts.clear();
+        self.texts.shrink_to(KEPT_TEXT);
+    }
+
+    pub fn add(&mut self, path: u32, time: i64, resolved: &ResolvedEvent) {
+        let entries = Run::behind(&self.entries, resolved.facets.len());
+        for facet in resolved.facets {
+            let table = self.table_of(facet);
+            let number = match self.find(table, facet.value) {
+                Some(number) => number,
+                None => self.make_row(table, facet.value),
+            };
+            self.entries.push(number);
+            if let Some(row) = self.rows.get_mut(number as usize) {
+                row.events.len += 1;
+            }
+        }
+        let values = Run::behind(&self.numbers, resolved.numbers.len());
+        for name in resolved.names {
+            let name = self.number_of(*name);
+            self.named.push(name);
+        }
+        self.numbers.extend_from_slice(resolved.numbers);
+        self.users.push(resolved.user);
+        self.has_sessions |= resolved.session.is_some();
+        self.span = Span {
+            first: self.span.first.min(time),
+            last: self.span.last.max(time),
+        };
+        self.events.push(BatchEvent {
+            path,
+            time,
+            session: resolved.session,
+            entries,
+            values,
+        });
+    }
+
+    /// When all events are there, before it is asked for rows.
+    pub fn sort(&mut self) {
+        let whole = self.events.iter().zip(0..).map(|(it, event)| EventRow {
+            event,
+            row: it.first_row(event),
+        });
+        self.sorted.clear();
+        self.sorted.extend(whole);
+        let mut start = self.sorted.len() as u32;
+        for row in &mut self.rows {
+            row.events.start = start;
+            start += std::mem::take(&mut row.events.len);
+        }
+        self.sorted.resize(self.row_count(), EventRow::default());
+        for (event, place) in self.events.iter().zip(0..) {
+            let rows = event.first_row(place) + 1..;
+            for (number, row) in event.entries.of(&self.entries).iter().zip(rows) {
+                let Some(it) = self.rows.get_mut(*number as usize) else {
+                    continue;
+                };
+                let next = (it.events.start + it.events.len) as usize;
+                if let Some(next) = self.sorted.get_mut(next) {
+                    *next = EventRow { event: place, row };
+                }
+                it.events.len += 1;
+            }
+        }
+    }
+
+    /// Whether it is time to count these and begin anew.
+    pub fn is_full(&self) -> bool {
+        self.events.len() >= MOST_EVENTS || self.texts.len() >= MUCH_TEXT
+    }
+
+    /// What they take, sorted.
+    pub fn bytes(&self) -> usize {
+        self.events.len() * (size_of::<BatchEvent>() + size_of::<Member>())
+            + self.entries.len() * size_of::<u32>()
+            + self.row_count() * size_of::<EventRow>()
+            + self.rows.len() * size_of::<Row>()
+            + self.numbers.len() * (size_of::<u8>() + size_of::<Number>())
+            + self.texts.len()
+    }
+
+    #[inline]
+    pub fn events(&self) -> &[BatchEvent] {
+        &self.events
+    }
+
+    #[inline]
+    pub fn users(&self) -> &[Member] {
+        &self.users
+    }
+
+    pub fn span(&self) -> Span {
+        self.span
+    }
+
+    /// The events of the whole, and of each row.
+    pub fn row_events(&self) -> impl Iterator<Item = RowEvents> + use<'_> {
+        let rows = self.rows.iter().zip(1..);
+        let rows = rows.map(|(it, row)| RowEvents {
+            row,
+            run: it.events,
+        });
+        std::iter::once(self.whole()).chain(rows)
+    }
+
+    pub fn whole(&self) -> RowEvents {
+        RowEvents {
+            row: 0,
+            run: Run {
+                start: 0,
+                len: self.events.len() as u32,
+            },
+        }
+    }
+
+    pub fn event_rows(&self) -> &[EventRow] {
+        &self.sorted
+    }
+
+    /// How many rows all events have, each with its whole.
+    pub fn row_count(&self) -> usize {
+        self.events.len() + self.entries.len()
+    }
+
+    /// Where those of an event stand among them.
+    #[inline]
+    pub fn rows_of(&self, event: &BatchEvent, place: usize) -> std::ops::Range<usize> {
+        let first = event.first_row(place as u32) as usize;
+        first..first + 1 + event.entries.len as usize
+    }
+
+    /// No event has a session or a value.
+    pub fn has_only_users(&self) -> bool {
+        !self.has_sessions && self.numbers.is_empty()
+    }
+
+    #[inline]
+    pub fn numbers_of(&self, event: &BatchEvent) -> &[Number] {
+        event.values.of(&self.numbers)
+    }
+
+    /// The names of as many values, by their numbers.
+    pub fn name_numbers_of(&self, event: &BatchEvent) -> &[u8] {
+        event.values.of(&self.named)
+    }
+
+    pub fn names_of<'o>(&'o self, event: &BatchEvent) -> impl Iterator<Item = Text<'o>> + use<'o> {
+        let numbers = self.name_numbers_of(event).iter();
+        numbers.map(|number| self.name(*number))
+    }
+
+    pub fn name(&self, number: u8) -> Text<'_> {
+        let kept = self.names.get(usize::from(number));
+        self.text(kept.copied().unwrap_or_default())
+    }
+
+    pub fn facets_of<'o>(
+        &'o self,
+        event: &BatchEvent,
+    ) -> impl Iterator<Item = Facet<'o>> + use<'o> {
+        let entries = event.entries.of(&self.entries).iter();
+        let rows = entries.filter_map(|number| self.rows.get(*number as usize));
+        rows.filter_map(|row| self.facet(row))
+    }
+
+    /// The rows, each with the number of its table and its events.
+    pub fn rows(&self) -> impl Iterator<Item = (usize, Facet<'_>, RowEvents)> {
+        let rows = self.rows.iter().zip(self.row_events().skip(1));
+        rows.filter_map(|(row, events)| Some((row.table as usize, self.facet(row)?, events)))
+    }
+
+    /// The breakdowns that the rows are of, by their numbers, each with how many rows it has.
+    pub fn tables(&self) -> impl Iterator<Item = (RowKind, Text<'_>, usize)> {
+        let tables = self.tables.iter();
+        tables.map(|table| (table.kind, self.text(table.name), table.rows))
+    }
+
+    fn facet(&self, row: &Row) -> Option<Facet<'_>> {
+        let table = self.tables.get(row.table as usize)?;
+        Some(Facet {
+            kind: table.kind,
+            name: self.text(table.name),
+            value: self.text(row.value),
+            users: table.users,
+        })
+    }
+
+    #[inline]
+    fn text(&self, kept: Kept) -> Text<'_> {
+        let start = kept.start as usize;
+        let bytes = self.texts.get(start..start + kept.len as usize);
+        Text {
+            bytes: bytes.unwrap_or_default(),
+            hash: kept.hash,
+        }
+    }
+
+    fn keep(&mut self, text: Text) -> Kept {
+        let start = self.texts.len() as u32;
+        self.texts.extend_from_slice(text.bytes);
+        Kept {
+            hash: text.hash,
+            start,
+            len: text.bytes.len() as u32,
+        }
+    }
+
+    /// A site has no more than `limits::VALUES_PER_SITE`.
+    fn number_of(&mut self, name: Text) -> u8 {
+        let found = self.names.iter().position(|it| self.text(*it).is(name));
+        let number = found.unwrap_or_else(|| {
+            let name = self.keep(name);
+            self.names.push(name);
+            self.names.len() - 1
+        });
+        number as u8
+    }
+
+    #[inline]
+    fn table_of(&mut self, facet: &Facet) -> u32 {
+        // As `Breakdown::is`: there is one of events.
+        let is_it = |table: &Table| {
+            table.kind == facet.kind
+                && (facet.kind == RowKind::Event || self.text(table.name).is(facet.name))
+        };
+        let found = self.tables.iter().position(is_it);
+        let number = found.unwrap_or_else(|| {
+            let name = self.keep(facet.name);
+            self.tables.push(Table {
+                kind: facet.kind,
+                users: facet.users,
+                name,
+                rows: 0,
+            });
+            self.tables.len() - 1
+        });
+        number as u32
+    }
+
+    #[inline]
+    fn find(&self, table: u32, value: Text) -> Option<u32> {
+        let is_it = |row: &Row| row.table == table && self.text(row.value).is(value);
+        let found = if self.index.is_built() {
+            let is_there = |number: usize| self.rows.get(number).is_some_and(is_it);
+            self.index.find(hash(table, value.hash), is_there)
+        } else {
+            self.rows.iter().position(is_it)
+        };
+        found.map(|number| number as u32)
+    }
+
+    #[cold]
+    fn make_row(&mut self, table: u32, value: Text) -> u32 {
+        let number = self.rows.len();
+        let value = self.keep(value);
+        let events = Run::default();
+        self.rows.push(Row {
+            table,
+            value,
+            events,
+        });
+        if let Some(table) = self.tables.get_mut(table as usize) {
+            table.rows += 1;
+        }
+        if self.index.is_full(number) {
+            let hashes = self.rows.iter().map(|row| hash(row.table, row.value.hash));
+            self.index = Index::build(hashes);
+        } else if self.index.is_built() {
+            self.index.place(hash(table, value.hash), number);
+        }
+        number as u32
+    }
+}
+
+/// Apart from that of the same value in another table.
+#[inline]
+fn hash(table: u32, value: u64) -> u64 {
+    value.rotate_left(table)
+}
+
+const _: () = assert!(Index::reaches(MOST_EVENTS * limits::FACETS_PER_EVENT));
+const _: () = assert!(limits::VALUES_PER_SITE <= u8::MAX as usize);

@@ -1,0 +1,347 @@
+//! A bucket: all aggregates of one site in one granularity and one period.
+//!
+//! ```text
+//! stored:  version | granularity | start | end | n | n × value name | total | ids | (1 | breakdown)* | 0
+//!          value names ascending; breakdowns by kind, then name
+//! ```
+//!
+//! The next version of the format gets the next number: whatever stores the same content as other
+//! bytes, or refuses bytes that were taken, is one, a limit that shrinks too. `decode` then reads all
+//! of them and `encode` writes the last, so that a value changes its form when it is next stored;
+//! servers that are to read it are upgraded first. A file of each version that was ever released
+//! stays under test (`tests/golden.rs`).
+
+mod breakdown;
+mod ids;
+mod table;
+pub mod tally;
+
+pub use breakdown::{Breakdown, OTHER};
+pub use ids::Ids;
+pub use table::Row;
+
+use super::codec::{corrupt, in_order, Page, Reader, Writer};
+use super::error::Corrupt;
+use super::memory::allocated;
+use super::text::{Name, Text};
+use super::time::{Granularity, Period, DAY, HOUR, MAX_TIME, MINUTE, MIN_TIME};
+use crate::bucket::tally::{Distinct, Tally, ValueOrder};
+use crate::event::{Facet, Fingerprint, RowKind};
+use crate::schema::check_value_name;
+use crate::schema::limits;
+use crate::sketch::hll::Sketch;
+
+const VERSION: u8 = 1;
+
+#[derive(Debug, Clone)]
+pub struct Bucket {
+    start: i64,
+    /// In milliseconds; the longest month has 2.7 billion.
+    length: u32,
+    granularity: Granularity,
+    total: Tally,
+    /// Rarely any are new: no room is kept.
+    breakdowns: Box<[Breakdown]>,
+    /// The names of values; a value's id is its place. Behind one word: many buckets have none.
+    #[allow(clippy::box_collection)]
+    values: Option<Box<Vec<Name>>>,
+    ids: Option<Box<Ids>>,
+}
+
+impl Bucket {
+    pub fn new(period: &Period) -> Bucket {
+        Bucket::spanning(period.granularity(), period.start(), period.end())
+    }
+
+    fn spanning(granularity: Granularity, start: i64, end: i64) -> Bucket {
+        Bucket {
+            granularity,
+            start,
+            // Periods come from a calendar, or were checked by `most_slots`.
+            length: u32::try_from(end.saturating_sub(start)).unwrap_or(u32::MAX),
+            total: Tally::default(),
+            breakdowns: Box::default(),
+            values: None,
+            ids: None,
+        }
+    }
+
+    fn end(&self) -> i64 {
+        self.start + i64::from(self.length)
+    }
+
+    #[inline]
+    pub fn is_of(&self, period: &Period) -> bool {
+        self.granularity == period.granularity()
+            && self.start == period.start()
+            && self.end() == period.end()
+    }
+
+    /// Of the whole site.
+    pub fn total(&self) -> &Tally {
+        &self.total
+    }
+
+    pub(crate) fn total_mut(&mut self) -> &mut Tally {
+        &mut self.total
+    }
+
+    pub fn granularity(&self) -> Granularity {
+        self.granularity
+    }
+
+    pub(crate) fn breakdown_mut(&mut self, place: usize) -> Option<&mut Breakdown> {
+        self.breakdowns.get_mut(place)
+    }
+
+    pub fn breakdowns(&self) -> &[Breakdown] {
+        &self.breakdowns
+    }
+
+    pub fn breakdown(&self, kind: RowKind, name: Text) -> Option<&Breakdown> {
+        self.breakdowns.iter().find(|it| it.is(kind, name))
+    }
+
+    /// The id of a value, in tallies.
+    pub fn value(&self, name: Text) -> Option<u8> {
+        let place = self.values().iter().position(|value| value.is(name))?;
+        u8::try_from(place).ok()
+    }
+
+    #[inline]
+    fn values(&self) -> &[Name] {
+        self.values.as_deref().map_or(&[], Vec::as_slice)
+    }
+
+    pub fn has_seen(&self, id: Fingerprint) -> bool {
+        self.ids.as_ref().is_some_and(|ids| ids.contains(id))
+    }
+
+    pub fn remember(&mut self, id: Fingerprint) {
+        self.ids.get_or_insert_default().insert(id);
+    }
+
+    /// Whether the names of any one site fit in beside those that are here.
+    #[inline]
+    pub fn has_room(&self) -> bool {
+        self.breakdowns.len() + limits::BREAKDOWNS_PER_SITE <= limits::BREAKDOWNS_PER_BUCKET
+            && self.values().len() + limits::VALUES_PER_SITE <= limits::VALUES_PER_BUCKET
+    }
+
+    /// Whether the names of this site do.
+    pub fn has_room_for<'n>(
+        &self,
+        breakdowns: impl Iterator<Item = (RowKind, Text<'n>)>,
+        values: impl Iterator<Item = Text<'n>>,
+    ) -> bool {
+        let new = breakdowns.filter(|(kind, name)| self.breakdown(*kind, *name).is_none());
+        let new_values = values.filter(|name| self.value(*name).is_none());
+        self.breakdowns.len() + new.count() <= limits::BREAKDOWNS_PER_BUCKET
+            && self.values().len() + new_values.count() <= limits::VALUES_PER_BUCKET
+    }
+
+    /// Most events name the same things in the same order: look there first.
+    #[inline]
+    pub(crate) fn place_of(&mut self, facet: &Facet, likely: usize) -> usize {
+        let named = |it: &Breakdown| it.is(facet.kind, facet.name);
+        match self.breakdowns.get(likely) {
+            Some(it) if named(it) => likely,
+            _ => self.search(facet),
+        }
+    }
+
+    #[inline(never)]
+    fn search(&mut self, facet: &Facet) -> usize {
+        let named = |it: &Breakdown| it.is(facet.kind, facet.name);
+        match self.breakdowns.iter().position(named) {
+            Some(place) => place,
+            None => self.make_breakdown(facet),
+        }
+    }
+
+    #[cold]
+    fn make_breakdown(&mut self, facet: &Facet) -> usize {
+        let mut breakdowns = std::mem::take(&mut self.breakdowns).into_vec();
+        breakdowns.reserve_exact(1);
+        breakdowns.push(Breakdown::new(facet.kind, facet.name));
+        self.breakdowns = breakdowns.into_boxed_slice();
+        self.breakdowns.len() - 1
+    }
+
+    /// Takes in users or sessions that were counted elsewhere, in all the rows that they were seen in
+    /// and in the whole. Is any of it new?
+    pub fn import(
+        &mut self,
+        facets: &[Facet],
+        what: Distinct,
+        sketch: &Sketch,
+        capacity: usize,
+    ) -> bool {
+        // An empty sketch would leave rows in which nothing is counted.
+        if sketch.is_empty() {
+            return false;
+        }
+        let mut is_new = self.total.import(what, sketch);
+        for facet in facets.iter().filter(|facet| facet.users) {
+            let place = self.place_of(facet, 0);
+            if let Some(breakdown) = self.breakdowns.get_mut(place) {
+                is_new |= breakdown.import(facet.value, what, sketch, capacity);
+            }
+        }
+        is_new
+    }
+
+    pub(crate) fn value_or_new(&mut self, name: Text) -> u8 {
+        self.value(name).unwrap_or_else(|| {
+            let values = self.values.get_or_insert_default();
+            values.reserve_exact(1);
+            values.push(Name::from(name));
+            (values.len() - 1) as u8
+        })
+    }
+
+    /// What the bucket occupies, itself not included.
+    pub fn heap_bytes(&self) -> usize {
+        let breakdowns: usize = self.breakdowns.iter().map(Breakdown::heap_bytes).sum();
+        let names = self.values.as_ref().map_or(0, |values| {
+            let texts = values.iter().map(|name| allocated(name.bytes().len()));
+            allocated(size_of::<Vec<Name>>())
+                + allocated(values.capacity() * size_of::<Name>())
+                + texts.sum::<usize>()
+        });
+        let ids = self
+            .ids
+            .as_ref()
+            .map_or(0, |ids| allocated(size_of::<Ids>()) + ids.heap_bytes());
+        self.total.heap_bytes()
+            + allocated(size_of_val(&*self.breakdowns))
+            + breakdowns
+            + names
+            + ids
+    }
+
+    /// How much work it is to free: about one for every allocation.
+    pub fn parts(&self) -> usize {
+        let rows: usize = self
+            .breakdowns
+            .iter()
+            .map(|it| 1 + 4 * it.rows().len())
+            .sum();
+        1 + rows
+    }
+
+    pub fn encode(&self) -> Vec<Page> {
+        let mut writer = Writer::new();
+        writer.u8(VERSION);
+        writer.u8(self.granularity.index() as u8);
+        writer.signed(self.start);
+        writer.signed(self.end());
+        let order = self.encode_values(&mut writer);
+        self.total.encode(&mut writer, &order);
+        match &self.ids {
+            Some(ids) => ids.encode(&mut writer),
+            None => Ids::default().encode(&mut writer),
+        }
+        for (_, breakdown) in in_order(&self.breakdowns, Breakdown::order) {
+            writer.turn_page();
+            writer.u8(1);
+            breakdown.encode(&mut writer, &order);
+        }
+        writer.turn_page();
+        writer.u8(0);
+        writer.into_pages()
+    }
+
+    fn encode_values(&self, writer: &mut Writer) -> ValueOrder {
+        let mut names: Vec<(&[u8], usize)> =
+            self.values().iter().map(Name::bytes).zip(0..).collect();
+        names.sort_unstable();
+        writer.varint(names.len() as u64);
+        let mut stored = vec![0; names.len()];
+        for (place, (name, id)) in names.into_iter().enumerate() {
+            writer.bytes(name);
+            if let Some(stored) = stored.get_mut(id) {
+                *stored = place as u8;
+            }
+        }
+        ValueOrder::new(stored)
+    }
+
+    pub fn decode<P: AsRef<[u8]>>(pages: &[P]) -> Result<Bucket, Corrupt> {
+        Bucket::read(Reader::over(&mut pages.iter().map(P::as_ref)))
+    }
+
+    fn read(mut reader: Reader) -> Result<Bucket, Corrupt> {
+        if reader.u8("version")? != VERSION {
+            return Err(corrupt("version", "not one that this module knows"));
+        }
+        let granularity = usize::from(reader.u8("granularity")?);
+        let granularity = *Granularity::ALL
+            .get(granularity)
+            .ok_or(corrupt("granularity", "unknown"))?;
+        let (start, end) = (reader.signed("start")?, reader.signed("end")?);
+        let slots = most_slots(granularity, start, end)
+            .ok_or(corrupt("period", "not one of its granularity"))?;
+        let mut bucket = Bucket::spanning(granularity, start, end);
+        bucket.decode_values(&mut reader)?;
+        let values = bucket.values().len();
+        bucket.total = Tally::decode(&mut reader, slots, values)?;
+        let ids = Ids::decode(&mut reader)?;
+        if !ids.is_empty() {
+            bucket.ids = Some(Box::new(ids));
+        }
+        let mut breakdowns: Vec<Breakdown> = Vec::new();
+        while reader.next_item("breakdown")? {
+            if breakdowns.len() >= limits::BREAKDOWNS_PER_BUCKET {
+                return Err(corrupt("breakdowns", "too many"));
+            }
+            let breakdown = Breakdown::decode(&mut reader, slots, values)?;
+            let last = breakdowns.last();
+            if last.is_some_and(|before| before.order() >= breakdown.order()) {
+                return Err(corrupt("breakdown", "not in order"));
+            }
+            if breakdowns.is_empty() {
+                // Most buckets have one.
+                breakdowns.reserve_exact(1);
+            }
+            breakdowns.push(breakdown);
+        }
+        bucket.breakdowns = breakdowns.into_boxed_slice();
+        reader.finish()?;
+        Ok(bucket)
+    }
+
+    fn decode_values(&mut self, reader: &mut Reader) -> Result<(), Corrupt> {
+        let mut values: Vec<Name> = Vec::new();
+        for _ in 0..reader.count("value names", limits::VALUES_PER_BUCKET, 2)? {
+            let name = reader.bytes("value name", limits::NAME)?;
+            if check_value_name(name).is_err() {
+                return Err(corrupt("value name", "no name for one"));
+            }
+            if values.last().is_some_and(|before| before.bytes() >= name) {
+                return Err(corrupt("value name", "not ascending"));
+            }
+            values.push(Name::new(name));
+        }
+        self.values = (!values.is_empty()).then(|| Box::new(values));
+        Ok(())
+    }
+}
+
+/// How many slots a period may have that lies so; None if none of this granularity does in any zone.
+fn most_slots(granularity: Granularity, start: i64, end: i64) -> Option<u8> {
+    let len = end.checked_sub(start)?;
+    let lies_in_time = MIN_TIME - MONTH <= start && end <= MAX_TIME + MONTH;
+    let whole = |len: i64| start.rem_euclid(len) == 0;
+    let (slots, is_one) = match granularity {
+        Granularity::Minute => (60, len == MINUTE && whole(MINUTE)),
+        Granularity::Hour => (60, len == HOUR && whole(HOUR)),
+        // A day was left out or lived twice where a zone moved across the date line.
+        Granularity::Day => ((len / HOUR + 1).min(60) as u8, 0 < len && len <= 60 * HOUR),
+        Granularity::Week => (7, (5 * DAY..=9 * DAY).contains(&len)),
+        Granularity::Month => (31, (26 * DAY..=MONTH).contains(&len)),
+    };
+    (lies_in_time && is_one).then_some(slots)
+}
+
+const MONTH: i64 = 33 * DAY;

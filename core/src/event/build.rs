@@ -1,0 +1,128 @@
+//! What an event may say, whether it comes in words or in JSON: an event is put together piece by
+//! piece, and each piece is checked as it comes.
+
+use crate::error::{shown, Error, Result};
+use crate::event::Fingerprint;
+use crate::event::{Batch, Event, Run};
+use crate::hash::hash;
+use crate::schema::limits;
+use crate::schema::{check_dimension_name, check_name, check_value_name};
+use crate::text::Text;
+
+impl<'a> Batch<'a> {
+    /// The event that comes next, of which only its time is known yet.
+    pub fn begin(&self, time: i64) -> Event<'a> {
+        Event {
+            time,
+            kind: Text {
+                bytes: b"",
+                hash: 0,
+            },
+            user: 0,
+            session: None,
+            id: None,
+            dimensions: Run::behind(&self.dimensions, 0),
+            values: Run::behind(&self.values, 0),
+        }
+    }
+
+    pub fn add_dimension(
+        &mut self,
+        event: &mut Event<'a>,
+        name: Text<'a>,
+        value: &'a [u8],
+    ) -> Result<()> {
+        if name.bytes == b"event" {
+            return Err(Error::new(
+                "dimension 'event' is built in: it is the type of the event",
+            ));
+        }
+        check_dimension_name(name.bytes)?;
+        if value.len() > limits::DIMENSION_VALUE {
+            return Err(Error::new(format!(
+                "the value of dimension '{}' has more than {} bytes",
+                shown(name.bytes),
+                limits::DIMENSION_VALUE
+            )));
+        }
+        let given = self.dimensions_of(event);
+        if given.iter().any(|(other, _)| other.is(name)) {
+            return Err(twice("dimension", name.bytes));
+        }
+        if given.len() == limits::DIMENSIONS_PER_EVENT {
+            return Err(one_too_many(
+                "dimension",
+                name.bytes,
+                limits::DIMENSIONS_PER_EVENT,
+            ));
+        }
+        self.dimensions.push((name, Text::new(value)));
+        event.dimensions.len += 1;
+        Ok(())
+    }
+
+    /// `number` is finite.
+    pub fn add_value(&mut self, event: &mut Event<'a>, name: Text<'a>, number: f64) -> Result<()> {
+        check_value_name(name.bytes)?;
+        let given = self.values_of(event);
+        if given.iter().any(|(other, _)| other.is(name)) {
+            return Err(twice("value", name.bytes));
+        }
+        if given.len() == limits::VALUES_PER_EVENT {
+            return Err(one_too_many("value", name.bytes, limits::VALUES_PER_EVENT));
+        }
+        self.values.push((name, number));
+        event.values.len += 1;
+        Ok(())
+    }
+}
+
+impl<'a> Event<'a> {
+    pub fn set_kind(&mut self, kind: &'a [u8]) -> Result<()> {
+        check_name("event", kind)?;
+        self.kind = Text::new(kind);
+        Ok(())
+    }
+
+    pub fn set_user(&mut self, user: &[u8]) -> Result<()> {
+        check_id("user", user)?;
+        self.user = hash(user);
+        Ok(())
+    }
+
+    pub fn set_session(&mut self, session: &[u8]) -> Result<()> {
+        check_id("session", session)?;
+        self.session = Some(hash(session));
+        Ok(())
+    }
+
+    pub fn set_id(&mut self, id: &[u8]) -> Result<()> {
+        check_id("id", id)?;
+        self.id = Some(Fingerprint::of(id));
+        Ok(())
+    }
+}
+
+fn check_id(what: &str, id: &[u8]) -> Result<()> {
+    if id.is_empty() {
+        return Err(Error::new(format!("the {what} is empty")));
+    }
+    if id.len() > limits::USER {
+        return Err(Error::new(format!(
+            "the {what} has more than {} bytes",
+            limits::USER
+        )));
+    }
+    Ok(())
+}
+
+fn twice(what: &str, name: &[u8]) -> Error {
+    Error::new(format!("{what} '{}' is given twice", shown(name)))
+}
+
+fn one_too_many(what: &str, name: &[u8], limit: usize) -> Error {
+    let name = shown(name);
+    Error::new(format!(
+        "{what} '{name}' is one too many: an event has at most {limit}"
+    ))
+}

@@ -1,0 +1,399 @@
+//! Events out of JSON against the same events put together by hand.
+
+use super::Events;
+use crate::event::{Batch, Identity};
+use crate::text::Text;
+use crate::time::{parse_instant, Zone};
+use proptest::prelude::*;
+use serde_json::{json, Map, Value as Json};
+
+const NOW: i64 = 1_733_927_467_000;
+
+fn leaked(bytes: &[u8]) -> &'static [u8] {
+    bytes.to_vec().leak()
+}
+
+struct Found {
+    batch: Batch<'static>,
+    identities: Vec<Identity<'static>>,
+    timed: bool,
+}
+
+fn read_by(json: &[u8], zone: &Zone, strict: bool) -> Result<Found, String> {
+    let mut found = Found {
+        batch: Batch::default(),
+        identities: Vec::new(),
+        timed: false,
+    };
+    let events = Events {
+        json: leaked(json),
+        buffer: vec![0; json.len()].leak(),
+        now: NOW,
+        zone,
+        strict,
+        batch: &mut found.batch,
+        identities: &mut found.identities,
+    };
+    found.timed = events.read().map_err(|error| error.to_string())?;
+    assert_eq!(found.batch.events.len(), found.identities.len());
+    Ok(found)
+}
+
+fn read(json: &str) -> Result<Found, String> {
+    read_by(json.as_bytes(), &Zone::UTC, false)
+}
+
+#[track_caller]
+fn refused(json: &str, parts: &[&str]) {
+    let error = read(json).err().unwrap_or_else(|| panic!("{json} is read"));
+    for part in parts {
+        assert!(error.contains(part), "no {part:?} in: {error}");
+    }
+}
+
+/// An event with these members besides its type and its user.
+fn with(members: &str) -> String {
+    format!("{{\"event\":\"view\",\"user_id\":\"ann\",{members}}}")
+}
+
+#[test]
+fn an_event_has_all_that_it_says() {
+    let text = r#" { "event" : "purchase", "user_id": "ann", "timestamp": 1733927467123,
+        "session_id": 77, "id": "order-\u0031", "context": {"library": ["x", {"a": 1}]}, "sent": null,
+        "properties": {"country": "FR", "new": true, "old": false, "coupon": null, "revenue": 9.99,
+                       "items": [{"sku": "5"}], "nested": {}, "d\u00e9j\u00e0": "v\nu", "n": -0} } "#
+        .replace("v\nu", "v\\nu");
+    let Found {
+        batch,
+        identities,
+        timed,
+    } = read(&text).unwrap();
+    let mut expected = Batch::default();
+    let mut event = expected.begin(1_733_927_467_123);
+    event.set_kind(b"purchase").unwrap();
+    event.set_user(b"ann").unwrap();
+    event.set_session(b"77").unwrap();
+    event.set_id(b"order-1").unwrap();
+    for (name, value) in [
+        ("country", "FR"),
+        ("new", "true"),
+        ("old", "false"),
+        ("déjà", "v\nu"),
+    ] {
+        let name = Text::new(name.as_bytes());
+        expected
+            .add_dimension(&mut event, name, value.as_bytes())
+            .unwrap();
+    }
+    for (name, number) in [("revenue", 9.99), ("n", 0.0)] {
+        expected
+            .add_value(&mut event, Text::new(name.as_bytes()), number)
+            .unwrap();
+    }
+    expected.events.push(event);
+    assert_eq!(format!("{batch:?}"), format!("{expected:?}"));
+    let identity = Identity {
+        user: b"ann",
+        session: Some(b"77"),
+        id: Some(b"order-1"),
+    };
+    assert_eq!((identities, timed), (vec![identity], true));
+}
+
+#[test]
+fn what_is_null_or_missing_is_as_if_it_were_not_there() {
+    let bare = read(&with("\"x\":1")).unwrap();
+    let nulls = "\"timestamp\":null,\"session_id\":null,\"id\":null,\"properties\":null";
+    let nulls = read(&with(nulls)).unwrap();
+    assert_eq!(format!("{:?}", bare.batch), format!("{:?}", nulls.batch));
+    assert_eq!(bare.batch.events[0].time, NOW);
+    assert!(!bare.timed && !nulls.timed);
+}
+
+#[test]
+fn an_array_may_be_empty() {
+    for text in ["[]", " [ ] ", "\u{feff}[]"] {
+        let found = read(text).unwrap();
+        assert!(found.batch.events.is_empty() && found.timed);
+    }
+}
+
+#[test]
+fn ten_thousand_events_and_no_more() {
+    let events = |count: usize| format!("[{}]", vec![with("\"id\":1"); count].join(","));
+    assert_eq!(read(&events(10_000)).unwrap().batch.events.len(), 10_000);
+    refused(
+        &events(10_001),
+        &["event 10001 at byte", "at most 10000 events"],
+    );
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    let user = "\"user_id\":\"ann\"";
+    for (event, parts) in [
+        (format!("{{{user}}}"), &["at byte 1: ", "no event"][..]),
+        (
+            "{\"event\":\"view\",\"properties\":{}}".to_owned(),
+            &["at byte 1: ", "no user_id"],
+        ),
+        (
+            format!("{{\"event\":5,{user}}}"),
+            &["event is 5", "a string"],
+        ),
+        (format!("{{\"event\":\"\",{user}}}"), &["event", "empty"]),
+        (
+            format!("{{\"event\":{{}},{user}}}"),
+            &["event is an object", "a string"],
+        ),
+        ("{\"user_id\":\"\"}".to_owned(), &["user", "empty"]),
+        (
+            "{\"user_id\":1.0}".to_owned(),
+            &["at byte 11: user_id is 1.0", "a whole number"],
+        ),
+        ("{\"user_id\":true}".to_owned(), &["user_id is a boolean"]),
+        (with("\"session_id\":[]"), &["session_id is an array"]),
+        (with("\"id\":1e5"), &["id is 1e5", "a whole number"]),
+        (
+            with("\"timestamp\":17339274670"),
+            &["at byte 44: timestamp 17339274670", "either"],
+        ),
+        (
+            with("\"timestamp\":\"x\""),
+            &["timestamp 'x' is not a time"],
+        ),
+        (with("\"timestamp\":true"), &["timestamp is a boolean"]),
+        (
+            with("\"properties\":\"x\""),
+            &["properties is a string", "an object"],
+        ),
+        (with("\"event\":\"again\""), &["'event' is given twice"]),
+        (with("\"id\":null,\"id\":5"), &["'id' is given twice"]),
+        (
+            with("\"userId\":\"x\""),
+            &["unknown member 'userId'", "write 'user_id'"],
+        ),
+        (with("\"Session-ID\":{}"), &["write 'session_id'"]),
+        (with("\"Timestamp\":5"), &["write 'timestamp'"]),
+        (with("\"properties\":{\"\":\"x\"}"), &["dimension", "empty"]),
+        (
+            with("\"properties\":{\"event\":\"x\"}"),
+            &["'event' is built in"],
+        ),
+        (
+            with("\"properties\":{\"users\":5}"),
+            &["value 'users'", "counted already"],
+        ),
+        (with("\"properties\":{\"a,b\":\"x\"}"), &["dimension 'a,b'"]),
+        (
+            with("\"properties\":{\"a\":\"x\",\"a\":true}"),
+            &["dimension 'a' is given twice"],
+        ),
+        (
+            with("\"properties\":{\"a\":5,\"a\":6}"),
+            &["value 'a' is given twice"],
+        ),
+        (
+            with("\"properties\":{\"a\":5,\"a\":\"6\"}"),
+            &["property 'a' is given twice"],
+        ),
+        (
+            with("\"properties\":{\"a\":\"5\",\"a\":6}"),
+            &["property 'a' is given twice"],
+        ),
+        (
+            with("\"properties\":{\"a\":1e400}"),
+            &["value 'a': 1e400 is beyond"],
+        ),
+        (with("\"properties\":{\"a\":[1,}"), &["expected a value"]),
+    ] {
+        refused(&event, parts);
+        let good = with("\"id\":5");
+        refused(
+            &format!("[{good},{good},{event},{good}]"),
+            &["event 3 at byte ", parts[parts.len() - 1]],
+        );
+    }
+}
+
+#[test]
+fn what_surrounds_the_events_is_named() {
+    let event = with("\"id\":1");
+    for (text, error) in [
+        (
+            "".to_owned(),
+            "at byte 0: expected an event object or an array of them and found the end",
+        ),
+        (
+            "  \"x".to_owned(),
+            "at byte 2: expected an event object or an array of them and found '\"'",
+        ),
+        (
+            "\u{feff}5".to_owned(),
+            "at byte 3: expected an event object or an array of them and found '5'",
+        ),
+        (
+            format!("{event}\n{event}"),
+            &format!(
+                "at byte {}: expected the end of the JSON and found '{{'",
+                event.len() + 1
+            ),
+        ),
+        (
+            format!("[{event}]x"),
+            &format!(
+                "at byte {}: expected the end of the JSON and found 'x'",
+                event.len() + 2
+            ),
+        ),
+        (
+            "[[]]".to_owned(),
+            "event 1 at byte 1: an event is an array: expected an object",
+        ),
+        (
+            format!("[{event}, null]"),
+            &format!(
+                "event 2 at byte {}: an event is null: expected an object",
+                event.len() + 3
+            ),
+        ),
+        (
+            format!("[{event},]"),
+            &format!(
+                "event 2 at byte {}: expected a value and found ']'",
+                event.len() + 2
+            ),
+        ),
+    ] {
+        assert_eq!(read(&text).err().as_deref(), Some(error));
+    }
+}
+
+#[test]
+fn only_a_strict_site_minds_what_it_cannot_count() {
+    let json = with("\"context\":{\"a\":[]},\"properties\":{\"items\":[1],\"b\":null}");
+    assert!(read(&json).unwrap().batch.dimensions.is_empty());
+    let error = read_by(json.as_bytes(), &Zone::UTC, true).err().unwrap();
+    assert!(error.contains("properties.items is an array: expected a string, a number, a boolean or null on a strict site"), "{error}");
+    let nested = with("\"context\":{\"a\":[]},\"properties\":{\"b\":null}");
+    assert!(read_by(nested.as_bytes(), &Zone::UTC, true).is_ok());
+}
+
+#[test]
+fn a_number_of_any_length_names_a_user_as_it_is_written() {
+    for user in ["0", "-7", "12345678901234567890123"] {
+        let found = read(&format!("{{\"event\":\"a\",\"user_id\":{user}}}")).unwrap();
+        assert_eq!(found.identities[0].user, user.as_bytes());
+    }
+}
+
+fn property() -> impl Strategy<Value = Json> {
+    prop_oneof![
+        Just(Json::Null),
+        any::<bool>().prop_map(Json::from),
+        any::<i32>().prop_map(Json::from),
+        (-1e12..1e12f64).prop_map(Json::from),
+        ".{0,12}".prop_map(Json::from),
+        Just(json!([1, {"a": []}])),
+    ]
+}
+
+fn event() -> impl Strategy<Value = Json> {
+    let id = || {
+        prop_oneof![
+            Just(Json::Null),
+            any::<u64>().prop_map(Json::from),
+            ".{1,9}".prop_map(Json::from)
+        ]
+    };
+    let properties = prop::collection::btree_map("[a-d é\"\\\\]{1,3}", property(), 0..8);
+    let time = prop_oneof![
+        Just(Json::Null),
+        (100_000_000_000i64..9_999_999_999_999).prop_map(Json::from),
+        Just(json!("2024-07-04T10:30:00Z")),
+    ];
+    (".{1,9}", ".{1,9}", time, id(), id(), properties).prop_map(|(event, user, time, session, id, properties)| {
+        let properties: Map<String, Json> = properties.into_iter().collect();
+        json!({"event": event, "user_id": user, "timestamp": time, "session_id": session, "id": id,
+               "properties": properties, "other": 5})
+    })
+}
+
+fn text_of(json: &Json) -> Vec<u8> {
+    let text = json.as_str().map(str::to_owned);
+    text.unwrap_or_else(|| json.to_string()).into_bytes()
+}
+
+/// The same by way of serde_json.
+fn expected(events: &[Json]) -> Batch<'static> {
+    let mut batch = Batch::default();
+    for json in events {
+        let time = &json["timestamp"];
+        let iso = time
+            .as_str()
+            .map(|text| parse_instant("AT", text.as_bytes(), &Zone::UTC).unwrap());
+        let mut event = batch.begin(iso.or(time.as_i64()).unwrap_or(NOW));
+        event.set_kind(leaked(&text_of(&json["event"]))).unwrap();
+        event.set_user(&text_of(&json["user_id"])).unwrap();
+        if !json["session_id"].is_null() {
+            event.set_session(&text_of(&json["session_id"])).unwrap();
+        }
+        if !json["id"].is_null() {
+            event.set_id(&text_of(&json["id"])).unwrap();
+        }
+        for (name, value) in json["properties"].as_object().unwrap() {
+            let name = Text::new(leaked(name.as_bytes()));
+            match value {
+                Json::Number(number) => {
+                    let number = number.as_f64().unwrap() + 0.0;
+                    batch.add_value(&mut event, name, number).unwrap();
+                }
+                Json::String(_) | Json::Bool(_) => {
+                    let value = leaked(&text_of(value));
+                    batch.add_dimension(&mut event, name, value).unwrap();
+                }
+                _ => {}
+            }
+        }
+        batch.events.push(event);
+    }
+    batch
+}
+
+proptest! {
+    #[test]
+    fn events_are_what_serde_json_says(events in prop::collection::vec(event(), 0..5), pretty: bool) {
+        let json = Json::from(events.clone());
+        let text = if pretty { serde_json::to_string_pretty(&json) } else { serde_json::to_string(&json) };
+        let found = read(&text.unwrap()).unwrap();
+        prop_assert_eq!(format!("{:?}", found.batch), format!("{:?}", expected(&events)));
+        for (identity, event) in found.identities.iter().zip(&events) {
+            prop_assert_eq!(identity.user, &text_of(&event["user_id"])[..]);
+            let given = |name: &str| Some(text_of(&event[name])).filter(|_| !event[name].is_null());
+            prop_assert_eq!(identity.session.map(<[u8]>::to_vec), given("session_id"));
+            prop_assert_eq!(identity.id.map(<[u8]>::to_vec), given("id"));
+        }
+        prop_assert_eq!(found.timed, events.iter().all(|event| !event["timestamp"].is_null()));
+    }
+
+    #[test]
+    fn a_body_that_is_cut_off_is_refused(event in event(), place: prop::sample::Index) {
+        let text = Json::from(vec![event]).to_string();
+        let cut = &text.as_bytes()[..place.index(text.len())];
+        prop_assert!(read_by(cut, &Zone::UTC, false).is_err());
+    }
+
+    #[test]
+    fn any_bytes_are_read_or_refused_with_one_line(
+        text: Vec<u8>, event in event(), place: prop::sample::Index, byte: u8,
+    ) {
+        let mut changed = event.to_string().into_bytes();
+        let place = place.index(changed.len());
+        changed[place] = byte;
+        for text in [text, changed] {
+            if let Err(error) = read_by(&text, &Zone::UTC, true) {
+                prop_assert!(error.len() < 500 && !error.contains(char::is_control), "{}", error);
+            }
+        }
+    }
+}

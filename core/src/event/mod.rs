@@ -1,0 +1,120 @@
+//! An event as it came in, and what it says to the buckets that it belongs to.
+
+mod build;
+mod id;
+pub mod json;
+pub mod log;
+mod row;
+
+pub use id::Fingerprint;
+pub use row::{Facet, RowKind, EVENT};
+
+use super::text::Text;
+use crate::sketch::hll::Member;
+use crate::sketch::Number;
+
+/// A thing that happened. It borrows its texts; everything is checked and hashed once.
+#[derive(Debug, Clone, Copy)]
+pub struct Event<'a> {
+    pub time: i64,
+    pub kind: Text<'a>,
+    /// Hashes: of whom, and in which session.
+    pub user: u64,
+    pub session: Option<u64>,
+    pub id: Option<Fingerprint>,
+    pub dimensions: Run,
+    pub values: Run,
+}
+
+/// The texts of which an event keeps the hashes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Identity<'a> {
+    /// Empty where only the hash is known, as the session and the id may be.
+    pub user: &'a [u8],
+    pub session: Option<&'a [u8]>,
+    pub id: Option<&'a [u8]>,
+}
+
+/// Where an event's dimensions or values lie in its batch.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Run {
+    pub start: u32,
+    pub len: u32,
+}
+
+impl Run {
+    /// Of so many that are about to be added behind these items.
+    pub fn behind<T>(items: &[T], len: usize) -> Run {
+        Run {
+            start: items.len() as u32,
+            len: len as u32,
+        }
+    }
+
+    pub fn of<T>(self, items: &[T]) -> &[T] {
+        let start = self.start as usize;
+        items
+            .get(start..start + self.len as usize)
+            .unwrap_or_default()
+    }
+}
+
+/// The events of one command, in order, with all that belongs to them: three vectors, whatever
+/// their number.
+#[derive(Debug, Default)]
+pub struct Batch<'a> {
+    pub events: Vec<Event<'a>>,
+    pub dimensions: Vec<(Text<'a>, Text<'a>)>,
+    pub values: Vec<(Text<'a>, f64)>,
+}
+
+impl<'a> Batch<'a> {
+    pub fn dimensions_of(&self, event: &Event) -> &[(Text<'a>, Text<'a>)] {
+        event.dimensions.of(&self.dimensions)
+    }
+
+    pub fn values_of(&self, event: &Event) -> &[(Text<'a>, f64)] {
+        event.values.of(&self.values)
+    }
+
+    /// Empties it, but keeps the memory.
+    pub fn clear(&mut self) {
+        self.events.clear();
+        self.dimensions.clear();
+        self.values.clear();
+    }
+}
+
+/// Empties a vector for items of another lifetime; collecting in place keeps the allocation.
+pub fn recycle<A, B>(mut items: Vec<A>) -> Vec<B> {
+    items.clear();
+    items.into_iter().filter_map(|_| None).collect()
+}
+
+/// An event as its site sees it: in which rows it is counted, with which values.
+#[derive(Clone, Copy)]
+pub struct ResolvedEvent<'e, 'a> {
+    pub user: Member,
+    pub session: Option<Member>,
+    pub facets: &'e [Facet<'a>],
+    /// Of its values the names, and as many numbers.
+    pub names: &'e [Text<'a>],
+    pub numbers: &'e [Number],
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recycled_vector_keeps_its_memory() {
+        let text = String::from("purchase");
+        let mut values = Vec::with_capacity(40);
+        values.push((Text::new(text.as_bytes()), 1.0));
+        let before = values.as_ptr() as usize;
+        let values: Vec<(Text<'static>, f64)> = recycle(values);
+        assert!(values.is_empty());
+        assert_eq!(values.capacity(), 40);
+        assert_eq!(values.as_ptr() as usize, before);
+    }
+}

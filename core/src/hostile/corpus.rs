@@ -1,0 +1,343 @@
+//! Payloads to begin with: together they have every field of both formats.
+
+use crate::alert::live::Feed;
+use crate::alert::{Rule, State};
+use crate::apply::RowResolver;
+use crate::apply::{Import, Row};
+use crate::bucket::tally::Distinct;
+use crate::bucket::Bucket;
+use crate::codec::Page;
+use crate::event::Fingerprint;
+use crate::event::{Batch, Event, Run};
+use crate::hash::hash;
+use crate::schema::{parse_options, Settings};
+use crate::site::Site;
+use crate::sketch::hll::Sketch;
+use crate::text::Text;
+use crate::time::{Granularity, Period, Retention, Zone};
+use std::ops::Range;
+
+/// 2024-12-11T14:31:07Z.
+pub const TIME: i64 = 1_733_927_467_000;
+
+/// Of what site and period a bucket is.
+#[derive(Clone)]
+pub struct Kind {
+    pub site: Site,
+    pub period: Period,
+    pub zone: Zone,
+}
+
+pub fn site(options: &str, capacity: usize) -> Site {
+    let words: Vec<&[u8]> = options
+        .split_ascii_whitespace()
+        .map(str::as_bytes)
+        .collect();
+    let changes = parse_options(&words).unwrap();
+    let settings = Settings::new(Zone::UTC, Retention::default(), capacity);
+    Site::new(settings.with(&changes, false, 0).unwrap())
+}
+
+/// Of everything that a site can be told.
+const RICH: &str = "TZ Europe/Paris RETENTION minute 2h RETENTION week off RETENTION month 36mo \
+    DIM plan NOUSERS DIM country CUBE event,country CUBE plan,country,city NOUSERS VAL price VAL ms";
+
+/// The hash of a user: from here on such that registers are as high as no crowd ever makes them.
+const HIGH: u64 = 1_000_000;
+
+fn user(n: u64) -> u64 {
+    match n.checked_sub(HIGH) {
+        Some(n) => (n * 5) & 0x3fff | 1 << 32,
+        None => hash(&(n / 2).to_le_bytes()),
+    }
+}
+
+/// The `n`th of many different events.
+pub fn record(bucket: &mut Bucket, kind: &Kind, n: u64) {
+    let texts = [n % 3, n % 7, n % 11, n % 2].map(|n| format!("{n}"));
+    let [country, plan, city, event] = texts.each_ref().map(|text| Text::new(text.as_bytes()));
+    let dimensions = [
+        (Text::new(b"country"), country),
+        (Text::new(b"plan"), plan),
+        (Text::new(b"city"), city),
+    ];
+    let values = [
+        (Text::new(b"price"), (n * n) as f64 / 100.0 - 5.0),
+        (Text::new(b"ms"), 10f64.powi(n as i32 % 40 - 20)),
+    ];
+    let batch = Batch {
+        events: Vec::new(),
+        dimensions: dimensions[..n as usize % 4].to_vec(),
+        values: values[..n as usize % 3].to_vec(),
+    };
+    let event = Event {
+        time: TIME,
+        kind: event,
+        user: user(n),
+        session: n.is_multiple_of(2).then(|| hash(&n.to_le_bytes())),
+        id: None,
+        dimensions: Run::behind::<()>(&[], batch.dimensions.len()),
+        values: Run::behind::<()>(&[], batch.values.len()),
+    };
+    let period = kind.zone.period(kind.period.granularity(), TIME).unwrap();
+    let slot = (n * 7) as u8 % period.slot_count();
+    RowResolver::default().resolve_rows(&kind.site.settings, &event, &batch, |resolved| {
+        bucket.apply_alone(resolved, slot, kind.site.settings.capacity);
+    });
+}
+
+fn kind(granularity: Granularity, options: &str, capacity: usize) -> Kind {
+    let site = site(options, capacity);
+    let zone = site.settings.zone.clone();
+    Kind {
+        period: zone.period(granularity, TIME).unwrap(),
+        site,
+        zone,
+    }
+}
+
+fn bucket(kind: &Kind, events: Range<u64>, ids: u64) -> Bucket {
+    let mut bucket = Bucket::new(&kind.period);
+    events.for_each(|n| record(&mut bucket, kind, n));
+    for id in 0..ids {
+        bucket.remember(Fingerprint::of(&id.to_le_bytes()));
+    }
+    bucket
+}
+
+fn one_page(pages: Vec<Page>) -> Page {
+    assert_eq!(pages.len(), 1);
+    pages.concat()
+}
+
+/// With the names under which `tests/golden` keeps them.
+pub fn buckets() -> Vec<(&'static str, Kind, Page)> {
+    use Granularity::{Day, Hour, Minute, Month, Week};
+    let few = "DIM event NOUSERS DIM country NOUSERS DIM plan NOUSERS DIM city NOUSERS";
+    let made = [
+        ("minute-one-event", Minute, "", 1_000, 0..1, 1),
+        ("minute-rich", Minute, RICH, 1_000, 0..6, 3),
+        ("hour-spilled", Hour, RICH, 3, 0..40, 0),
+        ("day-rich", Day, RICH, 1_000, 0..12, 0),
+        ("week-rich", Week, "DIM event NOUSERS", 1_000, 0..9, 0),
+        ("month-spilled", Month, RICH, 2, 0..9, 0),
+        ("day-sparse", Day, few, 1_000, 0..2_000, 0),
+        ("week-nibbles", Week, few, 1_000, 0..12_000, 0),
+        ("month-packed", Month, few, 1_000, HIGH..HIGH + 4_000, 0),
+    ];
+    made.into_iter()
+        .map(|(name, granularity, options, capacity, events, ids)| {
+            let kind = kind(granularity, options, capacity);
+            let page = one_page(bucket(&kind, events, ids).encode());
+            (name, kind, page)
+        })
+        .chain(std::iter::once(imported()).map(|(kind, page)| ("day-imported", kind, page)))
+        .collect()
+}
+
+/// Users and sessions without an event, in rows that stayed and one that found no place.
+fn imported() -> (Kind, Page) {
+    let kind = kind(Granularity::Day, "CUBE event,country", 1);
+    let mut bucket = Bucket::new(&kind.period);
+    import(&mut bucket, &kind, Distinct::Users, 0..3);
+    import(&mut bucket, &kind, Distinct::Sessions, 5..7);
+    (kind, one_page(bucket.encode()))
+}
+
+pub fn import(bucket: &mut Bucket, kind: &Kind, what: Distinct, users: Range<u64>) {
+    let mut sketch = Sketch::new();
+    users.clone().for_each(|n| {
+        sketch.insert(user(2 * n));
+    });
+    let country = (users.end % 3).to_string();
+    let pairs: [(&[u8], &[u8]); 2] = [(b"event", b"1"), (b"country", country.as_bytes())];
+    // Some of the sites have no such cube, or keep no users.
+    for pairs in [&pairs[..0], &pairs[..1], &pairs[1..], &pairs] {
+        if let Ok(row) = Row::new(pairs, &kind.site.settings) {
+            let sketch = sketch.clone();
+            Import { what, sketch, row }.apply(bucket, &kind.site.settings);
+        }
+    }
+}
+
+/// Short enough to be broken at every place, and yet with every field: two events of one slot, and
+/// with a capacity of one a row that left.
+pub fn small_buckets() -> Vec<(Kind, Page)> {
+    let made = [1_000, 1].map(|capacity| {
+        let kind = kind(Granularity::Minute, "CUBE event,country", capacity);
+        let mut bucket = bucket(&kind, 0..0, 2);
+        for n in [2, 62] {
+            record(&mut bucket, &kind, n);
+        }
+        let page = one_page(bucket.encode());
+        (kind, page)
+    });
+    let mut made = Vec::from(made);
+    made.push(imported());
+    made
+}
+
+pub fn bucket_of_many_pages() -> Vec<Page> {
+    let kind = kind(Granularity::Minute, RICH, 1_000);
+    bucket(&kind, 0..20, 140_000).encode()
+}
+
+pub fn sites() -> Vec<(&'static str, Page)> {
+    let mut rich = site(RICH, 20);
+    let text = |text: &'static str| Text::new(text.as_bytes());
+    let batch = Batch {
+        events: Vec::new(),
+        dimensions: vec![(text("learned"), text("x")), (text("another"), text("x"))],
+        values: vec![(text("weight"), 1.0), (text("age"), 1.0)],
+    };
+    rich.settings = *rich.learned(&batch).unwrap().unwrap();
+    rich.count(TIME);
+    rich.count(TIME + 5);
+    let strict = site(
+        "DIM event NOUSERS DIM a VAL b STRICT RETENTION minute off",
+        1,
+    );
+    let plain = site("", 1_000);
+    let mut imported = site("TZ Europe/Paris", 1_000);
+    imported.import(TIME - 5, TIME);
+    let made = [
+        ("plain", plain),
+        ("strict", strict),
+        ("rich", rich),
+        ("imported", imported),
+    ];
+    made.map(|(name, site)| (name, one_page(site.encode())))
+        .into()
+}
+
+/// Of the second version: with rules in every state, and live metrics.
+pub fn watched_sites() -> Vec<(&'static str, Page)> {
+    let words = |line: &'static str| line.split_ascii_whitespace().map(str::as_bytes).collect();
+    let made = [
+        ("rule", &["quiet events 5m < 1"][..], &[][..]),
+        ("live", &[], &["main 5s WINDOW today events users"]),
+        (
+            "rich",
+            &[
+                "busy events 1h change> 50 CLEAR 20 FOR 5m EVERY 30s REPEAT 1h SEVERITY page",
+                "late ms:p95@country=FR today > 250.5 FOR 1m",
+                "slow ms:avg 90s >= 10 REPEAT 5m",
+            ],
+            &["main 1s events", "page 10s WINDOW 3mo users price:sum"],
+        ),
+    ];
+    let made = made.into_iter().map(|(name, rules, feeds)| {
+        let mut site = site("DIM country VAL ms VAL price", 1_000);
+        for line in rules {
+            let words: Vec<&[u8]> = words(line);
+            let rule = Rule::parse(&words, &site.settings).unwrap();
+            site.change_watch(|watch| watch.set_rule(rule));
+        }
+        for line in feeds {
+            let words: Vec<&[u8]> = words(line);
+            let feed = Feed::parse(&words, &site.settings).unwrap();
+            site.change_watch(|watch| watch.set_feed(feed));
+        }
+        let states = [
+            (b"busy", State::Pending { since: TIME }),
+            (
+                b"late",
+                State::Firing {
+                    since: TIME - 60_000,
+                    sent: TIME,
+                },
+            ),
+        ];
+        for (name, state) in states {
+            site.change_watch(|watch| {
+                if let Some(alarm) = watch.alarm_mut(name) {
+                    alarm.state = state;
+                    alarm.paused = name == b"late";
+                }
+            });
+        }
+        (name, one_page(site.encode()))
+    });
+    made.collect()
+}
+
+/// Of both versions.
+pub fn all_sites() -> impl Iterator<Item = (&'static str, Page)> {
+    let sites = sites().into_iter().chain(watched_sites());
+    sites.chain(logged_sites())
+}
+
+/// Of the second version, too: with an event log, and nothing else or everything beside it.
+pub fn logged_sites() -> Vec<(&'static str, Page)> {
+    let everything = "TZ Europe/Paris DIM country CUBE event,country VAL ms STRICT LOG 1000";
+    let mut rich = site(everything, 50);
+    let words: Vec<&[u8]> = vec![b"quiet", b"events", b"5m", b"<", b"1"];
+    let rule = Rule::parse(&words, &rich.settings).unwrap();
+    rich.change_watch(|watch| watch.set_rule(rule));
+    rich.count(TIME);
+    vec![
+        ("log", one_page(site("LOG 100000", 1_000).encode())),
+        ("log-users", one_page(site("LOGUSERS yes", 1_000).encode())),
+        ("log-rich", one_page(rich.encode())),
+    ]
+}
+
+/// Dense ones, and sparse ones as Redis writes them.
+pub fn hyperloglogs() -> Vec<Vec<u8>> {
+    let mut sketch = Sketch::new();
+    let empty = sketch.to_redis();
+    (0..5_000u64).for_each(|n| {
+        sketch.insert(hash(&n.to_le_bytes()));
+    });
+    let header = b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80";
+    let sparse = |opcodes: &[u8]| [&header[..], opcodes].concat();
+    vec![
+        empty,
+        sketch.to_redis(),
+        sparse(&[0x7f, 0xff]),
+        sparse(&[0x60, 0x00, 0x84, 0x5f, 0xfa, 0x8a]),
+    ]
+}
+
+#[test]
+fn the_payloads_have_every_form() {
+    let forms: Vec<String> = buckets()
+        .iter()
+        .map(|(_, _, page)| format!("{:?}", Bucket::decode(std::slice::from_ref(page)).unwrap()))
+        .collect();
+    let forms = forms.concat();
+    for form in [
+        "sparse",
+        "nibbles",
+        "packed",
+        "Cube",
+        "spill: Some",
+        "ids: Some",
+        "sessions",
+    ] {
+        assert!(forms.contains(form), "{form}");
+    }
+    for hyperloglog in hyperloglogs() {
+        assert!(Sketch::from_redis(&hyperloglog).is_ok());
+    }
+}
+
+/// Writes the golden files that are not there yet, and never one again: run it with `--ignored` when
+/// a format got a new version, after `tests/golden.rs` has learned the new names.
+#[test]
+#[ignore = "writes to tests/golden"]
+fn write_the_golden_files() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let buckets = buckets().into_iter();
+    let buckets = buckets.map(|(name, _, page)| (format!("bucket-v1-{name}.bin"), page));
+    let sites = sites().into_iter();
+    let sites = sites.map(|(name, page)| (format!("site-v1-{name}.bin"), page));
+    let watched = watched_sites().into_iter().chain(logged_sites());
+    let watched = watched.map(|(name, page)| (format!("site-v2-{name}.bin"), page));
+    for (name, page) in buckets.chain(sites).chain(watched) {
+        let file = folder.join(name);
+        if !file.exists() {
+            std::fs::write(file, page).unwrap();
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Payloads that nobody's server wrote: what the decoders of both types refuse, and what they take.
+//!
+//! Every byte of a payload is taken for the start of a number and of a float and replaced by the
+//! ones that break things, whether a field begins there or not; then bytes are cut off, flipped, put
+//! in and taken out. Whatever is accepted has to be as good as what commands make: it is stored as
+//! the same bytes again, counts on, answers, and can be read back after that. And reading never
+//! takes more memory than a small multiple of what was read.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+pub mod corpus;
+#[cfg(test)]
+mod memory;
+#[cfg(test)]
+mod mutation;
+#[cfg(test)]
+mod tests;
+pub mod use_of_bucket;
+pub mod use_of_site;

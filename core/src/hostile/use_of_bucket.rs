@@ -1,0 +1,91 @@
+//! All that may happen to a bucket once a payload was accepted for one.
+
+use super::corpus::{import, record, Kind};
+use crate::bucket::tally::Distinct;
+use crate::bucket::Bucket;
+use crate::event::Fingerprint;
+use crate::query::fold::{Answer, Fold};
+use crate::query::metric::{Measure, Metric};
+use crate::query::top::{top, Axis};
+use crate::time::Piece;
+
+const METRICS: [&str; 16] = [
+    "events",
+    "events:rate",
+    "users",
+    "sessions",
+    "price:sum",
+    "price:avg",
+    "price:min",
+    "price:max",
+    "price:rate",
+    "ms:p0",
+    "ms:p50",
+    "price:p99.9",
+    "events@event=1",
+    "users@event=0&country=1",
+    "price:p95@country=1",
+    "ms:avg@plan=~other",
+];
+
+pub fn check(mut bucket: Bucket, kind: &Kind) {
+    ask(&bucket, kind);
+    // Events go to no bucket of another period.
+    if !bucket.is_of(&kind.period) {
+        return;
+    }
+    let before = bucket.encode();
+    let copy = bucket.clone();
+    assert!(bucket.heap_bytes() > 0 && bucket.parts() > 0);
+    for n in [0, 3, 5, 11, 50] {
+        record(&mut bucket, kind, n);
+    }
+    import(&mut bucket, kind, Distinct::Users, 20..30);
+    import(&mut bucket, kind, Distinct::Sessions, 20..31);
+    bucket.remember(Fingerprint::of(b"new"));
+    assert!(bucket.has_seen(Fingerprint::of(b"new")));
+    let pages = bucket.encode();
+    match Bucket::decode(&pages) {
+        Ok(again) => assert!(again.encode() == pages, "{before:02x?}"),
+        Err(corrupt) => panic!("{corrupt} after more events in {before:02x?}"),
+    }
+    assert!(copy.encode() == before);
+}
+
+fn ask(bucket: &Bucket, kind: &Kind) {
+    let settings = Some(&kind.site.settings);
+    let metrics = METRICS
+        .iter()
+        .filter_map(|it| Metric::parse(it.as_bytes(), settings).ok());
+    let metrics: Vec<Metric> = metrics.collect();
+    let end_slot = kind.period.slot_count();
+    for (first_slot, end_slot) in [(0, end_slot), (1, end_slot - 1)] {
+        let piece = Piece {
+            period: kind.period,
+            first_slot,
+            end_slot,
+        };
+        let mut fold = Fold::new(&metrics);
+        // Twice, so that it is merged as well.
+        fold.add(&piece, bucket);
+        fold.add(&piece, bucket);
+        let finite = |x: f64| assert!(x.is_finite(), "{x}: {:02x?}", bucket.encode());
+        fold.answers(60.0)
+            .filter_map(Answer::number)
+            .for_each(finite);
+        let parts = [(piece, bucket), (piece, bucket)];
+        for axis in ["event", "country", "event,country", "country,event"] {
+            let Ok(axis) = Axis::parse(axis.as_bytes(), settings) else {
+                continue;
+            };
+            for measure in ["events", "users", "price:p50"] {
+                let measure = Measure::parse(measure.as_bytes(), settings).unwrap();
+                for row in top(&parts, &axis, &measure, 2, 60.0).rows {
+                    let numbers = [row.number, row.share, row.error].into_iter();
+                    numbers.filter_map(Answer::number).for_each(finite);
+                    axis.values_of(row.value);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The subject: what an event is, where it counts, and how a question is answered. No Redis, no
+//! clock, no I/O, and no global but the key of a hash; the clock is an argument.
+//!
+//! ```text
+//! time  text  codec            calendar and windows, names and numbers, stored primitives
+//! sketch                       distinct counts, percentiles, sums, counters
+//! event  schema                what comes in; the settings that it meets
+//! bucket                       all aggregates of one period: storage only
+//! apply                        events -> rows -> a bucket
+//! query                        metrics, folds, rankings: buckets -> answers
+//! alert                        rules and live metrics, and when each is due
+//! site                         the state of a site, and its stored form
+//! ```
+
+// A panic in a command or a callback ends the user's server: code outside the tests has none.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::indexing_slicing,
+        clippy::string_slice
+    )
+)]
+
+pub mod alert;
+pub mod apply;
+pub mod bucket;
+pub mod codec;
+pub mod error;
+pub mod event;
+pub mod hash;
+#[cfg(any(test, feature = "hostile"))]
+pub mod hostile;
+pub mod memory;
+pub mod prefetch;
+pub mod query;
+pub mod schema;
+pub mod site;
+pub mod sketch;
+pub mod text;
+pub mod time;
+
+#[cfg(test)]
+#[path = "../../tests/flow/promises.rs"]
+mod promises;

@@ -1,0 +1,103 @@
+//! Folds buckets into what answers the metrics of a query.
+//!
+//! What merges (a [`Fold`], with a state per row that is asked about) and what is read off it (an
+//! [`Answer`] per metric) are different things: the first is added to bucket by bucket, the second
+//! is only a number. Metrics of the same row share one look-up a bucket, and one state.
+
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use state::{events_of, rate, summary_of, Answer, State};
+
+use super::metric::{Measure, Metric, Selector};
+use crate::bucket::Bucket;
+use crate::time::{Piece, Range};
+
+pub struct Fold {
+    rows: Vec<(Option<Selector>, State)>,
+    /// Of each metric the place of its row, and what is asked of it.
+    metrics: Vec<(usize, Measure)>,
+    /// Sketches, before the last time that it was cleared.
+    united: u64,
+}
+
+impl Fold {
+    pub fn new(metrics: &[Metric]) -> Fold {
+        let mut fold = Fold {
+            rows: Vec::new(),
+            metrics: Vec::with_capacity(metrics.len()),
+            united: 0,
+        };
+        for metric in metrics {
+            let place = fold.rows.iter().position(|(row, _)| *row == metric.row);
+            let place = place.unwrap_or_else(|| {
+                fold.rows.push((metric.row.clone(), State::default()));
+                fold.rows.len() - 1
+            });
+            if let Some((_, state)) = fold.rows.get_mut(place) {
+                state.want(&metric.measure);
+            }
+            fold.metrics.push((place, metric.measure.clone()));
+        }
+        fold
+    }
+
+    /// Adds a piece of a cover. Distinct counts and percentiles take the whole bucket, whichever
+    /// slots the piece has of it: whoever adds several pieces of one bucket counts them once anyway,
+    /// but the numbers behind percentiles as often as they are added.
+    pub fn add(&mut self, piece: &Piece, bucket: &Bucket) {
+        for (row, state) in &mut self.rows {
+            let tally = match row {
+                None => Some(bucket.total()),
+                Some(row) => row.tally(bucket),
+            };
+            if let Some(tally) = tally {
+                state.add(piece, bucket, tally);
+            }
+        }
+    }
+
+    /// One per metric, in order. `seconds`: what rates are per.
+    pub fn answers(&self, seconds: f64) -> impl ExactSizeIterator<Item = Answer> + '_ {
+        self.metrics.iter().map(move |(place, measure)| {
+            self.rows
+                .get(*place)
+                .map_or(Answer::Nothing, |(_, state)| state.answer(measure, seconds))
+        })
+    }
+
+    /// How many sketches were united, ever.
+    pub fn united(&self) -> u64 {
+        let now = self.rows.iter().map(|(_, state)| state.united());
+        self.united + now.sum::<u64>()
+    }
+
+    /// Forgets what was added, and keeps the memory.
+    pub fn clear(&mut self) {
+        self.united = self.united();
+        for (_, state) in &mut self.rows {
+            state.clear();
+        }
+    }
+}
+
+/// The seconds of a range that counts were answered from, as far as they have passed by now; all of
+/// them if none has.
+pub fn seconds(counts: Range, now: i64) -> f64 {
+    let passed = Range::new(counts.from, counts.to.min(now.saturating_add(1)));
+    let range = if passed.is_empty() { counts } else { passed };
+    range.len() as f64 / 1_000.0
+}
+
+/// In percent of what was before; a sum that was below zero and rises has risen. Nothing where there is
+/// nothing to compare: nothing was measured, or it was zero before.
+pub fn change(now: Answer, before: Answer) -> Answer {
+    match (now.number(), before.number()) {
+        (Some(now), Some(before)) if before != 0.0 => {
+            let change = 100.0 * (now - before) / before.abs();
+            Answer::Number(change.clamp(f64::MIN, f64::MAX))
+        }
+        _ => Answer::Nothing,
+    }
+}

@@ -1,0 +1,261 @@
+//! The oracle is plain code over the raw events.
+
+use super::*;
+use crate::bucket::Bucket;
+use crate::event::RowKind;
+use crate::event::EVENT;
+use crate::event::{Facet, ResolvedEvent};
+use crate::hash::hash;
+use crate::sketch::hll::Member;
+use crate::sketch::Number;
+use crate::text::Text;
+use crate::time::{Granularity, Period, Zone, DAY, HOUR};
+use proptest::prelude::*;
+use std::collections::HashSet;
+
+#[derive(Debug, Clone)]
+struct Raw {
+    time: i64,
+    event: u8,
+    user: u16,
+    session: Option<u8>,
+    latency: Option<f64>,
+}
+
+fn raw() -> impl Strategy<Value = Raw> {
+    (
+        0..DAY,
+        0..4u8,
+        0..500u16,
+        prop::option::of(0..50u8),
+        prop::option::of((-8..10_000i32).prop_map(|n| f64::from(n) / 8.0)),
+    )
+        .prop_map(|(time, event, user, session, latency)| Raw {
+            time,
+            event,
+            user,
+            session,
+            latency,
+        })
+}
+
+/// The buckets of a day in one granularity.
+fn buckets(events: &[Raw], granularity: Granularity) -> Vec<(Period, Bucket)> {
+    let mut buckets: Vec<(Period, Bucket)> = Vec::new();
+    for raw in events {
+        let period = Zone::UTC.period(granularity, raw.time).unwrap();
+        let place = buckets.iter().position(|(it, _)| *it == period);
+        let place = place.unwrap_or_else(|| {
+            buckets.push((period, Bucket::new(&period)));
+            buckets.len() - 1
+        });
+        let event = raw.event.to_string();
+        let facet = Facet {
+            kind: RowKind::Event,
+            name: EVENT,
+            value: Text::new(event.as_bytes()),
+            users: true,
+        };
+        let latency = raw.latency.map(Number::of);
+        let occurrence = ResolvedEvent {
+            user: Member::of(hash(&raw.user.to_le_bytes())),
+            session: raw.session.map(|session| Member::of(hash(&[session]))),
+            facets: &[facet],
+            names: &[Text::new(b"latency")][..latency.iter().len()],
+            numbers: latency.as_slice(),
+        };
+        let slot = period.slots(&Zone::UTC).of(raw.time);
+        buckets[place].1.apply_alone(&occurrence, slot, 100);
+    }
+    buckets
+}
+
+fn whole(period: &Period) -> Piece {
+    Piece {
+        period: *period,
+        first_slot: 0,
+        end_slot: period.slot_count(),
+    }
+}
+
+const METRICS: [&str; 13] = [
+    "events",
+    "events:rate",
+    "users",
+    "sessions",
+    "latency:count",
+    "latency:rate",
+    "latency:sum",
+    "latency:avg",
+    "latency:min",
+    "latency:max",
+    "latency:p50",
+    "latency:p99",
+    "nothing:max",
+];
+
+/// The metrics of the site, then those of one type of event.
+fn metrics() -> Vec<Metric> {
+    let rows = ["", "@event=2"];
+    let texts = rows
+        .iter()
+        .flat_map(|row| METRICS.map(|metric| format!("{metric}{row}")));
+    texts
+        .map(|text| Metric::parse(text.as_bytes(), None).unwrap())
+        .collect()
+}
+
+fn folded(metrics: &[Metric], buckets: &[(Period, Bucket)]) -> Vec<Answer> {
+    let mut fold = Fold::new(metrics);
+    for (period, bucket) in buckets {
+        fold.add(&whole(period), bucket);
+    }
+    fold.answers(86_400.0).collect()
+}
+
+/// The numbers that the metrics should be, in their order.
+fn expected(events: &[&Raw]) -> Vec<Answer> {
+    let mut latencies: Vec<f64> = events.iter().filter_map(|raw| raw.latency).collect();
+    latencies.sort_by(f64::total_cmp);
+    let sum: f64 = latencies.iter().sum();
+    let count = |n: usize| Answer::Count(n as u64);
+    let number = |number: Option<f64>| number.map_or(Answer::Nothing, Answer::Number);
+    let n = latencies.len();
+    let percentile = |p: usize| {
+        let rank = (p * n).div_ceil(100).max(1);
+        number(latencies.get(rank - 1).copied())
+    };
+    let users: HashSet<u16> = events.iter().map(|raw| raw.user).collect();
+    let sessions: HashSet<u8> = events.iter().filter_map(|raw| raw.session).collect();
+    vec![
+        count(events.len()),
+        Answer::Number(events.len() as f64 / 86_400.0),
+        count(users.len()),
+        count(sessions.len()),
+        count(n),
+        Answer::Number(n as f64 / 86_400.0),
+        Answer::Number(sum),
+        number((n > 0).then(|| sum / n as f64)),
+        number(latencies.first().copied()),
+        number(latencies.last().copied()),
+        percentile(50),
+        percentile(99),
+        Answer::Nothing,
+    ]
+}
+
+fn is_near(answer: Answer, truth: Answer, tolerance: f64) -> bool {
+    match (answer, truth) {
+        (Answer::Number(a), Answer::Number(b)) => (a - b).abs() <= tolerance * b.abs(),
+        _ => answer == truth,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn answers_are_those_of_the_raw_events(events in prop::collection::vec(raw(), 0..400)) {
+        let metrics = metrics();
+        let all: Vec<&Raw> = events.iter().collect();
+        let some: Vec<&Raw> = events.iter().filter(|raw| raw.event == 2).collect();
+        let truth = [expected(&all), expected(&some)].concat();
+        for granularity in [Granularity::Hour, Granularity::Day, Granularity::Month] {
+            let answers = folded(&metrics, &buckets(&events, granularity));
+            for ((answer, truth), metric) in answers.iter().zip(&truth).zip(&metrics) {
+                let is_percentile = metric.measure.widens() && !metric.measure.is_distinct();
+                let tolerance = if is_percentile { 0.01 } else { 0.0 };
+                prop_assert!(is_near(*answer, *truth, tolerance), "{metric:?}: {answer:?}, not {truth:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn coarse_is_merged_fine(events in prop::collection::vec(raw(), 1..400)) {
+        let metrics = metrics();
+        let fine = folded(&metrics, &buckets(&events, Granularity::Hour));
+        prop_assert_eq!(&fine, &folded(&metrics, &buckets(&events, Granularity::Day)));
+        prop_assert_eq!(&fine, &folded(&metrics, &buckets(&events, Granularity::Week)));
+    }
+
+    #[test]
+    fn slots_say_what_was_counted_in_them(
+        events in prop::collection::vec(raw(), 1..300),
+        first in 0..24u8,
+        len in 1..24u8,
+    ) {
+        let end = (first + len).min(24);
+        let day = buckets(&events, Granularity::Day);
+        let hours = i64::from(first) * HOUR..i64::from(end) * HOUR;
+        let inside: Vec<&Raw> = events.iter().filter(|raw| hours.contains(&raw.time)).collect();
+        let outer: Vec<&Raw> = events.iter().collect();
+        let (truth, widened) = (expected(&inside), expected(&outer));
+        let metrics = metrics();
+        let mut fold = Fold::new(&metrics);
+        // What was there before is forgotten.
+        fold.add(&whole(&day[0].0), &day[0].1);
+        fold.clear();
+        let piece = Piece { first_slot: first, end_slot: end, ..whole(&day[0].0) };
+        fold.add(&piece, &day[0].1);
+        for ((answer, metric), (truth, widened)) in fold
+            .answers(86_400.0)
+            .zip(&metrics)
+            .zip(truth.into_iter().zip(widened))
+        {
+            if metric.measure.widens() {
+                prop_assert!(is_near(answer, widened, 0.01), "{metric:?}: {answer:?}, not {widened:?}");
+            } else {
+                prop_assert_eq!(answer, truth, "{:?}", metric);
+            }
+        }
+    }
+}
+
+#[test]
+fn without_a_bucket_counts_are_zero_and_numbers_nothing() {
+    let answers = folded(&metrics(), &[]);
+    assert_eq!(answers[..METRICS.len()], expected(&[]));
+    assert_eq!(answers[5], Answer::Number(0.0));
+    assert_eq!(answers[6], Answer::Number(0.0));
+}
+
+#[test]
+fn a_percentile_lies_within_what_was_measured() {
+    let raw = Raw {
+        time: 0,
+        event: 2,
+        user: 1,
+        session: None,
+        latency: Some(123.4),
+    };
+    let metrics = [Metric::parse(b"latency:p95@event=2", None).unwrap()];
+    let answers = folded(&metrics, &buckets(&[raw], Granularity::Minute));
+    assert_eq!(answers, [Answer::Number(123.4)]);
+}
+
+#[test]
+fn rates_are_per_second_that_has_passed() {
+    let counts = Range::new(0, 60_000);
+    assert_eq!(seconds(counts, 1_000_000), 60.0);
+    assert_eq!(seconds(counts, 29_999), 30.0);
+    assert_eq!(seconds(counts, -5), 60.0);
+    assert_eq!(seconds(Range::new(5, 5), 10), 0.0);
+    assert_eq!(rate(5, 0.0), Answer::Number(0.0));
+    assert_eq!(rate(5, 10.0), Answer::Number(0.5));
+}
+
+#[test]
+fn the_change_is_relative_to_what_was_before() {
+    let of = |now: f64, before: f64| change(Answer::Number(now), Answer::Number(before));
+    assert_eq!(of(150.0, 100.0), Answer::Number(50.0));
+    assert_eq!(of(0.0, 100.0), Answer::Number(-100.0));
+    assert_eq!(of(-50.0, -100.0), Answer::Number(50.0));
+    assert_eq!(of(1.0, 0.0), Answer::Nothing);
+    assert_eq!(of(1e300, 1e-300), Answer::Number(f64::MAX));
+    assert_eq!(
+        change(Answer::Count(3), Answer::Count(2)),
+        Answer::Number(50.0)
+    );
+    assert_eq!(change(Answer::Nothing, Answer::Count(2)), Answer::Nothing);
+    assert_eq!(change(Answer::Count(2), Answer::Nothing), Answer::Nothing);
+}

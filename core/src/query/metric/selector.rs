@@ -1,0 +1,234 @@
+//! The row of a metric: `dimension=value`, or two or three of them joined by `&`, for a cube.
+//!
+//! A name ends at its `=`, for it contains neither `=` nor `&`; a value may contain both. So an `&`
+//! begins the next dimension only where the name of a dimension that the site knows, or `event`,
+//! and `=` follow. Where they do and the `&` belongs to the value all the same, it is doubled:
+//!
+//! ```text
+//! page=/x?a=1&b=2              the page /x?a=1&b=2, as long as b is no dimension
+//! page=/x?a=1&&country=FR      the page /x?a=1&country=FR
+//! page=/x?a=1&country=FR       the page /x?a=1 in FR: a cell of the cube page,country
+//! ```
+//!
+//! In front of a known name a run of n + 1 is n that belong to the value. A value that ends with an
+//! `&` comes last, where it needs no doubling.
+
+use crate::bucket::tally::Tally;
+use crate::bucket::Bucket;
+use crate::error::{shown, Error, Result};
+use crate::event::RowKind;
+use crate::event::EVENT;
+use crate::schema::limits;
+use crate::schema::{check_dimension_name, check_name, Settings};
+use crate::text::{Name, Text};
+
+/// A value of a dimension, or a cell of a cube.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Selector {
+    kind: RowKind,
+    /// Of the dimension or the cube.
+    name: Name,
+    value: Name,
+    /// Whether distinct users and sessions are counted there.
+    users: bool,
+}
+
+pub(super) type Part<'t> = (&'t [u8], Vec<u8>);
+
+impl Selector {
+    pub fn parse(text: &[u8], site: Option<&Settings>) -> Result<Selector> {
+        Selector::of_parts(&split(text, site)?, site)
+    }
+
+    /// A value of one dimension, or of each dimension of a cube.
+    pub fn of_pairs(pairs: &[(&[u8], &[u8])], site: Option<&Settings>) -> Result<Selector> {
+        if pairs.len() > MOST_PARTS {
+            return Err(Error::new(format!(
+                "a cube has at most {MOST_PARTS} dimensions"
+            )));
+        }
+        for (place, (name, _)) in pairs.iter().enumerate() {
+            if pairs.iter().take(place).any(|(before, _)| before == name) {
+                let name = shown(name);
+                return Err(Error::new(format!("dimension '{name}' is given twice")));
+            }
+        }
+        let parts: Vec<Part> = pairs
+            .iter()
+            .map(|(name, value)| (*name, value.to_vec()))
+            .collect();
+        Selector::of_parts(&parts, site)
+    }
+
+    fn of_parts(parts: &[Part], site: Option<&Settings>) -> Result<Selector> {
+        for (name, value) in parts {
+            check(name, value)?;
+        }
+        match parts {
+            [(name, value)] => Selector::of(name, value, site),
+            parts => Selector::of_cube(parts, site),
+        }
+    }
+
+    /// A value of one dimension.
+    pub fn of(name: &[u8], value: &[u8], site: Option<&Settings>) -> Result<Selector> {
+        check(name, value)?;
+        let (kind, name, users) = match name {
+            b"event" => (
+                RowKind::Event,
+                EVENT,
+                site.is_none_or(|site| site.event_users()),
+            ),
+            _ => {
+                let name = Text::new(name);
+                let known = site.and_then(|site| site.dimension(name));
+                (
+                    RowKind::Dimension,
+                    name,
+                    known.is_none_or(|known| known.users),
+                )
+            }
+        };
+        Ok(Selector {
+            kind,
+            name: Name::from(name),
+            value: Name::new(value),
+            users,
+        })
+    }
+
+    fn of_cube(parts: &[Part], site: Option<&Settings>) -> Result<Selector> {
+        let names: Vec<&[u8]> = parts.iter().map(|(name, _)| *name).collect();
+        let Some(site) = site else {
+            return Ok(Selector {
+                kind: RowKind::Cube,
+                name: Name::new(&names.join(&b","[..])),
+                value: Name::new(b""),
+                users: true,
+            });
+        };
+        let cube = site.cube_of(&names)?;
+        let of = |name: &[u8]| parts.iter().find(|(part, _)| *part == name);
+        let event = of(b"event").map_or(EVENT, |(_, value)| Text::new(value));
+        let dimensions: Vec<(Text, Text)> = parts
+            .iter()
+            .map(|(name, value)| (Text::new(name), Text::new(value)))
+            .collect();
+        let mut cell = Vec::new();
+        cube.write_cell(event, &dimensions, &mut cell);
+        Ok(Selector {
+            kind: RowKind::Cube,
+            name: cube.name.clone(),
+            value: Name::new(&cell),
+            users: cube.users,
+        })
+    }
+
+    /// What a bucket has counted there.
+    pub fn tally<'b>(&self, bucket: &'b Bucket) -> Option<&'b Tally> {
+        bucket
+            .breakdown(self.kind, self.name.text())?
+            .tally(self.value.text())
+    }
+
+    pub fn check_users(&self) -> Result<()> {
+        if self.users {
+            return Ok(());
+        }
+        let (what, name) = match self.kind {
+            RowKind::Event => ("dimension", &b"event"[..]),
+            RowKind::Dimension => ("dimension", self.name.bytes()),
+            RowKind::Cube => ("cube", self.name.bytes()),
+        };
+        Err(no_users(what, name))
+    }
+}
+
+/// Why a breakdown does not say who was there.
+pub fn no_users(what: &str, name: &[u8]) -> Error {
+    Error::new(format!(
+        "{what} '{}' is declared NOUSERS: it keeps counts and values, but no users and sessions",
+        shown(name)
+    ))
+}
+
+fn check(name: &[u8], value: &[u8]) -> Result<()> {
+    if name == b"event" {
+        return check_name("event", value);
+    }
+    check_dimension_name(name)?;
+    if value.len() > limits::DIMENSION_VALUE {
+        return Err(Error::new(format!(
+            "dimension '{}': a value has at most {} bytes",
+            shown(name),
+            limits::DIMENSION_VALUE
+        )));
+    }
+    Ok(())
+}
+
+pub(super) fn split<'t>(text: &'t [u8], site: Option<&Settings>) -> Result<Vec<Part<'t>>> {
+    let mut parts: Vec<Part> = Vec::with_capacity(1);
+    let mut rest = Some(text);
+    while let Some(part) = rest {
+        let (name, value) = cut(part).ok_or_else(|| {
+            Error::new("after the @ comes dimension=value, such as @country=FR or @event=purchase")
+        })?;
+        if parts.iter().any(|(before, _)| *before == name) {
+            return Err(Error::new(format!(
+                "dimension '{}' is given twice; an & that belongs to a value is written && here",
+                shown(name)
+            )));
+        }
+        if parts.len() == MOST_PARTS {
+            return Err(Error::new(format!(
+                "a cube has at most {MOST_PARTS} dimensions; an & that belongs to a value is \
+                 written && in front of the name of a dimension"
+            )));
+        }
+        let (value, next) = value_and_next(value, site);
+        parts.push((name, value));
+        rest = next;
+    }
+    Ok(parts)
+}
+
+const MOST_PARTS: usize = 3;
+
+/// At the first `=`.
+fn cut(part: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = part.iter().position(|byte| *byte == b'=')?;
+    let (name, rest) = part.split_at_checked(at)?;
+    Some((name, rest.get(1..)?))
+}
+
+/// A value without its doubling, and what follows it: the next dimension, with its name.
+fn value_and_next<'t>(text: &'t [u8], site: Option<&Settings>) -> (Vec<u8>, Option<&'t [u8]>) {
+    let mut value = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.iter().position(|byte| *byte == b'&') {
+        let (before, run) = rest.split_at_checked(at).unwrap_or((rest, b""));
+        let len = run.iter().take_while(|byte| **byte == b'&').count();
+        let (run, after) = run.split_at_checked(len).unwrap_or((run, b""));
+        value.extend_from_slice(before);
+        rest = after;
+        if !begins_a_dimension(after, site) {
+            value.extend_from_slice(run);
+            continue;
+        }
+        if len == 1 {
+            return (value, Some(after));
+        }
+        value.extend(run.iter().skip(1));
+    }
+    value.extend_from_slice(rest);
+    (value, None)
+}
+
+fn begins_a_dimension(text: &[u8], site: Option<&Settings>) -> bool {
+    // No name is longer, so that a text of nothing but & is not searched over and over.
+    let start = text.get(..limits::NAME + 1).unwrap_or(text);
+    cut(start).is_some_and(|(name, _)| {
+        name == b"event" || site.is_some_and(|site| site.dimension(Text::new(name)).is_some())
+    })
+}

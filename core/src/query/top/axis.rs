@@ -1,0 +1,83 @@
+//! What `TOP` lists the values of: a dimension, or a cube, as `country` or `event,country`.
+
+use crate::error::Result;
+use crate::event::RowKind;
+use crate::event::EVENT;
+use crate::query::metric::no_users;
+use crate::schema::{check_dimension_name, Cube, Settings};
+use crate::text::{Name, Text};
+
+#[derive(Debug, Clone)]
+pub struct Axis {
+    pub(super) kind: RowKind,
+    pub(super) name: Name,
+    /// Of a cube, as the user named its dimensions: the place of each in a cell.
+    order: Vec<usize>,
+    users: bool,
+}
+
+impl Axis {
+    /// `site`: None when there is no such site, and so nothing on any axis.
+    pub fn parse(text: &[u8], site: Option<&Settings>) -> Result<Axis> {
+        let names: Vec<&[u8]> = text.split(|byte| *byte == b',').collect();
+        for name in names.iter().filter(|name| **name != b"event") {
+            check_dimension_name(name)?;
+        }
+        match (names.as_slice(), site) {
+            ([name], site) => Ok(Axis::of(name, site)),
+            (names, Some(site)) => Ok(Axis::of_cube(names, site.cube_of(names)?)),
+            (_, None) => Ok(Axis::of(text, None)),
+        }
+    }
+
+    /// A dimension.
+    pub fn of(name: &[u8], site: Option<&Settings>) -> Axis {
+        let is_event = name == b"event";
+        let text = if is_event { EVENT } else { Text::new(name) };
+        let known = site.and_then(|site| site.dimension(text));
+        Axis {
+            kind: if is_event {
+                RowKind::Event
+            } else {
+                RowKind::Dimension
+            },
+            name: Name::from(text),
+            order: Vec::new(),
+            users: match is_event {
+                true => site.is_none_or(Settings::event_users),
+                false => known.is_none_or(|known| known.users),
+            },
+        }
+    }
+
+    fn of_cube(names: &[&[u8]], cube: &Cube) -> Axis {
+        let place = |name: &&[u8]| cube.names().position(|it| it == *name);
+        Axis {
+            kind: RowKind::Cube,
+            name: cube.name.clone(),
+            order: names.iter().filter_map(place).collect(),
+            users: cube.users,
+        }
+    }
+
+    /// Refuses to count users where none were kept.
+    pub fn check_users(&self) -> Result<()> {
+        match (self.users, self.kind) {
+            (true, _) => Ok(()),
+            (_, RowKind::Event) => Err(no_users("dimension", b"event")),
+            (_, RowKind::Dimension) => Err(no_users("dimension", self.name.bytes())),
+            (_, RowKind::Cube) => Err(no_users("cube", self.name.bytes())),
+        }
+    }
+
+    pub fn is_cube(&self) -> bool {
+        self.kind == RowKind::Cube
+    }
+
+    /// The values of a cell of a cube, in the order in which its dimensions were named.
+    pub fn values_of<'b>(&self, cell: &'b [u8]) -> Vec<&'b [u8]> {
+        let values: Vec<&[u8]> = Cube::values_of(cell).collect();
+        let value = |place: &usize| values.get(*place).copied();
+        self.order.iter().filter_map(value).collect()
+    }
+}

@@ -1,0 +1,253 @@
+//! The values of a dimension, each with its rows in all the buckets.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::hint::black_box;
+
+use super::Axis;
+use crate::bucket::tally::Tally;
+use crate::bucket::{Bucket, Row};
+use crate::prefetch::AHEAD;
+use crate::query::fold::events_of;
+use crate::text::{same, Text};
+use crate::time::Piece;
+
+/// A value, wherever it has a row.
+pub(super) struct Line<'b> {
+    pub(super) value: &'b [u8],
+    /// If they are wanted.
+    pub(super) events: u64,
+    /// Of its rows.
+    error: u64,
+    /// The floors of the buckets where it has a row.
+    floors: u64,
+    /// The last of its entries.
+    last: usize,
+}
+
+/// A row of one of the parts.
+#[derive(Clone, Copy)]
+pub(super) struct Entry<'b> {
+    pub(super) tally: &'b Tally,
+    part: u32,
+    line: u32,
+    /// The one before it of the same value.
+    before: usize,
+}
+
+/// The place of no entry.
+const NONE: usize = usize::MAX;
+
+impl Entry<'_> {
+    /// The place of its value among the lines.
+    pub(super) fn line(&self) -> usize {
+        self.line as usize
+    }
+}
+
+/// What is asked of every row: nothing else of it is looked at.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted {
+    pub(super) events: bool,
+    pub(super) entries: bool,
+}
+
+pub(super) struct Lines<'b> {
+    pub(super) wanted: Wanted,
+    pub(super) lines: Vec<Line<'b>>,
+    /// Of one part after the other, in the order of its rows.
+    entries: Vec<Entry<'b>>,
+    /// What has left its bucket's table.
+    spilled: Vec<(usize, &'b Tally)>,
+    pub(super) spilled_events: u64,
+    /// The floors of all buckets.
+    floors: u64,
+}
+
+/// What a part holds of a row.
+pub(super) type PartOfRow<'p, 'b> = (&'p Piece, &'b Bucket, &'b Tally);
+
+impl<'b> Lines<'b> {
+    pub(super) fn gather(parts: &[(Piece, &'b Bucket)], axis: &Axis, wanted: Wanted) -> Lines<'b> {
+        let mut lines = Lines {
+            wanted,
+            lines: Vec::new(),
+            entries: Vec::new(),
+            spilled: Vec::new(),
+            spilled_events: 0,
+            floors: 0,
+        };
+        let mut index: Index<'b> = HashMap::default();
+        let mut events = Vec::new();
+        for (part, (piece, bucket)) in parts.iter().enumerate() {
+            let Some(breakdown) = bucket.breakdown(axis.kind, axis.name.text()) else {
+                continue;
+            };
+            let rows = breakdown.rows();
+            if index.is_empty() {
+                index.reserve(rows.len());
+                lines.lines.reserve(rows.len());
+            }
+            let spilled = breakdown.other().map_or(0, |other| {
+                lines.spilled.push((part, other));
+                events_of(piece, other)
+            });
+            let floor = breakdown.floor().min(spilled);
+            lines.spilled_events = lines.spilled_events.saturating_add(spilled);
+            lines.floors = lines.floors.saturating_add(floor);
+            events.clear();
+            if wanted.events {
+                count(piece, rows, &mut events);
+            }
+            let mut events = events.iter().copied();
+            for (row, number) in rows.iter().zip(0..) {
+                let place = *index.entry(Key(Text::new(row.value()))).or_insert_with(|| {
+                    lines.lines.push(Line::new(row.value()));
+                    lines.lines.len() - 1
+                });
+                let Some(line) = lines.lines.get_mut(place) else {
+                    continue;
+                };
+                line.events = line.events.saturating_add(events.next().unwrap_or(0));
+                if spilled > 0 {
+                    let error = breakdown.error(number).min(spilled);
+                    line.error = line.error.saturating_add(error);
+                    line.floors = line.floors.saturating_add(floor);
+                }
+                if wanted.entries {
+                    let before = std::mem::replace(&mut line.last, lines.entries.len());
+                    lines.entries.push(Entry {
+                        tally: &row.tally,
+                        part: part as u32,
+                        line: place as u32,
+                        before,
+                    });
+                }
+            }
+        }
+        lines
+    }
+
+    /// The rows of all parts.
+    pub(super) fn entries(&self) -> &[Entry<'b>] {
+        &self.entries
+    }
+
+    /// The rows of a part, the last part first.
+    pub(super) fn by_part<'p>(
+        &'p self,
+        parts: &'p [(Piece, &'b Bucket)],
+    ) -> impl Iterator<Item = (&'p Piece, &'b Bucket, &'p [Entry<'b>])> {
+        let runs = self.entries.chunk_by(|a, b| a.part == b.part).rev();
+        runs.filter_map(|entries| {
+            let (piece, bucket) = parts.get(entries.first()?.part as usize)?;
+            Some((piece, *bucket, entries))
+        })
+    }
+
+    /// The rows of a value, that of the last part first.
+    pub(super) fn row<'p>(
+        &'p self,
+        parts: &'p [(Piece, &'b Bucket)],
+        line: &Line,
+    ) -> impl Iterator<Item = PartOfRow<'p, 'b>> {
+        let at = |place: usize| self.entries.get(place).copied();
+        std::iter::successors(at(line.last), move |entry| at(entry.before))
+            .filter_map(|entry| part_of_row(parts, entry.part as usize, entry.tally))
+    }
+
+    /// Whether any event of a value was counted, where they are not summed up.
+    pub(super) fn has_events(&self, parts: &[(Piece, &'b Bucket)], line: &Line) -> bool {
+        line.events > 0 || { self.row(parts, line) }
+            .any(|(piece, _, tally)| events_of(piece, tally) > 0)
+    }
+
+    pub(super) fn spilled<'p>(
+        &'p self,
+        parts: &'p [(Piece, &'b Bucket)],
+    ) -> impl Iterator<Item = PartOfRow<'p, 'b>> {
+        self.spilled
+            .iter()
+            .filter_map(|(part, tally)| part_of_row(parts, *part, tally))
+    }
+
+    /// How many events of a value may lie in `~other`.
+    pub(super) fn error_of(&self, line: &Line) -> u64 {
+        let without_a_row = self.floors.saturating_sub(line.floors);
+        let error = without_a_row.saturating_add(line.error);
+        error.min(self.spilled_events)
+    }
+}
+
+impl<'b> Line<'b> {
+    fn new(value: &'b [u8]) -> Line<'b> {
+        Line {
+            value,
+            events: 0,
+            error: 0,
+            floors: 0,
+            last: NONE,
+        }
+    }
+}
+
+/// The events of every row. They lie apart from the rows: a first look, with nothing to do in between,
+/// lets the processor wait for those of many rows at once.
+fn count(piece: &Piece, rows: &[Row], events: &mut Vec<u64>) {
+    for rows in rows.chunks(AHEAD) {
+        let first = |row: &Row| row.tally.slots().iter().next();
+        black_box(
+            rows.iter()
+                .filter_map(first)
+                .fold(0, |seen, (_, n)| seen ^ n),
+        );
+        events.extend(rows.iter().map(|row| events_of(piece, &row.tally)));
+    }
+}
+
+fn part_of_row<'p, 'b>(
+    parts: &'p [(Piece, &'b Bucket)],
+    part: usize,
+    tally: &'b Tally,
+) -> Option<PartOfRow<'p, 'b>> {
+    let (piece, bucket) = parts.get(part)?;
+    Some((piece, *bucket, tally))
+}
+
+/// A value, known by the hash by which all texts are known.
+#[derive(Eq)]
+struct Key<'b>(Text<'b>);
+
+impl PartialEq for Key<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.hash == other.0.hash && same(self.0.bytes, other.0.bytes)
+    }
+}
+
+type Index<'b> = HashMap<Key<'b>, usize, BuildHasherDefault<Given>>;
+
+impl Hash for Key<'_> {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        hasher.write_u64(self.0.hash);
+    }
+}
+
+/// Takes the hash that it is given for the hash.
+#[derive(Default)]
+struct Given(u64);
+
+impl Hasher for Given {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}

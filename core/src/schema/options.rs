@@ -1,0 +1,243 @@
+//! The options of `ANALYTICS.CREATE` and `ANALYTICS.ALTER`.
+
+use crate::error::{shown, Error, Result};
+use crate::schema::limits;
+use crate::text::numeral::parse_integer;
+use crate::text::syntax::{once, unknown, Argument};
+use crate::text::Name;
+use crate::time::{Duration, Granularity, Retention, Zone};
+
+/// One setting to make or to change.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    Zone(Zone),
+    /// None switches the granularity off.
+    Retention(Granularity, Option<Duration>),
+    Strict(bool),
+    Capacity(usize),
+    /// How many events the log keeps at least; 0 switches it off.
+    Log(u64),
+    LogUsers(bool),
+    Dimension {
+        name: Name,
+        users: bool,
+    },
+    Cube {
+        parts: Vec<Name>,
+        users: bool,
+    },
+    Value(Name),
+}
+
+pub const TZ: Argument = Argument::text(c"zone").behind(c"TZ").optional();
+pub const RETENTION: Argument = Argument::block(c"retention", &[GRANULARITY, KEPT])
+    .behind(c"RETENTION")
+    .optional()
+    .multiple();
+pub const DIM: Argument = Argument::block(c"dimension", &[Argument::text(c"name"), NOUSERS])
+    .behind(c"DIM")
+    .optional()
+    .multiple();
+pub const CUBE: Argument = Argument::block(c"cube", &[Argument::text(c"a,b[,c]"), NOUSERS])
+    .behind(c"CUBE")
+    .optional()
+    .multiple();
+pub const VAL: Argument = Argument::text(c"name").behind(c"VAL").optional().multiple();
+pub const CAPACITY: Argument = Argument::integer(c"rows").behind(c"CAPACITY").optional();
+pub const STRICTNESS: Argument = Argument::one_of(c"strictness", &[STRICT, NOSTRICT]).optional();
+pub const LOG: Argument = Argument::one_of(
+    c"maxlen",
+    &[
+        Argument::integer(c"maxlen"),
+        Argument::token(c"off", c"off"),
+    ],
+)
+.behind(c"LOG")
+.optional();
+pub const LOGUSERS: Argument = Argument::one_of(c"users", &[YES, NO])
+    .behind(c"LOGUSERS")
+    .optional();
+
+const OPTIONS: &[Argument] = &[
+    TZ, RETENTION, DIM, CUBE, VAL, CAPACITY, STRICTNESS, LOG, LOGUSERS,
+];
+
+const GRANULARITY: Argument = Argument::text(c"granularity");
+const KEPT: Argument = Argument::one_of(
+    c"kept",
+    &[Argument::text(c"duration"), Argument::token(c"off", c"off")],
+);
+const NOUSERS: Argument = Argument::token(c"nousers", c"NOUSERS").optional();
+const STRICT: Argument = Argument::token(c"strict", c"STRICT");
+const NOSTRICT: Argument = Argument::token(c"nostrict", c"NOSTRICT");
+const YES: Argument = Argument::token(c"yes", c"yes");
+const NO: Argument = Argument::token(c"no", c"no");
+
+pub fn parse_options(words: &[&[u8]]) -> Result<Vec<Change>> {
+    let mut changes = Vec::new();
+    let mut words = words.iter().copied().peekable();
+    while let Some(option) = words.next() {
+        let mut next = |what: &str| {
+            words.next().ok_or_else(|| {
+                Error::new(format!("{} needs a {what}", shown(option).to_uppercase()))
+            })
+        };
+        let mut change = if TZ.is(option) {
+            Change::Zone(Zone::parse(next("time zone, as in TZ Europe/Paris")?)?)
+        } else if RETENTION.is(option) {
+            let granularity = Granularity::parse(next("granularity")?)?;
+            let kept = Retention::parse(granularity, next("duration or off")?)?;
+            Change::Retention(granularity, kept)
+        } else if DIM.is(option) {
+            let name = dimension_name(next("name")?)?;
+            Change::Dimension { name, users: true }
+        } else if CUBE.is(option) {
+            let parts = cube_parts(next("list of dimensions, as in CUBE event,country")?)?;
+            Change::Cube { parts, users: true }
+        } else if VAL.is(option) {
+            Change::Value(value_name(next("name")?)?)
+        } else if CAPACITY.is(option) {
+            Change::Capacity(parse_capacity(next("number of rows")?)?)
+        } else if LOG.is(option) {
+            Change::Log(parse_log(next("number of entries, or off")?)?)
+        } else if LOGUSERS.is(option) {
+            Change::LogUsers(parse_log_users(next("yes or no")?)?)
+        } else if STRICT.is(option) {
+            Change::Strict(true)
+        } else if NOSTRICT.is(option) {
+            Change::Strict(false)
+        } else {
+            return Err(unknown(option, OPTIONS));
+        };
+        if let Change::Dimension { users, .. } | Change::Cube { users, .. } = &mut change {
+            *users = words.next_if(|word| NOUSERS.is(word)).is_none();
+        }
+        check_once(&changes, &change)?;
+        changes.push(change);
+    }
+    Ok(changes)
+}
+
+/// There is one time zone, one capacity, one strictness and one log.
+fn check_once(changes: &[Change], change: &Change) -> Result<()> {
+    let option = match change {
+        Change::Zone(_) => TZ,
+        Change::Capacity(_) => CAPACITY,
+        Change::Strict(_) => STRICTNESS,
+        Change::Log(_) => LOG,
+        Change::LogUsers(_) => LOGUSERS,
+        _ => return Ok(()),
+    };
+    let kind = std::mem::discriminant(change);
+    let is_first = !changes.iter().any(|it| std::mem::discriminant(it) == kind);
+    once(&option, is_first)
+}
+
+pub fn parse_capacity(word: &[u8]) -> Result<usize> {
+    std::str::from_utf8(word)
+        .ok()
+        .and_then(|word| word.parse().ok())
+        .filter(|rows| (1..=limits::DIMENSION_CAPACITY).contains(rows))
+        .ok_or_else(|| {
+            Error::new(format!(
+                "CAPACITY '{}' is not a number of rows from 1 to {}",
+                shown(word),
+                limits::DIMENSION_CAPACITY
+            ))
+        })
+}
+
+fn parse_log(word: &[u8]) -> Result<u64> {
+    if word.eq_ignore_ascii_case(b"off") {
+        return Ok(0);
+    }
+    let most = parse_integer(word).and_then(|most| u64::try_from(most).ok());
+    most.filter(|most| *most <= limits::LOG_ENTRIES)
+        .ok_or_else(|| {
+            Error::new(format!(
+                "LOG '{}' is not off or a number of entries up to {}",
+                shown(word),
+                limits::LOG_ENTRIES
+            ))
+        })
+}
+
+fn parse_log_users(word: &[u8]) -> Result<bool> {
+    if YES.is(word) || NO.is(word) {
+        return Ok(YES.is(word));
+    }
+    let word = shown(word);
+    Err(Error::new(format!("LOGUSERS '{word}' is not yes or no")))
+}
+
+/// The name of a dimension, `event` included. `=`, `&` and `,` are the grammar of metrics and cubes.
+pub fn dimension_name(name: &[u8]) -> Result<Name> {
+    check_dimension_name(name)?;
+    Ok(Name::new(name))
+}
+
+pub fn check_dimension_name(name: &[u8]) -> Result<()> {
+    check_name("dimension", name)?;
+    if name.iter().any(|byte| b",=&".contains(byte)) {
+        return Err(Error::new(format!(
+            "dimension '{}': a name may not contain , = or &",
+            shown(name)
+        )));
+    }
+    Ok(())
+}
+
+/// The name of a value: not one of the built-in subjects of a metric, and without their `@`.
+pub fn value_name(name: &[u8]) -> Result<Name> {
+    check_value_name(name)?;
+    Ok(Name::new(name))
+}
+
+pub fn check_value_name(name: &[u8]) -> Result<()> {
+    check_name("value", name)?;
+    if name.contains(&b'@') {
+        return Err(Error::new(format!(
+            "value '{}': a name may not contain @",
+            shown(name)
+        )));
+    }
+    if [&b"events"[..], b"users", b"sessions"].contains(&name) {
+        return Err(Error::new(format!(
+            "value '{}': events, users and sessions are counted already; choose another name",
+            shown(name)
+        )));
+    }
+    Ok(())
+}
+
+pub fn check_name(what: &str, name: &[u8]) -> Result<()> {
+    if name.is_empty() {
+        return Err(Error::new(format!("{what} '': a name is not empty")));
+    }
+    if name.len() > limits::NAME {
+        return Err(Error::new(format!(
+            "{what} '{}': a name has at most {} bytes",
+            shown(name),
+            limits::NAME
+        )));
+    }
+    Ok(())
+}
+
+pub fn cube_parts(list: &[u8]) -> Result<Vec<Name>> {
+    let parts: Vec<Name> = list
+        .split(|byte| *byte == b',')
+        .map(dimension_name)
+        .collect::<Result<_>>()?;
+    let twice = parts
+        .iter()
+        .enumerate()
+        .any(|(i, part)| parts.iter().skip(i + 1).any(|other| part == other));
+    if !(2..=3).contains(&parts.len()) || twice {
+        return Err(Error::new(format!(
+            "CUBE '{}' is not two or three different dimensions joined by commas",
+            shown(list)
+        )));
+    }
+    Ok(parts)
+}

@@ -1,0 +1,504 @@
+//! What a site was told to keep: its time zone, how long each granularity lives, its dimensions,
+//! cubes and values.
+
+use crate::error::{shown, Error, Result};
+use crate::event::log::Log;
+use crate::event::RowKind;
+use crate::memory::allocated;
+use crate::schema::limits;
+use crate::text::{Name, Text};
+use crate::time::{Granularity, Retention, Zone};
+
+use super::options::Change;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    pub zone: Zone,
+    pub retention: Retention,
+    /// A granularity that was switched on later is complete for the periods that start from then on.
+    pub since: [i64; Granularity::COUNT],
+    /// Refuses dimensions and values that were not declared.
+    pub strict: bool,
+    /// Rows that a bucket keeps of each dimension.
+    pub capacity: usize,
+    pub log: Log,
+    pub(crate) event_users: bool,
+    pub(crate) dimensions: Vec<Dimension>,
+    pub(crate) cubes: Vec<Cube>,
+    pub(crate) values: Vec<Value>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dimension {
+    pub name: Name,
+    /// Whether distinct users and sessions are counted for its values.
+    pub users: bool,
+    /// Rather than learned from an event.
+    pub declared: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Value {
+    pub name: Name,
+    pub declared: bool,
+}
+
+/// A declared pair or triple of dimensions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cube {
+    /// The dimensions' names, joined by commas.
+    pub name: Name,
+    parts: Vec<Part>,
+    pub users: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Part {
+    Event,
+    Dimension(Name),
+}
+
+impl Settings {
+    pub fn new(zone: Zone, retention: Retention, capacity: usize) -> Settings {
+        Settings {
+            zone,
+            retention,
+            since: [i64::MIN; Granularity::COUNT],
+            strict: false,
+            capacity,
+            log: Log::default(),
+            event_users: true,
+            dimensions: Vec::new(),
+            cubes: Vec::new(),
+            values: Vec::new(),
+        }
+    }
+
+    /// Whether distinct users are counted for each type of event.
+    pub fn event_users(&self) -> bool {
+        self.event_users
+    }
+
+    pub fn dimensions(&self) -> &[Dimension] {
+        &self.dimensions
+    }
+
+    pub fn cubes(&self) -> &[Cube] {
+        &self.cubes
+    }
+
+    pub fn values(&self) -> &[Value] {
+        &self.values
+    }
+
+    #[inline]
+    pub fn dimension(&self, name: Text) -> Option<&Dimension> {
+        self.dimensions.iter().find(|it| it.name.is(name))
+    }
+
+    /// Whether a cube may name this dimension.
+    pub(crate) fn declares(&self, name: &Name) -> bool {
+        let known = self.dimension(name.text());
+        name.bytes() == b"event" || known.is_some_and(|known| known.declared)
+    }
+
+    /// The cube of these dimensions, in any order.
+    pub fn cube_of(&self, names: &[&[u8]]) -> Result<&Cube> {
+        let is_it = |cube: &&Cube| {
+            cube.parts.len() == names.len() && cube.names().all(|name| names.contains(&name))
+        };
+        self.cubes.iter().find(is_it).ok_or_else(|| {
+            let asked = shown(&names.join(&b","[..]));
+            let declared: Vec<String> = self
+                .cubes
+                .iter()
+                .map(|cube| shown(cube.name.bytes()))
+                .collect();
+            let declared = match declared.as_slice() {
+                [] => "none".to_owned(),
+                cubes => cubes.join(" "),
+            };
+            Error::new(format!(
+                "'{asked}' is not a cube of this site, which has: {declared}; ANALYTICS.ALTER with \
+                 CUBE {asked} counts it from then on"
+            ))
+        })
+    }
+
+    #[inline]
+    pub fn has_value(&self, name: Text) -> bool {
+        self.values.iter().any(|value| value.name.is(name))
+    }
+
+    /// Makes the dimensions and values known that are new, up to the first for which there is no room.
+    #[cold]
+    pub(crate) fn learn(
+        &mut self,
+        dimensions: &[(Text, Text)],
+        values: &[(Text, f64)],
+    ) -> Result<()> {
+        for (name, _) in dimensions {
+            if self.dimension(*name).is_none() {
+                self.learn_dimension(*name)?;
+            }
+        }
+        for (name, _) in values {
+            if !self.has_value(*name) {
+                self.learn_value(*name)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn learn_dimension(&mut self, name: Text) -> Result<()> {
+        if self.strict {
+            let known = self.dimensions.iter().map(|it| &it.name);
+            return Err(not_declared("dimension", name, known));
+        }
+        if self.dimensions.len() >= limits::DIMENSIONS_PER_SITE {
+            return Err(one_too_many(
+                "dimension",
+                name.bytes,
+                limits::DIMENSIONS_PER_SITE,
+            ));
+        }
+        self.dimensions.push(Dimension {
+            name: Name::from(name),
+            users: true,
+            declared: false,
+        });
+        Ok(())
+    }
+
+    pub(crate) fn learn_value(&mut self, name: Text) -> Result<()> {
+        if self.strict {
+            let known = self.values.iter().map(|it| &it.name);
+            return Err(not_declared("value", name, known));
+        }
+        if self.values.len() >= limits::VALUES_PER_SITE {
+            return Err(one_too_many("value", name.bytes, limits::VALUES_PER_SITE));
+        }
+        self.values.push(Value {
+            name: Name::from(name),
+            declared: false,
+        });
+        Ok(())
+    }
+
+    /// The settings with these changes. `counted`: whether the site has counted events, by the
+    /// clock `now`.
+    pub fn with(&self, changes: &[Change], counted: bool, now: i64) -> Result<Settings> {
+        let mut settings = self.clone();
+        for change in changes {
+            settings.apply(change, counted, now)?;
+        }
+        settings.retention.check()?;
+        Ok(settings)
+    }
+
+    fn apply(&mut self, change: &Change, counted: bool, now: i64) -> Result<()> {
+        match change {
+            Change::Zone(zone) if counted && *zone != self.zone => Err(Error::new(format!(
+                "TZ is fixed once the first event is in: the days of this site are those of {}",
+                self.zone.name()
+            ))),
+            Change::Zone(zone) => {
+                self.zone = zone.clone();
+                Ok(())
+            }
+            Change::Retention(granularity, kept) => {
+                // What has gone, or was never kept, does not come back with a longer retention.
+                let complete = match self.retention.kept_from(*granularity, now, &self.zone) {
+                    _ if !counted => i64::MIN,
+                    Some(kept_from) => kept_from,
+                    None => now,
+                };
+                if let Some(since) = self.since.get_mut(granularity.index()) {
+                    *since = complete.max(*since);
+                }
+                self.retention.set(*granularity, *kept)
+            }
+            Change::Strict(strict) => {
+                self.strict = *strict;
+                Ok(())
+            }
+            Change::Capacity(rows) => {
+                self.capacity = *rows;
+                Ok(())
+            }
+            Change::Log(most) => {
+                self.log.most = *most;
+                Ok(())
+            }
+            Change::LogUsers(users) => {
+                self.log.users = *users;
+                Ok(())
+            }
+            Change::Dimension { name, users } if name.bytes() == b"event" => {
+                keeps_users("event", self.event_users, *users, counted)?;
+                self.event_users = *users;
+                Ok(())
+            }
+            Change::Dimension { name, users } => self.declare_dimension(name, *users, counted),
+            Change::Cube { parts, users } => self.declare_cube(parts, *users, counted),
+            Change::Value(name) => self.declare_value(name),
+        }
+    }
+
+    fn declare_dimension(&mut self, name: &Name, users: bool, counted: bool) -> Result<()> {
+        let dimension = Dimension {
+            name: name.clone(),
+            users,
+            declared: true,
+        };
+        if let Some(place) = self.dimensions.iter().position(|it| it.name == *name) {
+            let known = self.dimensions.remove(place);
+            keeps_users(&shown(name.bytes()), known.users, users, counted)?;
+            // Declared ones keep their places, a learned one joins them at the end.
+            let end = self.dimensions.iter().filter(|it| it.declared).count();
+            let place = if known.declared { place } else { end };
+            self.dimensions.insert(place, dimension);
+            return Ok(());
+        }
+        if self.dimensions.len() >= limits::DIMENSIONS_PER_SITE {
+            return Err(one_too_many(
+                "DIM",
+                name.bytes(),
+                limits::DIMENSIONS_PER_SITE,
+            ));
+        }
+        let end = self.dimensions.iter().filter(|it| it.declared).count();
+        self.dimensions.insert(end, dimension);
+        Ok(())
+    }
+
+    fn declare_value(&mut self, name: &Name) -> Result<()> {
+        let value = Value {
+            name: name.clone(),
+            declared: true,
+        };
+        if let Some(place) = self.values.iter().position(|it| it.name == *name) {
+            if !self.values.remove(place).declared {
+                let end = self.values.iter().filter(|it| it.declared).count();
+                self.values.insert(end, value);
+            } else {
+                self.values.insert(place, value);
+            }
+            return Ok(());
+        }
+        if self.values.len() >= limits::VALUES_PER_SITE {
+            return Err(one_too_many("VAL", name.bytes(), limits::VALUES_PER_SITE));
+        }
+        let end = self.values.iter().filter(|it| it.declared).count();
+        self.values.insert(end, value);
+        Ok(())
+    }
+
+    /// A cube declares its dimensions too, those that are not yet.
+    fn declare_cube(&mut self, parts: &[Name], users: bool, counted: bool) -> Result<()> {
+        let cube = Cube::new(parts, users);
+        if let Some(known) = self.cubes.iter_mut().find(|it| it.name == cube.name) {
+            keeps_users(&shown(cube.name.bytes()), known.users, users, counted)?;
+            known.users = users;
+            return Ok(());
+        }
+        if let Some(known) = self.cubes.iter().find(|it| it.has_the_dimensions_of(&cube)) {
+            return Err(Error::new(format!(
+                "CUBE '{}' is there already as '{}'",
+                shown(cube.name.bytes()),
+                shown(known.name.bytes())
+            )));
+        }
+        if self.cubes.len() >= limits::CUBES_PER_SITE {
+            return Err(one_too_many(
+                "CUBE",
+                cube.name.bytes(),
+                limits::CUBES_PER_SITE,
+            ));
+        }
+        for part in parts {
+            if !self.declares(part) {
+                let users = self.dimension(part.text()).is_none_or(|known| known.users);
+                self.declare_dimension(part, users, counted)?;
+            }
+        }
+        self.cubes.push(cube);
+        Ok(())
+    }
+
+    /// Every breakdown that an event of this site can be counted in, apart from `event`.
+    pub fn cubes_and_dimensions(&self) -> impl Iterator<Item = (RowKind, Text<'_>)> {
+        let cubes = self
+            .cubes
+            .iter()
+            .map(|cube| (RowKind::Cube, cube.name.text()));
+        let dimensions = self
+            .dimensions
+            .iter()
+            .map(|it| (RowKind::Dimension, it.name.text()));
+        dimensions.chain(cubes)
+    }
+
+    pub fn heap_bytes(&self) -> usize {
+        let text = |name: &Name| allocated(name.bytes().len());
+        let parts = |cube: &Cube| {
+            text(&cube.name)
+                + allocated(cube.parts.capacity() * size_of::<Part>())
+                + cube.name.bytes().len()
+        };
+        allocated(self.dimensions.capacity() * size_of::<Dimension>())
+            + allocated(self.cubes.capacity() * size_of::<Cube>())
+            + allocated(self.values.capacity() * size_of::<Value>())
+            + self
+                .dimensions
+                .iter()
+                .map(|it| text(&it.name))
+                .sum::<usize>()
+            + self.cubes.iter().map(parts).sum::<usize>()
+            + self.values.iter().map(|it| text(&it.name)).sum::<usize>()
+    }
+
+    /// How long a granularity is kept, as it is given and shown.
+    pub fn kept(&self, granularity: Granularity) -> String {
+        let kept = self.retention.get(granularity);
+        kept.map_or("off".to_owned(), |kept| kept.to_string())
+    }
+
+    /// The arguments of `ANALYTICS.CREATE` that make a site with these settings.
+    pub fn options(&self) -> Vec<Vec<u8>> {
+        let mut words: Vec<Vec<u8>> = vec![b"TZ".to_vec(), self.zone.name().into()];
+        for granularity in Granularity::ALL {
+            words.push(b"RETENTION".to_vec());
+            words.push(granularity.name().into());
+            words.push(self.kept(granularity).into_bytes());
+        }
+        words.extend([b"CAPACITY".to_vec(), self.capacity.to_string().into_bytes()]);
+        let mut declare = |option: &[u8], name: &[u8], users: bool| {
+            words.extend([option.to_vec(), name.to_vec()]);
+            if !users {
+                words.push(b"NOUSERS".to_vec());
+            }
+        };
+        if !self.event_users {
+            declare(b"DIM", b"event", false);
+        }
+        for dimension in self.dimensions.iter().filter(|it| it.declared) {
+            declare(b"DIM", dimension.name.bytes(), dimension.users);
+        }
+        for cube in &self.cubes {
+            declare(b"CUBE", cube.name.bytes(), cube.users);
+        }
+        for value in self.values.iter().filter(|it| it.declared) {
+            declare(b"VAL", value.name.bytes(), true);
+        }
+        if self.strict {
+            words.push(b"STRICT".to_vec());
+        }
+        if self.log.most > 0 {
+            words.extend([b"LOG".to_vec(), self.log.most.to_string().into_bytes()]);
+        }
+        if self.log.users {
+            words.extend([b"LOGUSERS".to_vec(), b"yes".to_vec()]);
+        }
+        words
+    }
+}
+
+impl Cube {
+    pub fn new(parts: &[Name], users: bool) -> Cube {
+        let names: Vec<&[u8]> = parts.iter().map(Name::bytes).collect();
+        Cube {
+            name: Name::new(&names.join(&b","[..])),
+            parts: parts
+                .iter()
+                .map(|name| match name.bytes() {
+                    b"event" => Part::Event,
+                    _ => Part::Dimension(name.clone()),
+                })
+                .collect(),
+            users,
+        }
+    }
+
+    pub(crate) fn has_the_dimensions_of(&self, other: &Cube) -> bool {
+        self.parts.len() == other.parts.len()
+            && self.parts.iter().all(|part| other.parts.contains(part))
+    }
+
+    /// Its dimensions, in the order of a cell's values.
+    pub fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.parts.iter().map(|part| match part {
+            Part::Event => b"event",
+            Part::Dimension(name) => name.bytes(),
+        })
+    }
+
+    /// The values of a cell, as `write_cell` put them there.
+    pub fn values_of(cell: &[u8]) -> impl Iterator<Item = &[u8]> {
+        let mut rest = cell;
+        std::iter::from_fn(move || {
+            let (len, after) = rest.split_first_chunk::<2>()?;
+            let len = usize::from(u16::from_le_bytes(*len));
+            let (value, after) = after.split_at_checked(len)?;
+            rest = after;
+            Some(value)
+        })
+    }
+
+    /// Whether `write_cell` may have written this for so many dimensions.
+    pub fn is_cell(cell: &[u8], dimensions: usize) -> bool {
+        let values = || Cube::values_of(cell);
+        values().count() == dimensions
+            && values().all(|value| value.len() <= limits::DIMENSION_VALUE)
+            && values().map(|value| 2 + value.len()).sum::<usize>() == cell.len()
+    }
+
+    /// Appends the cell that an event falls in: of each dimension the length of its value (two
+    /// bytes, little-endian) and the value. An event without one of the dimensions is in no cell.
+    pub fn write_cell(&self, event: Text, dimensions: &[(Text, Text)], cell: &mut Vec<u8>) -> bool {
+        self.parts.iter().all(|part| {
+            let value = match part {
+                Part::Event => Some(event),
+                Part::Dimension(name) => dimensions
+                    .iter()
+                    .find(|(given, _)| name.is(*given))
+                    .map(|(_, value)| *value),
+            };
+            if let Some(value) = value {
+                cell.extend_from_slice(&(value.bytes.len() as u16).to_le_bytes());
+                cell.extend_from_slice(value.bytes);
+            }
+            value.is_some()
+        })
+    }
+}
+
+/// Users that were not counted cannot be counted later: a dimension may stop, but not start again.
+fn keeps_users(name: &str, before: bool, after: bool, counted: bool) -> Result<()> {
+    if counted && after && !before {
+        return Err(Error::new(format!(
+            "'{name}' is NOUSERS and has counted events: the users of those are not known any more"
+        )));
+    }
+    Ok(())
+}
+
+fn not_declared<'n>(what: &str, name: Text, known: impl Iterator<Item = &'n Name>) -> Error {
+    let known: Vec<String> = known.map(|name| shown(name.bytes())).collect();
+    let known = if known.is_empty() {
+        "none".to_owned()
+    } else {
+        known.join(", ")
+    };
+    let name = shown(name.bytes);
+    Error::new(format!(
+        "{what} '{name}' is not declared and the site is strict; it has: {known}"
+    ))
+}
+
+fn one_too_many(option: &str, name: &[u8], limit: usize) -> Error {
+    Error::new(format!(
+        "{option} '{}' is one too many: a site has at most {limit}",
+        shown(name)
+    ))
+}

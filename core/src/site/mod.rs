@@ -1,0 +1,117 @@
+//! A site: a tenant's settings, and what is known of its events as a whole.
+
+mod stored;
+#[cfg(test)]
+mod tests;
+
+use super::error::Result;
+use super::event::Batch;
+use super::memory::allocated;
+use super::text::Text;
+use super::time::{MAX_TIME, MIN_TIME};
+use crate::alert::watch::Watch;
+use crate::schema::Settings;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Site {
+    pub settings: Settings,
+    events: u64,
+    /// The earliest and the latest time of an event.
+    observed: Option<(i64, i64)>,
+    /// From the first to the last time of which users or sessions were imported.
+    imported: Option<(i64, i64)>,
+    /// Most sites have none.
+    watch: Option<Box<Watch>>,
+}
+
+impl Site {
+    pub fn new(settings: Settings) -> Site {
+        Site {
+            settings,
+            events: 0,
+            observed: None,
+            imported: None,
+            watch: None,
+        }
+    }
+
+    /// Alert rules and live metrics, if there are any.
+    pub fn watch(&self) -> Option<&Watch> {
+        self.watch.as_deref()
+    }
+
+    /// Changes them. What is empty then is given up.
+    pub fn change_watch<T>(&mut self, change: impl FnOnce(&mut Watch) -> T) -> T {
+        let watch = self.watch.get_or_insert_default();
+        let outcome = change(watch);
+        if watch.is_empty() {
+            self.watch = None;
+        }
+        outcome
+    }
+
+    /// What the site occupies, itself included.
+    pub fn bytes(&self) -> usize {
+        let watch = self.watch.as_ref();
+        allocated(size_of::<Site>())
+            + self.settings.heap_bytes()
+            + watch.map_or(0, |it| allocated(size_of::<Watch>()) + it.heap_bytes())
+    }
+
+    /// How many events were counted.
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// The earliest and the latest time of an event.
+    pub fn observed(&self) -> Option<(i64, i64)> {
+        self.observed
+    }
+
+    /// The earliest and the latest time that anything is known of, by an event or an import.
+    pub fn span(&self) -> Option<(i64, i64)> {
+        match (self.observed, self.imported) {
+            (Some((first, last)), Some((from, to))) => Some((first.min(from), last.max(to))),
+            (observed, imported) => observed.or(imported),
+        }
+    }
+
+    /// Users or sessions of these times were imported.
+    pub fn import(&mut self, first: i64, last: i64) {
+        let (first, last) = (first.max(MIN_TIME), last.min(MAX_TIME - 1));
+        self.imported = Some(match self.imported {
+            None => (first, last),
+            Some((from, to)) => (first.min(from), last.max(to)),
+        });
+    }
+
+    #[inline]
+    pub fn count(&mut self, time: i64) {
+        self.events = self.events.saturating_add(1);
+        self.observed = Some(match self.observed {
+            None => (time, time),
+            Some((first, last)) => (first.min(time), last.max(time)),
+        });
+    }
+
+    /// The settings with the dimensions and values that a batch is the first to name: None if there
+    /// are none, or why the batch is refused.
+    #[inline]
+    pub fn learned(&self, batch: &Batch) -> Result<Option<Box<Settings>>> {
+        let (mut dimensions, mut values) = (batch.dimensions.iter(), batch.values.iter());
+        if dimensions.all(|(name, _)| self.settings.dimension(*name).is_some())
+            && values.all(|(name, _)| self.settings.has_value(*name))
+        {
+            return Ok(None);
+        }
+        let mut settings = Box::new(self.settings.clone());
+        settings.learn(&batch.dimensions, &batch.values)?;
+        Ok(Some(settings))
+    }
+
+    /// Makes an event's new dimensions and values known.
+    pub fn learn(&mut self, dimensions: &[(Text, Text)], values: &[(Text, f64)]) {
+        // `learned` has said that there is room.
+        let _ = self.settings.learn(dimensions, values);
+    }
+}

@@ -1,0 +1,109 @@
+//! Entries in the order of their indexes, as they are stored.
+//!
+//! An index is bits of a hash. Dealt out by the highest ten of them, nearly every entry lies where it
+//! belongs, and the few that do not are a step away. Entries that were made to lie together are sorted
+//! as any other numbers.
+
+use super::entry::{index, INDEX_BITS};
+
+const BIN_BITS: u32 = 10;
+const BINS: usize = 1 << BIN_BITS;
+
+/// Fewer are sorted sooner than bins are counted.
+const FEW: usize = 64;
+
+/// So many are in one bin only when they were made for it.
+const CROWD: u16 = 32;
+
+pub(super) fn sort(entries: Vec<u32>) -> Vec<u32> {
+    if entries.len() < FEW {
+        return by_comparing(entries);
+    }
+    let bin = |entry: u32| (index(entry) >> (INDEX_BITS - BIN_BITS)) as usize;
+    let mut bins = [0u16; BINS];
+    for entry in &entries {
+        if let Some(count) = bins.get_mut(bin(*entry)) {
+            *count += 1;
+        }
+    }
+    if bins.iter().any(|count| *count > CROWD) {
+        return by_comparing(entries);
+    }
+    // From how many there are to where the first of them goes.
+    let mut before = 0;
+    for count in &mut bins {
+        before += std::mem::replace(count, before);
+    }
+    let mut dealt = vec![0; entries.len()];
+    for entry in entries {
+        if let Some(place) = bins.get_mut(bin(entry)) {
+            if let Some(free) = dealt.get_mut(usize::from(*place)) {
+                *free = entry;
+            }
+            *place += 1;
+        }
+    }
+    for end in 2..=dealt.len() {
+        step_down(dealt.get_mut(..end).unwrap_or_default());
+    }
+    dealt
+}
+
+fn by_comparing(mut entries: Vec<u32>) -> Vec<u32> {
+    entries.sort_unstable_by_key(|entry| index(*entry));
+    entries
+}
+
+/// Takes the last to its place, where all before it are in order.
+#[inline]
+fn step_down(mut entries: &mut [u32]) {
+    while let [.., before, last] = entries {
+        if index(*before) < index(*last) {
+            return;
+        }
+        std::mem::swap(before, last);
+        let [shorter @ .., _] = entries else { return };
+        entries = shorter;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sketch::hll::entry::{entry_of_hash, MAX_INDEX};
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn check(indexes: impl Iterator<Item = u64>) {
+        let by_index: BTreeMap<u32, u32> = indexes
+            .map(entry_of_hash)
+            .map(|entry| (index(entry), entry))
+            .collect();
+        let mut entries: Vec<u32> = by_index.values().copied().collect();
+        entries.reverse();
+        let middle = entries.len() / 3;
+        entries.rotate_left(middle);
+        assert_eq!(sort(entries), by_index.into_values().collect::<Vec<_>>());
+    }
+
+    proptest! {
+        #[test]
+        fn any_entries_come_in_the_order_of_their_indexes(
+            hashes in prop::collection::vec(any::<u64>(), 0..2_560),
+        ) {
+            check(hashes.into_iter());
+        }
+    }
+
+    #[test]
+    fn so_do_those_that_were_made_to_lie_together() {
+        for (first, step) in [
+            (0, 1),
+            (5 << 15, 1),
+            (u64::from(MAX_INDEX) - 2_560, 1),
+            (0, 1 << 10),
+        ] {
+            check((0..2_560).map(|n| first + n * step));
+        }
+    }
+}

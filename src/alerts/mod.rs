@@ -1,0 +1,87 @@
+//! What happens without being asked: alert rules are evaluated, live metrics are published.
+//!
+//! A schedule says which sites have any, in every database, on replicas too, so that a promoted one
+//! goes on at once (`hints`). While there is something to do on a master, a timer visits the sites
+//! that are due (`timer`, `visit`); a state that changes is replicated as what it came to (`effects`),
+//! once the server takes writes (`allowed`).
+
+mod allowed;
+pub mod effects;
+mod hints;
+mod measure;
+mod timer;
+mod visit;
+
+use std::ffi::{c_int, CStr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub use hints::register;
+pub use measure::measure;
+
+use crate::api::redis::Ctx;
+use analytics_core::alert::watch::{Census, Place, Schedule, Watch};
+use analytics_core::schema::keys::check_site_name;
+use analytics_core::site::Site;
+
+/// Locked for a moment at a time, never while Redis is called: it may call back.
+static SCHEDULE: Mutex<Schedule> = Mutex::new(Schedule::new());
+
+fn schedule() -> MutexGuard<'static, Schedule> {
+    SCHEDULE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn place(db: c_int, site: &[u8]) -> Place {
+    Place {
+        db,
+        site: Arc::from(site),
+    }
+}
+
+/// A site is there now, or has changed what it is watched for.
+pub fn note(db: c_int, name: &[u8], site: &Site, now: i64) {
+    match site.watch().filter(|_| check_site_name(name).is_ok()) {
+        Some(watch) => {
+            schedule().note(place(db, name), watch, now);
+            hints::listen();
+            timer::wake();
+        }
+        None => forget(db, name),
+    }
+}
+
+/// The same for the site of a command.
+pub fn note_here(ctx: Ctx, name: &[u8], site: &Site) {
+    note(ctx.db(), name, site, ctx.now());
+}
+
+/// A site went away.
+pub fn forget(db: c_int, name: &[u8]) {
+    let mut schedule = schedule();
+    if schedule.sites() > 0 {
+        schedule.forget(&place(db, name));
+    }
+}
+
+/// For `INFO`. Asked in the middle of a change, as a crash may be, it says nothing.
+pub fn figures() -> Vec<(&'static CStr, u64)> {
+    let Ok(schedule) = SCHEDULE.try_lock() else {
+        return Vec::new();
+    };
+    let Census {
+        rules,
+        feeds,
+        firing,
+    } = schedule.census();
+    vec![
+        (c"alert_rules", rules),
+        (c"alert_rules_firing", firing),
+        (c"live_metrics", feeds),
+        (c"sites_watched", schedule.sites() as u64),
+    ]
+}
+
+/// What most sites are watched for.
+pub fn none() -> &'static Watch {
+    static NONE: Watch = Watch::new();
+    &NONE
+}

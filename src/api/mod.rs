@@ -1,0 +1,12 @@
+//! The module API of the server. All raw calls are in here; nothing in here is about analytics.
+
+#[cfg(not(test))]
+pub mod alloc;
+pub mod call;
+pub mod categories;
+pub mod description;
+pub mod key;
+pub mod redis;
+pub mod registration;
+pub mod stream;
+pub mod under_lock;

@@ -1,0 +1,349 @@
+//! `ANALYTICS.ALERT site SET|DEL|GET|LIST|TEST|PAUSE|RESUME ...`, and `ANALYTICS.ALERT_RO` for what
+//! of it only reads.
+//!
+//! `STATE rule ok|pending since|firing since sent` is what a master tells its replicas and the AOF.
+
+use super::alter::no_site;
+use super::word;
+use crate::alerts::effects;
+use crate::alerts::effects::Change;
+use crate::api::key::Key;
+use crate::api::redis::{Ctx, Failure, Outcome, Words};
+use crate::api::registration::{entry, Access, Command};
+use crate::ingest::origin::Origin;
+use crate::ingest::replicate;
+use crate::query::Query;
+use crate::store::cluster;
+use crate::store::site_value::SiteValue;
+use crate::{alerts, stats};
+use analytics_core::alert::watch::Watch;
+use analytics_core::alert::{Alarm, Rule, Saying, State, RULE};
+use analytics_core::error::{shown, Error};
+use analytics_core::schema::keys::check_site_name;
+use analytics_core::text::numeral::{parse_integer, shown_number};
+use analytics_core::text::syntax::{unknown, Argument};
+use analytics_core::time::is_supported;
+
+pub const ALERT: Command = Command {
+    name: c"analytics.alert",
+    summary: c"Sets, lists and tests the alert rules of a site",
+    since: c"0.1.0",
+    complexity: c"O(N) where N is the number of rules; TEST as ANALYTICS.GET",
+    tips: None,
+    access: Access::ReadWrite,
+    is_fast: false,
+    arguments: &[
+        Argument::SITE,
+        Argument::one_of(c"verb", &[SET, DEL, GET, LIST, TEST, PAUSE, RESUME]),
+    ],
+    run: entry!(alert),
+};
+
+pub const ALERT_RO: Command = Command {
+    name: c"analytics.alert_ro",
+    summary: c"Lists and tests the alert rules of a site",
+    since: c"0.1.0",
+    complexity: c"O(N) where N is the number of rules; TEST as ANALYTICS.GET",
+    tips: None,
+    access: Access::Read,
+    is_fast: false,
+    arguments: &[
+        Argument::SITE,
+        Argument::one_of(c"verb", &[GET, LIST, TEST]),
+    ],
+    run: entry!(alert_ro),
+};
+
+const SET: Argument = Argument::block(c"rule", RULE).behind(c"SET");
+const DEL: Argument = Argument::text(c"name").behind(c"DEL");
+const GET: Argument = Argument::text(c"name").behind(c"GET");
+const LIST: Argument = Argument::token(c"list", c"LIST");
+const TEST: Argument = Argument::text(c"name").behind(c"TEST");
+const PAUSE: Argument = Argument::text(c"name").behind(c"PAUSE");
+const RESUME: Argument = Argument::text(c"name").behind(c"RESUME");
+/// A master's word for its replicas.
+const STATE: Argument = Argument::text(c"name").behind(c"STATE").internal();
+
+pub fn alert(ctx: Ctx, words: Words) -> Outcome {
+    let verb = word(&words, 2)?;
+    if SET.is(verb) {
+        set(ctx, words)
+    } else if DEL.is(verb) {
+        delete(ctx, words)
+    } else if PAUSE.is(verb) || RESUME.is(verb) {
+        pause(ctx, words, PAUSE.is(verb))
+    } else if STATE.is(verb) {
+        state(ctx, words)
+    } else {
+        read(ctx, words, &[SET, DEL, GET, LIST, TEST, PAUSE, RESUME])
+    }
+}
+
+pub fn alert_ro(ctx: Ctx, words: Words) -> Outcome {
+    read(ctx, words, &[GET, LIST, TEST])
+}
+
+fn read(ctx: Ctx, words: Words, accepted: &[Argument]) -> Outcome {
+    let verb = word(&words, 2)?;
+    if GET.is(verb) {
+        get(ctx, words)
+    } else if LIST.is(verb) {
+        list(ctx, words)
+    } else if TEST.is(verb) {
+        test(ctx, words)
+    } else {
+        Err(unknown(verb, accepted).into())
+    }
+}
+
+/// The site of a command that changes it, which has to be there.
+pub fn site_to_change<'c>(ctx: Ctx<'c>, words: Words, key: &Key<'c>) -> Outcome<&'c mut SiteValue> {
+    let name = word(&words, 1)?;
+    check_site_name(name)?;
+    match key.value_mut::<SiteValue>()? {
+        Some(value) => Ok(value),
+        None => {
+            cluster::refuse_if_site_is_elsewhere(ctx, words.string(1), name)?;
+            Err(no_site(name).into())
+        }
+    }
+}
+
+/// What was to be changed is.
+pub fn changed(ctx: Ctx, words: Words, value: &SiteValue, event: &std::ffi::CStr) -> Outcome {
+    alerts::note_here(ctx, word(&words, 1)?, &value.site);
+    ctx.signal_modified(words.string(1));
+    ctx.notify(event, words.string(1));
+    Ok(())
+}
+
+fn set(ctx: Ctx, words: Words) -> Outcome {
+    let key = Key::for_writing(ctx, words.string(1));
+    let value = site_to_change(ctx, words, &key)?;
+    let rule = Rule::parse(&words.after(3).to_vec(), &value.site.settings)?;
+    let known = value.site.watch().unwrap_or(alerts::none());
+    known.has_room_for_rule(&rule.name)?;
+    if let Some(alarm) = known.alarm(&rule.name) {
+        let (_, saying) = alarm.becomes(rule.clone());
+        cancel(ctx, words, alarm, saying)?;
+    }
+    let resolved = [vec![b"SET".to_vec()], rule.words()].concat();
+    replicate::in_words(ctx, c"ANALYTICS.ALERT", words.string(1), &resolved);
+    value.site.change_watch(|watch| watch.set_rule(rule));
+    changed(ctx, words, value, c"analytics.alert")?;
+    ctx.reply_ok();
+    Ok(())
+}
+
+/// Replies whether there was such a rule.
+fn delete(ctx: Ctx, words: Words) -> Outcome {
+    let name = name_of_rule(&words)?;
+    let key = Key::for_writing(ctx, words.string(1));
+    let value = site_to_change(ctx, words, &key)?;
+    let Some(alarm) = value.site.watch().and_then(|watch| watch.alarm(name)) else {
+        ctx.reply_integer(0);
+        return Ok(());
+    };
+    let saying = alarm.state.is_firing().then_some(Saying::Cancelled);
+    cancel(ctx, words, alarm, saying)?;
+    ctx.replicate_verbatim();
+    value.site.change_watch(|watch| watch.remove_rule(name));
+    changed(ctx, words, value, c"analytics.alert")?;
+    ctx.reply_integer(1);
+    Ok(())
+}
+
+/// Nothing will resolve this rule any more. Replicas are told so by what is said.
+fn cancel(ctx: Ctx, words: Words, alarm: &Alarm, saying: Option<Saying>) -> Outcome {
+    if saying.is_none() || Origin::of(ctx) == Origin::Master {
+        return Ok(());
+    }
+    let change = Change {
+        rule: alarm.rule.clone(),
+        state: None,
+        saying,
+        value: None,
+        time: ctx.now(),
+    };
+    effects::say(ctx, words.string(1), &change)?;
+    effects::publish(ctx, word(&words, 1)?, &change);
+    Ok(())
+}
+
+fn pause(ctx: Ctx, words: Words, paused: bool) -> Outcome {
+    let name = name_of_rule(&words)?;
+    let key = Key::for_writing(ctx, words.string(1));
+    let value = site_to_change(ctx, words, &key)?;
+    let known = value.site.watch().and_then(|watch| watch.alarm(name));
+    let Some(known) = known else {
+        return Err(no_rule(name).into());
+    };
+    if known.paused != paused {
+        ctx.replicate_verbatim();
+        value.site.change_watch(|watch| {
+            if let Some(alarm) = watch.alarm_mut(name) {
+                alarm.paused = paused;
+                alarm.state = alarm.state.paused();
+            }
+        });
+        changed(ctx, words, value, c"analytics.alert")?;
+    }
+    ctx.reply_ok();
+    Ok(())
+}
+
+fn state(ctx: Ctx, words: Words) -> Outcome {
+    let name = word(&words, 3)?;
+    let state = parse_state(words.after(4))?;
+    let key = Key::for_writing(ctx, words.string(1));
+    let value = site_to_change(ctx, words, &key)?;
+    let set = value.site.change_watch(|watch| {
+        let alarm = watch.alarm_mut(name);
+        alarm.map(|alarm| alarm.state = state)
+    });
+    set.ok_or_else(|| no_rule(name))?;
+    ctx.replicate_verbatim();
+    changed(ctx, words, value, c"analytics.alert")?;
+    ctx.reply_ok();
+    Ok(())
+}
+
+fn parse_state(words: Words) -> Outcome<State> {
+    let time = |place| {
+        let time = words.get(place).and_then(parse_integer);
+        time.filter(|time| is_supported(*time))
+    };
+    let kind = words.get(0).unwrap_or_default().to_ascii_lowercase();
+    let state = match (&kind[..], words.len(), time(1), time(2)) {
+        (b"ok", 1, ..) => Some(State::Ok),
+        (b"pending", 2, Some(since), _) => Some(State::Pending { since }),
+        (b"firing", 3, Some(since), Some(sent)) => Some(State::Firing { since, sent }),
+        _ => None,
+    };
+    let state = state.ok_or_else(|| {
+        Error::new(
+            "STATE needs a rule and ok, pending since, or firing since sent, in milliseconds",
+        )
+    });
+    Ok(state?)
+}
+
+fn no_rule(name: &[u8]) -> Error {
+    Error::new(format!("the site has no rule '{}'", shown(name)))
+}
+
+fn name_of_rule<'c>(words: &Words<'c>) -> Outcome<&'c [u8]> {
+    if words.len() > 4 {
+        return Err(Failure::WrongArity);
+    }
+    word(words, 3)
+}
+
+/// Hands what a site is watched for to a reading command: nothing where there is no such site.
+pub fn with_watch(ctx: Ctx, words: Words, read: impl FnOnce(&Watch) -> Outcome) -> Outcome {
+    let name = word(&words, 1)?;
+    check_site_name(name)?;
+    let key = Key::for_reading(ctx, words.string(1));
+    let found = key.value::<SiteValue>()?;
+    if found.is_none() {
+        cluster::refuse_if_site_is_elsewhere(ctx, words.string(1), name)?;
+    }
+    read(
+        found
+            .and_then(|it| it.site.watch())
+            .unwrap_or(alerts::none()),
+    )
+}
+
+fn get(ctx: Ctx, words: Words) -> Outcome {
+    let name = name_of_rule(&words)?;
+    with_watch(ctx, words, |watch| {
+        match watch.alarm(name) {
+            Some(alarm) => reply_alarm(ctx, alarm),
+            None => ctx.reply_null(),
+        }
+        Ok(())
+    })
+}
+
+fn list(ctx: Ctx, words: Words) -> Outcome {
+    if words.len() > 3 {
+        return Err(Failure::WrongArity);
+    }
+    with_watch(ctx, words, |watch| {
+        ctx.reply_array(watch.alarms().len());
+        watch.alarms().iter().for_each(|it| reply_alarm(ctx, it));
+        Ok(())
+    })
+}
+
+fn reply_alarm(ctx: Ctx, alarm: &Alarm) {
+    let rule = &alarm.rule;
+    let text = |name: &str, text: &[u8]| {
+        ctx.reply_bytes(name.as_bytes());
+        ctx.reply_bytes(text);
+    };
+    let maybe = |name: &str, value: Option<String>| {
+        ctx.reply_bytes(name.as_bytes());
+        match value {
+            Some(value) => ctx.reply_bytes(value.as_bytes()),
+            None => ctx.reply_null(),
+        }
+    };
+    let time = |name: &str, time: Option<i64>| {
+        ctx.reply_bytes(name.as_bytes());
+        match time {
+            Some(time) => ctx.reply_integer(time),
+            None => ctx.reply_null(),
+        }
+    };
+    ctx.reply_map(14);
+    text("name", &rule.name);
+    text("metric", &rule.metric);
+    text("window", rule.window.to_string().as_bytes());
+    text("op", rule.condition.op().name().as_bytes());
+    maybe("threshold", Some(shown_number(rule.condition.threshold())));
+    maybe("clear", rule.condition.clear().map(shown_number));
+    maybe("for", rule.hold.map(|it| it.to_string()));
+    maybe("every", Some(rule.every.to_string()));
+    maybe("repeat", rule.repeat.map(|it| it.to_string()));
+    text("severity", &rule.severity);
+    ctx.reply_bytes(b"paused");
+    ctx.reply_integer(alarm.paused.into());
+    text("state", alarm.state.name().as_bytes());
+    time("since", alarm.state.since());
+    time("sent", alarm.state.sent());
+}
+
+/// What the rule measures now, and what an evaluation at this moment would make of it.
+fn test(ctx: Ctx, words: Words) -> Outcome {
+    let name = name_of_rule(&words)?;
+    let query = Query::ask(ctx, words)?;
+    let alarm = query.site.watch().and_then(|watch| watch.alarm(name));
+    let alarm = alarm.ok_or_else(|| no_rule(name))?;
+    let measured = alerts::measure(&query, &alarm.rule)?;
+    let (state, saying) = alarm.state.step(&alarm.rule, measured, query.now);
+    stats::ALERT_EVALUATIONS.add(1);
+
+    let text = |name: &str, text: &[u8]| {
+        ctx.reply_bytes(name.as_bytes());
+        ctx.reply_bytes(text);
+    };
+    ctx.reply_map(5);
+    ctx.reply_bytes(b"value");
+    match measured {
+        Some(value) => ctx.reply_double(value),
+        None => ctx.reply_null(),
+    }
+    ctx.reply_bytes(b"holds");
+    let holds = measured.is_some_and(|value| alarm.rule.condition.holds(value));
+    ctx.reply_integer(holds.into());
+    text("state", alarm.state.name().as_bytes());
+    text("next-state", state.name().as_bytes());
+    ctx.reply_bytes(b"says");
+    match saying {
+        Some(saying) => ctx.reply_bytes(saying.name().as_bytes()),
+        None => ctx.reply_null(),
+    }
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! `ANALYTICS.ALTER site [options]`: what changes holds from the next event on. A new retention moves
+//! the expiry of the buckets that are there.
+
+use redis_module::raw::RedisModuleString;
+
+use super::word;
+use crate::api::key::Key;
+use crate::api::redis::{Ctx, Outcome, OwnedString, Words};
+use crate::api::registration::{entry, Access, Command};
+use crate::ingest::arguments::{clock, CLOCK};
+use crate::ingest::origin::Origin;
+use crate::ingest::replicate;
+use crate::store::bucket_value::BucketValue;
+use crate::store::site_value::SiteValue;
+use crate::store::{cluster, walk};
+use analytics_core::error::{shown, Error};
+use analytics_core::schema::options::{
+    CAPACITY, CUBE, DIM, LOG, LOGUSERS, RETENTION, STRICTNESS, TZ, VAL,
+};
+use analytics_core::schema::{parse_options, Settings};
+use analytics_core::site::Site;
+use analytics_core::text::syntax::Argument;
+use analytics_core::time::Granularity;
+
+pub const COMMAND: Command = Command {
+    name: c"analytics.alter",
+    summary: c"Changes the settings of a site",
+    since: c"0.1.0",
+    complexity:
+        c"O(N+B) where N is the number of options and B that of the buckets whose expiry moves",
+    tips: None,
+    access: Access::Write { may_grow: true },
+    is_fast: false,
+    arguments: &[
+        Argument::SITE,
+        CLOCK,
+        TZ,
+        RETENTION,
+        DIM,
+        CUBE,
+        VAL,
+        CAPACITY,
+        STRICTNESS,
+        LOG,
+        LOGUSERS,
+    ],
+    run: entry!(alter),
+};
+
+pub fn alter(ctx: Ctx, words: Words) -> Outcome {
+    let name = word(&words, 1)?;
+    let key = Key::for_writing(ctx, words.string(1));
+    let Some(value) = key.value_mut::<SiteValue>()? else {
+        cluster::refuse_if_site_is_elsewhere(ctx, words.string(1), name)?;
+        return Err(no_site(name).into());
+    };
+    value.keys.serve(name)?;
+    let clock = clock(words, 2)?;
+    let options = words.after(if clock.is_some() { 4 } else { 2 });
+    let changes = parse_options(&options.to_vec())?;
+    let now = clock.unwrap_or_else(|| ctx.now());
+    let settings = value
+        .site
+        .settings
+        .with(&changes, value.site.span().is_some(), now)?;
+
+    if Origin::of(ctx) == Origin::Client {
+        let moved = moved_buckets(ctx, words.string(1), &value.site, &settings)?;
+        replicate_alter(ctx, words, options, now);
+        move_buckets(ctx, moved, now);
+    } else {
+        ctx.replicate_verbatim();
+    }
+    value.site.settings = settings;
+    value.keys.forget();
+    ctx.signal_modified(words.string(1));
+    ctx.notify(c"analytics.alter", words.string(1));
+    ctx.reply_ok();
+    Ok(())
+}
+
+pub fn no_site(name: &[u8]) -> Error {
+    Error::new(format!(
+        "site '{}' does not exist; ANALYTICS.CREATE or the first ANALYTICS.TRACK makes it",
+        shown(name)
+    ))
+}
+
+fn replicate_alter(ctx: Ctx, words: Words, options: Words, now: i64) {
+    let clock = [OwnedString::new(b"CLOCK"), OwnedString::of_number(now)];
+    let mut strings = vec![words.string(1)];
+    strings.extend(clock.iter().map(OwnedString::raw));
+    strings.extend(options.strings());
+    ctx.replicate(c"ANALYTICS.ALTER", &strings);
+}
+
+/// A bucket whose expiry changes: to a time, or, where its granularity was switched off, to none.
+struct Moved {
+    name: OwnedString,
+    expiry: Option<i64>,
+}
+
+fn moved_buckets(
+    ctx: Ctx,
+    name: *mut RedisModuleString,
+    site: &Site,
+    after: &Settings,
+) -> Outcome<Vec<Moved>> {
+    let before = &site.settings;
+    let mut moved = Vec::new();
+    let Some((_, last)) = site.span() else {
+        return Ok(moved);
+    };
+    for granularity in Granularity::ALL {
+        let kept = after.retention.get(granularity);
+        if before.retention.get(granularity) == kept {
+            continue;
+        }
+        for found in walk::live(ctx, name, before, granularity, last)? {
+            moved.push(Moved {
+                expiry: after.retention.expiry(&found.period, &after.zone),
+                name: found.name,
+            });
+        }
+    }
+    Ok(moved)
+}
+
+/// Replicated one by one, as facts: a replica does not look for buckets by its own clock.
+fn move_buckets(ctx: Ctx, moved: Vec<Moved>, now: i64) {
+    for Moved { name, expiry } in moved {
+        let key = Key::for_writing(ctx, name.raw());
+        if !matches!(key.value::<BucketValue>(), Ok(Some(_))) {
+            continue;
+        }
+        match expiry.filter(|expiry| *expiry > now) {
+            Some(expiry) => {
+                key.expire_at(expiry);
+                let time = OwnedString::of_number(expiry);
+                ctx.replicate(c"PEXPIREAT", &[name.raw(), time.raw()]);
+            }
+            None => {
+                key.unlink();
+                replicate::keys(ctx, c"UNLINK", std::slice::from_ref(&name));
+            }
+        }
+        ctx.signal_modified(name.raw());
+    }
+}

@@ -1,0 +1,64 @@
+//! `ANALYTICS.CREATE site [options]`
+
+use super::word;
+use crate::api::key::Key;
+use crate::api::redis::{Ctx, Outcome, Words};
+use crate::api::registration::{entry, Access, Command};
+use crate::ingest::replicate;
+use crate::store::cluster;
+use crate::store::site_value::SiteValue;
+use crate::{config, stats};
+use analytics_core::error::{shown, Error};
+use analytics_core::schema::keys::check_site_name;
+use analytics_core::schema::options::{
+    CAPACITY, CUBE, DIM, LOG, LOGUSERS, RETENTION, STRICTNESS, TZ, VAL,
+};
+use analytics_core::schema::parse_options;
+use analytics_core::site::Site;
+use analytics_core::text::syntax::Argument;
+
+pub const COMMAND: Command = Command {
+    name: c"analytics.create",
+    summary: c"Makes a site with these settings",
+    since: c"0.1.0",
+    complexity: c"O(N) where N is the number of options",
+    tips: None,
+    access: Access::Write { may_grow: true },
+    is_fast: true,
+    arguments: &[
+        Argument::SITE,
+        TZ,
+        RETENTION,
+        DIM,
+        CUBE,
+        VAL,
+        CAPACITY,
+        STRICTNESS,
+        LOG,
+        LOGUSERS,
+    ],
+    run: entry!(create),
+};
+
+pub fn create(ctx: Ctx, words: Words) -> Outcome {
+    let name = word(&words, 1)?;
+    check_site_name(name)?;
+    let changes = parse_options(&words.after(2).to_vec())?;
+    let settings = config::default_settings().with(&changes, false, i64::MIN)?;
+    let key = Key::for_writing(ctx, words.string(1));
+    if key.value::<SiteValue>()?.is_some() {
+        return Err(Error::new(format!(
+            "site '{}' exists; ANALYTICS.ALTER changes it",
+            shown(name)
+        ))
+        .into());
+    }
+    cluster::refuse_if_site_is_elsewhere(ctx, words.string(1), name)?;
+    replicate::creation(ctx, words.string(1), &settings);
+    key.set(SiteValue::new(Site::new(settings)));
+    stats::SITES.add(1);
+    ctx.signal_modified(words.string(1));
+    ctx.notify(c"analytics.create", words.string(1));
+    ctx.reply_ok();
+    Ok(())
+}

@@ -1,0 +1,224 @@
+//! `ANALYTICS.DASHBOARD site`: what a page about a site shows at a glance, in one map.
+//!
+//! ```text
+//! active-users        map: 5m, 1h, 24h, 7d
+//! today               map: events, users, sessions
+//! events-per-second   over the last ten seconds
+//! last-minute         events of the last 60 seconds
+//! top                 map: of event and every dimension, today's five heaviest values, as TOP replies
+//! values              map: of every value a map of avg, p50, p95, p99 over the last hour
+//! events-per-minute   the last sixty minutes of the clock, this one at the end
+//! ```
+//!
+//! Today is the site's whole day, so that it is one bucket that answers, and not those of its hours.
+
+use crate::api::redis::{Ctx, Failure, Outcome, Words};
+use crate::api::registration::{entry, Access, Command};
+use crate::commands::top as top_command;
+use crate::query::Query;
+use crate::stats;
+use analytics_core::bucket::Bucket;
+use analytics_core::query::fold::{events_of, seconds, Answer, Fold};
+use analytics_core::query::metric::{Aggregate, Measure, Metric};
+use analytics_core::query::top::{top, Axis, Ranking};
+use analytics_core::text::syntax::Argument;
+use analytics_core::text::Name;
+use analytics_core::time::{Granularity, Piece, Range, MINUTE};
+
+pub const COMMAND: Command = Command {
+    name: c"analytics.dashboard",
+    summary: c"Shows a site at a glance",
+    since: c"0.1.0",
+    complexity: c"O(B*V) where B is the number of buckets of the last 7 days and V that of the values they keep",
+    tips: Some(c"nondeterministic_output"),
+    access: Access::Read,
+    is_fast: false,
+    arguments: &[Argument::SITE],
+    run: entry!(dashboard),
+};
+
+const ACTIVE: [&str; 4] = ["5m", "1h", "24h", "7d"];
+const TODAY: [(&str, Measure); 3] = [
+    ("events", Measure::Events),
+    ("users", Measure::Users),
+    ("sessions", Measure::Sessions),
+];
+const OF_A_VALUE: [(&str, Aggregate); 4] = [
+    ("avg", Aggregate::Avg),
+    ("p50", Aggregate::Percentile(50.0)),
+    ("p95", Aggregate::Percentile(95.0)),
+    ("p99", Aggregate::Percentile(99.0)),
+];
+const ROWS: usize = 5;
+const MINUTES: i64 = 60;
+
+/// Everything is read before anything is replied.
+struct Dashboard<'c> {
+    active: Vec<Answer>,
+    today: Vec<Answer>,
+    per_second: Vec<Answer>,
+    last_minute: Vec<Answer>,
+    top: Vec<(Name, Axis, Ranking<'c>)>,
+    values: Vec<(Name, Vec<Answer>)>,
+    per_minute: Vec<Answer>,
+}
+
+pub fn dashboard(ctx: Ctx, words: Words) -> Outcome {
+    if words.len() != 2 {
+        return Err(Failure::WrongArity);
+    }
+    let query = Query::ask(ctx, words)?;
+    Dashboard::read(&query)?.reply(ctx);
+    Ok(())
+}
+
+impl<'c> Dashboard<'c> {
+    fn read(query: &Query<'c>) -> Outcome<Dashboard<'c>> {
+        let mut active = Vec::with_capacity(ACTIVE.len());
+        for window in ACTIVE {
+            active.extend(last(query, window, vec![Measure::Users])?);
+        }
+        let today = today(query);
+        Ok(Dashboard {
+            active,
+            today: fold(query, today, TODAY.map(|(_, measure)| measure).into())?,
+            per_second: last(query, "10s", vec![Measure::EventRate])?,
+            last_minute: last(query, "60s", vec![Measure::Events])?,
+            top: rankings(query, today)?,
+            values: values(query)?,
+            per_minute: per_minute(query)?,
+        })
+    }
+
+    fn reply(&self, ctx: Ctx) {
+        ctx.reply_map(7);
+        ctx.reply_bytes(b"active-users");
+        reply_answers(ctx, &ACTIVE, &self.active);
+        ctx.reply_bytes(b"today");
+        reply_answers(ctx, &TODAY.map(|(name, _)| name), &self.today);
+        ctx.reply_bytes(b"events-per-second");
+        self.per_second.iter().for_each(|it| ctx.reply_answer(*it));
+        ctx.reply_bytes(b"last-minute");
+        self.last_minute.iter().for_each(|it| ctx.reply_answer(*it));
+        ctx.reply_bytes(b"top");
+        ctx.reply_map(self.top.len());
+        for (name, axis, ranking) in &self.top {
+            ctx.reply_bytes(name.bytes());
+            top_command::reply(ctx, axis, ranking);
+        }
+        ctx.reply_bytes(b"values");
+        ctx.reply_map(self.values.len());
+        for (name, answers) in &self.values {
+            ctx.reply_bytes(name.bytes());
+            reply_answers(ctx, &OF_A_VALUE.map(|(name, _)| name), answers);
+        }
+        ctx.reply_bytes(b"events-per-minute");
+        ctx.reply_array(self.per_minute.len());
+        self.per_minute.iter().for_each(|it| ctx.reply_answer(*it));
+    }
+}
+
+fn reply_answers(ctx: Ctx, names: &[&str], answers: &[Answer]) {
+    ctx.reply_map(answers.len());
+    for (name, answer) in names.iter().zip(answers) {
+        ctx.reply_bytes(name.as_bytes());
+        ctx.reply_answer(*answer);
+    }
+}
+
+/// Measures of the whole site over a range; one answer each.
+fn fold(query: &Query, range: Range, measures: Vec<Measure>) -> Outcome<Vec<Answer>> {
+    let of_the_site = |measure| Metric { measure, row: None };
+    let metrics: Vec<Metric> = measures.into_iter().map(of_the_site).collect();
+    let mut fold = Fold::new(&metrics);
+    let cover = query.cover(range)?;
+    query.read(&cover, |piece, bucket| fold.add(piece, bucket))?;
+    stats::QUERY_UNIONS.add(fold.united());
+    Ok(fold.answers(seconds(cover.counts, query.now)).collect())
+}
+
+fn last(query: &Query, window: &str, measures: Vec<Measure>) -> Outcome<Vec<Answer>> {
+    fold(query, query.range(window.as_bytes())?, measures)
+}
+
+/// The site's day, to its end.
+fn today(query: &Query) -> Range {
+    let day = query.site.settings.zone.period(Granularity::Day, query.now);
+    day.map_or(Range::new(query.now, query.now), |day| day.range())
+}
+
+fn rankings<'c>(query: &Query<'c>, range: Range) -> Outcome<Vec<(Name, Axis, Ranking<'c>)>> {
+    let cover = query.cover(range)?;
+    let parts = query.parts(&cover)?;
+    let settings = &query.site.settings;
+    let names = settings.dimensions().iter().map(|it| it.name.clone());
+    let names = std::iter::once(Name::new(b"event")).chain(names);
+    let ranked = names.map(|name| {
+        let axis = Axis::of(name.bytes(), Some(settings));
+        let ranking = top(&parts, &axis, &Measure::Events, ROWS, 0.0);
+        (name, axis, ranking)
+    });
+    Ok(ranked.collect())
+}
+
+fn values(query: &Query) -> Outcome<Vec<(Name, Vec<Answer>)>> {
+    let values = query.site.settings.values();
+    let measures = values.iter().flat_map(|value| {
+        let of = |(_, aggregate)| Measure::Value(value.name.clone(), aggregate);
+        OF_A_VALUE.map(of)
+    });
+    let answers = last(query, "1h", measures.collect())?;
+    let names = values.iter().map(|value| value.name.clone());
+    let answers = answers.chunks(OF_A_VALUE.len()).map(<[_]>::to_vec);
+    Ok(names.zip(answers).collect())
+}
+
+/// Null where neither the minutes themselves nor the slots of their hour are kept.
+fn per_minute(query: &Query) -> Outcome<Vec<Answer>> {
+    let settings = &query.site.settings;
+    let kept_from = |granularity: Granularity| {
+        let kept_from = settings
+            .retention
+            .kept_from(granularity, query.now, &settings.zone)?;
+        let since = settings.since.get(granularity.index()).copied()?;
+        Some(kept_from.max(since))
+    };
+    let sources = [Granularity::Hour, Granularity::Minute].map(|it| (it, kept_from(it)));
+    let piece_at = |time: i64| {
+        sources.into_iter().find_map(|(granularity, kept_from)| {
+            let period = settings.zone.period(granularity, time)?;
+            (kept_from? <= period.start()).then(|| {
+                let (first_slot, end_slot) = match granularity {
+                    Granularity::Minute => (0, period.slot_count()),
+                    _ => {
+                        let slot = period.slots(&settings.zone).of(time);
+                        (slot, slot + 1)
+                    }
+                };
+                Piece {
+                    period,
+                    first_slot,
+                    end_slot,
+                }
+            })
+        })
+    };
+    let this_minute = query.now.div_euclid(MINUTE);
+    let minutes = this_minute.saturating_sub(MINUTES - 1)..=this_minute;
+    let pieces: Vec<Option<Piece>> = minutes
+        .map(|minute| piece_at(minute.saturating_mul(MINUTE)))
+        .collect();
+    let known: Vec<Piece> = pieces.iter().copied().flatten().collect();
+    let mut buckets = query
+        .buckets(known.iter().map(|piece| piece.period))?
+        .into_iter();
+    let counts = pieces.iter().map(|piece| match piece {
+        None => Answer::Nothing,
+        Some(piece) => Answer::Count(count(piece, buckets.next().flatten())),
+    });
+    Ok(counts.collect())
+}
+
+fn count(piece: &Piece, bucket: Option<&Bucket>) -> u64 {
+    bucket.map_or(0, |bucket| events_of(piece, bucket.total()))
+}

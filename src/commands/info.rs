@@ -1,0 +1,170 @@
+//! `ANALYTICS.INFO site`: its settings, what it has counted and what it has dropped.
+
+use redis_module::raw::RedisModuleString;
+
+use super::alter::no_site;
+use super::word;
+use crate::api::key::Key;
+use crate::api::redis::{Ctx, Failure, Outcome, Words};
+use crate::api::registration::{entry, Access, Command};
+use crate::store::site_value::SiteValue;
+use crate::store::{cluster, walk};
+use analytics_core::schema::Settings;
+use analytics_core::site::Site;
+use analytics_core::text::syntax::Argument;
+use analytics_core::time::Granularity;
+
+pub const COMMAND: Command = Command {
+    name: c"analytics.info",
+    summary: c"Says what a site is set to and what it has counted",
+    since: c"0.1.0",
+    complexity: c"O(B) where B is the number of buckets that the retention of the site allows",
+    tips: Some(c"nondeterministic_output"),
+    access: Access::Read,
+    is_fast: false,
+    arguments: &[Argument::SITE],
+    run: entry!(info),
+};
+
+pub fn info(ctx: Ctx, words: Words) -> Outcome {
+    let name = word(&words, 1)?;
+    if words.len() > 2 {
+        return Err(Failure::WrongArity);
+    }
+    let key = Key::for_reading(ctx, words.string(1));
+    let Some(value) = key.value::<SiteValue>()? else {
+        cluster::refuse_if_site_is_elsewhere(ctx, words.string(1), name)?;
+        return Err(no_site(name).into());
+    };
+    let site = &value.site;
+    let buckets = count_buckets(ctx, words.string(1), site)?;
+
+    ctx.reply_map(16);
+    field(ctx, "site", || ctx.reply_bytes(name));
+    field(ctx, "timezone", || {
+        ctx.reply_bytes(site.settings.zone.name().as_bytes())
+    });
+    field(ctx, "strict", || {
+        ctx.reply_integer(site.settings.strict.into())
+    });
+    field(ctx, "capacity", || {
+        ctx.reply_integer(site.settings.capacity as i64)
+    });
+    field(ctx, "log", || {
+        ctx.reply_integer(i64::try_from(site.settings.log.most).unwrap_or(i64::MAX));
+    });
+    field(ctx, "log-users", || {
+        ctx.reply_integer(site.settings.log.users.into())
+    });
+    field(ctx, "events", || ctx.reply_integer(site.events() as i64));
+    field(ctx, "duplicates", || {
+        ctx.reply_integer(value.dropped.duplicates as i64)
+    });
+    field(ctx, "late", || ctx.reply_integer(value.dropped.late as i64));
+    field(ctx, "first-event", || {
+        reply_time(ctx, site.observed().map(|(first, _)| first))
+    });
+    field(ctx, "last-event", || {
+        reply_time(ctx, site.observed().map(|(_, last)| last))
+    });
+    field(ctx, "retention", || {
+        by_granularity(ctx, |granularity| {
+            ctx.reply_bytes(site.settings.kept(granularity).as_bytes());
+        });
+    });
+    field(ctx, "buckets", || {
+        by_granularity(ctx, |granularity| {
+            let count = buckets.get(granularity.index());
+            ctx.reply_integer(count.copied().unwrap_or(0));
+        });
+    });
+    field(ctx, "dimensions", || reply_dimensions(ctx, &site.settings));
+    field(ctx, "cubes", || reply_cubes(ctx, &site.settings));
+    field(ctx, "values", || reply_values(ctx, &site.settings));
+    Ok(())
+}
+
+/// How many buckets there are of each granularity.
+fn count_buckets(
+    ctx: Ctx,
+    name: *mut RedisModuleString,
+    site: &Site,
+) -> Outcome<[i64; Granularity::COUNT]> {
+    let mut counts = [0; Granularity::COUNT];
+    if let Some((_, last)) = site.span() {
+        for (granularity, count) in Granularity::ALL.into_iter().zip(&mut counts) {
+            *count = walk::live(ctx, name, &site.settings, granularity, last)?.len() as i64;
+        }
+    }
+    Ok(counts)
+}
+
+fn field(ctx: Ctx, name: &str, reply: impl FnOnce()) {
+    ctx.reply_bytes(name.as_bytes());
+    reply();
+}
+
+fn reply_time(ctx: Ctx, time: Option<i64>) {
+    match time {
+        Some(time) => ctx.reply_integer(time),
+        None => ctx.reply_null(),
+    }
+}
+
+fn by_granularity(ctx: Ctx, reply: impl Fn(Granularity)) {
+    ctx.reply_map(Granularity::COUNT);
+    for granularity in Granularity::ALL {
+        ctx.reply_bytes(granularity.name().as_bytes());
+        reply(granularity);
+    }
+}
+
+/// Each as [name, users or nousers, declared or learned]; `event` first.
+fn reply_dimensions(ctx: Ctx, settings: &Settings) {
+    let dimensions = settings.dimensions();
+    ctx.reply_array(1 + dimensions.len());
+    reply_words(ctx, [b"event", users(settings.event_users()), b"declared"]);
+    for it in dimensions {
+        reply_words(
+            ctx,
+            [it.name.bytes(), users(it.users), declared(it.declared)],
+        );
+    }
+}
+
+fn reply_cubes(ctx: Ctx, settings: &Settings) {
+    ctx.reply_array(settings.cubes().len());
+    for cube in settings.cubes() {
+        reply_words(ctx, [cube.name.bytes(), users(cube.users)]);
+    }
+}
+
+fn reply_values(ctx: Ctx, settings: &Settings) {
+    ctx.reply_array(settings.values().len());
+    for it in settings.values() {
+        reply_words(ctx, [it.name.bytes(), declared(it.declared)]);
+    }
+}
+
+fn reply_words<const N: usize>(ctx: Ctx, words: [&[u8]; N]) {
+    ctx.reply_array(N);
+    for word in words {
+        ctx.reply_bytes(word);
+    }
+}
+
+fn users(counted: bool) -> &'static [u8] {
+    if counted {
+        b"users"
+    } else {
+        b"nousers"
+    }
+}
+
+fn declared(declared: bool) -> &'static [u8] {
+    if declared {
+        b"declared"
+    } else {
+        b"learned"
+    }
+}

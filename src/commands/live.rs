@@ -1,0 +1,120 @@
+//! `ANALYTICS.LIVE site SET|DEL|LIST ...`, and `ANALYTICS.LIVE_RO` for what of it only reads.
+
+use super::alert::{changed, site_to_change, with_watch};
+use super::word;
+use crate::alerts;
+use crate::api::key::Key;
+use crate::api::redis::{Ctx, Failure, Outcome, Words};
+use crate::api::registration::{entry, Access, Command};
+use crate::ingest::replicate;
+use analytics_core::alert::live::{Feed, FEED};
+use analytics_core::text::syntax::{unknown, Argument};
+
+pub const LIVE: Command = Command {
+    name: c"analytics.live",
+    summary: c"Sets and lists the live metrics of a site",
+    since: c"0.1.0",
+    complexity: c"O(N) where N is the number of live metrics",
+    tips: None,
+    access: Access::ReadWrite,
+    is_fast: false,
+    arguments: &[Argument::SITE, Argument::one_of(c"verb", &[SET, DEL, LIST])],
+    run: entry!(live),
+};
+
+pub const LIVE_RO: Command = Command {
+    name: c"analytics.live_ro",
+    summary: c"Lists the live metrics of a site",
+    since: c"0.1.0",
+    complexity: c"O(N) where N is the number of live metrics",
+    tips: None,
+    access: Access::Read,
+    is_fast: false,
+    arguments: &[Argument::SITE, LIST],
+    run: entry!(live_ro),
+};
+
+const SET: Argument = Argument::block(c"live", FEED).behind(c"SET");
+const DEL: Argument = Argument::text(c"name").behind(c"DEL");
+const LIST: Argument = Argument::token(c"list", c"LIST");
+
+pub fn live(ctx: Ctx, words: Words) -> Outcome {
+    let verb = word(&words, 2)?;
+    if SET.is(verb) {
+        set(ctx, words)
+    } else if DEL.is(verb) {
+        delete(ctx, words)
+    } else if LIST.is(verb) {
+        list(ctx, words)
+    } else {
+        Err(unknown(verb, &[SET, DEL, LIST]).into())
+    }
+}
+
+pub fn live_ro(ctx: Ctx, words: Words) -> Outcome {
+    let verb = word(&words, 2)?;
+    if LIST.is(verb) {
+        list(ctx, words)
+    } else {
+        Err(unknown(verb, &[LIST]).into())
+    }
+}
+
+fn set(ctx: Ctx, words: Words) -> Outcome {
+    let key = Key::for_writing(ctx, words.string(1));
+    let value = site_to_change(ctx, words, &key)?;
+    let feed = Feed::parse(&words.after(3).to_vec(), &value.site.settings)?;
+    let known = value.site.watch().unwrap_or(alerts::none());
+    known.has_room_for_feed(&feed.name)?;
+    let resolved = [vec![b"SET".to_vec()], feed.words()].concat();
+    replicate::in_words(ctx, c"ANALYTICS.LIVE", words.string(1), &resolved);
+    value.site.change_watch(|watch| watch.set_feed(feed));
+    changed(ctx, words, value, c"analytics.live")?;
+    ctx.reply_ok();
+    Ok(())
+}
+
+/// Replies whether there were any of this name.
+fn delete(ctx: Ctx, words: Words) -> Outcome {
+    let name = word(&words, 3)?;
+    if words.len() > 4 {
+        return Err(Failure::WrongArity);
+    }
+    let key = Key::for_writing(ctx, words.string(1));
+    let value = site_to_change(ctx, words, &key)?;
+    let was_there = value.site.change_watch(|watch| watch.remove_feed(name));
+    if was_there {
+        ctx.replicate_verbatim();
+        changed(ctx, words, value, c"analytics.live")?;
+    }
+    ctx.reply_integer(was_there.into());
+    Ok(())
+}
+
+fn list(ctx: Ctx, words: Words) -> Outcome {
+    if words.len() > 3 {
+        return Err(Failure::WrongArity);
+    }
+    with_watch(ctx, words, |watch| {
+        ctx.reply_array(watch.feeds().len());
+        watch.feeds().iter().for_each(|feed| reply_feed(ctx, feed));
+        Ok(())
+    })
+}
+
+fn reply_feed(ctx: Ctx, feed: &Feed) {
+    ctx.reply_map(4);
+    for (name, text) in [
+        ("name", feed.name.to_vec()),
+        ("every", feed.every.to_string().into()),
+        ("window", feed.window.to_string().into()),
+    ] {
+        ctx.reply_bytes(name.as_bytes());
+        ctx.reply_bytes(&text);
+    }
+    ctx.reply_bytes(b"metrics");
+    ctx.reply_array(feed.metrics.len());
+    feed.metrics
+        .iter()
+        .for_each(|metric| ctx.reply_bytes(metric));
+}

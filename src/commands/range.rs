@@ -1,0 +1,97 @@
+//! `ANALYTICS.RANGE site window step metric [metric ...]`: per metric, in order, a regular grid of
+//! [time, number] without holes.
+
+use super::word;
+use crate::api::redis::{Ctx, Failure, Outcome, Words};
+use crate::api::registration::{entry, Access, Command};
+use crate::query::{Query, METRICS, WINDOW};
+use crate::stats;
+use analytics_core::bucket::Bucket;
+use analytics_core::query::fold::{seconds, Answer, Fold};
+use analytics_core::query::metric::Metric;
+use analytics_core::text::syntax::Argument;
+use analytics_core::time::{Grain, Grid, Range, Step};
+
+pub const COMMAND: Command = Command {
+    name: c"analytics.range",
+    summary: c"Measures a window step by step",
+    since: c"0.1.0",
+    complexity: c"O((B+P)*M) where B is the number of buckets read, P that of the points and M that of the metrics",
+    tips: Some(c"nondeterministic_output"),
+    access: Access::Read,
+    is_fast: false,
+    arguments: &[Argument::SITE, WINDOW, STEP, METRICS],
+    run: entry!(range),
+};
+
+const STEP: Argument = Argument::text(c"step");
+
+pub fn range(ctx: Ctx, words: Words) -> Outcome {
+    let (window, step) = (word(&words, 2)?, word(&words, 3)?);
+    if words.len() < 5 {
+        return Err(Failure::WrongArity);
+    }
+    let query = Query::ask(ctx, words)?;
+    let window = query.range(window)?;
+    let step = Step::parse(step)?;
+    let metrics = Metric::parse_all(words.after(4).iter(), query.settings())?;
+    let grid = query.grid(step, grain_of(&metrics), window)?;
+    let buckets = query.buckets(grid.reads().map(|read| read.period))?;
+    let answers = answers(&grid, &metrics, &buckets, query.now);
+
+    ctx.reply_array(metrics.len());
+    for metric in 0..metrics.len() {
+        ctx.reply_array(grid.len());
+        let answers = answers.iter().skip(metric).step_by(metrics.len());
+        for (cell, answer) in grid.cells().zip(answers) {
+            ctx.reply_array(2);
+            ctx.reply_integer(cell.from);
+            ctx.reply_answer(*answer);
+        }
+    }
+    Ok(())
+}
+
+/// All metrics share the grid and the buckets of the one that needs the most.
+fn grain_of(metrics: &[Metric]) -> Grain {
+    if metrics.iter().any(|metric| metric.measure.widens()) {
+        Grain::Bucket
+    } else {
+        Grain::Slot
+    }
+}
+
+/// Cell by cell, and in each of them one per metric. `buckets`: those that the grid reads, in order.
+fn answers(grid: &Grid, metrics: &[Metric], buckets: &[Option<&Bucket>], now: i64) -> Vec<Answer> {
+    let mut fold = Fold::new(metrics);
+    let nothing: Vec<Answer> = fold.answers(0.0).collect();
+    let mut answers = nothing.repeat(grid.len());
+    let mut read_off = |fold: &mut Fold, cell: usize| {
+        let Some(range) = grid.cell(cell) else {
+            return;
+        };
+        let counted = Range::new(range.from.max(grid.kept_from()), range.to);
+        let of_cell = answers.iter_mut().skip(cell * metrics.len());
+        for (place, answer) in of_cell.zip(fold.answers(seconds(counted, now))) {
+            *place = answer;
+        }
+        fold.clear();
+    };
+    let mut at = None;
+    for (read, bucket) in grid.reads().zip(buckets) {
+        let Some(bucket) = bucket else {
+            continue;
+        };
+        for (cell, piece) in read.shares() {
+            if let Some(filled) = at.replace(cell).filter(|filled| *filled != cell) {
+                read_off(&mut fold, filled);
+            }
+            fold.add(&piece, bucket);
+        }
+    }
+    if let Some(filled) = at {
+        read_off(&mut fold, filled);
+    }
+    stats::QUERY_UNIONS.add(fold.united());
+    answers
+}

@@ -1,0 +1,65 @@
+//! `ANALYTICS.RESTORE key SITE|BUCKET page [page ...]`: how a rewritten AOF tells a value. It is read
+//! with the same suspicion as any payload.
+
+use super::word;
+use crate::api::key::Key;
+use crate::api::redis::{bytes_of, Ctx, Failure, Outcome, Words};
+use crate::api::registration::{entry, Access, Command};
+use crate::store::bucket_value::BucketValue;
+use crate::store::site_value::SiteValue;
+use crate::store::types::Type;
+use analytics_core::error::{shown, Error};
+use analytics_core::text::syntax::Argument;
+
+pub const COMMAND: Command = Command {
+    name: c"analytics.restore",
+    summary: c"Puts back a site or a bucket, as a rewritten AOF tells it",
+    since: c"0.1.0",
+    complexity: c"O(N) where N is the length of the pages",
+    tips: None,
+    access: Access::Write { may_grow: true },
+    is_fast: false,
+    arguments: &[
+        Argument::key(c"key"),
+        TYPE,
+        Argument::text(c"page").multiple(),
+    ],
+    run: entry!(restore),
+};
+
+const TYPE: Argument = Argument::one_of(c"type", &[SITE, BUCKET]);
+const SITE: Argument = Argument::token(c"site", SiteValue::WORD);
+const BUCKET: Argument = Argument::token(c"bucket", BucketValue::WORD);
+
+pub fn restore(ctx: Ctx, words: Words) -> Outcome {
+    if words.len() < 4 {
+        return Err(Failure::WrongArity);
+    }
+    let kind = word(&words, 2)?;
+    if SITE.is(kind) {
+        restore_value::<SiteValue>(ctx, words)
+    } else if BUCKET.is(kind) {
+        restore_value::<BucketValue>(ctx, words)
+    } else {
+        Err(Error::new(format!("'{}' is neither SITE nor BUCKET", shown(kind))).into())
+    }
+}
+
+fn restore_value<T: Type>(ctx: Ctx, words: Words) -> Outcome {
+    let key = Key::for_writing(ctx, words.string(1));
+    if key.exists() {
+        return Err(Error::new("the key exists already").into());
+    }
+    // Nothing fails once there is a value: a bucket that no key owns would never be freed.
+    let pages = words.after(3).strings().iter();
+    let pages: Vec<&[u8]> = pages.map(|page| bytes_of(*page)).collect();
+    let value =
+        T::decode(&pages).map_err(|corrupt| Error::new(format!("bad payload: {corrupt}")))?;
+    value.came(ctx.db(), bytes_of(words.string(1)));
+    key.set(value);
+    ctx.replicate_verbatim();
+    ctx.signal_modified(words.string(1));
+    ctx.notify(c"analytics.restore", words.string(1));
+    ctx.reply_ok();
+    Ok(())
+}

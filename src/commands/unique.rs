@@ -1,0 +1,52 @@
+//! `ANALYTICS.UNIQUE site window [dimension value]`: how many distinct users, an integer.
+
+use super::word;
+use crate::api::redis::{Ctx, Failure, Outcome, Words};
+use crate::api::registration::{entry, Access, Command};
+use crate::query::{Query, WINDOW};
+use crate::stats;
+use analytics_core::query::fold::Fold;
+use analytics_core::query::metric::{Measure, Metric, Selector};
+use analytics_core::text::syntax::Argument;
+
+pub const COMMAND: Command = Command {
+    name: c"analytics.unique",
+    summary: c"Counts the distinct users of a window",
+    since: c"0.1.0",
+    complexity: c"O(B) where B is the number of buckets that cover the window",
+    tips: Some(c"nondeterministic_output"),
+    access: Access::Read,
+    is_fast: false,
+    arguments: &[Argument::SITE, WINDOW, ROW],
+    run: entry!(unique),
+};
+
+const ROW: Argument = Argument::block(
+    c"row",
+    &[Argument::text(c"dimension"), Argument::text(c"value")],
+)
+.optional();
+
+pub fn unique(ctx: Ctx, words: Words) -> Outcome {
+    let window = word(&words, 2)?;
+    let row = match words.len() {
+        3 => None,
+        5 => Some((word(&words, 3)?, word(&words, 4)?)),
+        _ => return Err(Failure::WrongArity),
+    };
+    let query = Query::ask(ctx, words)?;
+    let row = row.map(|(name, value)| Selector::of(name, value, query.settings()));
+    let row = row.transpose()?;
+    if let Some(row) = &row {
+        row.check_users()?;
+    }
+    let mut users = Fold::new(&[Metric {
+        measure: Measure::Users,
+        row,
+    }]);
+    let cover = query.cover(query.range(window)?)?;
+    query.read(&cover, |piece, bucket| users.add(piece, bucket))?;
+    stats::QUERY_UNIONS.add(users.united());
+    users.answers(0.0).for_each(|users| ctx.reply_answer(users));
+    Ok(())
+}

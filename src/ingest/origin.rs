@@ -1,0 +1,23 @@
+//! Where a command comes from: a client, or a master or an AOF that has judged it already.
+
+use redis_module::raw::{REDISMODULE_CTX_FLAGS_LOADING, REDISMODULE_CTX_FLAGS_REPLICATED};
+
+use crate::api::redis::Ctx;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    Client,
+    /// Or the AOF that is being loaded, which was a master's.
+    Master,
+}
+
+impl Origin {
+    pub fn of(ctx: Ctx) -> Origin {
+        let replicated = REDISMODULE_CTX_FLAGS_LOADING | REDISMODULE_CTX_FLAGS_REPLICATED;
+        if ctx.flags() & replicated == 0 {
+            Origin::Client
+        } else {
+            Origin::Master
+        }
+    }
+}

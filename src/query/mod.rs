@@ -1,0 +1,208 @@
+//! Reading: the site, the cover of a window, and the buckets of the cover. A query opens keys for
+//! reading and changes nothing.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use redis_module::raw::RedisModuleString;
+
+use super::config;
+use super::stats::{self, QueryTimer};
+use crate::api::key::Key;
+use crate::api::redis::{bytes_of, Ctx, Failure, Outcome, OwnedString, Words};
+use crate::store::bucket_value::BucketValue;
+use crate::store::cluster;
+use crate::store::keys::renamed;
+use crate::store::site_value::SiteValue;
+use analytics_core::bucket::Bucket;
+use analytics_core::query::fold::{seconds, Answer, Fold};
+use analytics_core::schema::keys::{check_site_name, BucketName};
+use analytics_core::schema::Settings;
+use analytics_core::site::Site;
+use analytics_core::text::syntax::Argument;
+use analytics_core::time::{
+    cover, Cover, Grain, Granularity, Grid, Period, Piece, Range, Sources, Step, Window,
+};
+
+pub const WINDOW: Argument = Argument::text(c"window");
+pub const METRICS: Argument = Argument::text(c"metric").multiple();
+
+/// A site that is asked about, and the clock by which it is asked.
+pub struct Query<'c> {
+    ctx: Ctx<'c>,
+    name: &'c [u8],
+    key: *mut RedisModuleString,
+    pub site: Cow<'c, Site>,
+    exists: bool,
+    pub now: i64,
+    /// What was opened so far, by where it begins: a command opens a bucket once.
+    opened: RefCell<BTreeMap<(Granularity, i64), Option<&'c Bucket>>>,
+    /// Until the reply is there.
+    _timer: Option<QueryTimer>,
+}
+
+/// What a cover reads, in the order of time.
+pub type Parts<'c> = Vec<(Piece, &'c Bucket)>;
+
+impl<'c> Query<'c> {
+    /// None when there is no such site.
+    pub fn open(ctx: Ctx<'c>, words: Words<'c>) -> Outcome<Option<Query<'c>>> {
+        let query = Query::ask(ctx, words)?;
+        Ok(query.exists.then_some(query))
+    }
+
+    /// A site that does not exist has counted nothing: it is asked like one without events.
+    pub fn ask(ctx: Ctx<'c>, words: Words<'c>) -> Outcome<Query<'c>> {
+        let name = words.get(1).ok_or(Failure::WrongArity)?;
+        check_site_name(name)?;
+        let timer = QueryTimer::start();
+        Query::timed(ctx, words.string(1), Some(timer))
+    }
+
+    /// Of a site under this name, which has been checked; it counts as no query of a client.
+    pub fn of(ctx: Ctx<'c>, name: *mut RedisModuleString) -> Outcome<Query<'c>> {
+        Query::timed(ctx, name, None)
+    }
+
+    fn timed(
+        ctx: Ctx<'c>,
+        name: *mut RedisModuleString,
+        timer: Option<QueryTimer>,
+    ) -> Outcome<Query<'c>> {
+        let key = Key::for_reading(ctx, name);
+        let found = key.value::<SiteValue>()?;
+        if found.is_none() {
+            cluster::refuse_if_site_is_elsewhere(ctx, name, bytes_of(name))?;
+        }
+        Ok(Query {
+            ctx,
+            name: bytes_of(name),
+            key: name,
+            exists: found.is_some(),
+            site: match found {
+                Some(value) => Cow::Borrowed(&value.site),
+                None => Cow::Owned(Site::new(config::default_settings())),
+            },
+            now: ctx.now(),
+            opened: RefCell::default(),
+            _timer: timer,
+        })
+    }
+
+    /// By which metrics are read; None when there is no such site.
+    pub fn settings(&self) -> Option<&Settings> {
+        self.exists.then_some(&self.site.settings)
+    }
+
+    pub fn window(&self, window: &[u8]) -> Outcome<Window> {
+        Ok(Window::parse(window, &self.site.settings.zone)?)
+    }
+
+    pub fn range(&self, window: &[u8]) -> Outcome<Range> {
+        self.range_of(&self.window(window)?)
+    }
+
+    pub fn range_of(&self, window: &Window) -> Outcome<Range> {
+        Ok(window.range(self.now, &self.site.settings.zone)?)
+    }
+
+    pub fn cover(&self, range: Range) -> Outcome<Cover> {
+        Ok(cover(range, &self.sources())?)
+    }
+
+    pub fn grid(&self, step: Step, grain: Grain, range: Range) -> Outcome<Grid> {
+        Ok(Grid::new(step, grain, range, &self.sources())?)
+    }
+
+    fn sources(&self) -> Sources<'_> {
+        let settings = &self.site.settings;
+        Sources {
+            zone: &settings.zone,
+            retention: &settings.retention,
+            since: settings.since,
+            now: self.now,
+            // Nothing was counted outside of these times: an empty span lists no bucket.
+            observed: Some(self.site.span().unwrap_or((i64::MAX, i64::MIN))),
+        }
+    }
+
+    /// Hands every bucket of the cover that exists to `read`; gives how many there were.
+    pub fn read(&self, cover: &Cover, mut read: impl FnMut(&Piece, &'c Bucket)) -> Outcome<usize> {
+        let parts = self.parts(cover)?;
+        for (piece, bucket) in &parts {
+            read(piece, bucket);
+        }
+        Ok(parts.len())
+    }
+
+    /// Of all that is in this range, one per metric.
+    pub fn answers(&self, fold: &mut Fold, range: Range) -> Outcome<Vec<Answer>> {
+        fold.clear();
+        let cover = self.cover(range)?;
+        self.read(&cover, |piece, bucket| fold.add(piece, bucket))?;
+        Ok(fold.answers(seconds(cover.counts, self.now)).collect())
+    }
+
+    /// Every piece of the cover of which there is a bucket.
+    pub fn parts(&self, cover: &Cover) -> Outcome<Parts<'c>> {
+        let buckets = self.buckets(cover.pieces.iter().map(|piece| piece.period))?;
+        let parts = cover.pieces.iter().zip(buckets);
+        Ok(parts
+            .filter_map(|(piece, bucket)| Some((*piece, bucket?)))
+            .collect())
+    }
+
+    /// The buckets of these periods, as far as there are any.
+    pub fn buckets(
+        &self,
+        periods: impl Iterator<Item = Period>,
+    ) -> Outcome<Vec<Option<&'c Bucket>>> {
+        let mut missing = Vec::new();
+        let mut opened = self.opened.borrow_mut();
+        let mut buckets = Vec::with_capacity(periods.size_hint().0);
+        for period in periods {
+            let place = (period.granularity(), period.start());
+            let bucket = match opened.get(&place) {
+                Some(bucket) => *bucket,
+                None => {
+                    let bucket = self.bucket(&period, &mut missing)?;
+                    opened.insert(place, bucket);
+                    bucket
+                }
+            };
+            buckets.push(bucket);
+        }
+        if let Some(bucket) = missing.first() {
+            let refused = cluster::refuse_if_bucket_is_elsewhere(self.ctx, self.key, bucket.raw());
+            if refused.is_err() {
+                // Whoever asks this query again is not to take them for known.
+                opened.retain(|_, bucket| bucket.is_some());
+                refused?;
+            }
+        }
+        Ok(buckets)
+    }
+
+    fn bucket(
+        &self,
+        period: &Period,
+        missing: &mut Vec<OwnedString>,
+    ) -> Outcome<Option<&'c Bucket>> {
+        let label = period.label();
+        let name = BucketName::new(self.name, period.granularity(), &label);
+        let string = OwnedString::new(name.bytes());
+        let key = Key::for_reading(self.ctx, string.raw());
+        match key.value::<BucketValue>()? {
+            Some(bucket) if bucket.is_of(period) => {
+                stats::QUERY_BUCKETS.add(1);
+                Ok(Some(bucket))
+            }
+            Some(_) => Err(renamed(name.bytes()).into()),
+            None => {
+                missing.push(string);
+                Ok(None)
+            }
+        }
+    }
+}

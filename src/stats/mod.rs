@@ -1,0 +1,138 @@
+//! What the module counts of itself, for `INFO analytics`. Since the server started, as `INFO stats`;
+//! docs/monitoring.md tells of every field.
+
+pub mod info;
+
+use std::ffi::CStr;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::api::redis::api;
+
+/// Only rises. Commands run on one thread: a load and a store cost less than a locked addition.
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    const fn new() -> Counter {
+        Counter(AtomicU64::new(0))
+    }
+
+    #[inline]
+    pub fn add(&self, n: u64) {
+        self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
+    }
+
+    pub fn raise_to(&self, n: u64) {
+        self.0.store(self.0.load(Relaxed).max(n), Relaxed);
+    }
+
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// What there is now. Values are freed on background threads, too.
+pub struct Gauge(AtomicU64);
+
+impl Gauge {
+    pub const fn new() -> Gauge {
+        Gauge(AtomicU64::new(0))
+    }
+
+    #[inline]
+    pub fn add(&self, n: usize) {
+        self.0.fetch_add(n as u64, Relaxed);
+    }
+
+    #[inline]
+    pub fn subtract(&self, n: usize) {
+        self.0.fetch_sub(n as u64, Relaxed);
+    }
+
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+pub static EVENTS: Counter = Counter::new();
+pub static DUPLICATES: Counter = Counter::new();
+pub static LATE: Counter = Counter::new();
+pub static REFUSED: Counter = Counter::new();
+pub static TRY_AGAIN: Counter = Counter::new();
+pub static SITES: Counter = Counter::new();
+pub static BUCKETS: Counter = Counter::new();
+pub static QUERIES: Counter = Counter::new();
+pub static QUERY_MICROSECONDS: Counter = Counter::new();
+pub static QUERY_BUCKETS: Counter = Counter::new();
+pub static QUERY_UNIONS: Counter = Counter::new();
+
+pub static LIVE_SITES: Gauge = Gauge::new();
+pub static LIVE_BUCKETS: Gauge = Gauge::new();
+/// What Rust has allocated in the server.
+pub static MEMORY: Gauge = Gauge::new();
+
+pub static ALERT_EVALUATIONS: Counter = Counter::new();
+pub static ALERT_MESSAGES: Counter = Counter::new();
+/// Rules whose evaluation failed, as one that asks for users where they are not counted any more.
+pub static ALERT_FAILURES: Counter = Counter::new();
+/// Put off to the next time that they are due: the server took no writes, or a slot was moving.
+pub static ALERT_SKIPPED: Counter = Counter::new();
+/// Ticks that had no time for all that was due.
+pub static ALERT_DEFERRED: Counter = Counter::new();
+pub static ALERT_TICKS: Counter = Counter::new();
+pub static ALERT_TICK_USEC_MAX: Counter = Counter::new();
+pub static ALERT_TICK_USEC_TOTAL: Counter = Counter::new();
+pub static LIVE_MESSAGES: Counter = Counter::new();
+
+/// By the names under which `INFO analytics` shows them.
+pub fn all() -> [(&'static CStr, u64); 23] {
+    [
+        (c"events_counted", EVENTS.get()),
+        (c"events_duplicate", DUPLICATES.get()),
+        (c"events_late", LATE.get()),
+        (c"commands_refused", REFUSED.get()),
+        (c"commands_try_again", TRY_AGAIN.get()),
+        (c"sites", LIVE_SITES.get()),
+        (c"sites_created", SITES.get()),
+        (c"buckets", LIVE_BUCKETS.get()),
+        (c"buckets_created", BUCKETS.get()),
+        (c"queries", QUERIES.get()),
+        (c"queries_microseconds", QUERY_MICROSECONDS.get()),
+        (c"queries_buckets_read", QUERY_BUCKETS.get()),
+        (c"queries_sketches_united", QUERY_UNIONS.get()),
+        (c"memory_bytes", MEMORY.get()),
+        (c"alert_evaluations", ALERT_EVALUATIONS.get()),
+        (c"alert_messages", ALERT_MESSAGES.get()),
+        (c"alert_failures", ALERT_FAILURES.get()),
+        (c"alert_skipped", ALERT_SKIPPED.get()),
+        (c"alert_deferred", ALERT_DEFERRED.get()),
+        (c"alert_ticks", ALERT_TICKS.get()),
+        (c"alert_tick_usec_max", ALERT_TICK_USEC_MAX.get()),
+        (c"alert_tick_usec_total", ALERT_TICK_USEC_TOTAL.get()),
+        (c"live_messages", LIVE_MESSAGES.get()),
+    ]
+}
+
+/// Counts a query, and its time from now until this is dropped.
+pub struct QueryTimer {
+    start: u64,
+}
+
+impl QueryTimer {
+    pub fn start() -> QueryTimer {
+        QUERIES.add(1);
+        QueryTimer {
+            start: microseconds(),
+        }
+    }
+}
+
+impl Drop for QueryTimer {
+    fn drop(&mut self) {
+        QUERY_MICROSECONDS.add(microseconds().saturating_sub(self.start));
+    }
+}
+
+fn microseconds() -> u64 {
+    // SAFETY: takes nothing.
+    unsafe { api!(RedisModule_MonotonicMicroseconds()) }
+}

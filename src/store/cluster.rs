@@ -1,0 +1,47 @@
+//! A cluster slot on its way from one node to another: what is missing here may be on the other side.
+//!
+//! The node that gives the slot sends a client that names a missing key to the other one; the node
+//! that receives it serves whoever comes with `ASKING`. Redis judges by the site's key alone, which
+//! moves on its own, apart from the buckets. So whoever misses something asks here before making it
+//! or answering without it. Where nothing is missing, nothing is asked.
+
+use redis_module::raw::{RedisModuleString, REDISMODULE_CTX_FLAGS_CLUSTER};
+
+use crate::api::redis::{Ctx, Failure, Outcome, OwnedString};
+use analytics_core::schema::keys::{check_site_name, BucketName};
+use analytics_core::time::Granularity;
+
+/// For a command that does not find a bucket of this site.
+pub fn refuse_if_bucket_is_elsewhere(
+    ctx: Ctx,
+    site: *mut RedisModuleString,
+    bucket: *mut RedisModuleString,
+) -> Outcome {
+    if is_on(ctx) && !ctx.serves(&[site, bucket]) {
+        return Err(Failure::TryAgain);
+    }
+    Ok(())
+}
+
+/// For a command that does not find its site. The receiving node would serve that key by itself,
+/// and a site made there is in the way of the one that is yet to come.
+pub fn refuse_if_site_is_elsewhere(ctx: Ctx, site: *mut RedisModuleString, name: &[u8]) -> Outcome {
+    // What cannot be the name of a site is missed nowhere.
+    if !is_on(ctx) || check_site_name(name).is_err() {
+        return Ok(());
+    }
+    // Any second key of the slot will do: of several, none may be missing.
+    let companion = BucketName::new(name, Granularity::Minute, b"");
+    let companion = OwnedString::new(companion.bytes());
+    refuse_if_bucket_is_elsewhere(ctx, site, companion.raw())
+}
+
+/// Whether this node serves the site, which is here: it may have come before its slot has, or have
+/// stayed behind.
+pub fn is_served(ctx: Ctx, site: *mut RedisModuleString) -> bool {
+    !is_on(ctx) || ctx.serves(&[site])
+}
+
+pub fn is_on(ctx: Ctx) -> bool {
+    ctx.flags() & REDISMODULE_CTX_FLAGS_CLUSTER != 0
+}

@@ -1,0 +1,375 @@
+//! The two data types that Redis stores, saves, copies, digests and frees for us.
+//!
+//! In an RDB file and in a DUMP payload a value is the number of its pages, then each page as a
+//! string; in an AOF it is one `ANALYTICS.RESTORE`. All of them are read by the one decoder of the
+//! type, which trusts nothing.
+
+use std::ffi::{c_char, c_int, c_void, CStr};
+use std::sync::atomic::{AtomicI64, AtomicPtr, AtomicU64, Ordering::Relaxed};
+
+use redis_module::raw;
+
+use super::bucket_value::BucketValue;
+use super::site_value::SiteValue;
+use crate::api::redis::{api, bytes_of, Ctx, OwnedString};
+use crate::stats::Gauge;
+use analytics_core::codec::{corrupt, Page};
+use analytics_core::error::Corrupt;
+use analytics_core::prefetch::prefetch_slice;
+
+/// A value with more pages than that is no value of ours: a page holds a mebibyte or a row.
+const MOST_PAGES: u64 = 1 << 22;
+
+/// How values are laid out between the pages and Redis. The pages have versions of their own.
+const ENCODING: c_int = 1;
+
+/// A Rust type that Redis knows as a data type.
+pub trait Type: Sized + 'static {
+    /// Nine characters: what `TYPE` replies and what RDB files carry.
+    const NAME: &'static CStr;
+    /// What `ANALYTICS.RESTORE` calls it.
+    const WORD: &'static CStr;
+
+    fn slot() -> &'static AtomicPtr<raw::RedisModuleType>;
+    fn encode(&self) -> Vec<Page>;
+    fn decode<P: AsRef<[u8]>>(pages: &[P]) -> Result<Self, Corrupt>;
+    fn copy(&self) -> Self;
+    fn bytes(&self) -> usize;
+    fn free_effort(&self) -> usize;
+
+    /// The value does not stand under its key any more: the key goes, or gets another value, or the
+    /// value another key. Called by the main thread, before `free`.
+    fn unlinked(&self) {}
+
+    /// Somebody is about to look at a value: what waits for it is counted first.
+    ///
+    /// # Safety
+    /// The value of a key, to which nobody has a reference.
+    unsafe fn before_reading(_value: *const Self) {}
+
+    /// Somebody is about to write to a value, or it is about to leave its key or its place: nothing waits
+    /// for it any more, and nothing will.
+    ///
+    /// # Safety
+    /// That of `before_reading`.
+    unsafe fn before_writing(_value: *const Self) {}
+
+    /// Whether nothing but Redis points to the value, after `before_writing`.
+    fn may_move(&self) -> bool {
+        true
+    }
+
+    /// # Safety
+    /// `value` was a box, and Redis is done with it. Any thread may call this.
+    unsafe fn free(value: *mut Self) {
+        // SAFETY: by the contract.
+        drop(unsafe { Box::from_raw(value) });
+    }
+
+    /// How many of them Redis owns.
+    fn live() -> &'static Gauge;
+
+    /// It was read for this key, in an RDB file or a DUMP payload.
+    fn came(&self, _db: c_int, _name: &[u8]) {}
+
+    /// It is no longer under this key: told as `unlinked` is, where the key has a name.
+    fn went(&self, _db: c_int, _name: &[u8]) {}
+
+    fn registered() -> *mut raw::RedisModuleType {
+        Self::slot().load(Relaxed)
+    }
+}
+
+/// Makes both types known to the server; false if it will not have them.
+pub fn register(ctx: Ctx) -> bool {
+    register_type::<SiteValue>(ctx) && register_type::<BucketValue>(ctx)
+}
+
+fn register_type<T: Type>(ctx: Ctx) -> bool {
+    let mut methods = raw::RedisModuleTypeMethods {
+        version: raw::REDISMODULE_TYPE_METHOD_VERSION.into(),
+        rdb_load: Some(rdb_load::<T>),
+        rdb_save: Some(rdb_save::<T>),
+        aof_rewrite: Some(aof_rewrite::<T>),
+        mem_usage: Some(mem_usage::<T>),
+        digest: Some(digest::<T>),
+        free: Some(free::<T>),
+        free_effort: Some(free_effort::<T>),
+        copy: Some(copy::<T>),
+        defrag: Some(defrag::<T>),
+        aux_load: None,
+        aux_save: None,
+        aux_save_triggers: 0,
+        unlink: None,
+        mem_usage2: None,
+        free_effort2: None,
+        unlink2: Some(unlink::<T>),
+        copy2: None,
+        aux_save2: None,
+    };
+    // SAFETY: called while the module loads; Redis copies the methods.
+    let made = unsafe {
+        api!(RedisModule_CreateDataType(
+            ctx.raw(),
+            T::NAME.as_ptr(),
+            ENCODING,
+            &mut methods
+        ))
+    };
+    T::slot().store(made, Relaxed);
+    !made.is_null()
+}
+
+/// # Safety
+/// `value` was made by `Key::set` or by one of the callbacks below, for this type.
+unsafe fn value_of<'v, T: Type>(value: *const c_void) -> &'v T {
+    // SAFETY: by the contract above.
+    unsafe { &*value.cast() }
+}
+
+/// The same with all that was to be counted in it.
+///
+/// # Safety
+/// That of `value_of`.
+unsafe fn counted<'v, T: Type>(value: *const c_void) -> &'v T {
+    // SAFETY: by the contract; Redis calls while no command of ours runs, or none that looks at it.
+    unsafe {
+        // Redis goes from value to value, none of which is in a cache: all lines of one come at once.
+        prefetch_slice(std::slice::from_ref(value_of::<T>(value)));
+        T::before_reading(value.cast());
+        value_of(value)
+    }
+}
+
+unsafe extern "C" fn rdb_load<T: Type>(
+    io: *mut raw::RedisModuleIO,
+    encoding: c_int,
+) -> *mut c_void {
+    // SAFETY: Redis hands in its own stream.
+    match unsafe { load::<T>(io, encoding) } {
+        Ok(value) => {
+            // SAFETY: `io` is valid; null is a key without a name.
+            unsafe {
+                let name = api!(RedisModule_GetKeyNameFromIO(io));
+                if !name.is_null() {
+                    value.came(api!(RedisModule_GetDbIdFromIO(io)), bytes_of(name));
+                }
+            }
+            boxed(value).cast()
+        }
+        Err(corrupt) => {
+            // SAFETY: `io` is valid.
+            let ctx = unsafe { Ctx::new(api!(RedisModule_GetContextFromIO(io))) };
+            log_refusal::<T>(ctx, corrupt);
+            std::ptr::null_mut()
+        }
+    }
+}
+
+/// One line a second at most: whoever sends bad payloads shall not fill the disk.
+fn log_refusal<T: Type>(ctx: Ctx, corrupt: Corrupt) {
+    static QUIET_UNTIL: AtomicI64 = AtomicI64::new(0);
+    static UNTOLD: AtomicU64 = AtomicU64::new(0);
+    let now = ctx.now();
+    if now < QUIET_UNTIL.load(Relaxed) {
+        UNTOLD.fetch_add(1, Relaxed);
+        return;
+    }
+    QUIET_UNTIL.store(now + 1_000, Relaxed);
+    let kind = T::NAME.to_string_lossy();
+    let more = match UNTOLD.swap(0, Relaxed) {
+        0 => String::new(),
+        untold => format!(", and {untold} more since the last such line"),
+    };
+    ctx.log(
+        c"warning",
+        &format!("a value of type {kind} is refused: {corrupt}{more}"),
+    );
+}
+
+/// # Safety
+/// `io` is the stream of a load under way.
+unsafe fn load<T: Type>(io: *mut raw::RedisModuleIO, encoding: c_int) -> Result<T, Corrupt> {
+    const TRUNCATED: Corrupt = corrupt("pages", "truncated");
+    // SAFETY: by the contract.
+    let (count, page) = unsafe {
+        let count = api!(RedisModule_LoadUnsigned(io));
+        if api!(RedisModule_IsIOError(io)) != 0 {
+            return Err(TRUNCATED);
+        }
+        (count, || LoadedPage::read(io).ok_or(TRUNCATED))
+    };
+    // What is refused is read as well: Redis looks for the mark of its end.
+    let decode = |pages: &[LoadedPage]| match encoding {
+        ENCODING => T::decode(pages),
+        _ => Err(corrupt("encoding", "that of a later version")),
+    };
+    match count {
+        // Nearly every value.
+        1 => decode(&[page()?]),
+        0..=MOST_PAGES => {
+            let pages: Result<Vec<LoadedPage>, Corrupt> = (0..count).map(|_| page()).collect();
+            decode(&pages?)
+        }
+        _ => Err(corrupt("pages", "too many")),
+    }
+}
+
+/// Where Redis put what it read.
+struct LoadedPage {
+    start: *mut c_char,
+    len: usize,
+}
+
+impl LoadedPage {
+    /// None when the stream ends early.
+    ///
+    /// # Safety
+    /// That of `load`.
+    unsafe fn read(io: *mut raw::RedisModuleIO) -> Option<LoadedPage> {
+        let mut len = 0;
+        // SAFETY: by the contract; what is handed out is ours to free.
+        let start = unsafe { api!(RedisModule_LoadStringBuffer(io, &mut len)) };
+        (!start.is_null()).then_some(LoadedPage { start, len })
+    }
+}
+
+impl AsRef<[u8]> for LoadedPage {
+    fn as_ref(&self) -> &[u8] {
+        // SAFETY: so many bytes, until they are freed.
+        unsafe { std::slice::from_raw_parts(self.start.cast(), self.len) }
+    }
+}
+
+impl Drop for LoadedPage {
+    fn drop(&mut self) {
+        // SAFETY: it was handed out by Redis and is freed once.
+        unsafe { api!(RedisModule_Free(self.start.cast())) };
+    }
+}
+
+unsafe extern "C" fn rdb_save<T: Type>(io: *mut raw::RedisModuleIO, value: *mut c_void) {
+    // SAFETY: Redis hands in its own stream and a value of this type.
+    unsafe {
+        let pages = counted::<T>(value).encode();
+        api!(RedisModule_SaveUnsigned(io, pages.len() as u64));
+        for page in pages {
+            api!(RedisModule_SaveStringBuffer(
+                io,
+                page.as_ptr().cast(),
+                page.len()
+            ));
+        }
+    }
+}
+
+unsafe extern "C" fn aof_rewrite<T: Type>(
+    io: *mut raw::RedisModuleIO,
+    key: *mut raw::RedisModuleString,
+    value: *mut c_void,
+) {
+    // SAFETY: Redis hands in its own stream, the key's name and a value of this type; "c" takes a
+    // text that ends with a NUL, "v" a vector of strings and its length.
+    unsafe {
+        let pages = counted::<T>(value).encode();
+        let pages: Vec<OwnedString> = pages.iter().map(|page| OwnedString::new(page)).collect();
+        let strings: Vec<_> = pages.iter().map(OwnedString::raw).collect();
+        api!(RedisModule_EmitAOF(
+            io,
+            c"ANALYTICS.RESTORE".as_ptr(),
+            c"scv".as_ptr(),
+            key,
+            T::WORD.as_ptr(),
+            strings.as_ptr(),
+            strings.len()
+        ));
+    }
+}
+
+/// With what Redis keeps around a module's value and does not count itself: the object, and the pair of
+/// the value and its type.
+unsafe extern "C" fn mem_usage<T: Type>(value: *const c_void) -> usize {
+    const AROUND: usize = 16 + 16;
+    // SAFETY: a value of this type.
+    unsafe { AROUND + counted::<T>(value).bytes() }
+}
+
+/// Over the stored form, which is the same for the same content.
+unsafe extern "C" fn digest<T: Type>(md: *mut raw::RedisModuleDigest, value: *mut c_void) {
+    // SAFETY: Redis hands in its own digest and a value of this type.
+    unsafe {
+        for page in counted::<T>(value).encode() {
+            api!(RedisModule_DigestAddStringBuffer(
+                md,
+                page.as_ptr().cast(),
+                page.len()
+            ));
+        }
+        api!(RedisModule_DigestEndSequence(md));
+    }
+}
+
+/// A value that Redis is about to own.
+pub fn boxed<T: Type>(value: T) -> *mut T {
+    T::live().add(1);
+    Box::into_raw(Box::new(value))
+}
+
+/// May run on a background thread: nothing in a value is shared by now.
+unsafe extern "C" fn free<T: Type>(value: *mut c_void) {
+    T::live().subtract(1);
+    // SAFETY: a value of this type, made as a box and not used any more.
+    unsafe { T::free(value.cast()) }
+}
+
+unsafe extern "C" fn unlink<T: Type>(place: *mut raw::RedisModuleKeyOptCtx, value: *const c_void) {
+    // SAFETY: Redis hands in where the value was, and a value of this type.
+    unsafe {
+        T::before_writing(value.cast());
+        value_of::<T>(value).unlinked();
+        let name = api!(RedisModule_GetKeyNameFromOptCtx(place));
+        if !name.is_null() {
+            let db = api!(RedisModule_GetDbIdFromOptCtx(place));
+            value_of::<T>(value).went(db, bytes_of(name));
+        }
+    }
+}
+
+unsafe extern "C" fn free_effort<T: Type>(
+    _key: *mut raw::RedisModuleString,
+    value: *const c_void,
+) -> usize {
+    // SAFETY: a value of this type.
+    unsafe { value_of::<T>(value).free_effort() }
+}
+
+unsafe extern "C" fn copy<T: Type>(
+    _from: *mut raw::RedisModuleString,
+    _to: *mut raw::RedisModuleString,
+    value: *const c_void,
+) -> *mut c_void {
+    // SAFETY: a value of this type.
+    let copy = unsafe { counted::<T>(value).copy() };
+    boxed(copy).cast()
+}
+
+/// Moves the value itself to a place that Redis likes better.
+unsafe extern "C" fn defrag<T: Type>(
+    ctx: *mut raw::RedisModuleDefragCtx,
+    _key: *mut raw::RedisModuleString,
+    value: *mut *mut c_void,
+) -> c_int {
+    // SAFETY: Redis hands in where it keeps its pointer to the value. `DefragAlloc` moves an
+    // allocation as a whole, and nothing points to it but that pointer.
+    unsafe {
+        if !value_of::<T>(*value).may_move() {
+            return 0;
+        }
+        T::before_writing((*value).cast());
+        let moved = api!(RedisModule_DefragAlloc(ctx, *value));
+        if !moved.is_null() {
+            *value = moved;
+        }
+    }
+    0
+}
