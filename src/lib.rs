@@ -32,6 +32,7 @@ mod commands;
 mod config;
 mod ingest;
 mod query;
+mod server_events;
 mod stats;
 mod store;
 
@@ -39,7 +40,12 @@ use std::ffi::{c_char, c_int};
 
 use redis_module::raw;
 
-use api::redis::{api, Ctx, Words};
+use api::redis::{api, now, Ctx, Words};
+use ingest::directories;
+use store::bucket_value::BucketValue;
+use store::hooks::{self, Hooks};
+use store::site_value::SiteValue;
+use store::value;
 
 #[cfg(not(test))]
 #[global_allocator]
@@ -92,11 +98,19 @@ fn load(ctx: Ctx, arguments: Words) -> bool {
         | raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED;
     // SAFETY: called while the module loads.
     unsafe { api!(RedisModule_SetModuleOptions(ctx.raw(), options as c_int)) };
-    store::types::register(ctx)
-        && store::expiries::listen(ctx)
+    hooks::install(Hooks {
+        flush: directories::flush,
+        flush_and_detach: directories::flush_and_detach,
+        drop_directory: directories::drop_of,
+        site_came: |db, name, site| alerts::note(db, name, site, now()),
+        site_went: alerts::forget,
+    });
+    alerts::timer::register(ctx);
+    value::register::<SiteValue>(ctx)
+        && value::register::<BucketValue>(ctx)
         && config::register(ctx, arguments)
         && stats::info::register(ctx)
-        && alerts::register(ctx)
+        && server_events::subscribe(ctx)
         && commands::register(ctx)
 }
 

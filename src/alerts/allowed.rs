@@ -6,6 +6,7 @@ use std::ffi::CStr;
 use redis_module::raw;
 
 use crate::api::call;
+use crate::api::guard::Outside;
 use crate::api::redis::{api, Ctx};
 
 pub fn takes_writes(ctx: Ctx) -> bool {
@@ -48,7 +49,7 @@ fn keeps_what_it_has(ctx: Ctx) -> bool {
 }
 
 fn setting(ctx: Ctx, name: &[u8]) -> Option<Vec<u8>> {
-    call::ask(ctx, c"CONFIG", &[b"GET", name])?.text_at(1)
+    call::ask(ctx, &Outside::new(), c"CONFIG", &[b"GET", name])?.text_at(1)
 }
 
 /// A section of `INFO`.

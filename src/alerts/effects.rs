@@ -5,11 +5,13 @@
 use redis_module::raw::{self, RedisModuleString};
 
 use crate::api::call;
+use crate::api::guard::{Again, Outside, WriteGuard};
 use crate::api::key::Key;
 use crate::api::redis::{bytes_of, Ctx, Outcome, OwnedString};
 use crate::stats;
 use crate::store::cluster;
 use crate::store::site_value::SiteValue;
+use crate::store::value;
 use analytics_core::alert::{Message, Rule, Saying, State};
 use analytics_core::error::{shown, Error};
 use analytics_core::schema::keys::{alerts_channel, alerts_stream};
@@ -29,15 +31,16 @@ pub struct Change {
 /// Of rules of one site. What cannot be done is left as it is, to be tried again.
 pub fn apply(ctx: Ctx, site: &OwnedString, changes: &[Change]) {
     let name = bytes_of(site.raw());
+    let mut outside = Outside::new();
     let mut is_changed = false;
     for change in changes {
-        if say(ctx, site.raw(), change).is_err() {
+        if append(ctx, &mut outside, site.raw(), change).is_err() {
             stats::ALERT_FAILURES.add(1);
             continue;
         }
         let Some(state) = change.state else { continue };
         set_state(ctx, site, &change.rule.name, state);
-        publish(ctx, name, change);
+        publish(ctx, &mut outside, name, change);
         is_changed = true;
     }
     if is_changed {
@@ -47,8 +50,11 @@ pub fn apply(ctx: Ctx, site: &OwnedString, changes: &[Change]) {
 }
 
 fn set_state(ctx: Ctx, site: &OwnedString, rule: &[u8], state: State) {
-    let key = Key::for_writing(ctx, site.raw());
-    if let Ok(Some(value)) = key.value_mut::<SiteValue>() {
+    let Ok(mut guard) = WriteGuard::new() else {
+        return;
+    };
+    let key = Key::for_writing(ctx, &mut guard, site.raw());
+    if let Ok(Some(value)) = value::write::<SiteValue>(key) {
         value.site.change_watch(|watch| {
             if let Some(alarm) = watch.alarm_mut(rule) {
                 alarm.state = state;
@@ -86,19 +92,23 @@ fn message(change: &Change) -> Option<Message<'_>> {
 }
 
 /// Appends what there is to say to the stream. Nothing has happened where this fails.
-pub fn say(ctx: Ctx, site: *mut RedisModuleString, change: &Change) -> Outcome {
+pub fn append<G: Again>(
+    ctx: Ctx,
+    guard: &mut G,
+    site: *mut RedisModuleString,
+    change: &Change,
+) -> Outcome {
     let Some(message) = message(change) else {
         return Ok(());
     };
     let stream = alerts_stream(bytes_of(site));
     let key = OwnedString::new(&stream);
-    let is_stream = {
-        let key = Key::for_reading(ctx, key.raw());
-        if !key.exists() {
-            cluster::refuse_if_bucket_is_elsewhere(ctx, site, OwnedString::new(&stream).raw())?;
-        }
-        !key.exists() || key.kind() == raw::REDISMODULE_KEYTYPE_STREAM
-    };
+    let kind = Key::for_reading(ctx, guard.again(), key.raw()).kind();
+    let exists = kind != raw::REDISMODULE_KEYTYPE_EMPTY;
+    if !exists {
+        cluster::refuse_if_bucket_is_elsewhere(ctx, guard.again(), site, key.raw())?;
+    }
+    let is_stream = !exists || kind == raw::REDISMODULE_KEYTYPE_STREAM;
     let most = MOST_ENTRIES.to_string();
     let fields = message.fields();
     let mut words: Vec<&[u8]> = vec![&stream, b"MAXLEN", b"=", most.as_bytes(), b"*"];
@@ -106,7 +116,7 @@ pub fn say(ctx: Ctx, site: *mut RedisModuleString, change: &Change) -> Outcome {
         words.extend([name.as_bytes(), text]);
     }
     let entry = is_stream
-        .then(|| call::write(ctx, c"XADD", &words))
+        .then(|| call::write(ctx, guard.again(), c"XADD", &words))
         .flatten();
     if entry.is_none() {
         return Err(Error::new(format!(
@@ -120,9 +130,9 @@ pub fn say(ctx: Ctx, site: *mut RedisModuleString, change: &Change) -> Outcome {
 }
 
 /// Publishes what was said.
-pub fn publish(ctx: Ctx, site: &[u8], change: &Change) {
+pub fn publish<G: Again>(ctx: Ctx, guard: &mut G, site: &[u8], change: &Change) {
     if let Some(message) = message(change) {
         let words = [&alerts_channel(site)[..], &message.json(site)];
-        call::write(ctx, c"PUBLISH", &words);
+        call::write(ctx, guard.again(), c"PUBLISH", &words);
     }
 }

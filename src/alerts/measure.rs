@@ -68,7 +68,7 @@ fn values_together(query: &Query, rules: &[&Rule], metrics: &[Metric]) -> Outcom
     let mut fold = Fold::new(metrics);
     let mut answers = query.answers(&mut fold, query.range_of(&first.window)?)?;
     if rules.iter().any(of_change) {
-        let zone = &query.site.settings.zone;
+        let zone = &query.site().settings.zone;
         let before = query.answers(&mut fold, first.window.before(query.now, zone)?)?;
         for ((answer, before), rule) in answers.iter_mut().zip(before).zip(rules) {
             if of_change(rule) {

@@ -1,21 +1,20 @@
 //! What happens without being asked: alert rules are evaluated, live metrics are published.
 //!
 //! A schedule says which sites have any, in every database, on replicas too, so that a promoted one
-//! goes on at once (`hints`). While there is something to do on a master, a timer visits the sites
+//! goes on at once. While there is something to do on a master, a timer visits the sites
 //! that are due (`timer`, `visit`); a state that changes is replicated as what it came to (`effects`),
 //! once the server takes writes (`allowed`).
 
 mod allowed;
 pub mod effects;
-mod hints;
 mod measure;
-mod timer;
+pub mod timer;
 mod visit;
 
 use std::ffi::{c_int, CStr};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use hints::register;
 pub use measure::measure;
 
 use crate::api::redis::Ctx;
@@ -26,7 +25,7 @@ use analytics_core::site::Site;
 /// Locked for a moment at a time, never while Redis is called: it may call back.
 static SCHEDULE: Mutex<Schedule> = Mutex::new(Schedule::new());
 
-fn schedule() -> MutexGuard<'static, Schedule> {
+pub fn schedule() -> MutexGuard<'static, Schedule> {
     SCHEDULE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -37,12 +36,20 @@ fn place(db: c_int, site: &[u8]) -> Place {
     }
 }
 
+/// Some site had rules or live metrics at some time.
+static HAS_BEEN_USED: AtomicBool = AtomicBool::new(false);
+
+/// Until then no site needs to be looked for.
+pub fn has_been_used() -> bool {
+    HAS_BEEN_USED.load(Relaxed)
+}
+
 /// A site is there now, or has changed what it is watched for.
 pub fn note(db: c_int, name: &[u8], site: &Site, now: i64) {
     match site.watch().filter(|_| check_site_name(name).is_ok()) {
         Some(watch) => {
             schedule().note(place(db, name), watch, now);
-            hints::listen();
+            HAS_BEEN_USED.store(true, Relaxed);
             timer::wake();
         }
         None => forget(db, name),

@@ -8,12 +8,14 @@ use super::effects::{self, Change};
 use super::measure::{answers, measure_together, Found};
 use super::{allowed, none, schedule};
 use crate::api::call;
+use crate::api::guard::ReadGuard;
 use crate::api::key::Key;
 use crate::api::redis::{bytes_of, Ctx, Failure, OwnedString};
 use crate::query::Query;
 use crate::stats;
 use crate::store::cluster;
 use crate::store::site_value::SiteValue;
+use crate::store::value;
 use analytics_core::alert::live::Feed;
 use analytics_core::alert::watch::{Due, Item, Watch};
 use analytics_core::alert::Rule;
@@ -55,13 +57,13 @@ impl Round {
     }
 
     /// Whether somebody may be listening to this channel.
-    fn is_heard(&mut self, ctx: Ctx, channel: &[u8]) -> bool {
+    fn has_listeners(&mut self, ctx: Ctx, guard: &ReadGuard, channel: &[u8]) -> bool {
         let by_pattern = self.patterns.get_or_insert_with(|| {
-            let patterns = call::ask(ctx, c"PUBSUB", &[b"NUMPAT"]);
+            let patterns = call::ask(ctx, guard, c"PUBSUB", &[b"NUMPAT"]);
             patterns.is_some_and(|count| count.integer() > 0)
         });
         *by_pattern || {
-            let heard = call::ask(ctx, c"PUBSUB", &[b"NUMSUB", channel]);
+            let heard = call::ask(ctx, guard, c"PUBSUB", &[b"NUMSUB", channel]);
             heard.is_some_and(|counts| counts.integer_at(1).is_some_and(|count| count > 0))
         }
     }
@@ -85,8 +87,9 @@ pub fn visit(ctx: Ctx, due: &Due, round: &mut Round) -> Visited {
             Visited::InPart
         }
         None => {
-            let key = Key::for_peeking(ctx, name.raw());
-            let site = key.value::<SiteValue>().ok().flatten();
+            let guard = ReadGuard::new();
+            let key = Key::for_peeking(ctx, &guard, name.raw());
+            let site = value::read::<SiteValue>(key).ok().flatten();
             let watch = site.and_then(|site| site.site.watch()).unwrap_or(none());
             schedule().done(due.place.clone(), watch, round.now);
             Visited::Done
@@ -102,17 +105,18 @@ fn look(
     round: &mut Round,
 ) -> (Vec<Change>, Option<usize>) {
     let mut changes = Vec::new();
+    let guard = ReadGuard::new();
     let is_there = {
-        let key = Key::for_peeking(ctx, name.raw());
-        matches!(key.value::<SiteValue>(), Ok(Some(_)))
+        let key = Key::for_peeking(ctx, &guard, name.raw());
+        matches!(value::find::<SiteValue>(&key), Ok(Some(_)))
     };
-    if !is_there || !cluster::is_served(ctx, name.raw()) {
+    if !is_there || !cluster::is_served(ctx, &guard, name.raw()) {
         return (changes, None);
     }
     let Ok(query) = Query::of(ctx, name.raw()) else {
         return (changes, None);
     };
-    let Some(watch) = query.site.watch() else {
+    let Some(watch) = query.site().watch() else {
         return (changes, None);
     };
     // What was measured together with a rule before.
@@ -192,7 +196,7 @@ fn together<'w>(
 
 fn publish(ctx: Ctx, query: &Query, feed: &Feed, site: &[u8], round: &mut Round) {
     let channel = live_channel(site, &feed.name);
-    if !round.is_heard(ctx, &channel) {
+    if !round.has_listeners(ctx, query.guard(), &channel) {
         return;
     }
     match answers(query, feed) {

@@ -4,19 +4,30 @@ use std::ffi::{c_int, CStr};
 
 use redis_module::raw;
 
+use super::guard::CallOut;
 use super::redis::{api, bytes_of, Ctx, OwnedString};
 
 /// What a command replied; freed when it goes.
 pub struct Reply(*mut raw::RedisModuleCallReply);
 
-/// Runs a command that replicas and the AOF are told of as it is executed: None if it was refused or
-/// failed, and did nothing.
-pub fn write(ctx: Ctx, command: &CStr, words: &[&[u8]]) -> Option<Reply> {
+/// Runs a command that is replicated as it is executed: None if it was refused or failed, and did
+/// nothing.
+pub fn write<'g>(
+    ctx: Ctx,
+    _guard: impl CallOut<'g>,
+    command: &CStr,
+    words: &[&[u8]],
+) -> Option<Reply> {
     call(ctx, command, c"!v", words)
 }
 
 /// Runs a command that changes nothing.
-pub fn ask(ctx: Ctx, command: &CStr, words: &[&[u8]]) -> Option<Reply> {
+pub fn ask<'g>(
+    ctx: Ctx,
+    _guard: impl CallOut<'g>,
+    command: &CStr,
+    words: &[&[u8]],
+) -> Option<Reply> {
     call(ctx, command, c"v", words)
 }
 

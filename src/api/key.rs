@@ -2,47 +2,57 @@
 
 use std::ffi::c_void;
 use std::marker::PhantomData;
+use std::ptr::NonNull;
 
 use redis_module::raw;
 
+use super::guard::{CallOut, ReadGuard, WriteGuard};
 use super::redis::{api, Ctx, Failure, Outcome};
-use crate::store::types::{boxed, Type};
 
-/// Closed when it goes.
-pub struct Key<'c> {
+/// Closed when it goes. One that is open for writing borrows the guard of its command: whatever may run
+/// foreign code comes after it is closed, for the server looks at the value of the key then.
+pub struct Key<'g> {
     raw: *mut raw::RedisModuleKey,
-    life: PhantomData<&'c ()>,
+    life: PhantomData<&'g ()>,
 }
 
-impl<'c> Key<'c> {
+impl<'g> Key<'g> {
     /// For a command that may change it. Opening, closing and looking change nothing and signal
     /// nothing: the module signals by itself what it really changed.
     #[inline]
-    pub fn for_writing(ctx: Ctx<'c>, name: *mut raw::RedisModuleString) -> Key<'c> {
-        Key::open(ctx, name, raw::KeyMode::READ | raw::KeyMode::WRITE)
+    pub fn for_writing(
+        ctx: Ctx,
+        _guard: &'g mut WriteGuard,
+        name: *mut raw::RedisModuleString,
+    ) -> Key<'g> {
+        let mode = raw::KeyMode::READ | raw::KeyMode::WRITE;
+        Key::open(ctx, name, mode.bits())
     }
 
     #[inline]
-    pub fn for_reading(ctx: Ctx<'c>, name: *mut raw::RedisModuleString) -> Key<'c> {
-        Key::open(ctx, name, raw::KeyMode::READ)
+    pub fn for_reading(
+        ctx: Ctx,
+        _guard: impl CallOut<'g>,
+        name: *mut raw::RedisModuleString,
+    ) -> Key<'g> {
+        Key::open(ctx, name, raw::KeyMode::READ.bits())
     }
 
-    /// For reading, without a trace in what the server knows of the use of its keys.
-    pub fn for_peeking(ctx: Ctx<'c>, name: *mut raw::RedisModuleString) -> Key<'c> {
+    /// For reading, without a trace in the server's statistics of the use of its keys.
+    pub fn for_peeking(
+        ctx: Ctx,
+        _guard: &'g ReadGuard,
+        name: *mut raw::RedisModuleString,
+    ) -> Key<'g> {
         let traceless = raw::REDISMODULE_OPEN_KEY_NOTOUCH
             | raw::REDISMODULE_OPEN_KEY_NONOTIFY
             | raw::REDISMODULE_OPEN_KEY_NOSTATS;
-        // The flags lie beyond those that the type knows; older servers overlook some of them.
-        Key::open_with(ctx, name, raw::KeyMode::READ.bits() | traceless as i32)
+        // The flags lie beyond those that the type has names for; older servers overlook some of them.
+        Key::open(ctx, name, raw::KeyMode::READ.bits() | traceless as i32)
     }
 
     #[inline]
-    fn open(ctx: Ctx<'c>, name: *mut raw::RedisModuleString, mode: raw::KeyMode) -> Key<'c> {
-        Key::open_with(ctx, name, mode.bits())
-    }
-
-    #[inline]
-    fn open_with(ctx: Ctx<'c>, name: *mut raw::RedisModuleString, mode: i32) -> Key<'c> {
+    fn open(ctx: Ctx, name: *mut raw::RedisModuleString, mode: i32) -> Key<'g> {
         // SAFETY: the context is valid and the string alive. A null handle is a key that is not
         // there, which every call below takes.
         let raw = unsafe { api!(RedisModule_OpenKey(ctx.raw(), name, mode)) };
@@ -50,36 +60,6 @@ impl<'c> Key<'c> {
             raw: raw.cast(),
             life: PhantomData,
         }
-    }
-
-    /// The value, if it is of our type; None if the key does not exist.
-    #[inline]
-    pub fn value<T: Type>(&self) -> Outcome<Option<&'c T>> {
-        // SAFETY: as for `value_mut_as_it_is`, and nothing writes to a value while a command reads it.
-        Ok(self.value_ptr::<T>()?.map(|value| unsafe {
-            T::before_reading(value);
-            &*value
-        }))
-    }
-
-    /// The value of a key that is open for writing.
-    #[inline]
-    #[allow(clippy::mut_from_ref)] // the key is only a handle; one command has one handle of a key
-    pub fn value_mut<T: Type>(&self) -> Outcome<Option<&'c mut T>> {
-        // SAFETY: as for `value_mut_as_it_is`, and this command has no other reference to the value.
-        Ok(self.value_ptr::<T>()?.map(|value| unsafe {
-            T::before_writing(value);
-            &mut *value
-        }))
-    }
-
-    /// The same of a value for which something may wait, and go on to.
-    #[inline]
-    #[allow(clippy::mut_from_ref)] // as above
-    pub fn value_mut_as_it_is<T: Type>(&self) -> Outcome<Option<&'c mut T>> {
-        // SAFETY: the value lives until the key is deleted or set, which only this command can do,
-        // and commands run one at a time.
-        Ok(self.value_ptr::<T>()?.map(|value| unsafe { &mut *value }))
     }
 
     /// For calls that take the handle itself.
@@ -91,20 +71,19 @@ impl<'c> Key<'c> {
         self.kind() != raw::REDISMODULE_KEYTYPE_EMPTY
     }
 
-    /// One of the types that Redis tells apart: `REDISMODULE_KEYTYPE_...`.
+    /// One of the types of the server: `REDISMODULE_KEYTYPE_...`.
     pub fn kind(&self) -> isize {
         // SAFETY: the handle is open or null.
         unsafe { api!(RedisModule_KeyType(self.raw)) as isize }
     }
 
-    /// Where the value stands. It stays there until the key is deleted or set.
+    /// The value, if it is of this type; None if the key does not exist.
     #[inline]
-    pub fn value_ptr<T: Type>(&self) -> Outcome<Option<*mut T>> {
-        // SAFETY: the handle is open or null; the value was made by `T`'s own constructor, because
-        // the key's type is the one that was registered for `T`.
+    pub fn value(&self, kind: *mut raw::RedisModuleType) -> Outcome<Option<NonNull<c_void>>> {
+        // SAFETY: the handle is open or null.
         unsafe {
-            if api!(RedisModule_ModuleTypeGetType(self.raw)) == T::registered() {
-                return Ok(Some(api!(RedisModule_ModuleTypeGetValue(self.raw)).cast()));
+            if api!(RedisModule_ModuleTypeGetType(self.raw)) == kind {
+                return Ok(NonNull::new(api!(RedisModule_ModuleTypeGetValue(self.raw))));
             }
         }
         if self.exists() {
@@ -114,19 +93,13 @@ impl<'c> Key<'c> {
         }
     }
 
-    /// Puts a value into a key that is open for writing, and gives where it stands now.
-    pub fn set<T: Type>(&self, value: T) -> *mut T {
-        let value = boxed(value);
-        // SAFETY: the key is open for writing; from here on Redis owns the value and frees it with
-        // the callback of `T`.
-        unsafe {
-            api!(RedisModule_ModuleTypeSetValue(
-                self.raw,
-                T::registered(),
-                value.cast::<c_void>()
-            ));
-        }
-        value
+    /// Puts a value into the key.
+    ///
+    /// # Safety
+    /// The key is open for writing. The value is one of this type, and from here on the server's.
+    pub unsafe fn set(self, kind: *mut raw::RedisModuleType, value: *mut c_void) {
+        // SAFETY: by the contract.
+        unsafe { api!(RedisModule_ModuleTypeSetValue(self.raw, kind, value)) };
     }
 
     /// When the key expires, if it does.
@@ -144,15 +117,16 @@ impl<'c> Key<'c> {
         uses >= 0
     }
 
+    /// The key is open for writing.
     pub fn expire_at(&self, time: i64) {
-        // SAFETY: the key is open for writing. A time before 1970 would be refused, and is over
-        // either way.
+        // SAFETY: a handle that is not open for writing is refused. A time before 1970 would be
+        // refused, and is over either way.
         unsafe { api!(RedisModule_SetAbsExpire(self.raw, time.max(1))) };
     }
 
     /// Deletes the key; a large value is freed in the background.
-    pub fn unlink(&self) {
-        // SAFETY: the key is open for writing.
+    pub fn unlink(self) {
+        // SAFETY: a handle that is not open for writing is refused.
         unsafe { api!(RedisModule_UnlinkKey(self.raw)) };
     }
 }

@@ -5,6 +5,7 @@ pub mod alloc;
 pub mod call;
 pub mod categories;
 pub mod description;
+pub mod guard;
 pub mod key;
 pub mod redis;
 pub mod registration;

@@ -6,8 +6,8 @@ use std::marker::PhantomData;
 
 use redis_module::raw;
 
+use super::guard::CallOut;
 use analytics_core::error::Error;
-use analytics_core::memory::allocated;
 use analytics_core::query::fold::Answer;
 use analytics_core::text::numeral::shown_number;
 
@@ -151,16 +151,6 @@ impl OwnedString {
     pub fn raw(&self) -> *mut raw::RedisModuleString {
         self.0
     }
-
-    /// What it occupies: Redis puts a short text into the object, a longer one beside it.
-    pub fn bytes(&self) -> usize {
-        const OBJECT: usize = 16;
-        const LONGEST_INSIDE: usize = 44;
-        match bytes_of(self.0).len() {
-            len @ ..=LONGEST_INSIDE => allocated(OBJECT + 4 + len),
-            len => OBJECT + allocated(6 + len),
-        }
-    }
 }
 
 impl Drop for OwnedString {
@@ -271,8 +261,8 @@ impl<'c> Ctx<'c> {
         };
     }
 
-    /// Whether a key exists; does not touch it.
-    pub fn exists(self, key: *mut raw::RedisModuleString) -> bool {
+    /// Whether a key exists; does not touch it. One that is over goes.
+    pub fn exists<'g>(self, _guard: impl CallOut<'g>, key: *mut raw::RedisModuleString) -> bool {
         // SAFETY: the context is valid and the string alive.
         unsafe { api!(RedisModule_KeyExists(self.raw, key)) == 1 }
     }
@@ -280,7 +270,11 @@ impl<'c> Ctx<'c> {
     /// In a cluster: whether this node would serve a command on these keys, all of one slot. While
     /// the slot moves it does not if any of several keys is missing, and `EXISTS` is refused
     /// instead of answered.
-    pub fn serves(self, keys: &[*mut raw::RedisModuleString]) -> bool {
+    pub fn serves<'g>(
+        self,
+        _guard: impl CallOut<'g>,
+        keys: &[*mut raw::RedisModuleString],
+    ) -> bool {
         // SAFETY: "v" takes a vector of strings and its length; the reply is freed.
         unsafe {
             let reply = api!(RedisModule_Call(

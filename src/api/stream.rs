@@ -78,9 +78,10 @@ impl<'c> Stream<'c> {
         self.0.exists()
     }
 
-    /// Appends an entry of these fields, each followed by its value, and gives its id: None if the ids
-    /// of the stream are used up. The key is open for writing.
-    pub fn append(&self, fields: &[*mut RedisModuleString]) -> Option<EntryId> {
+    /// Appends an entry of these fields, each followed by its value, to a key that is open for writing.
+    /// Gives its id: None if the ids of the stream are used up. To make the stream may run foreign code:
+    /// the key is looked at no more.
+    pub fn append(self, fields: &[*mut RedisModuleString]) -> Option<EntryId> {
         let mut id = EntryId::default().raw();
         // SAFETY: the key is open for writing, and of a stream or empty; the strings are alive, two for
         // each field, and are copied, not changed.

@@ -3,10 +3,13 @@
 //!
 //! `STATE rule ok|pending since|firing since sent` is what a master tells its replicas and the AOF.
 
+use std::ffi::CStr;
+
 use super::alter::no_site;
 use super::word;
 use crate::alerts::effects;
 use crate::alerts::effects::Change;
+use crate::api::guard::{ReadGuard, WriteGuard};
 use crate::api::key::Key;
 use crate::api::redis::{Ctx, Failure, Outcome, Words};
 use crate::api::registration::{entry, Access, Command};
@@ -15,6 +18,7 @@ use crate::ingest::replicate;
 use crate::query::Query;
 use crate::store::cluster;
 use crate::store::site_value::SiteValue;
+use crate::store::value;
 use crate::{alerts, stats};
 use analytics_core::alert::watch::Watch;
 use analytics_core::alert::{Alarm, Rule, Saying, State, RULE};
@@ -53,6 +57,9 @@ pub const ALERT_RO: Command = Command {
     ],
     run: entry!(alert_ro),
 };
+
+/// The keyspace event.
+const EVENT: &CStr = c"analytics.alert";
 
 const SET: Argument = Argument::block(c"rule", RULE).behind(c"SET");
 const DEL: Argument = Argument::text(c"name").behind(c"DEL");
@@ -97,40 +104,54 @@ fn read(ctx: Ctx, words: Words, accepted: &[Argument]) -> Outcome {
 }
 
 /// The site of a command that changes it, which has to be there.
-pub fn site_to_change<'c>(ctx: Ctx<'c>, words: Words, key: &Key<'c>) -> Outcome<&'c mut SiteValue> {
+pub fn site_to_change<'g>(
+    ctx: Ctx,
+    words: Words,
+    guard: &'g mut WriteGuard,
+) -> Outcome<&'g mut SiteValue> {
     let name = word(&words, 1)?;
     check_site_name(name)?;
-    match key.value_mut::<SiteValue>()? {
-        Some(value) => Ok(value),
-        None => {
-            cluster::refuse_if_site_is_elsewhere(ctx, words.string(1), name)?;
-            Err(no_site(name).into())
-        }
-    }
+    let key = Key::for_writing(ctx, guard, words.string(1));
+    let Some(found) = value::find::<SiteValue>(&key)? else {
+        drop(key);
+        cluster::refuse_if_site_is_elsewhere(ctx, guard, words.string(1), name)?;
+        return Err(no_site(name).into());
+    };
+    drop(key);
+    // SAFETY: it was found with this guard.
+    Ok(unsafe { value::change(found, guard) })
 }
 
-/// What was to be changed is.
-pub fn changed(ctx: Ctx, words: Words, value: &SiteValue, event: &std::ffi::CStr) -> Outcome {
+/// Changes what a site is watched for, and ends the command.
+pub fn change_watch<T>(
+    ctx: Ctx,
+    words: Words,
+    mut guard: WriteGuard,
+    event: &CStr,
+    change: impl FnOnce(&mut Watch) -> T,
+) -> Outcome<T> {
+    let value = site_to_change(ctx, words, &mut guard)?;
+    let outcome = value.site.change_watch(change);
     alerts::note_here(ctx, word(&words, 1)?, &value.site);
     ctx.signal_modified(words.string(1));
-    ctx.notify(event, words.string(1));
-    Ok(())
+    guard.notify(ctx, event, words.string(1));
+    Ok(outcome)
 }
 
 fn set(ctx: Ctx, words: Words) -> Outcome {
-    let key = Key::for_writing(ctx, words.string(1));
-    let value = site_to_change(ctx, words, &key)?;
+    let mut guard = WriteGuard::new()?;
+    let value = site_to_change(ctx, words, &mut guard)?;
     let rule = Rule::parse(&words.after(3).to_vec(), &value.site.settings)?;
     let known = value.site.watch().unwrap_or(alerts::none());
     known.has_room_for_rule(&rule.name)?;
-    if let Some(alarm) = known.alarm(&rule.name) {
+    let cancelled = known.alarm(&rule.name).and_then(|alarm| {
         let (_, saying) = alarm.becomes(rule.clone());
-        cancel(ctx, words, alarm, saying)?;
-    }
+        cancellation(ctx, alarm, saying)
+    });
+    cancel(ctx, words, &mut guard, cancelled)?;
     let resolved = [vec![b"SET".to_vec()], rule.words()].concat();
     replicate::in_words(ctx, c"ANALYTICS.ALERT", words.string(1), &resolved);
-    value.site.change_watch(|watch| watch.set_rule(rule));
-    changed(ctx, words, value, c"analytics.alert")?;
+    change_watch(ctx, words, guard, EVENT, |watch| watch.set_rule(rule))?;
     ctx.reply_ok();
     Ok(())
 }
@@ -138,55 +159,57 @@ fn set(ctx: Ctx, words: Words) -> Outcome {
 /// Replies whether there was such a rule.
 fn delete(ctx: Ctx, words: Words) -> Outcome {
     let name = name_of_rule(&words)?;
-    let key = Key::for_writing(ctx, words.string(1));
-    let value = site_to_change(ctx, words, &key)?;
+    let mut guard = WriteGuard::new()?;
+    let value = site_to_change(ctx, words, &mut guard)?;
     let Some(alarm) = value.site.watch().and_then(|watch| watch.alarm(name)) else {
         ctx.reply_integer(0);
         return Ok(());
     };
     let saying = alarm.state.is_firing().then_some(Saying::Cancelled);
-    cancel(ctx, words, alarm, saying)?;
+    let cancelled = cancellation(ctx, alarm, saying);
+    cancel(ctx, words, &mut guard, cancelled)?;
     ctx.replicate_verbatim();
-    value.site.change_watch(|watch| watch.remove_rule(name));
-    changed(ctx, words, value, c"analytics.alert")?;
+    change_watch(ctx, words, guard, EVENT, |watch| watch.remove_rule(name))?;
     ctx.reply_integer(1);
     Ok(())
 }
 
-/// Nothing will resolve this rule any more. Replicas are told so by what is said.
-fn cancel(ctx: Ctx, words: Words, alarm: &Alarm, saying: Option<Saying>) -> Outcome {
-    if saying.is_none() || Origin::of(ctx) == Origin::Master {
-        return Ok(());
-    }
-    let change = Change {
+/// Nothing will resolve this rule any more. Replicas get the entry of the stream.
+fn cancellation(ctx: Ctx, alarm: &Alarm, saying: Option<Saying>) -> Option<Change> {
+    let is_due = saying.is_some() && Origin::of(ctx) == Origin::Client;
+    is_due.then(|| Change {
         rule: alarm.rule.clone(),
         state: None,
         saying,
         value: None,
         time: ctx.now(),
-    };
-    effects::say(ctx, words.string(1), &change)?;
-    effects::publish(ctx, word(&words, 1)?, &change);
+    })
+}
+
+fn cancel(ctx: Ctx, words: Words, guard: &mut WriteGuard, change: Option<Change>) -> Outcome {
+    if let Some(change) = change {
+        effects::append(ctx, guard, words.string(1), &change)?;
+        effects::publish(ctx, guard, word(&words, 1)?, &change);
+    }
     Ok(())
 }
 
 fn pause(ctx: Ctx, words: Words, paused: bool) -> Outcome {
     let name = name_of_rule(&words)?;
-    let key = Key::for_writing(ctx, words.string(1));
-    let value = site_to_change(ctx, words, &key)?;
+    let mut guard = WriteGuard::new()?;
+    let value = site_to_change(ctx, words, &mut guard)?;
     let known = value.site.watch().and_then(|watch| watch.alarm(name));
     let Some(known) = known else {
         return Err(no_rule(name).into());
     };
     if known.paused != paused {
         ctx.replicate_verbatim();
-        value.site.change_watch(|watch| {
+        change_watch(ctx, words, guard, EVENT, |watch| {
             if let Some(alarm) = watch.alarm_mut(name) {
                 alarm.paused = paused;
                 alarm.state = alarm.state.paused();
             }
-        });
-        changed(ctx, words, value, c"analytics.alert")?;
+        })?;
     }
     ctx.reply_ok();
     Ok(())
@@ -195,15 +218,16 @@ fn pause(ctx: Ctx, words: Words, paused: bool) -> Outcome {
 fn state(ctx: Ctx, words: Words) -> Outcome {
     let name = word(&words, 3)?;
     let state = parse_state(words.after(4))?;
-    let key = Key::for_writing(ctx, words.string(1));
-    let value = site_to_change(ctx, words, &key)?;
-    let set = value.site.change_watch(|watch| {
-        let alarm = watch.alarm_mut(name);
-        alarm.map(|alarm| alarm.state = state)
-    });
-    set.ok_or_else(|| no_rule(name))?;
+    let mut guard = WriteGuard::new()?;
+    let value = site_to_change(ctx, words, &mut guard)?;
+    let known = value.site.watch().and_then(|watch| watch.alarm(name));
+    known.ok_or_else(|| no_rule(name))?;
     ctx.replicate_verbatim();
-    changed(ctx, words, value, c"analytics.alert")?;
+    change_watch(ctx, words, guard, EVENT, |watch| {
+        if let Some(alarm) = watch.alarm_mut(name) {
+            alarm.state = state;
+        }
+    })?;
     ctx.reply_ok();
     Ok(())
 }
@@ -243,10 +267,11 @@ fn name_of_rule<'c>(words: &Words<'c>) -> Outcome<&'c [u8]> {
 pub fn with_watch(ctx: Ctx, words: Words, read: impl FnOnce(&Watch) -> Outcome) -> Outcome {
     let name = word(&words, 1)?;
     check_site_name(name)?;
-    let key = Key::for_reading(ctx, words.string(1));
-    let found = key.value::<SiteValue>()?;
+    let guard = ReadGuard::new();
+    let key = Key::for_reading(ctx, &guard, words.string(1));
+    let found = value::read::<SiteValue>(key)?;
     if found.is_none() {
-        cluster::refuse_if_site_is_elsewhere(ctx, words.string(1), name)?;
+        cluster::refuse_if_site_is_elsewhere(ctx, &guard, words.string(1), name)?;
     }
     read(
         found
@@ -319,7 +344,7 @@ fn reply_alarm(ctx: Ctx, alarm: &Alarm) {
 fn test(ctx: Ctx, words: Words) -> Outcome {
     let name = name_of_rule(&words)?;
     let query = Query::ask(ctx, words)?;
-    let alarm = query.site.watch().and_then(|watch| watch.alarm(name));
+    let alarm = query.site().watch().and_then(|watch| watch.alarm(name));
     let alarm = alarm.ok_or_else(|| no_rule(name))?;
     let measured = alerts::measure(&query, &alarm.rule)?;
     let (state, saying) = alarm.state.step(&alarm.rule, measured, query.now);

@@ -3,22 +3,21 @@
 
 use redis_module::raw::RedisModuleString;
 
-use super::word;
+use super::alert::site_to_change;
+use crate::api::guard::WriteGuard;
 use crate::api::key::Key;
 use crate::api::redis::{Ctx, Outcome, OwnedString, Words};
 use crate::api::registration::{entry, Access, Command};
 use crate::ingest::arguments::{clock, CLOCK};
 use crate::ingest::origin::Origin;
-use crate::ingest::replicate;
+use crate::ingest::{directories, replicate};
 use crate::store::bucket_value::BucketValue;
-use crate::store::site_value::SiteValue;
-use crate::store::{cluster, walk};
+use crate::store::{value, walk};
 use analytics_core::error::{shown, Error};
 use analytics_core::schema::options::{
     CAPACITY, CUBE, DIM, LOG, LOGUSERS, RETENTION, STRICTNESS, TZ, VAL,
 };
 use analytics_core::schema::{parse_options, Settings};
-use analytics_core::site::Site;
 use analytics_core::text::syntax::Argument;
 use analytics_core::time::Granularity;
 
@@ -48,33 +47,34 @@ pub const COMMAND: Command = Command {
 };
 
 pub fn alter(ctx: Ctx, words: Words) -> Outcome {
-    let name = word(&words, 1)?;
-    let key = Key::for_writing(ctx, words.string(1));
-    let Some(value) = key.value_mut::<SiteValue>()? else {
-        cluster::refuse_if_site_is_elsewhere(ctx, words.string(1), name)?;
-        return Err(no_site(name).into());
-    };
-    value.keys.serve(name)?;
+    let mut guard = WriteGuard::new()?;
+    let value = site_to_change(ctx, words, &mut guard)?;
     let clock = clock(words, 2)?;
     let options = words.after(if clock.is_some() { 4 } else { 2 });
     let changes = parse_options(&options.to_vec())?;
     let now = clock.unwrap_or_else(|| ctx.now());
-    let settings = value
-        .site
-        .settings
-        .with(&changes, value.site.span().is_some(), now)?;
-
-    if Origin::of(ctx) == Origin::Client {
-        let moved = moved_buckets(ctx, words.string(1), &value.site, &settings)?;
+    let (before, span) = (value.site.settings.clone(), value.site.span());
+    let settings = before.with(&changes, span.is_some(), now)?;
+    let origin = Origin::of(ctx);
+    let moved = match (origin, span) {
+        (Origin::Client, Some((_, last))) => {
+            let key = words.string(1);
+            moved_buckets(ctx, &mut guard, key, (&before, &settings), last)?
+        }
+        _ => Vec::new(),
+    };
+    // Foreign code may have run.
+    let value = site_to_change(ctx, words, &mut guard)?;
+    value.site.settings = settings;
+    directories::clear_of(value);
+    if origin == Origin::Client {
         replicate_alter(ctx, words, options, now);
-        move_buckets(ctx, moved, now);
+        move_buckets(ctx, &mut guard, moved, now);
     } else {
         ctx.replicate_verbatim();
     }
-    value.site.settings = settings;
-    value.keys.forget();
     ctx.signal_modified(words.string(1));
-    ctx.notify(c"analytics.alter", words.string(1));
+    guard.notify(ctx, c"analytics.alter", words.string(1));
     ctx.reply_ok();
     Ok(())
 }
@@ -100,23 +100,21 @@ struct Moved {
     expiry: Option<i64>,
 }
 
+/// Of the settings before and after.
 fn moved_buckets(
     ctx: Ctx,
+    guard: &mut WriteGuard,
     name: *mut RedisModuleString,
-    site: &Site,
-    after: &Settings,
+    (before, after): (&Settings, &Settings),
+    last: i64,
 ) -> Outcome<Vec<Moved>> {
-    let before = &site.settings;
     let mut moved = Vec::new();
-    let Some((_, last)) = site.span() else {
-        return Ok(moved);
-    };
     for granularity in Granularity::ALL {
         let kept = after.retention.get(granularity);
         if before.retention.get(granularity) == kept {
             continue;
         }
-        for found in walk::live(ctx, name, before, granularity, last)? {
+        for found in walk::live(ctx, guard, name, before, granularity, last)? {
             moved.push(Moved {
                 expiry: after.retention.expiry(&found.period, &after.zone),
                 name: found.name,
@@ -127,10 +125,10 @@ fn moved_buckets(
 }
 
 /// Replicated one by one, as facts: a replica does not look for buckets by its own clock.
-fn move_buckets(ctx: Ctx, moved: Vec<Moved>, now: i64) {
+fn move_buckets(ctx: Ctx, guard: &mut WriteGuard, moved: Vec<Moved>, now: i64) {
     for Moved { name, expiry } in moved {
-        let key = Key::for_writing(ctx, name.raw());
-        if !matches!(key.value::<BucketValue>(), Ok(Some(_))) {
+        let key = Key::for_writing(ctx, guard, name.raw());
+        if !matches!(value::find::<BucketValue>(&key), Ok(Some(_))) {
             continue;
         }
         match expiry.filter(|expiry| *expiry > now) {

@@ -32,7 +32,7 @@ pub fn compare(ctx: Ctx, words: Words) -> Outcome {
     let query = Query::ask(ctx, words)?;
     let metrics = Metric::parse_all(words.after(3).iter(), query.settings())?;
     let window = query.window(window)?;
-    let zone = &query.site.settings.zone;
+    let zone = &query.site().settings.zone;
     let (now, before) = (query.range_of(&window)?, window.before(query.now, zone)?);
     let mut fold = Fold::new(&metrics);
     let now = query.answers(&mut fold, now)?;

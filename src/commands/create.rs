@@ -1,12 +1,14 @@
 //! `ANALYTICS.CREATE site [options]`
 
 use super::word;
+use crate::api::guard::WriteGuard;
 use crate::api::key::Key;
 use crate::api::redis::{Ctx, Outcome, Words};
 use crate::api::registration::{entry, Access, Command};
 use crate::ingest::replicate;
 use crate::store::cluster;
 use crate::store::site_value::SiteValue;
+use crate::store::value;
 use crate::{config, stats};
 use analytics_core::error::{shown, Error};
 use analytics_core::schema::keys::check_site_name;
@@ -45,20 +47,23 @@ pub fn create(ctx: Ctx, words: Words) -> Outcome {
     check_site_name(name)?;
     let changes = parse_options(&words.after(2).to_vec())?;
     let settings = config::default_settings().with(&changes, false, i64::MIN)?;
-    let key = Key::for_writing(ctx, words.string(1));
-    if key.value::<SiteValue>()?.is_some() {
+    let mut guard = WriteGuard::new()?;
+    let key = Key::for_writing(ctx, &mut guard, words.string(1));
+    if value::find::<SiteValue>(&key)?.is_some() {
         return Err(Error::new(format!(
             "site '{}' exists; ANALYTICS.ALTER changes it",
             shown(name)
         ))
         .into());
     }
-    cluster::refuse_if_site_is_elsewhere(ctx, words.string(1), name)?;
+    drop(key);
+    cluster::refuse_if_site_is_elsewhere(ctx, &mut guard, words.string(1), name)?;
     replicate::creation(ctx, words.string(1), &settings);
-    key.set(SiteValue::new(Site::new(settings)));
+    let key = Key::for_writing(ctx, &mut guard, words.string(1));
+    value::put(key, SiteValue::new(Site::new(settings)));
     stats::SITES.add(1);
     ctx.signal_modified(words.string(1));
-    ctx.notify(c"analytics.create", words.string(1));
+    guard.notify(ctx, c"analytics.create", words.string(1));
     ctx.reply_ok();
     Ok(())
 }

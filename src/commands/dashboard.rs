@@ -73,7 +73,7 @@ pub fn dashboard(ctx: Ctx, words: Words) -> Outcome {
 }
 
 impl<'c> Dashboard<'c> {
-    fn read(query: &Query<'c>) -> Outcome<Dashboard<'c>> {
+    fn read(query: &'c Query) -> Outcome<Dashboard<'c>> {
         let mut active = Vec::with_capacity(ACTIVE.len());
         for window in ACTIVE {
             active.extend(last(query, window, vec![Measure::Users])?);
@@ -143,14 +143,18 @@ fn last(query: &Query, window: &str, measures: Vec<Measure>) -> Outcome<Vec<Answ
 
 /// The site's day, to its end.
 fn today(query: &Query) -> Range {
-    let day = query.site.settings.zone.period(Granularity::Day, query.now);
+    let day = query
+        .site()
+        .settings
+        .zone
+        .period(Granularity::Day, query.now);
     day.map_or(Range::new(query.now, query.now), |day| day.range())
 }
 
-fn rankings<'c>(query: &Query<'c>, range: Range) -> Outcome<Vec<(Name, Axis, Ranking<'c>)>> {
+fn rankings<'q>(query: &'q Query, range: Range) -> Outcome<Vec<(Name, Axis, Ranking<'q>)>> {
     let cover = query.cover(range)?;
     let parts = query.parts(&cover)?;
-    let settings = &query.site.settings;
+    let settings = &query.site().settings;
     let names = settings.dimensions().iter().map(|it| it.name.clone());
     let names = std::iter::once(Name::new(b"event")).chain(names);
     let ranked = names.map(|name| {
@@ -162,7 +166,7 @@ fn rankings<'c>(query: &Query<'c>, range: Range) -> Outcome<Vec<(Name, Axis, Ran
 }
 
 fn values(query: &Query) -> Outcome<Vec<(Name, Vec<Answer>)>> {
-    let values = query.site.settings.values();
+    let values = query.site().settings.values();
     let measures = values.iter().flat_map(|value| {
         let of = |(_, aggregate)| Measure::Value(value.name.clone(), aggregate);
         OF_A_VALUE.map(of)
@@ -175,7 +179,7 @@ fn values(query: &Query) -> Outcome<Vec<(Name, Vec<Answer>)>> {
 
 /// Null where neither the minutes themselves nor the slots of their hour are kept.
 fn per_minute(query: &Query) -> Outcome<Vec<Answer>> {
-    let settings = &query.site.settings;
+    let settings = &query.site().settings;
     let kept_from = |granularity: Granularity| {
         let kept_from = settings
             .retention

@@ -4,6 +4,7 @@
 use redis_module::raw::{self, RedisModuleString};
 
 use super::word;
+use crate::api::guard::WriteGuard;
 use crate::api::key::Key;
 use crate::api::redis::{Ctx, Outcome, OwnedString, Words};
 use crate::api::registration::{entry, Access, Command};
@@ -11,7 +12,7 @@ use crate::config;
 use crate::ingest::replicate;
 use crate::store::bucket_value::BucketValue;
 use crate::store::site_value::SiteValue;
-use crate::store::{cluster, disposal, walk};
+use crate::store::{cluster, value, walk};
 use analytics_core::schema::keys::{alerts_stream, check_site_name, events_stream};
 use analytics_core::schema::Settings;
 use analytics_core::text::syntax::Argument;
@@ -35,46 +36,47 @@ pub fn drop_site(ctx: Ctx, words: Words) -> Outcome {
         return Err(crate::api::redis::Failure::WrongArity);
     }
     check_site_name(name)?;
-    let key = Key::for_writing(ctx, words.string(1));
-    let site = key.value::<SiteValue>()?.map(|value| &value.site);
-    if site.is_none() {
-        cluster::refuse_if_site_is_elsewhere(ctx, words.string(1), name)?;
+    let mut guard = WriteGuard::new()?;
+    let key = Key::for_writing(ctx, &mut guard, words.string(1));
+    let found = value::write::<SiteValue>(key)?;
+    let site = found.map(|value| (value.site.settings.clone(), value.site.span()));
+    let is_there = site.is_some();
+    if !is_there {
+        cluster::refuse_if_site_is_elsewhere(ctx, &mut guard, words.string(1), name)?;
     }
     // A site whose key alone was deleted has left its buckets: as far as the settings of the module
     // tell where they are, they are found.
-    let settings = site.map_or_else(config::default_settings, |site| site.settings.clone());
+    let (settings, span) = site.unwrap_or_else(|| (config::default_settings(), None));
     let latest = ctx.now().saturating_add(config::max_future());
-    let known = site
-        .and_then(|site| site.span())
-        .map_or(latest, |(_, last)| last);
+    let known = span.map_or(latest, |(_, last)| last);
     // Without the site, streams of these names are somebody else's.
     let streams = [alerts_stream(name), events_stream(name)].map(|name| OwnedString::new(&name));
-    let streams = if site.is_some() { &streams[..] } else { &[] };
+    let streams = if is_there { &streams[..] } else { &[] };
     for stream in streams {
-        if !ctx.exists(stream.raw()) {
-            cluster::refuse_if_bucket_is_elsewhere(ctx, words.string(1), stream.raw())?;
+        if !ctx.exists(&mut guard, stream.raw()) {
+            cluster::refuse_if_bucket_is_elsewhere(ctx, &mut guard, words.string(1), stream.raw())?;
         }
     }
     let last = known.max(latest).min(MAX_TIME);
-    let dropped = disposal::after(|| drop_buckets(ctx, words.string(1), &settings, last))?;
+    let dropped = drop_buckets(ctx, &mut guard, words.string(1), &settings, last)?;
     for stream in streams {
-        if drop_stream(ctx, stream) {
+        if drop_stream(ctx, &mut guard, stream) {
             replicate::keys(ctx, c"UNLINK", std::slice::from_ref(stream));
         }
     }
-    if site.is_some() {
-        key.unlink();
+    if is_there {
+        Key::for_writing(ctx, &mut guard, words.string(1)).unlink();
         ctx.replicate(c"UNLINK", &[words.string(1)]);
         ctx.signal_modified(words.string(1));
-        ctx.notify(c"analytics.drop", words.string(1));
+        guard.notify(ctx, c"analytics.drop", words.string(1));
     }
     ctx.reply_integer(dropped as i64);
     Ok(())
 }
 
 /// What is no stream stays.
-fn drop_stream(ctx: Ctx, name: &OwnedString) -> bool {
-    let key = Key::for_writing(ctx, name.raw());
+fn drop_stream(ctx: Ctx, guard: &mut WriteGuard, name: &OwnedString) -> bool {
+    let key = Key::for_writing(ctx, guard, name.raw());
     let is_stream = key.kind() == raw::REDISMODULE_KEYTYPE_STREAM;
     if is_stream {
         key.unlink();
@@ -85,6 +87,7 @@ fn drop_stream(ctx: Ctx, name: &OwnedString) -> bool {
 
 fn drop_buckets(
     ctx: Ctx,
+    guard: &mut WriteGuard,
     name: *mut RedisModuleString,
     settings: &Settings,
     last: i64,
@@ -92,14 +95,14 @@ fn drop_buckets(
     if cluster::is_on(ctx) {
         // What is missing may be elsewhere: that is asked before anything goes.
         for granularity in Granularity::ALL {
-            walk::live(ctx, name, settings, granularity, last)?;
+            walk::live(ctx, guard, name, settings, granularity, last)?;
         }
     }
     let places = Granularity::ALL
         .into_iter()
         .flat_map(|granularity| walk::places(ctx, name, settings, granularity, last));
     let names = places.map(|place| place.name);
-    let names: Vec<_> = names.filter(|name| drop_bucket(ctx, name)).collect();
+    let names: Vec<_> = names.filter(|name| drop_bucket(ctx, guard, name)).collect();
     for names in names.chunks(NAMES_IN_A_COMMAND) {
         replicate::keys(ctx, c"UNLINK", names);
     }
@@ -107,9 +110,9 @@ fn drop_buckets(
 }
 
 /// What is no bucket of ours stays.
-fn drop_bucket(ctx: Ctx, name: &OwnedString) -> bool {
-    let key = Key::for_writing(ctx, name.raw());
-    let is_bucket = matches!(key.value::<BucketValue>(), Ok(Some(_)));
+fn drop_bucket(ctx: Ctx, guard: &mut WriteGuard, name: &OwnedString) -> bool {
+    let key = Key::for_writing(ctx, guard, name.raw());
+    let is_bucket = matches!(value::find::<BucketValue>(&key), Ok(Some(_)));
     if is_bucket {
         key.unlink();
         ctx.signal_modified(name.raw());

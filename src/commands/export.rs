@@ -57,7 +57,7 @@ pub fn export(ctx: Ctx, words: Words) -> Outcome {
     if let Some(row) = &row {
         row.check_users()?;
     }
-    let period = period(granularity, time, &query.site.settings, query.now)?;
+    let period = period(granularity, time, &query.site().settings, query.now)?;
     let bucket = query.buckets(std::iter::once(period))?.pop().flatten();
     let settings = query.settings().filter(|_| bucket.is_none());
     if let Some(why) = settings.and_then(|settings| not_kept(&period, settings, query.now)) {

@@ -5,28 +5,32 @@
 //! the period take the same in. Without them a window that they answer would not see what is in the
 //! finer one. As with an event, a bucket that is over or not kept is left out.
 //!
-//! A master tells its replicas `CLOCK ms` before the granularity: the time by which it judged.
+//! A master replicates `CLOCK ms` before the granularity: the time by which lateness was decided.
+
+use std::ptr::NonNull;
+
+use redis_module::raw::RedisModuleString;
 
 use super::export::{not_kept, pairs, period, GRANULARITY, ROW, SUBJECT, TIME};
 use super::word;
+use crate::api::guard::WriteGuard;
 use crate::api::key::Key;
-use crate::api::redis::{Ctx, Outcome, OwnedString, Words};
+use crate::api::redis::{bytes_of, Ctx, Outcome, OwnedString, Words};
 use crate::api::registration::{entry, Access, Command};
 use crate::ingest::arguments::{clock, CLOCK};
+use crate::ingest::open_bucket::check_room_for_names;
 use crate::ingest::origin::Origin;
-use crate::ingest::replicate;
-use crate::ingest::target::check;
-use crate::store::bucket_value::BucketValue;
-use crate::store::cluster;
-use crate::store::keys::Place;
-use crate::store::site_value::SiteValue;
+use crate::ingest::site::OpenSite;
+use crate::ingest::{directories, replicate};
+use crate::store::bucket_value::{renamed, BucketValue};
+use crate::store::{cluster, value};
 use crate::{config, stats};
 use analytics_core::apply::{Import, Row};
 use analytics_core::bucket::tally::Distinct;
 use analytics_core::bucket::Bucket;
 use analytics_core::error::Error;
+use analytics_core::schema::keys::{check_site_name, BucketName};
 use analytics_core::schema::Settings;
-use analytics_core::site::Site;
 use analytics_core::sketch::hll::Sketch;
 use analytics_core::text::syntax::Argument;
 use analytics_core::time::{Granularity, Period, MIN_TIME};
@@ -63,40 +67,42 @@ pub fn import(ctx: Ctx, words: Words) -> Outcome {
         .map_err(|corrupt| Error::new(format!("hll is not a HyperLogLog of Redis: {corrupt}")))?;
     let pairs = pairs(arguments.after(4))?;
 
-    let key = Key::for_writing(ctx, site);
-    let mut new_site = None;
-    let found = key.value_mut::<SiteValue>()?;
-    let is_new = found.is_none();
-    let value = match found {
-        Some(value) => value,
-        None => new_site.insert(SiteValue::new(Site::new(config::default_settings()))),
-    };
-    value.keys.serve(name)?;
+    let mut guard = WriteGuard::new()?;
+    let mut open = OpenSite::find(ctx, &mut guard, site, name, ctx.now())?;
+    let is_new = open.is_new();
     if is_new {
-        cluster::refuse_if_site_is_elsewhere(ctx, site, name)?;
+        check_site_name(name)?;
+        cluster::refuse_if_site_is_elsewhere(ctx, &mut guard, site, name)?;
     }
-    let (origin, settings) = (Origin::of(ctx), &value.site.settings);
+    let origin = Origin::of(ctx);
     let clock = match origin {
         Origin::Client => clock.unwrap_or(i64::MIN).max(ctx.now()),
         Origin::Master => clock.unwrap_or_else(|| ctx.now()),
     };
+    let settings = &open.value(&guard).site.settings;
     let period = period(granularity, time, settings, clock)?;
     if origin == Origin::Client {
         refuse_future(&period, ctx.now())?;
     }
     let row = Row::new(&pairs, settings)?;
     let batch = row.batch();
-    let learned = value.site.learned(&batch)?;
-    let settings = learned.as_deref().unwrap_or(settings);
-    let mut targets = Target::open_all(ctx, words, settings, &period, clock)?;
+    let learned = open.value(&guard).site.learned(&batch)?;
+    let settings = learned.as_deref().unwrap_or(settings).clone();
+    directories::flush_and_detach(open.value(&guard).directory());
+    let mut targets = Target::all(name, &settings, &period, clock)?;
+    Target::open_all(ctx, &mut guard, &mut targets, site, &settings)?;
 
     // From here on nothing can fail.
     let import = Import { what, sketch, row };
     let mut is_news = false;
     for target in &mut targets {
-        is_news |= target.take_in(ctx, &import, settings);
+        is_news |= target.import(&guard, &import, &settings);
     }
     if is_news {
+        for target in targets {
+            target.publish(ctx, &mut guard);
+        }
+        let value = open.value_mut(&guard);
         value.site.learn(&batch.dimensions, &[]);
         // Of a period that lasts nothing is known beyond now.
         let last = clock.min(period.end() - 1).max(period.start());
@@ -104,13 +110,11 @@ pub fn import(ctx: Ctx, words: Words) -> Outcome {
         if is_new && origin == Origin::Client {
             replicate::creation(ctx, site, &value.site.settings);
         }
-        if let Some(value) = new_site {
-            key.set(value);
-            stats::SITES.add(1);
-        }
-        tell(ctx, site, arguments, clock, &period);
+        open.store(ctx, &mut guard, site);
+        drop(open);
+        replicate_import(ctx, site, arguments, clock, &period);
         ctx.signal_modified(site);
-        ctx.notify(c"analytics.import", site);
+        guard.notify(ctx, c"analytics.import", site);
     }
     ctx.reply_integer(is_news.into());
     Ok(())
@@ -131,22 +135,25 @@ fn refuse_future(period: &Period, now: i64) -> Outcome {
 }
 
 /// A bucket that the import goes to.
-struct Target<'c> {
-    place: Place,
-    key: Key<'c>,
-    bucket: Option<&'c mut BucketValue>,
+struct Target {
+    period: Period,
+    expiry: i64,
+    name: OwnedString,
+    bucket: Found,
+    is_changed: bool,
 }
 
-impl<'c> Target<'c> {
-    /// The bucket of the period, and those of the coarser ones that hold all of it. Changes nothing.
-    fn open_all(
-        ctx: Ctx<'c>,
-        words: Words<'c>,
-        settings: &Settings,
-        period: &Period,
-        clock: i64,
-    ) -> Outcome<Vec<Target<'c>>> {
-        let name = word(&words, 1)?;
+enum Found {
+    Nothing,
+    /// Kept by the guard of the command.
+    Stored(NonNull<BucketValue>),
+    /// To be stored.
+    Made(Bucket),
+}
+
+impl Target {
+    /// The bucket of the period, and those of the coarser ones that hold all of it.
+    fn all(name: &[u8], settings: &Settings, period: &Period, clock: i64) -> Outcome<Vec<Target>> {
         let first = first_of(period);
         let mut targets = Vec::with_capacity(Granularity::COUNT);
         for granularity in Granularity::ALL {
@@ -156,9 +163,16 @@ impl<'c> Target<'c> {
             if granularity < period.granularity() || holder.end() < period.end() {
                 continue;
             }
-            let place = Place::of(name, settings, holder);
-            if let Some(place) = place.filter(|place| place.expiry > clock) {
-                targets.push(Target::open(ctx, settings, place)?);
+            let expiry = settings.retention.expiry(&holder, &settings.zone);
+            if let Some(expiry) = expiry.filter(|expiry| *expiry > clock) {
+                let name = BucketName::new(name, granularity, &holder.label());
+                targets.push(Target {
+                    period: holder,
+                    expiry,
+                    name: OwnedString::new(name.bytes()),
+                    bucket: Found::Nothing,
+                    is_changed: false,
+                });
             }
         }
         let why = not_kept(period, settings, clock).filter(|_| targets.is_empty());
@@ -166,44 +180,74 @@ impl<'c> Target<'c> {
             let why = format!("{why}, and nothing coarser that holds it is kept");
             return Err(Error::new(why).into());
         }
-        let missing = targets.iter().find(|target| target.bucket.is_none());
-        missing.map_or(Ok(()), |target| {
-            cluster::refuse_if_bucket_is_elsewhere(ctx, words.string(1), target.place.name())
-        })?;
         Ok(targets)
     }
 
-    fn open(ctx: Ctx<'c>, settings: &Settings, place: Place) -> Outcome<Target<'c>> {
-        let key = Key::for_writing(ctx, place.name());
-        let bucket = key.value_mut::<BucketValue>()?;
-        if let Some(bucket) = &bucket {
-            check(bucket, &place, settings)?;
+    /// Changes nothing.
+    fn open_all(
+        ctx: Ctx,
+        guard: &mut WriteGuard,
+        targets: &mut [Target],
+        site: *mut RedisModuleString,
+        settings: &Settings,
+    ) -> Outcome {
+        let mut missing = None;
+        for target in targets {
+            let name = target.name.raw();
+            let key = Key::for_writing(ctx, guard, name);
+            match value::write::<BucketValue>(key)? {
+                None => missing = missing.or(Some(name)),
+                Some(bucket) => {
+                    if !bucket.is_of(&target.period) {
+                        return Err(renamed(bytes_of(name)).into());
+                    }
+                    if !bucket.has_room() {
+                        check_room_for_names(bucket, bytes_of(name), settings)?;
+                    }
+                    target.bucket = Found::Stored(NonNull::from(bucket));
+                }
+            }
         }
-        Ok(Target { place, key, bucket })
+        missing.map_or(Ok(()), |name| {
+            cluster::refuse_if_bucket_is_elsewhere(ctx, guard, site, name)
+        })
     }
 
     /// Was any of it new?
-    fn take_in(&mut self, ctx: Ctx, import: &Import, settings: &Settings) -> bool {
-        let is_news = match &mut self.bucket {
-            Some(bucket) => {
-                bucket.was_added_to();
-                import.apply(bucket, settings)
+    fn import(&mut self, _guard: &WriteGuard, import: &Import, settings: &Settings) -> bool {
+        self.is_changed = match &mut self.bucket {
+            Found::Stored(bucket) => {
+                // SAFETY: found with this guard, which keeps it; no other reference is alive, and no
+                // foreign code runs.
+                import.apply(unsafe { bucket.as_mut() }.import(), settings)
             }
-            None => {
-                let mut bucket = Bucket::new(&self.place.period);
+            found => {
+                let mut bucket = Bucket::new(&self.period);
                 let is_news = import.apply(&mut bucket, settings);
                 if is_news {
-                    self.key.set(BucketValue::new(bucket));
-                    self.key.expire_at(self.place.expiry);
-                    stats::BUCKETS.add(1);
+                    *found = Found::Made(bucket);
                 }
                 is_news
             }
         };
-        if is_news {
-            ctx.signal_modified(self.place.name());
+        self.is_changed
+    }
+
+    /// Stores a bucket that was made, and signals what has changed.
+    fn publish(self, ctx: Ctx, guard: &mut WriteGuard) {
+        let name = self.name.raw();
+        if let Found::Made(bucket) = self.bucket {
+            let key = Key::for_writing(ctx, guard, name);
+            // What foreign code has put there meanwhile came later, and stays.
+            if !key.exists() {
+                value::put(key, BucketValue::new(bucket));
+                Key::for_writing(ctx, guard, name).expire_at(self.expiry);
+                stats::BUCKETS.add(1);
+            }
         }
-        is_news
+        if self.is_changed {
+            ctx.signal_modified(name);
+        }
     }
 }
 
@@ -212,8 +256,8 @@ fn first_of(period: &Period) -> i64 {
     period.start().max(MIN_TIME)
 }
 
-/// Replicas and the AOF are told the same, with the period and the clock that it was judged by.
-fn tell(
+/// Replicated with the period and the clock of its lateness.
+fn replicate_import(
     ctx: Ctx,
     site: *mut redis_module::raw::RedisModuleString,
     arguments: Words,

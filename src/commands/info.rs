@@ -4,10 +4,12 @@ use redis_module::raw::RedisModuleString;
 
 use super::alter::no_site;
 use super::word;
+use crate::api::guard::ReadGuard;
 use crate::api::key::Key;
 use crate::api::redis::{Ctx, Failure, Outcome, Words};
 use crate::api::registration::{entry, Access, Command};
 use crate::store::site_value::SiteValue;
+use crate::store::value;
 use crate::store::{cluster, walk};
 use analytics_core::schema::Settings;
 use analytics_core::site::Site;
@@ -31,13 +33,14 @@ pub fn info(ctx: Ctx, words: Words) -> Outcome {
     if words.len() > 2 {
         return Err(Failure::WrongArity);
     }
-    let key = Key::for_reading(ctx, words.string(1));
-    let Some(value) = key.value::<SiteValue>()? else {
-        cluster::refuse_if_site_is_elsewhere(ctx, words.string(1), name)?;
+    let guard = ReadGuard::new();
+    let key = Key::for_reading(ctx, &guard, words.string(1));
+    let Some(value) = value::read::<SiteValue>(key)? else {
+        cluster::refuse_if_site_is_elsewhere(ctx, &guard, words.string(1), name)?;
         return Err(no_site(name).into());
     };
     let site = &value.site;
-    let buckets = count_buckets(ctx, words.string(1), site)?;
+    let buckets = count_buckets(ctx, &guard, words.string(1), site)?;
 
     ctx.reply_map(16);
     field(ctx, "site", || ctx.reply_bytes(name));
@@ -87,13 +90,15 @@ pub fn info(ctx: Ctx, words: Words) -> Outcome {
 /// How many buckets there are of each granularity.
 fn count_buckets(
     ctx: Ctx,
+    mut guard: &ReadGuard,
     name: *mut RedisModuleString,
     site: &Site,
 ) -> Outcome<[i64; Granularity::COUNT]> {
     let mut counts = [0; Granularity::COUNT];
     if let Some((_, last)) = site.span() {
         for (granularity, count) in Granularity::ALL.into_iter().zip(&mut counts) {
-            *count = walk::live(ctx, name, &site.settings, granularity, last)?.len() as i64;
+            *count =
+                walk::live(ctx, &mut guard, name, &site.settings, granularity, last)?.len() as i64;
         }
     }
     Ok(counts)

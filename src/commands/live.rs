@@ -1,9 +1,11 @@
 //! `ANALYTICS.LIVE site SET|DEL|LIST ...`, and `ANALYTICS.LIVE_RO` for what of it only reads.
 
-use super::alert::{changed, site_to_change, with_watch};
+use std::ffi::CStr;
+
+use super::alert::{change_watch, site_to_change, with_watch};
 use super::word;
 use crate::alerts;
-use crate::api::key::Key;
+use crate::api::guard::WriteGuard;
 use crate::api::redis::{Ctx, Failure, Outcome, Words};
 use crate::api::registration::{entry, Access, Command};
 use crate::ingest::replicate;
@@ -60,16 +62,18 @@ pub fn live_ro(ctx: Ctx, words: Words) -> Outcome {
     }
 }
 
+/// The keyspace event.
+const EVENT: &CStr = c"analytics.live";
+
 fn set(ctx: Ctx, words: Words) -> Outcome {
-    let key = Key::for_writing(ctx, words.string(1));
-    let value = site_to_change(ctx, words, &key)?;
+    let mut guard = WriteGuard::new()?;
+    let value = site_to_change(ctx, words, &mut guard)?;
     let feed = Feed::parse(&words.after(3).to_vec(), &value.site.settings)?;
     let known = value.site.watch().unwrap_or(alerts::none());
     known.has_room_for_feed(&feed.name)?;
     let resolved = [vec![b"SET".to_vec()], feed.words()].concat();
     replicate::in_words(ctx, c"ANALYTICS.LIVE", words.string(1), &resolved);
-    value.site.change_watch(|watch| watch.set_feed(feed));
-    changed(ctx, words, value, c"analytics.live")?;
+    change_watch(ctx, words, guard, EVENT, |watch| watch.set_feed(feed))?;
     ctx.reply_ok();
     Ok(())
 }
@@ -80,12 +84,12 @@ fn delete(ctx: Ctx, words: Words) -> Outcome {
     if words.len() > 4 {
         return Err(Failure::WrongArity);
     }
-    let key = Key::for_writing(ctx, words.string(1));
-    let value = site_to_change(ctx, words, &key)?;
-    let was_there = value.site.change_watch(|watch| watch.remove_feed(name));
+    let mut guard = WriteGuard::new()?;
+    let value = site_to_change(ctx, words, &mut guard)?;
+    let was_there = value.site.watch().is_some_and(|watch| watch.has_feed(name));
     if was_there {
         ctx.replicate_verbatim();
-        changed(ctx, words, value, c"analytics.live")?;
+        change_watch(ctx, words, guard, EVENT, |watch| watch.remove_feed(name))?;
     }
     ctx.reply_integer(was_there.into());
     Ok(())

@@ -4,8 +4,8 @@
 //! A master tells its replicas how many entries it read, and `CLOCK ms`, the time by which it judged
 //! them: the stream is the same there.
 
-use super::track::count;
 use super::word;
+use crate::api::guard::WriteGuard;
 use crate::api::key::Key;
 use crate::api::redis::{Ctx, Failure, Outcome, Words};
 use crate::api::registration::{entry, Access, Command};
@@ -13,8 +13,10 @@ use crate::api::stream::{EntryId, Stream};
 use crate::config;
 use crate::ingest::arguments::{clock, Parser, CLOCK};
 use crate::ingest::origin::Origin;
+use crate::ingest::track::count;
 use crate::store::cluster;
 use crate::store::site_value::SiteValue;
+use crate::store::value;
 use analytics_core::error::{shown, Error};
 use analytics_core::event::log;
 use analytics_core::schema::keys::events_stream;
@@ -47,11 +49,14 @@ pub fn replay(ctx: Ctx, words: Words) -> Outcome {
     }
     let options = Options::parse(words)?;
     let origin = Origin::of(ctx);
+    let mut guard = WriteGuard::new()?;
     if origin == Origin::Client {
-        refuse_own_log(ctx, words, name, from)?;
+        refuse_own_log(ctx, words, &mut guard, name, from)?;
     }
-    let log = Excerpt::read(ctx, words, &options)?;
-    let counted = count(ctx, words, |parser| log.parse(parser, &options, origin))?;
+    let log = Excerpt::read(ctx, words, &mut guard, &options)?;
+    let counted = count(ctx, words, guard, |parser| {
+        log.parse(parser, &options, origin)
+    })?;
 
     ctx.reply_array(3);
     ctx.reply_integer(counted as i64);
@@ -116,10 +121,16 @@ fn parse_id(word: &[u8]) -> Outcome<EntryId> {
 }
 
 /// What a site has logged, it has counted, and would log again.
-fn refuse_own_log(ctx: Ctx, words: Words, name: &[u8], from: &[u8]) -> Outcome {
-    let key = Key::for_reading(ctx, words.string(1));
+fn refuse_own_log(
+    ctx: Ctx,
+    words: Words,
+    guard: &mut WriteGuard,
+    name: &[u8],
+    from: &[u8],
+) -> Outcome {
+    let key = Key::for_reading(ctx, guard, words.string(1));
     let logs = |value: &SiteValue| value.site.settings.log.most > 0;
-    if key.value::<SiteValue>()?.is_some_and(logs) && from == events_stream(name) {
+    if value::read::<SiteValue>(key)?.is_some_and(logs) && from == events_stream(name) {
         let from = shown(from);
         return Err(Error::new(format!(
             "FROM '{from}' is the log of the site itself, which has counted these events; count \
@@ -153,11 +164,12 @@ const MOST_FIELDS: usize = 5 + limits::DIMENSIONS_PER_EVENT + limits::VALUES_PER
 const LONGEST_FIELD: usize = 2_048;
 
 impl Excerpt {
-    fn read(ctx: Ctx, words: Words, options: &Options) -> Outcome<Excerpt> {
+    fn read(ctx: Ctx, words: Words, guard: &mut WriteGuard, options: &Options) -> Outcome<Excerpt> {
         let name = words.string(3);
-        let stream = Stream::of(Key::for_reading(ctx, name))?;
+        let stream = Stream::of(Key::for_reading(ctx, &mut *guard, name))?;
         if !stream.exists() {
-            cluster::refuse_if_bucket_is_elsewhere(ctx, words.string(1), name)?;
+            drop(stream);
+            cluster::refuse_if_bucket_is_elsewhere(ctx, guard, words.string(1), name)?;
             let name = shown(word(&words, 3)?);
             return Err(Error::new(format!("FROM '{name}': there is no such stream")).into());
         }

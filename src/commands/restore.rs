@@ -1,19 +1,20 @@
-//! `ANALYTICS.RESTORE key SITE|BUCKET page [page ...]`: how a rewritten AOF tells a value. It is read
+//! `ANALYTICS.RESTORE key SITE|BUCKET page [page ...]`: how a rewritten AOF holds a value. It is read
 //! with the same suspicion as any payload.
 
 use super::word;
+use crate::api::guard::WriteGuard;
 use crate::api::key::Key;
 use crate::api::redis::{bytes_of, Ctx, Failure, Outcome, Words};
 use crate::api::registration::{entry, Access, Command};
 use crate::store::bucket_value::BucketValue;
 use crate::store::site_value::SiteValue;
-use crate::store::types::Type;
+use crate::store::value::{self, Value};
 use analytics_core::error::{shown, Error};
 use analytics_core::text::syntax::Argument;
 
 pub const COMMAND: Command = Command {
     name: c"analytics.restore",
-    summary: c"Puts back a site or a bucket, as a rewritten AOF tells it",
+    summary: c"Puts back a site or a bucket, as a rewritten AOF holds it",
     since: c"0.1.0",
     complexity: c"O(N) where N is the length of the pages",
     tips: None,
@@ -45,8 +46,9 @@ pub fn restore(ctx: Ctx, words: Words) -> Outcome {
     }
 }
 
-fn restore_value<T: Type>(ctx: Ctx, words: Words) -> Outcome {
-    let key = Key::for_writing(ctx, words.string(1));
+fn restore_value<T: Value>(ctx: Ctx, words: Words) -> Outcome {
+    let mut guard = WriteGuard::new()?;
+    let key = Key::for_writing(ctx, &mut guard, words.string(1));
     if key.exists() {
         return Err(Error::new("the key exists already").into());
     }
@@ -56,10 +58,10 @@ fn restore_value<T: Type>(ctx: Ctx, words: Words) -> Outcome {
     let value =
         T::decode(&pages).map_err(|corrupt| Error::new(format!("bad payload: {corrupt}")))?;
     value.came(ctx.db(), bytes_of(words.string(1)));
-    key.set(value);
+    value::put(key, value);
     ctx.replicate_verbatim();
     ctx.signal_modified(words.string(1));
-    ctx.notify(c"analytics.restore", words.string(1));
+    guard.notify(ctx, c"analytics.restore", words.string(1));
     ctx.reply_ok();
     Ok(())
 }

@@ -1,13 +1,27 @@
 //! The path of an event: from the words of a command to the buckets.
+//!
+//! ```text
+//! arguments -> Request     what a command says
+//! directories              of each site, the buckets that its events go to
+//!   accept, add            where all of them are at hand: the events wait (pending)
+//!   lend -> DirectWrite    else: find paths, open buckets, apply, publish
+//! replicate                what replicas and the AOF get
+//! ```
 
+mod apply;
 pub mod arguments;
+pub mod bucket_ref;
+pub mod directories;
+mod directory;
 pub mod escapes;
-pub mod gathered;
+pub mod lateness;
 pub mod log;
+pub mod open_bucket;
 pub mod origin;
-pub mod record;
+mod path_cache;
+mod pending;
 pub mod replicate;
 pub mod scratch;
-pub mod target;
-pub mod tray;
-pub mod ways;
+pub mod site;
+pub mod track;
+pub mod write;

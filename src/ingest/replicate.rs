@@ -1,64 +1,65 @@
-//! What replicas and the AOF are told of a write: resolved facts, so that they take the same decisions
-//! under another clock and other settings.
+//! What replicas and the AOF get of a write: resolved facts, so that they take the same decisions under
+//! another clock and other settings.
 //!
-//! Events that came with their times in milliseconds and reached every granularity say all there is
-//! to say, and are passed on word for word. Otherwise `CLOCK ms` is added, the time by which the events
-//! were judged and which those without a time have; and what did not count is left out. JSON that does
-//! not say all becomes the `MTRACK` that does. What JSON says is thus part of the format of the AOF: what
-//! was once accepted must be understood alike by later versions.
+//! Events that came with their times in milliseconds and reached every granularity are replicated word
+//! for word. Otherwise `CLOCK ms` is added, the time by which their lateness was decided and which those
+//! without a time have; and what did not count is left out. JSON without all times becomes the `MTRACK`
+//! that has them. The JSON that is accepted is thus part of the format of the AOF: later versions must
+//! read it alike.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
 use std::mem::ManuallyDrop;
 
 use super::arguments::{Request, Source};
-use super::record::{Counted, Judge};
+use super::lateness::LatenessClock;
+use super::write::TrackOutcome;
 use crate::api::redis::{Ctx, OwnedString, Words};
 use crate::api::stream::EntryId;
 use analytics_core::schema::Settings;
 
-/// The events of a `TRACK`, `MTRACK` or `TRACKJSON` that a client sent, as they were judged.
+/// The events of a `TRACK`, `MTRACK` or `TRACKJSON` that a client sent, with their resolved times.
 pub fn events(
     ctx: Ctx,
     words: Words,
     request: &Request,
-    counted: &Counted,
-    judge: Judge,
+    outcome: &TrackOutcome,
+    clock: LatenessClock,
     partly_late: bool,
 ) {
     if let Some(after) = request.replayed_after {
-        return replayed(ctx, words, after, request.batch.events.len(), judge);
+        return replayed(ctx, words, after, request.batch.events.len(), clock);
     }
     let verbatim =
-        request.timed && !partly_late && counted.dropped.is_empty() && request.clock_time.is_none();
-    let Some(clock) = judge.clock.filter(|_| !verbatim) else {
+        request.timed && !partly_late && outcome.dropped.is_empty() && request.clock_time.is_none();
+    let Some(clock) = clock.clock.filter(|_| !verbatim) else {
         return ctx.replicate_verbatim();
     };
     if request.is_json {
-        return json(ctx, words, request, counted, clock);
+        return json(ctx, words, request, outcome, clock);
     }
-    let mut story = Story::new(words, clock);
+    let mut builder = CommandBuilder::new(words, clock);
     // The words of TRACK's one event begin behind the site, those of MTRACK's behind an EVENT.
     let is_track = request
         .sources
         .first()
         .is_some_and(|source| source.start == 2);
-    story.strings.push(words.string(1));
+    builder.strings.push(words.string(1));
     if !is_track {
-        story.say_clock();
+        builder.push_clock();
     }
     // All are of the time of the clock, and every word stays.
-    let tells_no_time =
+    let has_no_times =
         || request.clock.is_none() && request.sources.iter().all(|source| source.at.is_none());
-    if !is_track && counted.dropped.is_empty() && tells_no_time() {
-        story.strings.extend_from_slice(words.after(2).strings());
+    if !is_track && outcome.dropped.is_empty() && has_no_times() {
+        builder.strings.extend_from_slice(words.after(2).strings());
     } else {
-        let said = request.sources.iter().zip(&request.batch.events);
-        for (_, (source, event)) in counted.left(said) {
+        let events = request.sources.iter().zip(&request.batch.events);
+        for (_, (source, event)) in outcome.retain(events) {
             if !is_track {
-                story.strings.push(words.string(source.start - 1));
+                builder.strings.push(words.string(source.start - 1));
             }
-            story.say_event(source, event.time, request.clock, is_track);
+            builder.push_event(source, event.time, request.clock, is_track);
         }
     }
     let command = if is_track {
@@ -66,13 +67,13 @@ pub fn events(
     } else {
         c"ANALYTICS.MTRACK"
     };
-    ctx.replicate(command, &story.strings);
+    ctx.replicate(command, &builder.strings);
 }
 
-/// The entries of a log that were read, and by which clock.
-fn replayed(ctx: Ctx, words: Words, after: EntryId, count: usize, judge: Judge) {
+/// The entries of a log that were read, and the clock of their lateness.
+fn replayed(ctx: Ctx, words: Words, after: EntryId, count: usize, clock: LatenessClock) {
     let [count, after] = [count.to_string(), after.to_string()];
-    let clock = judge.clock.unwrap_or(judge.now).to_string();
+    let clock = clock.clock.unwrap_or(clock.now).to_string();
     let options = ["COUNT", &count, "AFTER", &after, "CLOCK", &clock];
     let options = options.map(|word| OwnedString::new(word.as_bytes()));
     // The site, FROM and the stream.
@@ -82,46 +83,46 @@ fn replayed(ctx: Ctx, words: Words, after: EntryId, count: usize, judge: Judge) 
 }
 
 /// Events that came as JSON, in words.
-fn json(ctx: Ctx, words: Words, request: &Request, counted: &Counted, clock: i64) {
-    let mut story = Story::new(words, clock);
-    story.strings.push(words.string(1));
-    story.say_clock();
+fn json(ctx: Ctx, words: Words, request: &Request, outcome: &TrackOutcome, clock: i64) {
+    let mut builder = CommandBuilder::new(words, clock);
+    builder.strings.push(words.string(1));
+    builder.push_clock();
     let [event, at, session, id, dimension, value] =
         [&b"EVENT"[..], b"AT", b"SESSION", b"ID", b"DIM", b"VAL"].map(OwnedString::new);
     let batch = &request.batch;
-    let told = batch.events.iter().zip(&request.identities);
-    for (_, (said, identity)) in counted.left(told) {
-        story.strings.push(event.raw());
-        story.say(said.kind.bytes);
-        story.say(identity.user);
-        if said.time != clock {
-            story.strings.push(at.raw());
-            story.say_number(said.time);
+    let events = batch.events.iter().zip(&request.identities);
+    for (_, (tracked, identity)) in outcome.retain(events) {
+        builder.strings.push(event.raw());
+        builder.push(tracked.kind.bytes);
+        builder.push(identity.user);
+        if tracked.time != clock {
+            builder.strings.push(at.raw());
+            builder.push_number(tracked.time);
         }
         for (option, text) in [(&session, identity.session), (&id, identity.id)] {
             if let Some(text) = text {
-                story.strings.push(option.raw());
-                story.say(text);
+                builder.strings.push(option.raw());
+                builder.push(text);
             }
         }
-        for (name, text) in batch.dimensions_of(said) {
-            story.strings.push(dimension.raw());
-            story.say(name.bytes);
-            story.say(text.bytes);
+        for (name, text) in batch.dimensions_of(tracked) {
+            builder.strings.push(dimension.raw());
+            builder.push(name.bytes);
+            builder.push(text.bytes);
         }
-        for (name, number) in batch.values_of(said) {
-            story.strings.push(value.raw());
-            story.say(name.bytes);
+        for (name, number) in batch.values_of(tracked) {
+            builder.strings.push(value.raw());
+            builder.push(name.bytes);
             // In as few digits as give the same number back.
-            story.say(format!("{number:?}").as_bytes());
+            builder.push(format!("{number:?}").as_bytes());
         }
     }
-    ctx.replicate(c"ANALYTICS.MTRACK", &story.strings);
+    ctx.replicate(c"ANALYTICS.MTRACK", &builder.strings);
 }
 
-/// `CLOCK ms`, as it was last said: it goes with every event that comes without its time, and many of
+/// The last `CLOCK ms`: it goes with every event that comes without its time, and many of
 /// those come in one millisecond.
-struct SaidClock {
+struct ClockWords {
     word: OwnedString,
     time: i64,
     number: OwnedString,
@@ -129,29 +130,29 @@ struct SaidClock {
 
 thread_local! {
     /// Not freed in the end, for which there may be no server any more.
-    static CLOCK: RefCell<ManuallyDrop<SaidClock>> = RefCell::new(ManuallyDrop::new(SaidClock {
+    static CLOCK: RefCell<ManuallyDrop<ClockWords>> = RefCell::new(ManuallyDrop::new(ClockWords {
         word: OwnedString::new(b"CLOCK"),
         time: 0,
         number: OwnedString::of_number(0),
     }));
 
-    /// The memory of the last story.
+    /// The memory of the last builder.
     static STRINGS: Cell<Vec<*mut redis_module::raw::RedisModuleString>> =
         const { Cell::new(Vec::new()) };
 }
 
-/// More are not kept for the next story.
+/// More are not kept for the next builder.
 const KEPT_STRINGS: usize = 1_000;
 
 /// A command in the making: words of the client's, and some of our own.
-struct Story<'c> {
+struct CommandBuilder<'c> {
     words: Words<'c>,
     clock: i64,
     strings: Vec<*mut redis_module::raw::RedisModuleString>,
     own: Vec<OwnedString>,
 }
 
-impl Drop for Story<'_> {
+impl Drop for CommandBuilder<'_> {
     fn drop(&mut self) {
         if self.strings.capacity() <= KEPT_STRINGS {
             self.strings.clear();
@@ -160,9 +161,9 @@ impl Drop for Story<'_> {
     }
 }
 
-impl<'c> Story<'c> {
-    fn new(words: Words<'c>, clock: i64) -> Story<'c> {
-        Story {
+impl<'c> CommandBuilder<'c> {
+    fn new(words: Words<'c>, clock: i64) -> CommandBuilder<'c> {
+        CommandBuilder {
             words,
             clock,
             strings: STRINGS.take(),
@@ -170,43 +171,43 @@ impl<'c> Story<'c> {
         }
     }
 
-    fn say(&mut self, word: &[u8]) {
+    fn push(&mut self, word: &[u8]) {
         let word = OwnedString::new(word);
         self.strings.push(word.raw());
         self.own.push(word);
     }
 
-    fn say_number(&mut self, number: i64) {
+    fn push_number(&mut self, number: i64) {
         let word = OwnedString::of_number(number);
         self.strings.push(word.raw());
         self.own.push(word);
     }
 
-    fn say_clock(&mut self) {
-        CLOCK.with_borrow_mut(|said| {
-            if said.time != self.clock {
-                said.number = OwnedString::of_number(self.clock);
-                said.time = self.clock;
+    fn push_clock(&mut self) {
+        CLOCK.with_borrow_mut(|last| {
+            if last.time != self.clock {
+                last.number = OwnedString::of_number(self.clock);
+                last.time = self.clock;
             }
-            self.strings.extend([said.word.raw(), said.number.raw()]);
+            self.strings.extend([last.word.raw(), last.number.raw()]);
         });
     }
 
-    fn say_event(&mut self, source: &Source, time: i64, clock: Option<usize>, is_track: bool) {
+    fn push_event(&mut self, source: &Source, time: i64, clock: Option<usize>, is_track: bool) {
         let options = source.start + 2;
         self.strings
             .extend((source.start..options).map(|place| self.words.string(place)));
         if is_track {
-            self.say_clock();
+            self.push_clock();
         }
         if source.at.is_none() && time != self.clock {
-            self.say(b"AT");
-            self.say_number(time);
+            self.push(b"AT");
+            self.push_number(time);
         }
         for place in options..source.end {
             let is_clock = clock.is_some_and(|clock| place == clock || place + 1 == clock);
             if source.at == Some(place) {
-                self.say_number(time);
+                self.push_number(time);
             } else if !is_clock {
                 self.strings.push(self.words.string(place));
             }

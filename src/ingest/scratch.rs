@@ -3,12 +3,12 @@
 use std::cell::Cell;
 
 use super::arguments::Request;
-use super::record::Routes;
+use super::write::DirectWrite;
 
 #[derive(Default)]
 pub struct Scratch<'c> {
     pub request: Request<'c>,
-    pub routes: Routes<'c>,
+    pub write: DirectWrite<'c>,
 }
 
 thread_local! {
@@ -31,7 +31,7 @@ impl<'c> Scratch<'c> {
             return;
         }
         self.request.clear();
-        self.routes.clear();
+        self.write.clear();
         // SAFETY: only the lifetime changes, and nothing is left that borrows from the command: what
         // is kept are empty vectors.
         let emptied = unsafe { Box::from_raw(Box::into_raw(self).cast::<Scratch<'static>>()) };

@@ -1,20 +1,22 @@
 //! Reading: the site, the cover of a window, and the buckets of the cover. A query opens keys for
 //! reading and changes nothing.
 
-use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::ptr::NonNull;
 
 use redis_module::raw::RedisModuleString;
 
 use super::config;
 use super::stats::{self, QueryTimer};
+use crate::api::guard::ReadGuard;
 use crate::api::key::Key;
 use crate::api::redis::{bytes_of, Ctx, Failure, Outcome, OwnedString, Words};
+use crate::store::bucket_value::renamed;
 use crate::store::bucket_value::BucketValue;
 use crate::store::cluster;
-use crate::store::keys::renamed;
 use crate::store::site_value::SiteValue;
+use crate::store::value;
 use analytics_core::bucket::Bucket;
 use analytics_core::query::fold::{seconds, Answer, Fold};
 use analytics_core::schema::keys::{check_site_name, BucketName};
@@ -33,23 +35,29 @@ pub struct Query<'c> {
     ctx: Ctx<'c>,
     name: &'c [u8],
     key: *mut RedisModuleString,
-    pub site: Cow<'c, Site>,
-    exists: bool,
+    site: FoundSite,
     pub now: i64,
     /// What was opened so far, by where it begins: a command opens a bucket once.
-    opened: RefCell<BTreeMap<(Granularity, i64), Option<&'c Bucket>>>,
+    opened: RefCell<BTreeMap<(Granularity, i64), Option<NonNull<BucketValue>>>>,
     /// Until the reply is there.
     _timer: Option<QueryTimer>,
+    /// What was found stays valid as long as the query.
+    guard: ReadGuard,
+}
+
+enum FoundSite {
+    Stored(NonNull<SiteValue>),
+    Absent(Box<Site>),
 }
 
 /// What a cover reads, in the order of time.
-pub type Parts<'c> = Vec<(Piece, &'c Bucket)>;
+pub type Parts<'q> = Vec<(Piece, &'q Bucket)>;
 
 impl<'c> Query<'c> {
     /// None when there is no such site.
     pub fn open(ctx: Ctx<'c>, words: Words<'c>) -> Outcome<Option<Query<'c>>> {
         let query = Query::ask(ctx, words)?;
-        Ok(query.exists.then_some(query))
+        Ok(query.exists().then_some(query))
     }
 
     /// A site that does not exist has counted nothing: it is asked like one without events.
@@ -70,33 +78,50 @@ impl<'c> Query<'c> {
         name: *mut RedisModuleString,
         timer: Option<QueryTimer>,
     ) -> Outcome<Query<'c>> {
-        let key = Key::for_reading(ctx, name);
-        let found = key.value::<SiteValue>()?;
-        if found.is_none() {
-            cluster::refuse_if_site_is_elsewhere(ctx, name, bytes_of(name))?;
-        }
+        let guard = ReadGuard::new();
+        let found = value::read::<SiteValue>(Key::for_reading(ctx, &guard, name))?;
+        let site = match found {
+            Some(value) => FoundSite::Stored(NonNull::from(value)),
+            None => {
+                cluster::refuse_if_site_is_elsewhere(ctx, &guard, name, bytes_of(name))?;
+                FoundSite::Absent(Box::new(Site::new(config::default_settings())))
+            }
+        };
         Ok(Query {
             ctx,
             name: bytes_of(name),
             key: name,
-            exists: found.is_some(),
-            site: match found {
-                Some(value) => Cow::Borrowed(&value.site),
-                None => Cow::Owned(Site::new(config::default_settings())),
-            },
+            site,
             now: ctx.now(),
             opened: RefCell::default(),
             _timer: timer,
+            guard,
         })
+    }
+
+    pub fn guard(&self) -> &ReadGuard {
+        &self.guard
+    }
+
+    fn exists(&self) -> bool {
+        matches!(self.site, FoundSite::Stored(_))
+    }
+
+    pub fn site(&self) -> &Site {
+        match &self.site {
+            // SAFETY: found under its key, and kept and unchanged by the guard of this query.
+            FoundSite::Stored(value) => &unsafe { value.as_ref() }.site,
+            FoundSite::Absent(site) => site,
+        }
     }
 
     /// By which metrics are read; None when there is no such site.
     pub fn settings(&self) -> Option<&Settings> {
-        self.exists.then_some(&self.site.settings)
+        self.exists().then_some(&self.site().settings)
     }
 
     pub fn window(&self, window: &[u8]) -> Outcome<Window> {
-        Ok(Window::parse(window, &self.site.settings.zone)?)
+        Ok(Window::parse(window, &self.site().settings.zone)?)
     }
 
     pub fn range(&self, window: &[u8]) -> Outcome<Range> {
@@ -104,7 +129,7 @@ impl<'c> Query<'c> {
     }
 
     pub fn range_of(&self, window: &Window) -> Outcome<Range> {
-        Ok(window.range(self.now, &self.site.settings.zone)?)
+        Ok(window.range(self.now, &self.site().settings.zone)?)
     }
 
     pub fn cover(&self, range: Range) -> Outcome<Cover> {
@@ -116,19 +141,23 @@ impl<'c> Query<'c> {
     }
 
     fn sources(&self) -> Sources<'_> {
-        let settings = &self.site.settings;
+        let settings = &self.site().settings;
         Sources {
             zone: &settings.zone,
             retention: &settings.retention,
             since: settings.since,
             now: self.now,
             // Nothing was counted outside of these times: an empty span lists no bucket.
-            observed: Some(self.site.span().unwrap_or((i64::MAX, i64::MIN))),
+            observed: Some(self.site().span().unwrap_or((i64::MAX, i64::MIN))),
         }
     }
 
     /// Hands every bucket of the cover that exists to `read`; gives how many there were.
-    pub fn read(&self, cover: &Cover, mut read: impl FnMut(&Piece, &'c Bucket)) -> Outcome<usize> {
+    pub fn read<'q>(
+        &'q self,
+        cover: &Cover,
+        mut read: impl FnMut(&Piece, &'q Bucket),
+    ) -> Outcome<usize> {
         let parts = self.parts(cover)?;
         for (piece, bucket) in &parts {
             read(piece, bucket);
@@ -145,7 +174,7 @@ impl<'c> Query<'c> {
     }
 
     /// Every piece of the cover of which there is a bucket.
-    pub fn parts(&self, cover: &Cover) -> Outcome<Parts<'c>> {
+    pub fn parts(&self, cover: &Cover) -> Outcome<Parts<'_>> {
         let buckets = self.buckets(cover.pieces.iter().map(|piece| piece.period))?;
         let parts = cover.pieces.iter().zip(buckets);
         Ok(parts
@@ -154,10 +183,7 @@ impl<'c> Query<'c> {
     }
 
     /// The buckets of these periods, as far as there are any.
-    pub fn buckets(
-        &self,
-        periods: impl Iterator<Item = Period>,
-    ) -> Outcome<Vec<Option<&'c Bucket>>> {
+    pub fn buckets(&self, periods: impl Iterator<Item = Period>) -> Outcome<Vec<Option<&Bucket>>> {
         let mut missing = Vec::new();
         let mut opened = self.opened.borrow_mut();
         let mut buckets = Vec::with_capacity(periods.size_hint().0);
@@ -171,10 +197,16 @@ impl<'c> Query<'c> {
                     bucket
                 }
             };
-            buckets.push(bucket);
+            // SAFETY: found under its key, and kept and unchanged by the guard of this query.
+            buckets.push(bucket.map(|bucket| &**unsafe { bucket.as_ref() }));
         }
         if let Some(bucket) = missing.first() {
-            let refused = cluster::refuse_if_bucket_is_elsewhere(self.ctx, self.key, bucket.raw());
+            let refused = cluster::refuse_if_bucket_is_elsewhere(
+                self.ctx,
+                &self.guard,
+                self.key,
+                bucket.raw(),
+            );
             if refused.is_err() {
                 // Whoever asks this query again is not to take them for known.
                 opened.retain(|_, bucket| bucket.is_some());
@@ -188,15 +220,15 @@ impl<'c> Query<'c> {
         &self,
         period: &Period,
         missing: &mut Vec<OwnedString>,
-    ) -> Outcome<Option<&'c Bucket>> {
+    ) -> Outcome<Option<NonNull<BucketValue>>> {
         let label = period.label();
         let name = BucketName::new(self.name, period.granularity(), &label);
         let string = OwnedString::new(name.bytes());
-        let key = Key::for_reading(self.ctx, string.raw());
-        match key.value::<BucketValue>()? {
+        let key = Key::for_reading(self.ctx, &self.guard, string.raw());
+        match value::read::<BucketValue>(key)? {
             Some(bucket) if bucket.is_of(period) => {
                 stats::QUERY_BUCKETS.add(1);
-                Ok(Some(bucket))
+                Ok(Some(NonNull::from(bucket)))
             }
             Some(_) => Err(renamed(name.bytes()).into()),
             None => {

@@ -5,7 +5,7 @@ use std::ffi::c_int;
 use redis_module::raw;
 
 use crate::api::redis::{api, Ctx};
-use crate::ingest::tray;
+use crate::ingest::directories;
 use crate::{alerts, stats};
 
 pub fn register(ctx: Ctx) -> bool {
@@ -25,7 +25,7 @@ unsafe extern "C" fn report(info: *mut raw::RedisModuleInfoCtx, _for_crash_repor
             c"version".as_ptr(),
             concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
         ));
-        let waiting = [(c"events_waiting", tray::waiting())];
+        let waiting = [(c"events_waiting", directories::waiting())];
         let figures = stats::all().into_iter().chain(waiting);
         for (name, number) in figures.chain(alerts::figures()) {
             api!(RedisModule_InfoAddFieldULongLong(

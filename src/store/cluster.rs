@@ -7,17 +7,19 @@
 
 use redis_module::raw::{RedisModuleString, REDISMODULE_CTX_FLAGS_CLUSTER};
 
+use crate::api::guard::CallOut;
 use crate::api::redis::{Ctx, Failure, Outcome, OwnedString};
 use analytics_core::schema::keys::{check_site_name, BucketName};
 use analytics_core::time::Granularity;
 
 /// For a command that does not find a bucket of this site.
-pub fn refuse_if_bucket_is_elsewhere(
+pub fn refuse_if_bucket_is_elsewhere<'g>(
     ctx: Ctx,
+    guard: impl CallOut<'g>,
     site: *mut RedisModuleString,
     bucket: *mut RedisModuleString,
 ) -> Outcome {
-    if is_on(ctx) && !ctx.serves(&[site, bucket]) {
+    if is_on(ctx) && !ctx.serves(guard, &[site, bucket]) {
         return Err(Failure::TryAgain);
     }
     Ok(())
@@ -25,7 +27,12 @@ pub fn refuse_if_bucket_is_elsewhere(
 
 /// For a command that does not find its site. The receiving node would serve that key by itself,
 /// and a site made there is in the way of the one that is yet to come.
-pub fn refuse_if_site_is_elsewhere(ctx: Ctx, site: *mut RedisModuleString, name: &[u8]) -> Outcome {
+pub fn refuse_if_site_is_elsewhere<'g>(
+    ctx: Ctx,
+    guard: impl CallOut<'g>,
+    site: *mut RedisModuleString,
+    name: &[u8],
+) -> Outcome {
     // What cannot be the name of a site is missed nowhere.
     if !is_on(ctx) || check_site_name(name).is_err() {
         return Ok(());
@@ -33,13 +40,13 @@ pub fn refuse_if_site_is_elsewhere(ctx: Ctx, site: *mut RedisModuleString, name:
     // Any second key of the slot will do: of several, none may be missing.
     let companion = BucketName::new(name, Granularity::Minute, b"");
     let companion = OwnedString::new(companion.bytes());
-    refuse_if_bucket_is_elsewhere(ctx, site, companion.raw())
+    refuse_if_bucket_is_elsewhere(ctx, guard, site, companion.raw())
 }
 
 /// Whether this node serves the site, which is here: it may have come before its slot has, or have
 /// stayed behind.
-pub fn is_served(ctx: Ctx, site: *mut RedisModuleString) -> bool {
-    !is_on(ctx) || ctx.serves(&[site])
+pub fn is_served<'g>(ctx: Ctx, guard: impl CallOut<'g>, site: *mut RedisModuleString) -> bool {
+    !is_on(ctx) || ctx.serves(guard, &[site])
 }
 
 pub fn is_on(ctx: Ctx) -> bool {

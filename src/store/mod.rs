@@ -1,12 +1,11 @@
-//! Sites and buckets as Redis values.
+//! Sites and buckets as Redis values: their callbacks, their owners, and handles on buckets.
 
+pub mod bucket_handle;
 pub mod bucket_value;
 pub mod cluster;
-pub mod disposal;
-pub mod expiries;
-pub mod keys;
-pub mod nest;
+pub mod containment;
+pub mod hooks;
+mod owners;
 pub mod site_value;
-pub mod types;
+pub mod value;
 pub mod walk;
-pub mod warm;

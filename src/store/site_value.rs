@@ -1,25 +1,23 @@
 //! A site as Redis holds it: the site, and beside it what only speeds up or counts this process.
 
 use std::ffi::{c_int, CStr};
-use std::sync::atomic::AtomicPtr;
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering::Relaxed};
 
 use redis_module::raw;
 
-use super::keys::BucketKeys;
-use super::types::Type;
-use crate::alerts;
-use crate::api::redis::now;
-use crate::ingest::tray;
-use crate::stats;
-use crate::stats::Gauge;
+use super::hooks::{self, PendingId};
+use super::value::Value;
+use crate::stats::{self, Gauge};
 use analytics_core::codec::Page;
 use analytics_core::error::Corrupt;
 use analytics_core::site::Site;
 
 pub struct SiteValue {
     pub site: Site,
-    /// Where its events go now, and what is known of those buckets.
-    pub keys: BucketKeys,
+    /// The directory of its buckets; 0 for none. Whether it is this site's still, the directory says.
+    directory: AtomicU32,
+    is_unlinked: AtomicBool,
     /// Since the value was made or loaded: a replica does not see what was dropped.
     pub dropped: Dropped,
 }
@@ -35,18 +33,39 @@ impl SiteValue {
     pub fn new(site: Site) -> SiteValue {
         SiteValue {
             site,
-            keys: BucketKeys::default(),
+            directory: AtomicU32::new(0),
+            is_unlinked: AtomicBool::new(false),
             dropped: Dropped::default(),
         }
     }
+
+    #[inline]
+    pub fn directory(&self) -> PendingId {
+        self.directory.load(Relaxed)
+    }
+
+    /// It was found under its key.
+    #[inline]
+    pub fn set_linked(&self) {
+        self.is_unlinked.store(false, Relaxed);
+    }
+
+    /// It has left its key since it was found there.
+    pub fn is_unlinked(&self) -> bool {
+        self.is_unlinked.load(Relaxed)
+    }
+
+    pub fn set_directory(&self, directory: PendingId) {
+        self.directory.store(directory, Relaxed);
+    }
 }
 
-impl Type for SiteValue {
+impl Value for SiteValue {
     const NAME: &'static CStr = c"analytics";
     const WORD: &'static CStr = c"SITE";
 
     fn slot() -> &'static AtomicPtr<raw::RedisModuleType> {
-        static SLOT: AtomicPtr<raw::RedisModuleType> = AtomicPtr::new(std::ptr::null_mut());
+        static SLOT: AtomicPtr<raw::RedisModuleType> = AtomicPtr::new(null_mut());
         &SLOT
     }
 
@@ -62,38 +81,38 @@ impl Type for SiteValue {
         Site::decode(pages).map(SiteValue::new)
     }
 
-    /// The copy lies under another name: it makes its own names of buckets.
     fn copy(&self) -> SiteValue {
         SiteValue::new(self.site.clone())
     }
 
     fn bytes(&self) -> usize {
-        self.site.bytes() + self.keys.bytes()
+        self.site.bytes()
     }
 
     fn free_effort(&self) -> usize {
         1
     }
 
-    unsafe fn before_writing(value: *const SiteValue) {
+    unsafe fn pending(value: *const SiteValue) -> PendingId {
         // SAFETY: by the contract.
-        tray::close_of(unsafe { (*value).keys.tray });
+        unsafe { (*value).directory() }
     }
 
-    /// It may come to lie apart from the buckets that it holds on to.
+    /// Its directory is under another name now, or of nothing.
     fn unlinked(&self) {
-        self.keys.let_go();
+        self.is_unlinked.store(true, Relaxed);
+        hooks::run(|hooks| (hooks.drop_directory)(self.directory(), std::ptr::from_ref(self)));
     }
 
     fn came(&self, db: c_int, name: &[u8]) {
         if self.site.watch().is_some() {
-            alerts::note(db, name, &self.site, now());
+            hooks::run(|hooks| (hooks.site_came)(db, name, &self.site));
         }
     }
 
     fn went(&self, db: c_int, name: &[u8]) {
         if self.site.watch().is_some() {
-            alerts::forget(db, name);
+            hooks::run(|hooks| (hooks.site_went)(db, name));
         }
     }
 }

@@ -3,6 +3,7 @@
 use redis_module::raw::RedisModuleString;
 
 use super::cluster;
+use crate::api::guard::Again;
 use crate::api::redis::{bytes_of, Ctx, Outcome, OwnedString};
 use crate::config;
 use analytics_core::schema::keys::BucketName;
@@ -40,6 +41,7 @@ pub fn places<'w>(
 /// Where they do exist. Nothing is opened or touched.
 pub fn live(
     ctx: Ctx,
+    guard: &mut impl Again,
     site: *mut RedisModuleString,
     settings: &Settings,
     granularity: Granularity,
@@ -47,14 +49,14 @@ pub fn live(
 ) -> Outcome<Vec<Found>> {
     let (mut there, mut missing) = (Vec::new(), None);
     for place in places(ctx, site, settings, granularity, last) {
-        if ctx.exists(place.name.raw()) {
+        if ctx.exists(guard.again(), place.name.raw()) {
             there.push(place);
         } else {
             missing.get_or_insert(place.name);
         }
     }
     if let Some(name) = missing {
-        cluster::refuse_if_bucket_is_elsewhere(ctx, site, name.raw())?;
+        cluster::refuse_if_bucket_is_elsewhere(ctx, guard.again(), site, name.raw())?;
     }
     Ok(there)
 }

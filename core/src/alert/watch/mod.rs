@@ -121,6 +121,10 @@ impl Watch {
         }
     }
 
+    pub fn has_feed(&self, name: &[u8]) -> bool {
+        self.place_of_feed(name).is_ok()
+    }
+
     /// Whether there was one.
     pub fn remove_feed(&mut self, name: &[u8]) -> bool {
         let place = self.place_of_feed(name);

@@ -1,17 +1,19 @@
-//! The two data types that Redis stores, saves, copies, digests and frees for us.
+//! The data types that Redis stores, saves, copies, digests and frees for us.
 //!
 //! In an RDB file and in a DUMP payload a value is the number of its pages, then each page as a
 //! string; in an AOF it is one `ANALYTICS.RESTORE`. All of them are read by the one decoder of the
 //! type, which trusts nothing.
 
 use std::ffi::{c_char, c_int, c_void, CStr};
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicI64, AtomicPtr, AtomicU64, Ordering::Relaxed};
 
 use redis_module::raw;
 
-use super::bucket_value::BucketValue;
-use super::site_value::SiteValue;
-use crate::api::redis::{api, bytes_of, Ctx, OwnedString};
+use super::hooks::{self, PendingId};
+use crate::api::guard::{self, free_when_unused, WriteGuard};
+use crate::api::key::Key;
+use crate::api::redis::{api, bytes_of, Ctx, Outcome, OwnedString};
 use crate::stats::Gauge;
 use analytics_core::codec::{corrupt, Page};
 use analytics_core::error::Corrupt;
@@ -24,7 +26,7 @@ const MOST_PAGES: u64 = 1 << 22;
 const ENCODING: c_int = 1;
 
 /// A Rust type that Redis knows as a data type.
-pub trait Type: Sized + 'static {
+pub trait Value: Sized + 'static {
     /// Nine characters: what `TYPE` replies and what RDB files carry.
     const NAME: &'static CStr;
     /// What `ANALYTICS.RESTORE` calls it.
@@ -41,20 +43,15 @@ pub trait Type: Sized + 'static {
     /// value another key. Called by the main thread, before `free`.
     fn unlinked(&self) {}
 
-    /// Somebody is about to look at a value: what waits for it is counted first.
+    /// The pending writes whose events wait for this value; 0 for none.
     ///
     /// # Safety
-    /// The value of a key, to which nobody has a reference.
-    unsafe fn before_reading(_value: *const Self) {}
+    /// The value of a key. Nothing else of it is looked at, for it may be about to change.
+    unsafe fn pending(_value: *const Self) -> PendingId {
+        0
+    }
 
-    /// Somebody is about to write to a value, or it is about to leave its key or its place: nothing waits
-    /// for it any more, and nothing will.
-    ///
-    /// # Safety
-    /// That of `before_reading`.
-    unsafe fn before_writing(_value: *const Self) {}
-
-    /// Whether nothing but Redis points to the value, after `before_writing`.
+    /// Whether nothing but Redis points to the value, when no events wait for it.
     fn may_move(&self) -> bool {
         true
     }
@@ -72,7 +69,7 @@ pub trait Type: Sized + 'static {
     /// It was read for this key, in an RDB file or a DUMP payload.
     fn came(&self, _db: c_int, _name: &[u8]) {}
 
-    /// It is no longer under this key: told as `unlinked` is, where the key has a name.
+    /// It leaves the key of this name: called after `unlinked`, where the key has a name.
     fn went(&self, _db: c_int, _name: &[u8]) {}
 
     fn registered() -> *mut raw::RedisModuleType {
@@ -80,12 +77,8 @@ pub trait Type: Sized + 'static {
     }
 }
 
-/// Makes both types known to the server; false if it will not have them.
-pub fn register(ctx: Ctx) -> bool {
-    register_type::<SiteValue>(ctx) && register_type::<BucketValue>(ctx)
-}
-
-fn register_type<T: Type>(ctx: Ctx) -> bool {
+/// Registers a type with the server; false if it refuses.
+pub fn register<T: Value>(ctx: Ctx) -> bool {
     let mut methods = raw::RedisModuleTypeMethods {
         version: raw::REDISMODULE_TYPE_METHOD_VERSION.into(),
         rdb_load: Some(rdb_load::<T>),
@@ -120,28 +113,84 @@ fn register_type<T: Type>(ctx: Ctx) -> bool {
     !made.is_null()
 }
 
+/// The value of a key: a pointer that is valid as long as the guard. Events may wait for it.
+#[inline]
+pub fn find<T: Value>(key: &Key) -> Outcome<Option<NonNull<T>>> {
+    // The key's type is the one that was registered for `T`: the value was made as a `T`.
+    Ok(key.value(T::registered())?.map(NonNull::cast))
+}
+
+/// The value of a key with all events that wait for it.
+#[inline]
+pub fn read<'g, T: Value>(key: Key<'g>) -> Outcome<Option<&'g T>> {
+    // SAFETY: `Key` borrows a guard of the command: the value is not freed before that is gone, and
+    // changed by nothing but what waits, which is applied first.
+    Ok(find::<T>(&key)?.map(|value| unsafe {
+        hooks::flush(T::pending(value.as_ptr()));
+        value.as_ref()
+    }))
+}
+
+/// The value of a key that is open for writing. No event waits for it.
+#[inline]
+pub fn write<'g, T: Value>(key: Key<'g>) -> Outcome<Option<&'g mut T>> {
+    // SAFETY: `Key` borrows the command's guard for as long as the reference lives, so that no other
+    // reference to a value is made meanwhile, by this command or by foreign code.
+    Ok(find::<T>(&key)?.map(|mut value| unsafe {
+        hooks::flush_and_detach(T::pending(value.as_ptr()));
+        value.as_mut()
+    }))
+}
+
+/// To be changed, after other calls of the server.
+///
 /// # Safety
-/// `value` was made by `Key::set` or by one of the callbacks below, for this type.
-unsafe fn value_of<'v, T: Type>(value: *const c_void) -> &'v T {
+/// It was found with this guard.
+pub unsafe fn change<T: Value>(mut found: NonNull<T>, _guard: &mut WriteGuard) -> &mut T {
+    // SAFETY: by the contract, the guard keeps it, and no other reference is alive.
+    unsafe {
+        hooks::flush_and_detach(T::pending(found.as_ptr()));
+        found.as_mut()
+    }
+}
+
+/// Puts a value into a key that is open for writing.
+pub fn put<T: Value>(key: Key, value: T) {
+    // SAFETY: made here, and only the server has it from here on.
+    unsafe { put_made(key, made(value).as_ptr()) };
+}
+
+/// The same of a value that was made before.
+///
+/// # Safety
+/// It was made by `made`, and is the server's from here on.
+pub unsafe fn put_made<T: Value>(key: Key, value: *mut T) {
+    // SAFETY: by the contract, a value of this type.
+    unsafe { key.set(T::registered(), value.cast()) };
+}
+
+/// # Safety
+/// `value` was made by `made`, for this type, and is not freed while `'v` lasts.
+unsafe fn value_of<'v, T: Value>(value: *const c_void) -> &'v T {
     // SAFETY: by the contract above.
     unsafe { &*value.cast() }
 }
 
-/// The same with all that was to be counted in it.
+/// The same with all events that wait for it.
 ///
 /// # Safety
 /// That of `value_of`.
-unsafe fn counted<'v, T: Type>(value: *const c_void) -> &'v T {
-    // SAFETY: by the contract; Redis calls while no command of ours runs, or none that looks at it.
+unsafe fn flushed<'v, T: Value>(value: *const c_void) -> &'v T {
+    // SAFETY: by the contract; a callback runs while no reference that may change a value is alive.
     unsafe {
         // Redis goes from value to value, none of which is in a cache: all lines of one come at once.
         prefetch_slice(std::slice::from_ref(value_of::<T>(value)));
-        T::before_reading(value.cast());
+        hooks::flush(T::pending(value.cast()));
         value_of(value)
     }
 }
 
-unsafe extern "C" fn rdb_load<T: Type>(
+unsafe extern "C" fn rdb_load<T: Value>(
     io: *mut raw::RedisModuleIO,
     encoding: c_int,
 ) -> *mut c_void {
@@ -155,7 +204,7 @@ unsafe extern "C" fn rdb_load<T: Type>(
                     value.came(api!(RedisModule_GetDbIdFromIO(io)), bytes_of(name));
                 }
             }
-            boxed(value).cast()
+            made(value).as_ptr().cast()
         }
         Err(corrupt) => {
             // SAFETY: `io` is valid.
@@ -167,7 +216,7 @@ unsafe extern "C" fn rdb_load<T: Type>(
 }
 
 /// One line a second at most: whoever sends bad payloads shall not fill the disk.
-fn log_refusal<T: Type>(ctx: Ctx, corrupt: Corrupt) {
+fn log_refusal<T: Value>(ctx: Ctx, corrupt: Corrupt) {
     static QUIET_UNTIL: AtomicI64 = AtomicI64::new(0);
     static UNTOLD: AtomicU64 = AtomicU64::new(0);
     let now = ctx.now();
@@ -189,7 +238,7 @@ fn log_refusal<T: Type>(ctx: Ctx, corrupt: Corrupt) {
 
 /// # Safety
 /// `io` is the stream of a load under way.
-unsafe fn load<T: Type>(io: *mut raw::RedisModuleIO, encoding: c_int) -> Result<T, Corrupt> {
+unsafe fn load<T: Value>(io: *mut raw::RedisModuleIO, encoding: c_int) -> Result<T, Corrupt> {
     const TRUNCATED: Corrupt = corrupt("pages", "truncated");
     // SAFETY: by the contract.
     let (count, page) = unsafe {
@@ -248,10 +297,10 @@ impl Drop for LoadedPage {
     }
 }
 
-unsafe extern "C" fn rdb_save<T: Type>(io: *mut raw::RedisModuleIO, value: *mut c_void) {
+unsafe extern "C" fn rdb_save<T: Value>(io: *mut raw::RedisModuleIO, value: *mut c_void) {
     // SAFETY: Redis hands in its own stream and a value of this type.
     unsafe {
-        let pages = counted::<T>(value).encode();
+        let pages = flushed::<T>(value).encode();
         api!(RedisModule_SaveUnsigned(io, pages.len() as u64));
         for page in pages {
             api!(RedisModule_SaveStringBuffer(
@@ -263,7 +312,7 @@ unsafe extern "C" fn rdb_save<T: Type>(io: *mut raw::RedisModuleIO, value: *mut 
     }
 }
 
-unsafe extern "C" fn aof_rewrite<T: Type>(
+unsafe extern "C" fn aof_rewrite<T: Value>(
     io: *mut raw::RedisModuleIO,
     key: *mut raw::RedisModuleString,
     value: *mut c_void,
@@ -271,7 +320,7 @@ unsafe extern "C" fn aof_rewrite<T: Type>(
     // SAFETY: Redis hands in its own stream, the key's name and a value of this type; "c" takes a
     // text that ends with a NUL, "v" a vector of strings and its length.
     unsafe {
-        let pages = counted::<T>(value).encode();
+        let pages = flushed::<T>(value).encode();
         let pages: Vec<OwnedString> = pages.iter().map(|page| OwnedString::new(page)).collect();
         let strings: Vec<_> = pages.iter().map(OwnedString::raw).collect();
         api!(RedisModule_EmitAOF(
@@ -288,17 +337,17 @@ unsafe extern "C" fn aof_rewrite<T: Type>(
 
 /// With what Redis keeps around a module's value and does not count itself: the object, and the pair of
 /// the value and its type.
-unsafe extern "C" fn mem_usage<T: Type>(value: *const c_void) -> usize {
+unsafe extern "C" fn mem_usage<T: Value>(value: *const c_void) -> usize {
     const AROUND: usize = 16 + 16;
     // SAFETY: a value of this type.
-    unsafe { AROUND + counted::<T>(value).bytes() }
+    unsafe { AROUND + flushed::<T>(value).bytes() }
 }
 
 /// Over the stored form, which is the same for the same content.
-unsafe extern "C" fn digest<T: Type>(md: *mut raw::RedisModuleDigest, value: *mut c_void) {
+unsafe extern "C" fn digest<T: Value>(md: *mut raw::RedisModuleDigest, value: *mut c_void) {
     // SAFETY: Redis hands in its own digest and a value of this type.
     unsafe {
-        for page in counted::<T>(value).encode() {
+        for page in flushed::<T>(value).encode() {
             api!(RedisModule_DigestAddStringBuffer(
                 md,
                 page.as_ptr().cast(),
@@ -309,23 +358,38 @@ unsafe extern "C" fn digest<T: Type>(md: *mut raw::RedisModuleDigest, value: *mu
     }
 }
 
+/// Frees a value that was made by `made` and that no key owns, as the server would.
+///
+/// # Safety
+/// Once for each value; the server never got it.
+pub unsafe fn free_unowned<T: Value>(value: *mut T) {
+    // SAFETY: by the contract.
+    unsafe { free::<T>(value.cast()) }
+}
+
 /// A value that Redis is about to own.
-pub fn boxed<T: Type>(value: T) -> *mut T {
+pub fn made<T: Value>(value: T) -> NonNull<T> {
     T::live().add(1);
-    Box::into_raw(Box::new(value))
+    NonNull::from(Box::leak(Box::new(value)))
 }
 
-/// May run on a background thread: nothing in a value is shared by now.
-unsafe extern "C" fn free<T: Type>(value: *mut c_void) {
-    T::live().subtract(1);
-    // SAFETY: a value of this type, made as a box and not used any more.
-    unsafe { T::free(value.cast()) }
+/// May run on a background thread.
+unsafe extern "C" fn free<T: Value>(value: *mut c_void) {
+    /// # Safety
+    /// That of `Value::free`.
+    unsafe fn free_now<T: Value>(value: *mut c_void) {
+        T::live().subtract(1);
+        // SAFETY: by the contract.
+        unsafe { T::free(value.cast()) }
+    }
+    // SAFETY: a value of this type, which no key owns any more.
+    unsafe { free_when_unused(value, free_now::<T>) }
 }
 
-unsafe extern "C" fn unlink<T: Type>(place: *mut raw::RedisModuleKeyOptCtx, value: *const c_void) {
+unsafe extern "C" fn unlink<T: Value>(place: *mut raw::RedisModuleKeyOptCtx, value: *const c_void) {
     // SAFETY: Redis hands in where the value was, and a value of this type.
     unsafe {
-        T::before_writing(value.cast());
+        hooks::flush_and_detach(T::pending(value.cast()));
         value_of::<T>(value).unlinked();
         let name = api!(RedisModule_GetKeyNameFromOptCtx(place));
         if !name.is_null() {
@@ -335,26 +399,30 @@ unsafe extern "C" fn unlink<T: Type>(place: *mut raw::RedisModuleKeyOptCtx, valu
     }
 }
 
-unsafe extern "C" fn free_effort<T: Type>(
+unsafe extern "C" fn free_effort<T: Value>(
     _key: *mut raw::RedisModuleString,
     value: *const c_void,
 ) -> usize {
+    if guard::is_any() {
+        // It is freed when the command is done, and handed to no thread before.
+        return 1;
+    }
     // SAFETY: a value of this type.
     unsafe { value_of::<T>(value).free_effort() }
 }
 
-unsafe extern "C" fn copy<T: Type>(
+unsafe extern "C" fn copy<T: Value>(
     _from: *mut raw::RedisModuleString,
     _to: *mut raw::RedisModuleString,
     value: *const c_void,
 ) -> *mut c_void {
     // SAFETY: a value of this type.
-    let copy = unsafe { counted::<T>(value).copy() };
-    boxed(copy).cast()
+    let copy = unsafe { flushed::<T>(value).copy() };
+    made(copy).as_ptr().cast()
 }
 
 /// Moves the value itself to a place that Redis likes better.
-unsafe extern "C" fn defrag<T: Type>(
+unsafe extern "C" fn defrag<T: Value>(
     ctx: *mut raw::RedisModuleDefragCtx,
     _key: *mut raw::RedisModuleString,
     value: *mut *mut c_void,
@@ -365,7 +433,7 @@ unsafe extern "C" fn defrag<T: Type>(
         if !value_of::<T>(*value).may_move() {
             return 0;
         }
-        T::before_writing((*value).cast());
+        hooks::flush_and_detach(T::pending((*value).cast()));
         let moved = api!(RedisModule_DefragAlloc(ctx, *value));
         if !moved.is_null() {
             *value = moved;

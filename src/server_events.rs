@@ -1,27 +1,22 @@
-//! How it is known which sites are watched: commands and the callbacks of the type say so when a site
-//! comes, is copied, or goes; the server says when sites are renamed, moved, swapped or flushed, and
-//! when a role changes; and how the clock goes.
+//! Every subscription to events of the server and of its keyspace, and what follows from each.
 
 use std::ffi::{c_char, c_int, c_void, CStr};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 use redis_module::raw;
 
-use super::{note, schedule, timer};
+use crate::alerts::{self, schedule, timer};
+use crate::api::guard::{self, ReadGuard};
 use crate::api::key::Key;
 use crate::api::redis::{api, bytes_of, now, Ctx};
-use crate::ingest::tray;
-use crate::store::disposal;
+use crate::ingest::directories;
+use crate::store::bucket_handle::advance_expiry_epoch;
 use crate::store::site_value::SiteValue;
-use crate::store::warm;
+use crate::store::value;
 use analytics_core::alert::watch::Schedule;
+use analytics_core::schema::keys::may_be_bucket;
 
-/// What was known before a replica began to load new data beside the old.
-static BEFORE: Mutex<Option<Schedule>> = Mutex::new(None);
-
-pub fn register(ctx: Ctx) -> bool {
-    timer::register(ctx);
+pub fn subscribe(ctx: Ctx) -> bool {
     let events: [(u64, raw::RedisModuleEventCallback); 5] = [
         (
             raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED,
@@ -32,7 +27,7 @@ pub fn register(ctx: Ctx) -> bool {
         (raw::REDISMODULE_EVENT_REPL_ASYNC_LOAD, Some(loading_beside)),
         (raw::REDISMODULE_EVENT_CRON_LOOP, Some(time_passed)),
     ];
-    events.into_iter().all(|(id, callback)| {
+    let subscribed = events.into_iter().all(|(id, callback)| {
         let event = raw::RedisModuleEvent { id, dataver: 1 };
         // SAFETY: called while the module loads.
         unsafe {
@@ -42,35 +37,23 @@ pub fn register(ctx: Ctx) -> bool {
                 callback
             )) == 0
         }
-    })
-}
-
-/// Subscribes to what the server says of keys, once, and not before there is something to watch: from
-/// then on every command such as DEL costs a call.
-pub fn listen() {
-    static LISTENS: AtomicBool = AtomicBool::new(false);
-    if LISTENS.swap(true, Relaxed) {
-        return;
-    }
-    let context = timer::context();
-    if !context.is_null() {
-        let kind = raw::REDISMODULE_NOTIFY_GENERIC;
-        // SAFETY: the context is that of the module.
-        unsafe {
+    });
+    // SAFETY: called while the module loads.
+    subscribed
+        && unsafe {
             api!(RedisModule_SubscribeToKeyspaceEvents(
-                context,
-                kind,
-                Some(key_came)
-            ))
-        };
-    }
+                ctx.raw(),
+                raw::REDISMODULE_NOTIFY_GENERIC,
+                Some(key_changed)
+            )) == raw::REDISMODULE_OK as c_int
+        }
 }
 
 /// Under these a value comes to a name in another way than by a command or a payload of ours. RESTORE
 /// and COPY make the new value before they remove the old one.
 const ARRIVALS: [&CStr; 4] = [c"rename_to", c"move_to", c"copy_to", c"restore"];
 
-unsafe extern "C" fn key_came(
+unsafe extern "C" fn key_changed(
     ctx: *mut raw::RedisModuleCtx,
     _kind: c_int,
     event: *const c_char,
@@ -78,11 +61,18 @@ unsafe extern "C" fn key_came(
 ) -> c_int {
     // SAFETY: Redis hands in a context, a text that ends with a NUL and a string, all of them valid
     // until this returns.
-    let (ctx, event) = unsafe { (Ctx::new(ctx), CStr::from_ptr(event)) };
-    if ARRIVALS.contains(&event) {
-        let key = Key::for_peeking(ctx, name);
-        if let Ok(Some(value)) = key.value::<SiteValue>() {
-            note(ctx.db(), bytes_of(name), &value.site, ctx.now());
+    let (ctx, event, bytes) = unsafe { (Ctx::new(ctx), CStr::from_ptr(event), bytes_of(name)) };
+    // `EXPIRE` and its kin cause `expire`, `PERSIST` causes `persist`.
+    if event == c"expire" || event == c"persist" {
+        if may_be_bucket(bytes) {
+            advance_expiry_epoch();
+        }
+        directories::detach_named(ctx, bytes);
+    } else if alerts::has_been_used() && ARRIVALS.contains(&event) {
+        let guard = ReadGuard::new();
+        let key = Key::for_peeking(ctx, &guard, name);
+        if let Ok(Some(value)) = value::read::<SiteValue>(key) {
+            alerts::note(ctx.db(), bytes, &value.site, ctx.now());
         }
     }
     raw::REDISMODULE_OK as c_int
@@ -108,25 +98,22 @@ unsafe extern "C" fn time_passed(
 ) {
     let now = now();
     timer::follow_clock(now);
-    tray::tidy(now);
+    directories::tidy(now);
+    guard::free_deferred();
 }
 
-/// Redis knows one callback of a module for an event: this one hears of it for the whole of ours.
 unsafe extern "C" fn flushed(
     _ctx: *mut raw::RedisModuleCtx,
     _event: raw::RedisModuleEvent,
     step: u64,
     data: *mut c_void,
 ) {
-    if step == raw::REDISMODULE_SUBEVENT_FLUSHDB_END {
-        disposal::flush_ends();
-    } else if !data.is_null() {
+    if step == raw::REDISMODULE_SUBEVENT_FLUSHDB_START && !data.is_null() {
         // SAFETY: what comes with this event, valid until this returns.
         let info = unsafe { &*data.cast::<raw::RedisModuleFlushInfo>() };
         let db = (info.dbnum >= 0).then_some(info.dbnum);
         schedule().flush(db);
-        tray::forget(db);
-        disposal::flush_begins(info.sync != 0);
+        directories::discard(db);
     }
 }
 
@@ -139,10 +126,13 @@ unsafe extern "C" fn swapped(
     if !data.is_null() {
         // SAFETY: what comes with this event, valid until this returns.
         let info = unsafe { &*data.cast::<raw::RedisModuleSwapDbInfo>() };
-        tray::swap(info.dbnum_first, info.dbnum_second);
+        directories::swap(info.dbnum_first, info.dbnum_second);
         schedule().swap(info.dbnum_first, info.dbnum_second);
     }
 }
+
+/// The schedule of the old data, while a replica loads new data beside it.
+static BEFORE: Mutex<Option<Schedule>> = Mutex::new(None);
 
 /// What is loaded beside the old data takes its place, or is given up.
 unsafe extern "C" fn loading_beside(
@@ -152,8 +142,7 @@ unsafe extern "C" fn loading_beside(
     _data: *mut c_void,
 ) {
     // The old data is freed on another thread, when the new data is there.
-    tray::close_all();
-    warm::forget_all();
+    directories::drop_every();
     let mut before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner);
     match step {
         raw::REDISMODULE_SUBEVENT_REPL_ASYNC_LOAD_STARTED => {

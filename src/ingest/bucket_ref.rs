@@ -1,0 +1,58 @@
+//! A bucket of a site's directory: its key, its period and expiry, and the handle on its value.
+
+use redis_module::raw::RedisModuleString;
+
+use super::open_bucket::OpenBucket;
+use crate::api::redis::OwnedString;
+use crate::store::bucket_handle::BucketHandle;
+use analytics_core::apply::Span;
+use analytics_core::schema::keys::BucketName;
+use analytics_core::schema::Settings;
+use analytics_core::time::{Granularity, Period, Slots};
+
+pub struct BucketRef {
+    pub period: Period,
+    pub expiry: i64,
+    pub handle: BucketHandle,
+    /// In the command at hand.
+    pub open: OpenBucket,
+    slots: Slots,
+    name: OwnedString,
+}
+
+impl BucketRef {
+    /// None when the site does not keep this granularity.
+    pub fn new(site: &[u8], settings: &Settings, period: Period) -> Option<BucketRef> {
+        let expiry = settings.retention.expiry(&period, &settings.zone)?;
+        let name = BucketName::new(site, period.granularity(), &period.label());
+        Some(BucketRef {
+            slots: period.slots(&settings.zone),
+            expiry,
+            handle: BucketHandle::none(),
+            open: OpenBucket::default(),
+            name: OwnedString::new(name.bytes()),
+            period,
+        })
+    }
+
+    #[inline]
+    pub fn granularity(&self) -> Granularity {
+        self.period.granularity()
+    }
+
+    pub fn name(&self) -> *mut RedisModuleString {
+        self.name.raw()
+    }
+
+    /// Where in the bucket an event of this time counts.
+    #[inline]
+    pub fn slot(&self, time: i64) -> u8 {
+        self.slots.of(time)
+    }
+
+    /// Where all events of these times count, if that is in one slot.
+    pub fn common_slot(&self, span: Span) -> Option<u8> {
+        let slot = self.slot(span.first);
+        (slot == self.slot(span.last)).then_some(slot)
+    }
+}

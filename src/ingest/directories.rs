@@ -1,0 +1,408 @@
+//! The directories of all sites that were written to lately.
+
+use std::ffi::c_int;
+
+use redis_module::raw::RedisModuleString;
+
+use super::directory::SiteDirectory;
+use super::lateness::LatenessClock;
+use crate::api::redis::Ctx;
+use crate::api::under_lock::UnderLock;
+use crate::store::hooks::PendingId;
+use crate::store::site_value::SiteValue;
+use analytics_core::apply::{ApplyScratch, RowResolver};
+use analytics_core::event::Batch;
+use analytics_core::hash::keyed_hash;
+
+/// Events are applied when they take so much memory, some two hundred events; or less where so many
+/// directories take events that together they would take more than that.
+const MAX_BYTES: usize = 20_480;
+const MAX_BYTES_OF_ALL: usize = 16 << 20;
+
+/// So many sites have a directory at a time.
+const MOST_DIRECTORIES: usize = 10_000;
+
+/// So many are looked after at each tick of the server's `hz`.
+const TIDIED: usize = 1_024;
+
+#[derive(Default)]
+struct Directories {
+    /// By their ids, from 1.
+    all: Vec<Option<Box<SiteDirectory>>>,
+    vacant: Vec<PendingId>,
+    /// Their ids, each where its site's name says; of several there, the last that began to take events.
+    by_name: Vec<PendingId>,
+    /// The command at hand has one; true when all data of its database went meanwhile.
+    lent: Option<bool>,
+    /// The one that is looked after next.
+    next: usize,
+    scratch: ApplyScratch,
+    names: Vec<*mut RedisModuleString>,
+}
+
+/// Nothing that is done with directories runs foreign code, so that they are always at hand.
+fn with<T: Default>(act: impl FnOnce(&mut Directories) -> T) -> T {
+    static DIRECTORIES: UnderLock<Directories> = UnderLock::new();
+    DIRECTORIES.with(act)
+}
+
+/// The site of this name, if its directory takes events: its key needs not be opened.
+#[inline]
+pub fn site(ctx: Ctx, name: &[u8], now: i64) -> Option<*mut SiteValue> {
+    let db = ctx.db();
+    with(|directories| {
+        let id = *directories.by_name.get(directories.place_of(name))?;
+        let directory = directories.get(id)?;
+        let is_it = directory.is_named(db, name) && directory.pending.is_open(now);
+        is_it.then(|| directory.site().cast_mut())
+    })
+}
+
+/// Whether all events of a call may wait.
+#[inline]
+pub fn accept(site: &SiteValue, batch: &Batch, clock: LatenessClock) -> bool {
+    with(|directories| {
+        let directory = directories.of(site);
+        directory.is_some_and(|it| {
+            let (paths, buckets) = (&it.paths, &mut it.buckets);
+            it.pending.accepts(&batch.events, clock, paths, buckets)
+        })
+    })
+}
+
+/// Adds events to the pending writes of their site, which were accepted just now.
+pub fn add<'c>(ctx: Ctx, site: &mut SiteValue, batch: &Batch<'c>, resolver: &mut RowResolver<'c>) {
+    for event in &batch.events {
+        site.site.count(event.time);
+    }
+    let mut names = with(|directories| {
+        let mut names = std::mem::take(&mut directories.names);
+        if let Some((directory, scratch)) = directories.of_with_scratch(site) {
+            let place = (&directory.paths, &mut directory.buckets[..]);
+            let settings = &site.site.settings;
+            let pending = &mut directory.pending;
+            pending.add(settings, batch, resolver, place, scratch, &mut names);
+        }
+        names
+    });
+    names.drain(..).for_each(|name| ctx.signal_modified(name));
+    with(|directories| directories.names = names);
+}
+
+/// Takes the directory of a site out for a command, with no event waiting: the one that it has, or a new
+/// one. It is given back after the command.
+pub fn lend(ctx: Ctx, name: &[u8], site: &SiteValue, clock: LatenessClock) -> Box<SiteDirectory> {
+    let db = ctx.db();
+    let lent = with(|directories| {
+        directories.lent = Some(false);
+        let place = directories.all.get_mut(place_of(site.directory()))?;
+        let mut directory = place.take_if(|it| it.is_of(db, name, site))?;
+        directory.flush(&mut directories.scratch);
+        Some(directory)
+    });
+    let mut directory = lent.unwrap_or_else(|| Box::new(SiteDirectory::new(0, db, name, site)));
+    if !directory.pending.takes_events(clock) {
+        directory.pending.detach(&mut directory.buckets);
+    }
+    directory
+}
+
+/// Keeps the directory of a command for the next one, unless the site has left its key meanwhile.
+pub fn give_back(mut directory: Box<SiteDirectory>, site: &SiteValue) {
+    let dropped = with(|directories| {
+        let is_gone = directories.lent.take().unwrap_or(true) || site.is_unlinked();
+        if is_gone || directory.is_large() {
+            let id = std::mem::take(&mut directory.id);
+            directory.clear();
+            if is_gone {
+                directories.vacate(id);
+                return Some(directory);
+            }
+            directory.id = id;
+        }
+        if directory.id == 0 {
+            let Some(id) = directories.vacancy() else {
+                return Some(directory);
+            };
+            directory.id = id;
+        }
+        site.set_directory(directory.id);
+        directory.set_site(site);
+        let place = place_of(directory.id);
+        if let Some(place) = directories.all.get_mut(place) {
+            *place = Some(directory);
+        }
+        None
+    });
+    drop(dropped);
+}
+
+/// Lets the next events of a site wait which take one of these paths: to all their buckets there are
+/// handles. The site stands under its key, which does not expire.
+pub fn attach(site: &SiteValue, paths: impl Iterator<Item = u32>, now: i64, may_begin: bool) {
+    with(|directories| {
+        let open = directories
+            .all
+            .len()
+            .saturating_sub(directories.vacant.len());
+        let max_bytes = (MAX_BYTES_OF_ALL / open.max(1)).min(MAX_BYTES);
+        let Some(directory) = directories.of(site) else {
+            return;
+        };
+        if !directory.pending.is_open(now) {
+            if !may_begin {
+                return;
+            }
+            directory.pending.detach(&mut directory.buckets);
+            directory
+                .pending
+                .attach(site.site.settings.capacity, max_bytes);
+        }
+        let id = directory.id;
+        for number in paths {
+            let Some(path) = directory.paths.get(number) else {
+                continue;
+            };
+            let buckets = &mut directory.buckets;
+            if !directory.pending.take_path(id, number, path, buckets) {
+                directory.pending.detach(buckets);
+                return;
+            }
+        }
+        if !directory.pending.has_paths() {
+            directory.pending.detach(&mut directory.buckets);
+            return;
+        }
+        let hash = keyed_hash(directory.name()) as usize;
+        directories.enter_name(hash, id);
+    });
+}
+
+/// Applies what waits there.
+#[inline]
+pub fn flush(id: PendingId) {
+    with(|directories| {
+        let Directories { all, scratch, .. } = directories;
+        if let Some(Some(directory)) = all.get_mut(place_of(id)) {
+            directory.flush(scratch);
+        }
+    });
+}
+
+/// The same, and it takes no more events.
+#[inline]
+pub fn flush_and_detach(id: PendingId) {
+    with(|directories| {
+        let Directories { all, scratch, .. } = directories;
+        if let Some(Some(directory)) = all.get_mut(place_of(id)) {
+            directory.flush_and_detach(scratch);
+        }
+    });
+}
+
+/// A site leaves its key. What waits for its buckets is applied.
+pub fn drop_of(id: PendingId, site: *const SiteValue) {
+    drop(with(|directories| {
+        let place = directories.all.get_mut(place_of(id))?;
+        let mut directory = place.take_if(|it| std::ptr::eq(it.site(), site))?;
+        directory.flush_and_detach(&mut directories.scratch);
+        directories.vacate(id);
+        Some(directory)
+    }));
+}
+
+/// The settings of a site have changed: its buckets are looked up anew. Nothing waits.
+pub fn clear_of(site: &SiteValue) {
+    with(|directories| {
+        if let Some((directory, scratch)) = directories.of_with_scratch(site) {
+            directory.flush(scratch);
+            directory.clear();
+        }
+    });
+}
+
+/// The expiry of the key of this name has changed. Its directory takes no more events, though it may
+/// take none just now: where the clock was put back, it would again when that comes forward.
+pub fn detach_named(ctx: Ctx, name: &[u8]) {
+    let db = ctx.db();
+    with(|directories| {
+        let id = directories.by_name.get(directories.place_of(name)).copied();
+        let Directories { all, scratch, .. } = directories;
+        let directory = id.and_then(|id| all.get_mut(place_of(id))?.as_mut());
+        if let Some(directory) = directory.filter(|it| it.is_named(db, name)) {
+            directory.flush_and_detach(scratch);
+        }
+    });
+}
+
+/// The data of this database is about to go, or that of all: what waits goes with it.
+pub fn discard(db: Option<c_int>) {
+    drop_all(|directory| {
+        let is_it = db.is_none_or(|db| directory.db == db);
+        if is_it {
+            directory.pending.discard();
+        }
+        is_it
+    });
+}
+
+/// The old data of a replica is about to go on another thread, and may come back.
+pub fn drop_every() {
+    drop_all(|_| true);
+}
+
+fn drop_all(mut goes: impl FnMut(&mut SiteDirectory) -> bool) {
+    drop(with(|directories| {
+        if let Some(is_gone) = &mut directories.lent {
+            *is_gone = true;
+        }
+        let mut gone = Vec::new();
+        for place in 0..directories.all.len() {
+            let Directories { all, scratch, .. } = directories;
+            let Some(directory) = all.get_mut(place) else {
+                continue;
+            };
+            if let Some(mut directory) = directory.take_if(|it| goes(it)) {
+                directory.flush_and_detach(scratch);
+                directories.vacant.push(place as PendingId + 1);
+                gone.push(directory);
+            }
+        }
+        directories.shrink();
+        gone
+    }));
+}
+
+/// Two databases have changed places.
+pub fn swap(one: c_int, other: c_int) {
+    with(|directories| {
+        for directory in directories.all.iter_mut().flatten() {
+            directory.db = match directory.db {
+                db if db == one => other,
+                db if db == other => one,
+                db => db,
+            };
+        }
+        if let Some(is_gone) = &mut directories.lent {
+            *is_gone = true;
+        }
+    });
+}
+
+/// How many events wait.
+pub fn waiting() -> u64 {
+    with(|directories| {
+        let all = directories.all.iter().flatten();
+        all.map(|directory| directory.pending.waiting()).sum()
+    })
+}
+
+/// From time to time: nothing waits for long, and a site without events has no directory.
+pub fn tidy(now: i64) {
+    drop(with(|directories| {
+        let mut gone = Vec::new();
+        for _ in 0..TIDIED.min(directories.all.len()) {
+            let place = directories.turn();
+            let Directories { all, scratch, .. } = directories;
+            let Some(directory) = all.get_mut(place) else {
+                continue;
+            };
+            if let Some(mut directory) = directory.take_if(|it| it.pending.is_idle(now)) {
+                directory.flush_and_detach(scratch);
+                directories.vacant.push(place as PendingId + 1);
+                gone.push(directory);
+            }
+        }
+        directories.shrink();
+        gone
+    }));
+}
+
+impl Directories {
+    fn get(&self, id: PendingId) -> Option<&SiteDirectory> {
+        self.all.get(place_of(id))?.as_deref()
+    }
+
+    #[inline]
+    fn of(&mut self, site: &SiteValue) -> Option<&mut SiteDirectory> {
+        Some(self.of_with_scratch(site)?.0)
+    }
+
+    #[inline]
+    fn of_with_scratch(
+        &mut self,
+        site: &SiteValue,
+    ) -> Option<(&mut SiteDirectory, &mut ApplyScratch)> {
+        let directory = self.all.get_mut(place_of(site.directory()))?;
+        let directory = directory.as_deref_mut()?;
+        std::ptr::eq(directory.site(), site).then_some((directory, &mut self.scratch))
+    }
+
+    /// The id of a new directory. Where there are as many as there may be, one that takes no events goes.
+    fn vacancy(&mut self) -> Option<PendingId> {
+        if let Some(id) = self.vacant.pop() {
+            return Some(id);
+        }
+        if self.all.len() < MOST_DIRECTORIES {
+            self.all.push(None);
+            return Some(self.all.len() as PendingId);
+        }
+        let place = self.turn();
+        let mut directory = self.all.get_mut(place)?.take()?;
+        directory.flush_and_detach(&mut self.scratch);
+        Some(place as PendingId + 1)
+    }
+
+    fn vacate(&mut self, id: PendingId) {
+        if id != 0 {
+            if let Some(place) = self.all.get_mut(place_of(id)) {
+                *place = None;
+                self.vacant.push(id);
+            }
+        }
+    }
+
+    /// Gives back what many sites have needed, when they are gone.
+    fn shrink(&mut self) {
+        if self.vacant.len() == self.all.len() {
+            self.all = Vec::new();
+            self.vacant = Vec::new();
+            self.by_name = Vec::new();
+            self.next = 0;
+        }
+    }
+
+    fn enter_name(&mut self, hash: usize, id: PendingId) {
+        if self.by_name.len() < 2 * self.all.len() {
+            let wanted = 4 * self.all.len();
+            self.by_name.clear();
+            self.by_name.resize(wanted, 0);
+        }
+        let place = hash.checked_rem(self.by_name.len()).unwrap_or(0);
+        if let Some(place) = self.by_name.get_mut(place) {
+            *place = id;
+        }
+    }
+
+    fn place_of(&self, name: &[u8]) -> usize {
+        (keyed_hash(name) as usize)
+            .checked_rem(self.by_name.len())
+            .unwrap_or(0)
+    }
+
+    fn turn(&mut self) -> usize {
+        let place = self.next;
+        self.next = if place + 1 < self.all.len() {
+            place + 1
+        } else {
+            0
+        };
+        place
+    }
+}
+
+/// 0 is none.
+#[inline]
+fn place_of(id: PendingId) -> usize {
+    (id as usize).wrapping_sub(1)
+}

@@ -1,0 +1,162 @@
+//! The directory of a site: the buckets that its events go to now, and the events that wait for them.
+//! It is kept from one command to the next, apart from the site, so that nothing of it is freed with the
+//! site on another thread.
+
+use std::ffi::c_int;
+
+use super::bucket_ref::BucketRef;
+use super::path_cache::{BucketIndex, PathCache};
+use super::pending::PendingWrites;
+use crate::store::containment::LastPath;
+use crate::store::hooks::PendingId;
+use crate::store::site_value::SiteValue;
+use analytics_core::schema::Settings;
+use analytics_core::text::same;
+use analytics_core::time::{Granularity, Range};
+
+pub struct SiteDirectory {
+    /// Its place among all directories, from 1.
+    pub id: PendingId,
+    pub db: c_int,
+    /// The name under which the site stands; the keys of the buckets are made with it.
+    name: Box<[u8]>,
+    /// The site, as long as the directory is not dropped. Nothing but its address is used here.
+    site: *const SiteValue,
+    pub buckets: Vec<BucketRef>,
+    /// In order of their starts.
+    by_start: [Vec<(i64, BucketIndex)>; Granularity::COUNT],
+    pub paths: PathCache,
+    pub last_path: LastPath,
+    pub pending: PendingWrites,
+}
+
+/// What a longer call needed is not kept.
+const KEPT_BUCKETS: usize = 512;
+
+impl SiteDirectory {
+    pub fn new(id: PendingId, db: c_int, name: &[u8], site: *const SiteValue) -> SiteDirectory {
+        SiteDirectory {
+            id,
+            db,
+            name: name.into(),
+            site,
+            buckets: Vec::new(),
+            by_start: Default::default(),
+            paths: PathCache::default(),
+            last_path: LastPath::default(),
+            pending: PendingWrites::default(),
+        }
+    }
+
+    #[inline]
+    pub fn is_of(&self, db: c_int, name: &[u8], site: *const SiteValue) -> bool {
+        std::ptr::eq(self.site, site) && self.is_named(db, name)
+    }
+
+    #[inline]
+    pub fn is_named(&self, db: c_int, name: &[u8]) -> bool {
+        self.db == db && same(&self.name, name)
+    }
+
+    pub fn name(&self) -> &[u8] {
+        &self.name
+    }
+
+    pub fn site(&self) -> *const SiteValue {
+        self.site
+    }
+
+    /// A new site gets its address when it is stored.
+    pub fn set_site(&mut self, site: *const SiteValue) {
+        self.site = site;
+    }
+
+    /// The path of an event, which is added where it is not there: None where the site keeps nothing of
+    /// this time.
+    #[inline]
+    pub fn path(&mut self, settings: &Settings, time: i64) -> Option<u32> {
+        match self.paths.find(time) {
+            Some(path) => Some(path),
+            None => self.add_path(settings, time),
+        }
+    }
+
+    #[inline(never)]
+    fn add_path(&mut self, settings: &Settings, time: i64) -> Option<u32> {
+        let known = self.buckets.len();
+        let (mut buckets, mut times) = ([None; Granularity::COUNT], Range::ALL);
+        for (granularity, bucket) in Granularity::ALL.into_iter().zip(&mut buckets) {
+            if settings.retention.get(granularity).is_none() {
+                continue;
+            }
+            *bucket = self.bucket(settings, granularity, time);
+            match bucket.and_then(|bucket| bucket.of(&self.buckets)) {
+                Some(bucket) => times = times.common(bucket.period.range()),
+                // Where the calendar ends, the next event is looked at by itself.
+                None => times = Range::default(),
+            }
+        }
+        let is_any = buckets.iter().any(Option::is_some);
+        is_any.then(|| {
+            let is_new = self.buckets.len() > known;
+            self.paths.put(time, buckets, times, is_new)
+        })
+    }
+
+    /// The bucket that holds this time.
+    fn bucket(
+        &mut self,
+        settings: &Settings,
+        granularity: Granularity,
+        time: i64,
+    ) -> Option<BucketIndex> {
+        let by_start = self.by_start.get(granularity.index())?;
+        let behind = by_start.partition_point(|(start, _)| *start <= time);
+        if let Some((_, index)) = behind.checked_sub(1).and_then(|at| by_start.get(at)) {
+            if index
+                .of(&self.buckets)
+                .is_some_and(|it| it.period.contains(time))
+            {
+                return Some(*index);
+            }
+        }
+        let period = settings.zone.period(granularity, time)?;
+        let start = period.start();
+        let bucket = BucketRef::new(&self.name, settings, period)?;
+        let index = BucketIndex::new(self.buckets.len())?;
+        self.buckets.push(bucket);
+        self.by_start
+            .get_mut(granularity.index())?
+            .insert(behind, (start, index));
+        Some(index)
+    }
+
+    /// The settings have changed, or there is too much of it. Nothing waits.
+    pub fn clear(&mut self) {
+        self.pending.detach(&mut self.buckets);
+        self.buckets.clear();
+        self.by_start.iter_mut().for_each(Vec::clear);
+        self.paths.clear();
+        self.last_path = LastPath::default();
+    }
+
+    pub fn is_large(&self) -> bool {
+        self.buckets.len() > KEPT_BUCKETS
+    }
+
+    /// Applies the events that wait.
+    pub fn flush(&mut self, scratch: &mut analytics_core::apply::ApplyScratch) {
+        self.pending.flush(&mut self.buckets, &self.paths, scratch);
+    }
+
+    /// Takes no more events. None waits.
+    pub fn detach(&mut self) {
+        self.pending.detach(&mut self.buckets);
+    }
+
+    /// The same, and no more events wait here.
+    pub fn flush_and_detach(&mut self, scratch: &mut analytics_core::apply::ApplyScratch) {
+        self.flush(scratch);
+        self.pending.detach(&mut self.buckets);
+    }
+}

@@ -1,0 +1,212 @@
+//! A bucket that the events of a command go to: opened once, and made only for an event that counts.
+
+use std::ptr::null_mut;
+
+use super::bucket_ref::BucketRef;
+use crate::api::guard::WriteGuard;
+use crate::api::key::Key;
+use crate::api::redis::{bytes_of, Ctx, Outcome};
+use crate::stats;
+use crate::store::bucket_value::{renamed, BucketValue};
+use crate::store::containment::{HandleNumbers, LastPath};
+use crate::store::value;
+use analytics_core::bucket::Bucket;
+use analytics_core::error::{shown, Error};
+use analytics_core::event::{RowKind, EVENT};
+use analytics_core::schema::Settings;
+use analytics_core::time::{Granularities, Granularity};
+
+/// What a command has found out about a bucket.
+pub struct OpenBucket {
+    /// The number of the command.
+    pub command: u64,
+    /// Null until the bucket is made.
+    value: *mut BucketValue,
+    /// The directory has a handle on it.
+    has_handle: bool,
+    /// No event went into it yet.
+    is_new: bool,
+    /// It has no key yet.
+    is_unpublished: bool,
+    pub is_changed: bool,
+    /// The coarser granularities whose bucket has counted every event of this one.
+    pub contained_in: Granularities,
+}
+
+impl Default for OpenBucket {
+    fn default() -> OpenBucket {
+        OpenBucket {
+            command: 0,
+            value: null_mut(),
+            has_handle: false,
+            is_new: false,
+            is_unpublished: false,
+            is_changed: false,
+            contained_in: Granularities::NONE,
+        }
+    }
+}
+
+impl BucketRef {
+    /// Begins a command. True where the handle is good, so that the key needs not be opened.
+    #[inline]
+    pub fn begin(&mut self, command: u64, now: i64) -> bool {
+        let value = self.handle.valid(now);
+        self.open = OpenBucket {
+            command,
+            value: value.unwrap_or(null_mut()),
+            has_handle: value.is_some(),
+            ..OpenBucket::default()
+        };
+        value.is_some()
+    }
+
+    /// Opens the key. Changes nothing.
+    #[inline(never)]
+    pub fn look_up(&mut self, ctx: Ctx, guard: &mut WriteGuard, now: i64) -> Outcome {
+        let key = Key::for_writing(ctx, guard, self.name());
+        let expiry = key.expiry();
+        let may_hold = expiry == Some(self.expiry) && !key.counts_uses();
+        let Some(value) = value::write::<BucketValue>(key)? else {
+            return Ok(());
+        };
+        if !value.is_of(&self.period) {
+            return Err(renamed(bytes_of(self.name())).into());
+        }
+        self.open.value = value;
+        // With another expiry than its own, the key is opened every time: Redis decides whether it is
+        // over.
+        if may_hold {
+            // SAFETY: the value of a key; the guard keeps it.
+            self.open.has_handle = unsafe { self.handle.take(self.open.value, now) };
+        }
+        Ok(())
+    }
+
+    /// None until it is made.
+    #[inline]
+    pub fn bucket(&self, _guard: &WriteGuard) -> Option<&Bucket> {
+        // SAFETY: found or made in this command, whose guard keeps it; nobody changes it meanwhile.
+        unsafe { self.open.value.as_ref() }.map(|value| &**value)
+    }
+
+    /// To be changed; it is made where there is none.
+    #[inline]
+    pub fn bucket_mut(&mut self, _guard: &WriteGuard) -> &mut Bucket {
+        if self.open.value.is_null() {
+            self.make();
+        }
+        self.open.is_changed = true;
+        // SAFETY: as above, and this reference borrows the only `BucketRef` that leads there.
+        unsafe { &mut *self.open.value }
+    }
+
+    #[cold]
+    fn make(&mut self) {
+        self.open.value = value::made(BucketValue::new(Bucket::new(&self.period))).as_ptr();
+        self.open.is_new = true;
+        self.open.is_unpublished = true;
+        // SAFETY: a value of ours, which `publish` gives a key or frees.
+        self.open.has_handle = unsafe { self.handle.take(self.open.value, i64::MIN) };
+    }
+
+    /// Puts a bucket that was made under its key. Whatever foreign code has put there meanwhile came
+    /// after this command, and stays.
+    pub fn publish(&mut self, ctx: Ctx, guard: &mut WriteGuard, now: i64) {
+        if !std::mem::take(&mut self.open.is_unpublished) {
+            return;
+        }
+        let value = self.open.value;
+        let key = Key::for_writing(ctx, guard, self.name());
+        if key.exists() {
+            drop(key);
+            self.handle.release();
+            (self.open.value, self.open.has_handle) = (null_mut(), false);
+            // SAFETY: made by `make`, and given to nobody.
+            unsafe { value::free_unowned(value) };
+            return;
+        }
+        // SAFETY: a value of this type, which is the server's from here on.
+        unsafe { value::put_made(key, value) };
+        stats::BUCKETS.add(1);
+        let key = Key::for_writing(ctx, guard, self.name());
+        let is_there =
+            matches!(value::find::<BucketValue>(&key), Ok(Some(found)) if found.as_ptr() == value);
+        if is_there {
+            key.expire_at(self.expiry);
+        }
+        if is_there && !key.counts_uses() {
+            // SAFETY: the value of a key.
+            self.open.has_handle = unsafe { self.handle.take(value, now) };
+        } else {
+            self.handle.release();
+            self.open.has_handle = false;
+        }
+    }
+
+    #[inline]
+    pub fn has_handle(&self) -> bool {
+        self.open.has_handle
+    }
+
+    /// The number of the handle, or 0.
+    #[inline]
+    pub fn handle_number(&self) -> u64 {
+        match self.open.has_handle {
+            true => self.handle.containment.number(),
+            false => 0,
+        }
+    }
+
+    /// Whether there is a handle, and the containment was recorded before.
+    #[inline]
+    pub fn is_settled(&self) -> bool {
+        self.open.has_handle && !self.open.is_new
+    }
+
+    /// Before an event goes into this bucket and those of these handles.
+    #[inline]
+    pub fn update_containment(&mut self, handles: &HandleNumbers) -> Granularities {
+        const NONE: HandleNumbers = [0; Granularity::COUNT];
+        let handles = if self.open.has_handle { handles } else { &NONE };
+        let is_new = std::mem::take(&mut self.open.is_new);
+        let granularity = self.granularity();
+        self.handle.containment.update(granularity, handles, is_new)
+    }
+
+    /// The same, when the buckets of all coarser granularities are those of the last path.
+    #[inline]
+    pub fn follow(&mut self, guard: &WriteGuard, last: &mut LastPath) {
+        self.bucket_mut(guard);
+        self.open.contained_in = self.update_containment(&last.handles);
+        let (granularity, number) = (self.granularity(), self.handle_number());
+        last.turn_to(granularity, number, self.open.contained_in);
+    }
+
+    /// A bucket may be left over from earlier sites of this name, and then have no room for more names.
+    #[inline]
+    pub fn check_room(&self, guard: &WriteGuard, settings: &Settings) -> Outcome {
+        match self.bucket(guard) {
+            Some(bucket) if !bucket.has_room() => {
+                check_room_for_names(bucket, bytes_of(self.name()), settings)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cold]
+pub fn check_room_for_names(bucket: &Bucket, name: &[u8], settings: &Settings) -> Outcome {
+    let breakdowns = settings.cubes_and_dimensions();
+    let breakdowns = breakdowns.chain([(RowKind::Event, EVENT)]);
+    let values = settings.values().iter().map(|value| value.name.text());
+    if bucket.has_room_for(breakdowns, values) {
+        return Ok(());
+    }
+    Err(Error::new(format!(
+        "bucket '{}' holds the dimensions or values of several earlier sites, and has no room for \
+         more; delete it to go on",
+        shown(name)
+    ))
+    .into())
+}

@@ -1,0 +1,356 @@
+//! Pending writes: events of a site that are acknowledged, and not applied to their buckets yet.
+//!
+//! An event by itself looks each of its rows up in five buckets; of a hundred that go to the same
+//! buckets, each row is looked up once. So the events of a site are gathered as those of one call are
+//! (`RowBatch`), and applied together.
+//!
+//! ```text
+//! TRACK -- its path was taken before --> pending writes -- many, or a value is read --> buckets
+//!   `----- anything else --------------------------------------------------------> buckets
+//! ```
+//!
+//! Buffering is invisible: replies, replication and keyspace events happen at once. A bucket for which
+//! events wait is marked with the directory, and whatever looks at its contents has them applied first:
+//!
+//! - A command of ours that opens it, and the callbacks of its type, which save, copy and digest it.
+//! - When it leaves its key, or is written to in another way, the directory also stops taking events.
+//! - When a database is flushed, what waits for it goes as well; before the old data of a replica is
+//!   freed, everything is applied.
+//!
+//! Events are taken as long as the handles on the buckets are valid, for a second at most; then the keys
+//! are opened again. Meanwhile the site key is not reopened.
+
+use redis_module::raw::RedisModuleString;
+
+use super::apply::{apply_batch, BucketSink};
+use super::bucket_ref::BucketRef;
+use super::lateness::LatenessClock;
+use super::path_cache::{finest, BucketIndex, BucketPath, Buckets, PathCache, Split};
+use crate::store::bucket_handle::expiry_epoch;
+use crate::store::hooks::PendingId;
+use analytics_core::apply::{ApplyScratch, RowBatch, RowResolver};
+use analytics_core::bucket::Bucket;
+use analytics_core::event::{Batch, Event};
+use analytics_core::schema::Settings;
+use analytics_core::time::{Granularities, Granularity, Range};
+
+/// A call of more events is as well applied by itself.
+pub const MOST_AT_ONCE: usize = 128;
+
+/// So many paths take events.
+const MOST_PATHS: usize = 64;
+
+/// So long an idle directory stays, in milliseconds: most take events again by then.
+const IDLE: i64 = 1_000;
+
+#[derive(Default)]
+pub struct PendingWrites {
+    /// By the clock: when all handles are valid. Empty: no events are taken.
+    validity: Range,
+    /// The expiry epoch of that time.
+    epoch: u64,
+    /// When the first of the buckets expires.
+    expiry: i64,
+    capacity: usize,
+    /// What waits takes less.
+    max_bytes: usize,
+    used: Vec<BucketIndex>,
+    /// By the place of a bucket in the directory.
+    buckets: Vec<PendingBucket>,
+    /// By the number of a path in the cache.
+    paths: Vec<PendingPath>,
+    path_count: usize,
+    first: Option<Buckets>,
+    split: Split,
+    /// How many calls of several events came.
+    calls: u64,
+    batch: RowBatch,
+}
+
+#[derive(Clone, Copy)]
+struct PendingBucket {
+    /// Null where no events are taken for the bucket.
+    name: *mut RedisModuleString,
+    /// The last call for which its key was signalled.
+    call: u64,
+}
+
+#[derive(Clone, Copy, Default)]
+struct PendingPath {
+    takes_events: bool,
+    /// The last call of whose events one went there.
+    call: u64,
+}
+
+/// Where the events go that wait.
+struct PendingSink<'p> {
+    used: &'p [BucketIndex],
+    split: &'p Split,
+    paths: &'p PathCache,
+}
+
+impl BucketSink for PendingSink<'_> {
+    fn used(&self) -> &[BucketIndex] {
+        self.used
+    }
+
+    #[inline]
+    fn is_split(&self, granularity: Granularity) -> bool {
+        self.split.at(granularity)
+    }
+
+    #[inline]
+    fn bucket(&self, path: u32, granularity: Granularity) -> Option<BucketIndex> {
+        let path = self.paths.get(path)?;
+        path.buckets.get(granularity.index()).copied().flatten()
+    }
+
+    #[inline]
+    fn change(&self, bucket: &mut BucketRef, change: impl FnOnce(&mut Bucket, Granularities)) {
+        let contained_in = bucket.handle.containment.contained_in();
+        // SAFETY: references to buckets are made when what waits for them is applied.
+        if let Some(contents) = unsafe { bucket.handle.contents() } {
+            change(contents, contained_in);
+        }
+    }
+}
+
+impl PendingWrites {
+    /// Begins to take events, as long as the handles are valid.
+    pub fn attach(&mut self, capacity: usize, max_bytes: usize) {
+        self.validity = Range::ALL;
+        self.epoch = expiry_epoch();
+        self.expiry = i64::MAX;
+        (self.capacity, self.max_bytes) = (capacity, max_bytes);
+    }
+
+    /// Takes events on this path as well, to whose buckets there are handles. False where that would be
+    /// too many paths.
+    pub fn take_path(
+        &mut self,
+        id: PendingId,
+        number: u32,
+        path: &BucketPath,
+        buckets: &mut [BucketRef],
+    ) -> bool {
+        let place = number as usize;
+        if self.paths.len() <= place {
+            self.paths.resize(place + 1, PendingPath::default());
+        }
+        let is_taken = self.paths.get(place).is_some_and(|it| it.takes_events);
+        if path.times.is_empty() || is_taken {
+            return true;
+        }
+        if self.path_count >= MOST_PATHS {
+            return false;
+        }
+        self.path_count += 1;
+        for index in path.buckets.into_iter().flatten() {
+            self.take_bucket(id, index, buckets);
+        }
+        let first = *self.first.get_or_insert(path.buckets);
+        self.split.compare(&first, &path.buckets);
+        if let Some(path) = self.paths.get_mut(place) {
+            *path = PendingPath {
+                takes_events: true,
+                call: self.calls,
+            };
+        }
+        true
+    }
+
+    fn take_bucket(&mut self, id: PendingId, index: BucketIndex, buckets: &mut [BucketRef]) {
+        const NONE: PendingBucket = PendingBucket {
+            name: std::ptr::null_mut(),
+            call: 0,
+        };
+        if self.buckets.len() < buckets.len() {
+            self.buckets.resize(buckets.len(), NONE);
+        }
+        let (Some(bucket), Some(pending)) =
+            (index.of_mut(buckets), index.of_mut(&mut self.buckets))
+        else {
+            return;
+        };
+        if !pending.name.is_null() {
+            return;
+        }
+        pending.name = bucket.name();
+        pending.call = self.calls;
+        bucket.handle.set_pending(id);
+        self.validity = self.validity.common(bucket.handle.validity());
+        self.expiry = self.expiry.min(bucket.expiry);
+        self.used.push(index);
+    }
+
+    pub fn has_paths(&self) -> bool {
+        self.path_count > 0
+    }
+
+    /// Takes no more events. None waits.
+    pub fn detach(&mut self, buckets: &mut [BucketRef]) {
+        for index in self.used.drain(..) {
+            if let Some(bucket) = index.of_mut(buckets) {
+                bucket.handle.set_pending(0);
+            }
+        }
+        self.buckets.clear();
+        self.paths.clear();
+        (self.path_count, self.first) = (0, None);
+        self.split.clear();
+        self.validity = Range::default();
+    }
+
+    /// What waits is given up: its buckets are gone.
+    pub fn discard(&mut self) {
+        self.batch.clear();
+    }
+
+    /// Whether the site key needs not be opened.
+    #[inline]
+    pub fn is_open(&self, now: i64) -> bool {
+        self.validity.contains(now) && self.epoch == expiry_epoch()
+    }
+
+    #[inline]
+    pub fn takes_events(&self, clock: LatenessClock) -> bool {
+        self.is_open(clock.now) && clock.reaches(self.expiry)
+    }
+
+    /// Whether all events of a call may wait.
+    #[inline]
+    pub fn accepts(
+        &self,
+        events: &[Event],
+        clock: LatenessClock,
+        paths: &PathCache,
+        buckets: &mut [BucketRef],
+    ) -> bool {
+        (1..=MOST_AT_ONCE).contains(&events.len())
+            && self.takes_events(clock)
+            && events.iter().all(|event| {
+                let path = paths.find(event.time);
+                path.is_some_and(|path| {
+                    self.takes(path) && is_new(event, events.len(), paths.get(path), buckets)
+                })
+            })
+    }
+
+    #[inline]
+    fn takes(&self, path: u32) -> bool {
+        self.paths
+            .get(path as usize)
+            .is_some_and(|it| it.takes_events)
+    }
+
+    /// Adds accepted events, and the names of the keys that they change.
+    pub fn add<'c>(
+        &mut self,
+        settings: &Settings,
+        batch: &Batch<'c>,
+        resolver: &mut RowResolver<'c>,
+        place: (&PathCache, &mut [BucketRef]),
+        scratch: &mut ApplyScratch,
+        names: &mut Vec<*mut RedisModuleString>,
+    ) {
+        let (paths, buckets) = place;
+        // One event changes each bucket once.
+        let is_one = batch.events.len() == 1;
+        self.calls += u64::from(!is_one);
+        for event in &batch.events {
+            let Some((number, path)) = paths
+                .find(event.time)
+                .and_then(|number| Some((number, paths.get(number)?)))
+            else {
+                continue;
+            };
+            if is_one || self.is_first_of_call(number) {
+                self.push_names(&path.buckets, is_one, names);
+            }
+            if let Some(id) = event.id {
+                in_finest(path, buckets, |bucket| bucket.remember(id));
+            }
+            resolver.resolve_rows(settings, event, batch, |resolved| {
+                self.batch.add(number, event.time, resolved);
+            });
+            if self.batch.bytes() >= self.max_bytes {
+                self.flush(buckets, paths, scratch);
+            }
+        }
+    }
+
+    #[inline]
+    fn is_first_of_call(&mut self, path: u32) -> bool {
+        let path = self.paths.get_mut(path as usize);
+        path.is_some_and(|path| std::mem::replace(&mut path.call, self.calls) != self.calls)
+    }
+
+    /// Adds the names of buckets that the call at hand has not changed before.
+    #[inline]
+    fn push_names(
+        &mut self,
+        buckets: &Buckets,
+        is_one: bool,
+        names: &mut Vec<*mut RedisModuleString>,
+    ) {
+        for index in buckets.iter().copied().flatten() {
+            let Some(bucket) = index.of_mut(&mut self.buckets) else {
+                continue;
+            };
+            if is_one || std::mem::replace(&mut bucket.call, self.calls) != self.calls {
+                names.push(bucket.name);
+            }
+        }
+    }
+
+    #[inline(never)]
+    pub fn flush(
+        &mut self,
+        buckets: &mut [BucketRef],
+        paths: &PathCache,
+        scratch: &mut ApplyScratch,
+    ) {
+        let sink = PendingSink {
+            used: &self.used,
+            split: &self.split,
+            paths,
+        };
+        apply_batch(&mut self.batch, scratch, &sink, buckets, self.capacity);
+    }
+
+    /// No events have been taken for a while, or the clock was put back.
+    pub fn is_idle(&self, now: i64) -> bool {
+        let Range { from, to } = self.validity;
+        !Range::new(from, to.saturating_add(IDLE)).contains(now)
+    }
+
+    pub fn waiting(&self) -> u64 {
+        self.batch.events().len() as u64
+    }
+}
+
+/// Whether an event's id, if it has one, is new to the finest bucket. Calls of several events do not
+/// wait with ids, for one may repeat another's.
+#[inline]
+fn is_new(
+    event: &Event,
+    events: usize,
+    path: Option<&BucketPath>,
+    buckets: &mut [BucketRef],
+) -> bool {
+    let Some(id) = event.id else { return true };
+    let mut is_new = false;
+    if let Some(path) = path.filter(|_| events == 1) {
+        in_finest(path, buckets, |bucket| is_new = !bucket.has_seen(id));
+    }
+    is_new
+}
+
+#[inline]
+fn in_finest(path: &BucketPath, buckets: &mut [BucketRef], act: impl FnOnce(&mut Bucket)) {
+    let finest = finest(&path.buckets).and_then(|index| index.of_mut(buckets));
+    // SAFETY: no other reference to a bucket is alive while a call is added.
+    if let Some(contents) = finest.and_then(|bucket| unsafe { bucket.handle.contents() }) {
+        act(contents);
+    }
+}

@@ -1,0 +1,116 @@
+//! The site that a writing command names.
+
+use std::ptr::NonNull;
+
+use redis_module::raw::RedisModuleString;
+
+use super::directories;
+use crate::api::guard::WriteGuard;
+use crate::api::key::Key;
+use crate::api::redis::{Ctx, Outcome};
+use crate::config;
+use crate::stats;
+use crate::store::site_value::SiteValue;
+use crate::store::value;
+use analytics_core::site::Site;
+
+/// Valid as long as the guard of its command, whatever becomes of the key meanwhile: what the command
+/// does to a site that was deleted, it did before.
+pub struct OpenSite {
+    value: NonNull<SiteValue>,
+    /// Made with the settings of the module, and stored only if an event counts.
+    is_new: bool,
+    /// It stands under its key, which does not expire.
+    is_lasting: bool,
+}
+
+impl OpenSite {
+    #[inline]
+    pub fn find(
+        ctx: Ctx,
+        guard: &mut WriteGuard,
+        site: *mut RedisModuleString,
+        name: &[u8],
+        now: i64,
+    ) -> Outcome<OpenSite> {
+        if let Some(value) = directories::site(ctx, name, now).and_then(NonNull::new) {
+            return Ok(OpenSite {
+                value,
+                is_new: false,
+                is_lasting: true,
+            });
+        }
+        let key = Key::for_writing(ctx, guard, site);
+        let found = value::find::<SiteValue>(&key)?;
+        let is_lasting = key.expiry().is_none();
+        Ok(match found {
+            Some(value) => {
+                // SAFETY: the value of a key; the guard keeps it.
+                unsafe { value.as_ref() }.set_linked();
+                OpenSite {
+                    value,
+                    is_new: false,
+                    is_lasting,
+                }
+            }
+            None => OpenSite::make(),
+        })
+    }
+
+    #[cold]
+    fn make() -> OpenSite {
+        let site = Site::new(config::default_settings());
+        OpenSite {
+            value: value::made(SiteValue::new(site)),
+            is_new: true,
+            is_lasting: false,
+        }
+    }
+
+    pub fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    /// Whether events may wait without its key being opened.
+    pub fn is_lasting(&self) -> bool {
+        self.is_lasting
+    }
+
+    #[inline]
+    pub fn value<'g>(&'g self, _guard: &'g WriteGuard) -> &'g SiteValue {
+        // SAFETY: the guard keeps it; nothing changes it but this command, by `value_mut`.
+        unsafe { self.value.as_ref() }
+    }
+
+    #[inline]
+    pub fn value_mut<'g>(&'g mut self, _guard: &'g WriteGuard) -> &'g mut SiteValue {
+        // SAFETY: the guard keeps it, and no foreign code runs while the reference lives. This command
+        // has one `OpenSite`.
+        unsafe { self.value.as_mut() }
+    }
+
+    /// Puts a new site under its key. What foreign code has put there meanwhile came later, and stays.
+    pub fn store(&mut self, ctx: Ctx, guard: &mut WriteGuard, site: *mut RedisModuleString) {
+        if !self.is_new {
+            return;
+        }
+        let key = Key::for_writing(ctx, guard, site);
+        if !key.exists() {
+            self.is_new = false;
+            stats::SITES.add(1);
+            // SAFETY: made by `make`, and the server's from here on.
+            unsafe { value::put_made(key, self.value.as_ptr()) };
+        }
+    }
+}
+
+impl Drop for OpenSite {
+    /// A new site that was not stored goes.
+    #[inline]
+    fn drop(&mut self) {
+        if self.is_new {
+            // SAFETY: made by `make`, and not given away.
+            unsafe { value::free_unowned(self.value.as_ptr()) };
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Counting the events of a command: parse, find where they go, apply or let them wait, replicate.
+
+use std::ffi::CStr;
+
+use super::arguments::{Parser, Request};
+use super::directories;
+use super::directory::SiteDirectory;
+use super::lateness::LatenessClock;
+use super::log::OpenLog;
+use super::origin::Origin;
+use super::replicate;
+use super::scratch::Scratch;
+use super::site::OpenSite;
+use super::write::{DirectWrite, TrackOutcome};
+use crate::api::guard::WriteGuard;
+use crate::api::redis::{Ctx, Failure, Outcome, Words};
+use crate::store::cluster;
+use crate::{config, stats};
+use analytics_core::error::{shown, Error};
+use analytics_core::schema::keys::check_site_name;
+use analytics_core::schema::Settings;
+
+/// Counts the events that `parse` reads, and gives how many counted.
+pub fn count<'c>(
+    ctx: Ctx<'c>,
+    words: Words<'c>,
+    guard: WriteGuard,
+    parse: impl FnOnce(Parser<'c, '_>) -> Outcome,
+) -> Outcome<u64> {
+    let mut scratch = Scratch::take();
+    let outcome = count_with(ctx, words, guard, parse, &mut scratch);
+    scratch.give_back();
+    outcome
+}
+
+fn count_with<'c>(
+    ctx: Ctx<'c>,
+    words: Words<'c>,
+    mut guard: WriteGuard,
+    parse: impl FnOnce(Parser<'c, '_>) -> Outcome,
+    scratch: &mut Scratch<'c>,
+) -> Outcome<u64> {
+    let Scratch { request, write } = scratch;
+    let (key, name) = (words.string(1), words.get(1).ok_or(Failure::WrongArity)?);
+    let (origin, now) = (Origin::of(ctx), ctx.now());
+    let mut site = OpenSite::find(ctx, &mut guard, key, name, now)?;
+    let is_new = site.is_new();
+    if is_new {
+        check_site_name(name)?;
+        cluster::refuse_if_site_is_elsewhere(ctx, &mut guard, key, name)?;
+    }
+    let settings = &site.value(&guard).site.settings;
+    parse(Parser {
+        words,
+        zone: &settings.zone,
+        now,
+        strict: settings.strict && origin == Origin::Client,
+        request,
+    })?;
+    let clock = LatenessClock::new(origin, now, request.clock_time);
+    if origin == Origin::Client {
+        refuse_future(request, now)?;
+    }
+    let learned = site.value(&guard).site.learned(&request.batch)?;
+    let log = match &learned {
+        Some(settings) => settings.log,
+        None => site.value(&guard).site.settings.log,
+    };
+    let log = match log.most > 0 && origin == Origin::Client {
+        true => Some(OpenLog::open(ctx, &mut guard, key, log)?),
+        false => None,
+    };
+    let mut waits =
+        learned.is_none() && directories::accept(site.value(&guard), &request.batch, clock);
+    let mut is_logged = false;
+    if let Some(log) = log.as_ref().filter(|_| waits) {
+        let all: Vec<usize> = (0..request.batch.events.len()).collect();
+        log.append(ctx, &mut guard, words, request, &all)?;
+        is_logged = true;
+        // To make a stream runs foreign code.
+        waits = directories::accept(site.value(&guard), &request.batch, clock);
+    }
+    let outcome = if waits {
+        let value = site.value_mut(&guard);
+        directories::add(ctx, value, &request.batch, &mut write.resolver);
+        TrackOutcome {
+            counted: request.batch.events.len() as u64,
+            ..TrackOutcome::default()
+        }
+    } else {
+        let direct = Direct {
+            ctx,
+            words,
+            name,
+            clock,
+            learned: learned.as_deref(),
+            log: log.as_ref().filter(|_| !is_logged),
+        };
+        direct.count(&mut guard, &mut site, request, write)?
+    };
+    if origin != Origin::Client {
+        ctx.replicate_verbatim();
+    } else if outcome.counted > 0 {
+        if is_new {
+            replicate::creation(ctx, key, &site.value(&guard).site.settings);
+        }
+        replicate::events(ctx, words, request, &outcome, clock, write.partly_late);
+    }
+    if outcome.counted > 0 {
+        site.store(ctx, &mut guard, key);
+        stats::EVENTS.add(outcome.counted);
+        ctx.signal_modified(key);
+        drop(site);
+        let stream = log.map(OpenLog::into_name);
+        if let Some(stream) = &stream {
+            ctx.signal_modified(stream.raw());
+        }
+        guard.notify(ctx, event_of(request), key);
+        if let Some(stream) = &stream {
+            ctx.notify_stream(c"xadd", stream.raw());
+        }
+    }
+    Ok(outcome.counted)
+}
+
+fn event_of(request: &Request) -> &'static CStr {
+    match (request.is_json, request.replayed_after) {
+        (true, _) => c"analytics.trackjson",
+        (_, Some(_)) => c"analytics.replay",
+        _ => c"analytics.track",
+    }
+}
+
+/// Events that do not wait.
+struct Direct<'c, 'w> {
+    ctx: Ctx<'c>,
+    words: Words<'c>,
+    name: &'c [u8],
+    clock: LatenessClock,
+    /// The settings with what the events are the first to name.
+    learned: Option<&'w Settings>,
+    log: Option<&'w OpenLog>,
+}
+
+impl<'c> Direct<'c, '_> {
+    fn count(
+        self,
+        guard: &mut WriteGuard,
+        site: &mut OpenSite,
+        request: &Request<'c>,
+        write: &mut DirectWrite<'c>,
+    ) -> Outcome<TrackOutcome> {
+        let value = site.value(guard);
+        let mut directory = directories::lend(self.ctx, self.name, value, self.clock);
+        if self.learned.is_some() {
+            // Whether a bucket has room for new names is looked at when it is opened.
+            directory.detach();
+        }
+        let counted = self.count_in(guard, &mut directory, site, request, write);
+        let (may_wait, may_begin) = write.may_wait(&directory);
+        directories::give_back(directory, site.value(guard));
+        let outcome = counted?;
+        if may_wait && site.is_lasting() {
+            let now = self.clock.now;
+            directories::attach(site.value(guard), write.path_numbers(), now, may_begin);
+        }
+        Ok(outcome)
+    }
+
+    fn count_in(
+        &self,
+        guard: &mut WriteGuard,
+        directory: &mut SiteDirectory,
+        site: &mut OpenSite,
+        request: &Request<'c>,
+        write: &mut DirectWrite<'c>,
+    ) -> Outcome<TrackOutcome> {
+        let (ctx, now) = (self.ctx, self.clock.now);
+        let settings = self.learned;
+        let settings = settings.unwrap_or(&site.value(guard).site.settings);
+        write.find_paths(directory, settings, &request.batch.events, self.clock);
+        write.open_buckets(ctx, guard, directory, now)?;
+        let settings = self.learned;
+        let settings = settings.unwrap_or(&site.value(guard).site.settings);
+        if let Some(name) = write.check_buckets(guard, directory, settings)? {
+            cluster::refuse_if_bucket_is_elsewhere(ctx, &mut *guard, self.words.string(1), name)?;
+        }
+        if let Some(log) = self.log {
+            let counting = write.counting(guard, directory, &request.batch);
+            log.append(ctx, guard, self.words, request, &counting)?;
+        }
+        let (learns, value) = (self.learned.is_some(), site.value_mut(guard));
+        let outcome = write.apply(guard, directory, value, learns, &request.batch);
+        write.publish(ctx, guard, directory, now);
+        Ok(outcome)
+    }
+}
+
+#[inline]
+fn refuse_future(request: &Request, now: i64) -> Outcome {
+    let latest = now.saturating_add(config::max_future());
+    let mut events = request.batch.events.iter();
+    match events.position(|event| event.time > latest) {
+        None => Ok(()),
+        Some(number) => Err(from_the_future(request, number, now).into()),
+    }
+}
+
+#[cold]
+fn from_the_future(request: &Request, number: usize, now: i64) -> Error {
+    let events = &request.batch.events;
+    let event = events.get(number);
+    let name = event.map_or(&b""[..], |event| event.kind.bytes);
+    let ahead = event.map_or(0, |event| event.time - now);
+    let which = if events.len() > 1 {
+        format!("event {}: ", number + 1)
+    } else {
+        String::new()
+    };
+    let what = if request.is_json { "timestamp" } else { "AT" };
+    Error::new(format!(
+        "{which}{what} of '{}' is {ahead} ms in the future; analytics.max-future allows {}",
+        shown(name),
+        config::max_future()
+    ))
+}

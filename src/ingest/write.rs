@@ -1,0 +1,517 @@
+//! The events of one command on their way to the buckets of their site: paths, open buckets, and what
+//! is applied.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use redis_module::raw::RedisModuleString;
+
+use super::apply::{apply_batch, BucketSink};
+use super::bucket_ref::BucketRef;
+use super::directory::SiteDirectory;
+use super::lateness::LatenessClock;
+use super::path_cache::{differ_in_minute, finest, BucketIndex, Buckets, Split};
+use super::pending::MOST_AT_ONCE;
+use crate::api::guard::WriteGuard;
+use crate::api::redis::{Ctx, Outcome};
+use crate::stats;
+use crate::store::containment::{HandleNumbers, LastPath};
+use crate::store::site_value::SiteValue;
+use analytics_core::apply::{ApplyScratch, ApplyTerms, KnownIn, RowBatch, RowResolver};
+use analytics_core::bucket::Bucket;
+use analytics_core::event::{Batch, Event};
+use analytics_core::schema::{limits, Settings};
+use analytics_core::time::{Granularities, Granularity, Range};
+
+/// The buckets of one command, all open and checked.
+#[derive(Default)]
+pub struct DirectWrite<'c> {
+    paths: Vec<UsedPath>,
+    /// Of every event; `NO_PATH` where the site keeps nothing of its time.
+    path_of: Vec<u32>,
+    used: Vec<BucketIndex>,
+    split: Split,
+    /// Some event came too late for some granularity.
+    pub partly_late: bool,
+    /// Every event counted.
+    all_counted: bool,
+    /// Events have gone before where these went.
+    is_usual: bool,
+    pub resolver: RowResolver<'c>,
+    /// The events, when there are several.
+    batch: RowBatch,
+    scratch: ApplyScratch,
+}
+
+struct UsedPath {
+    /// Its number in the directory.
+    number: u32,
+    /// Those that its events reach.
+    buckets: Buckets,
+    times: Range,
+    /// One of its events counts.
+    counts: bool,
+}
+
+const NO_PATH: u32 = u32::MAX;
+
+/// What became of the events.
+#[derive(Debug, Default)]
+pub struct TrackOutcome {
+    pub counted: u64,
+    /// Which events did not count, by their place in the batch.
+    pub dropped: Vec<usize>,
+}
+
+impl TrackOutcome {
+    /// Of what goes with the events, one after the other: what goes with those that counted, each with
+    /// its place.
+    pub fn retain<'e, T>(
+        &'e self,
+        each: impl Iterator<Item = T> + 'e,
+    ) -> impl Iterator<Item = (usize, T)> + 'e {
+        let mut dropped = &self.dropped[..];
+        each.enumerate()
+            .filter(move |(number, _)| match dropped.strip_prefix(&[*number]) {
+                Some(rest) => {
+                    dropped = rest;
+                    false
+                }
+                None => true,
+            })
+    }
+}
+
+/// Where the events of a command go.
+struct DirectSink<'w> {
+    guard: &'w WriteGuard,
+    paths: &'w [UsedPath],
+    used: &'w [BucketIndex],
+    split: &'w Split,
+}
+
+impl BucketSink for DirectSink<'_> {
+    fn used(&self) -> &[BucketIndex] {
+        self.used
+    }
+
+    #[inline]
+    fn is_split(&self, granularity: Granularity) -> bool {
+        self.split.at(granularity)
+    }
+
+    #[inline]
+    fn bucket(&self, path: u32, granularity: Granularity) -> Option<BucketIndex> {
+        let path = self.paths.get(path as usize)?;
+        path.buckets.get(granularity.index()).copied().flatten()
+    }
+
+    #[inline]
+    fn change(&self, bucket: &mut BucketRef, change: impl FnOnce(&mut Bucket, Granularities)) {
+        let contained_in = bucket.open.contained_in;
+        change(bucket.bucket_mut(self.guard), contained_in);
+    }
+}
+
+impl<'c> DirectWrite<'c> {
+    /// Keeps the memory for another command.
+    pub fn clear(&mut self) {
+        self.paths.clear();
+        self.path_of.clear();
+        self.used.clear();
+        self.split.clear();
+        self.partly_late = false;
+        (self.all_counted, self.is_usual) = (false, false);
+        self.resolver.clear();
+        self.batch.clear();
+    }
+
+    /// Finds the path of every event. Looks at no key.
+    pub fn find_paths(
+        &mut self,
+        directory: &mut SiteDirectory,
+        settings: &Settings,
+        events: &[Event],
+        clock: LatenessClock,
+    ) {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        // Under the server's lock one command begins at a time: no need for an atomic addition.
+        let command = LAST.load(Relaxed) + 1;
+        LAST.store(command, Relaxed);
+        for event in events {
+            let number = directory.path(settings, event.time);
+            let path = number.and_then(|number| self.use_path(directory, number, command, clock));
+            self.partly_late |= path.is_none();
+            self.path_of.push(path.unwrap_or(NO_PATH));
+        }
+    }
+
+    /// The place of a path of the directory among those of this command.
+    #[inline]
+    fn use_path(
+        &mut self,
+        directory: &mut SiteDirectory,
+        number: u32,
+        command: u64,
+        clock: LatenessClock,
+    ) -> Option<u32> {
+        let path = directory.paths.get_mut(number)?;
+        if path.used.0 == command {
+            return Some(path.used.1);
+        }
+        let place = self.paths.len() as u32;
+        path.used = (command, place);
+        let mut used = UsedPath {
+            number,
+            buckets: path.buckets,
+            times: path.times,
+            counts: false,
+        };
+        for index in &mut used.buckets {
+            let bucket = index.and_then(|index| index.of_mut(&mut directory.buckets));
+            let Some(bucket) = bucket else { continue };
+            if !clock.reaches(bucket.expiry) {
+                *index = None;
+                self.partly_late = true;
+            } else if bucket.open.command != command {
+                bucket.begin(command, clock.now);
+                self.used.extend(*index);
+            }
+        }
+        let first = self
+            .paths
+            .first()
+            .map_or(&used.buckets, |path| &path.buckets);
+        self.split.compare(first, &used.buckets);
+        self.paths.push(used);
+        Some(place)
+    }
+
+    /// Opens every bucket to which there is no handle. Changes nothing.
+    pub fn open_buckets(
+        &mut self,
+        ctx: Ctx,
+        guard: &mut WriteGuard,
+        directory: &mut SiteDirectory,
+        now: i64,
+    ) -> Outcome {
+        for index in &self.used {
+            match index.of_mut(&mut directory.buckets) {
+                Some(bucket) if !bucket.has_handle() => bucket.look_up(ctx, guard, now)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses buckets without room, and gives the name of one that is not there.
+    pub fn check_buckets(
+        &self,
+        guard: &WriteGuard,
+        directory: &SiteDirectory,
+        settings: &Settings,
+    ) -> Outcome<Option<*mut RedisModuleString>> {
+        let mut missing = None;
+        for index in &self.used {
+            let Some(bucket) = index.of(&directory.buckets) else {
+                continue;
+            };
+            bucket.check_room(guard, settings)?;
+            if bucket.bucket(guard).is_none() {
+                missing = missing.or(Some(bucket.name()));
+            }
+        }
+        Ok(missing)
+    }
+
+    /// The numbers of the events that `apply` is going to count. Changes nothing.
+    pub fn counting(
+        &self,
+        guard: &WriteGuard,
+        directory: &SiteDirectory,
+        batch: &Batch,
+    ) -> Vec<usize> {
+        let mut numbers = Vec::with_capacity(batch.events.len());
+        let mut ids = BTreeSet::new();
+        for (number, (event, path)) in batch.events.iter().zip(&self.path_of).enumerate() {
+            let path = self.paths.get(*path as usize);
+            let finest = path.and_then(|path| finest(&path.buckets));
+            let bucket = finest.and_then(|index| index.of(&directory.buckets));
+            let counts = bucket.is_some_and(|bucket| match event.id {
+                None => true,
+                Some(id) => {
+                    let known = bucket.bucket(guard).is_some_and(|it| it.has_seen(id));
+                    !known && ids.insert((finest, id))
+                }
+            });
+            if counts {
+                numbers.push(number);
+            }
+        }
+        numbers
+    }
+
+    /// Applies the events. Nothing can fail any more, and no foreign code runs.
+    /// `learns`: the events name dimensions or values that are new to the site.
+    pub fn apply(
+        &mut self,
+        guard: &WriteGuard,
+        directory: &mut SiteDirectory,
+        value: &mut SiteValue,
+        learns: bool,
+        batch: &Batch<'c>,
+    ) -> TrackOutcome {
+        let mut outcome = TrackOutcome::default();
+        if learns || !self.accept_all(batch) {
+            for (number, (event, path)) in batch.events.iter().zip(&self.path_of).enumerate() {
+                let path = self.paths.get_mut(*path as usize);
+                if !accept_or_drop(guard, directory, event, path, value) {
+                    outcome.dropped.push(number);
+                } else if learns {
+                    // Only now: what is dropped leaves no trace, here or on a replica.
+                    let (dimensions, values) = (batch.dimensions_of(event), batch.values_of(event));
+                    value.site.learn(dimensions, values);
+                }
+            }
+        }
+        self.all_counted = outcome.dropped.is_empty() && !batch.events.is_empty();
+        self.is_usual = self.each_bucket(directory, BucketRef::is_settled);
+        match &batch.events[..] {
+            [event] if self.all_counted => self.apply_one(guard, directory, event, batch, value),
+            events if outcome.dropped.len() == events.len() => {}
+            _ => {
+                self.settle_paths(guard, directory);
+                self.apply_several(guard, directory, batch, &outcome, value);
+            }
+        }
+        outcome.counted = (batch.events.len() - outcome.dropped.len()) as u64;
+        outcome
+    }
+
+    fn each_bucket(&self, directory: &SiteDirectory, is_it: impl Fn(&BucketRef) -> bool) -> bool {
+        let mut buckets = self.used.iter().map(|index| index.of(&directory.buckets));
+        buckets.all(|bucket| bucket.is_some_and(&is_it))
+    }
+
+    /// Whether `accept_or_drop` is certain to accept every event.
+    #[inline]
+    fn accept_all(&mut self, batch: &Batch) -> bool {
+        let mut paths = self.paths.iter();
+        let accepts = paths.all(|path| finest(&path.buckets).is_some())
+            && self.path_of.iter().all(|path| *path != NO_PATH)
+            && batch.events.iter().all(|event| event.id.is_none());
+        if accepts {
+            self.paths.iter_mut().for_each(|path| path.counts = true);
+        }
+        accepts
+    }
+
+    #[inline]
+    fn apply_one(
+        &mut self,
+        guard: &WriteGuard,
+        directory: &mut SiteDirectory,
+        event: &Event<'c>,
+        batch: &Batch<'c>,
+        value: &mut SiteValue,
+    ) {
+        let DirectWrite {
+            paths, resolver, ..
+        } = self;
+        let Some(path) = paths.first() else { return };
+        settle(guard, directory, &path.buckets);
+        let settings = &value.site.settings;
+        resolver.resolve_rows(settings, event, batch, |resolved| {
+            let mut known_in = [KnownIn::default(); limits::ROWS_PER_EVENT];
+            for index in path.buckets.iter().flatten() {
+                let Some(bucket) = index.of_mut(&mut directory.buckets) else {
+                    continue;
+                };
+                let slot = bucket.slot(event.time);
+                let terms = ApplyTerms {
+                    capacity: settings.capacity,
+                    contained_in: bucket.open.contained_in,
+                };
+                let contents = bucket.bucket_mut(guard);
+                contents.apply(resolved, slot, &terms, &mut known_in);
+            }
+        });
+        value.site.count(event.time);
+    }
+
+    /// Once for all events of one path.
+    fn settle_paths(&mut self, guard: &WriteGuard, directory: &mut SiteDirectory) {
+        // Before the first, others may have been settled.
+        let mut last: Option<&UsedPath> = None;
+        for path in self.paths.iter().filter(|path| path.counts) {
+            let is_next = last.is_some_and(|last| differ_in_minute(&path.buckets, &last.buckets));
+            let SiteDirectory {
+                buckets, last_path, ..
+            } = directory;
+            let finest = finest(&path.buckets).and_then(|index| index.of_mut(buckets));
+            match finest.filter(|_| is_next) {
+                Some(finest) => finest.follow(guard, last_path),
+                None => settle(guard, directory, &path.buckets),
+            }
+            last = Some(path);
+        }
+    }
+
+    /// As many at a time as are gathered.
+    fn apply_several(
+        &mut self,
+        guard: &WriteGuard,
+        directory: &mut SiteDirectory,
+        events: &Batch<'c>,
+        outcome: &TrackOutcome,
+        value: &mut SiteValue,
+    ) {
+        let DirectWrite {
+            paths,
+            path_of,
+            used,
+            split,
+            resolver,
+            batch,
+            scratch,
+            ..
+        } = self;
+        let site = &mut value.site;
+        let capacity = site.settings.capacity;
+        let sink = DirectSink {
+            guard,
+            paths,
+            used,
+            split,
+        };
+        for (_, (event, path)) in outcome.retain(events.events.iter().zip(path_of)) {
+            resolver.resolve_rows(&site.settings, event, events, |resolved| {
+                batch.add(*path, event.time, resolved);
+            });
+            site.count(event.time);
+            if batch.is_full() {
+                apply_batch(batch, scratch, &sink, &mut directory.buckets, capacity);
+            }
+        }
+        apply_batch(batch, scratch, &sink, &mut directory.buckets, capacity);
+    }
+
+    /// Gives new buckets their keys, and signals all that have changed.
+    pub fn publish(
+        &mut self,
+        ctx: Ctx,
+        guard: &mut WriteGuard,
+        directory: &mut SiteDirectory,
+        now: i64,
+    ) {
+        for index in &self.used {
+            if let Some(bucket) = index.of_mut(&mut directory.buckets) {
+                bucket.publish(ctx, guard, now);
+                if bucket.open.is_changed {
+                    ctx.signal_modified(bucket.name());
+                }
+            }
+        }
+    }
+
+    /// Whether the next events of the site may wait, if their directory takes events already; and whether
+    /// it may begin to: only where some events have gone before, for more are likely to follow.
+    pub fn may_wait(&self, directory: &SiteDirectory) -> (bool, bool) {
+        let may_wait = self.all_counted
+            && !self.partly_late
+            && self.path_of.len() <= MOST_AT_ONCE
+            && self.each_bucket(directory, BucketRef::has_handle);
+        (may_wait, may_wait && self.is_usual)
+    }
+
+    /// The paths of its events, by their numbers in the directory.
+    pub fn path_numbers(&self) -> impl Iterator<Item = u32> + use<'_, 'c> {
+        let paths = self.paths.iter().filter(|path| !path.times.is_empty());
+        paths.map(|path| path.number)
+    }
+}
+
+/// Whether an event counts: it reaches a bucket, and its id is new to the finest of them, which
+/// remembers it.
+#[inline]
+fn accept_or_drop(
+    guard: &WriteGuard,
+    directory: &mut SiteDirectory,
+    event: &Event,
+    path: Option<&mut UsedPath>,
+    value: &mut SiteValue,
+) -> bool {
+    let found = path.and_then(|path| Some((finest(&path.buckets)?, path)));
+    let Some((finest, path)) = found else {
+        value.dropped.late += 1;
+        stats::LATE.add(1);
+        return false;
+    };
+    let Some(id) = event.id else {
+        path.counts = true;
+        return true;
+    };
+    let Some(bucket) = finest.of_mut(&mut directory.buckets) else {
+        return false;
+    };
+    if bucket
+        .bucket(guard)
+        .is_some_and(|bucket| bucket.has_seen(id))
+    {
+        value.dropped.duplicates += 1;
+        stats::DUPLICATES.add(1);
+        return false;
+    }
+    bucket.bucket_mut(guard).remember(id);
+    path.counts = true;
+    true
+}
+
+/// Before events go to these buckets: makes them, and finds which of them contain which.
+#[inline(never)]
+fn settle(guard: &WriteGuard, directory: &mut SiteDirectory, path: &Buckets) {
+    let SiteDirectory {
+        buckets, last_path, ..
+    } = directory;
+    let mut handles = HandleNumbers::default();
+    let mut is_settled = true;
+    for index in path.iter().flatten() {
+        if let Some(bucket) = index.of_mut(buckets) {
+            bucket.bucket_mut(guard);
+            if let Some(handle) = handles.get_mut(bucket.granularity().index()) {
+                *handle = bucket.handle_number();
+            }
+            is_settled &= bucket.is_settled();
+        }
+    }
+    // Unless the last events had the same.
+    if !is_settled || handles != last_path.handles {
+        settle_anew(buckets, path, handles, last_path);
+    }
+    for index in path.iter().flatten() {
+        if let Some(bucket) = index.of_mut(buckets) {
+            bucket.open.contained_in = last_path.contained_in(bucket.granularity());
+        }
+    }
+}
+
+#[inline(never)]
+fn settle_anew(
+    buckets: &mut [BucketRef],
+    path: &Buckets,
+    handles: HandleNumbers,
+    last_path: &mut LastPath,
+) {
+    let same = last_path.coarsest_like(&handles);
+    for index in path.iter().flatten() {
+        if let Some(bucket) = index.of_mut(buckets) {
+            let granularity = bucket.granularity();
+            // Next to nothing but a bucket of another minute, the containment of the others is known.
+            if granularity.index() < same || !bucket.is_settled() {
+                let contained_in = bucket.update_containment(&handles);
+                last_path.set_contained_in(granularity, contained_in);
+            }
+        }
+    }
+    last_path.handles = handles;
+}

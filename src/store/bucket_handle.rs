@@ -1,0 +1,145 @@
+//! A handle on the bucket of a key, from one command to the next.
+//!
+//! Opening a key is the dearest thing that an event does, and most events go to the buckets of the
+//! events before. So a site's directory keeps a pointer to each of those, and uses it as long as
+//! nothing can have made it wrong:
+//!
+//! - The key is deleted, expired, evicted, overwritten, renamed, moved: Redis calls `unlink` first,
+//!   which marks the value.
+//! - A database is flushed, swapped or replaced: all directories are dropped or move with it.
+//! - The expiry of a bucket is changed: `expiry_epoch` rises.
+//! - A HyperLogLog is imported: the value is marked, and its containment is forgotten.
+//!
+//! The contents go when Redis says so. The few bytes around them stay until the handle is gone
+//! (`Owners`), so that the marks can always be read.
+
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use super::bucket_value::BucketValue;
+use super::containment::ContainmentRecord;
+use super::hooks::PendingId;
+use super::owners::Since;
+use analytics_core::bucket::Bucket;
+use analytics_core::time::Range;
+
+static EXPIRY_EPOCH: AtomicU64 = AtomicU64::new(0);
+
+/// Another number than before, if the expiry of some bucket was changed by a command since.
+#[inline]
+pub fn expiry_epoch() -> u64 {
+    EXPIRY_EPOCH.load(Relaxed)
+}
+
+/// The expiry of a bucket has been changed.
+pub fn advance_expiry_epoch() {
+    EXPIRY_EPOCH.store(expiry_epoch().wrapping_add(1), Relaxed);
+}
+
+/// Redis notes once a second when a key was last used, and evicts by that: as often the key is opened.
+/// Where it counts every use, under an LFU policy, there are no handles.
+const LIFETIME: i64 = 1_000;
+
+pub struct BucketHandle {
+    value: *mut BucketValue,
+    /// When the key was last opened.
+    since: i64,
+    epoch: u64,
+    pub containment: ContainmentRecord,
+}
+
+impl BucketHandle {
+    pub fn none() -> BucketHandle {
+        BucketHandle {
+            value: null_mut(),
+            since: 0,
+            epoch: 0,
+            containment: ContainmentRecord::default(),
+        }
+    }
+
+    /// The value, if it is sure to stand under its key still, with the expiry that it had.
+    #[inline]
+    pub fn valid(&self, now: i64) -> Option<*mut BucketValue> {
+        if self.value.is_null() || self.epoch != expiry_epoch() {
+            return None;
+        }
+        let age = now.wrapping_sub(self.since);
+        // SAFETY: while there is a handle, the owners can be read.
+        let is_undisturbed = unsafe { (*self.value).owners.is_undisturbed() };
+        (is_undisturbed && (0..LIFETIME).contains(&age)).then_some(self.value)
+    }
+
+    /// Takes a handle on the value of a key that has just been opened or made, unless another
+    /// directory has one. Is there a handle now?
+    ///
+    /// # Safety
+    /// The value of a key, which is not freed before this returns.
+    pub unsafe fn take(&mut self, value: *mut BucketValue, now: i64) -> bool {
+        let is_other = self.value != value;
+        // SAFETY: by the contract.
+        let owners = unsafe { &(*value).owners };
+        if is_other {
+            self.release();
+            if !owners.hold() {
+                return false;
+            }
+            self.value = value;
+        }
+        // It may have been renamed away and back. Only now that no other directory can have it: one
+        // that has must go on to see that it left.
+        if owners.find() == Since::Changed || is_other {
+            self.containment.begin();
+        }
+        self.since = now;
+        self.epoch = expiry_epoch();
+        true
+    }
+
+    /// When it is valid, by the clock.
+    pub fn validity(&self) -> Range {
+        Range::new(self.since, self.since.saturating_add(LIFETIME))
+    }
+
+    /// Marks the bucket as one for which events may wait; 0 takes the mark away.
+    pub fn set_pending(&self, pending: PendingId) {
+        if !self.value.is_null() {
+            // SAFETY: while there is a handle, the marks can be written.
+            unsafe { (*self.value).set_pending(pending) };
+        }
+    }
+
+    /// The contents, if Redis still has them.
+    ///
+    /// # Safety
+    /// No other reference to the bucket is alive, and none is made while this one lives: foreign code
+    /// does not run meanwhile.
+    #[inline]
+    pub unsafe fn contents(&mut self) -> Option<&mut Bucket> {
+        // SAFETY: while there is a handle, the owners can be read; the contents are there as long as
+        // Redis owns them. They go on a freeing thread only after `unlink`, which flushes what waits.
+        unsafe {
+            let value = self.value.as_mut()?;
+            value.owners.has_contents().then_some(&mut **value)
+        }
+    }
+
+    pub fn release(&mut self) {
+        let value = std::mem::replace(&mut self.value, null_mut());
+        if value.is_null() {
+            return;
+        }
+        // SAFETY: the handle's; if Redis has let go, its contents are gone and this is the last owner.
+        unsafe {
+            if (*value).owners.release() {
+                BucketValue::free_memory(value);
+            }
+        }
+    }
+}
+
+impl Drop for BucketHandle {
+    fn drop(&mut self) {
+        self.release();
+    }
+}

@@ -1,0 +1,52 @@
+//! What the store must have done above it, installed by the composition root: events that wait for a
+//! value are applied before it is looked at, and what is cached of a value is forgotten before it goes.
+
+use std::ffi::c_int;
+use std::sync::OnceLock;
+
+use super::site_value::SiteValue;
+use analytics_core::site::Site;
+
+/// Functions of `ingest` and `alerts`. They run on the thread with the server's lock.
+pub struct Hooks {
+    /// Applies the pending writes of this number.
+    pub flush: fn(PendingId),
+    /// The same, and no more events wait there.
+    pub flush_and_detach: fn(PendingId),
+    /// A site is about to leave its key: its directory goes, and what waits there is applied first.
+    pub drop_directory: fn(PendingId, *const SiteValue),
+    /// A site came to a key.
+    pub site_came: fn(c_int, &[u8], &Site),
+    /// A site is about to leave its key.
+    pub site_went: fn(c_int, &[u8]),
+}
+
+/// The number of the directory of a site, where events may wait; 0 for none.
+pub type PendingId = u32;
+
+static HOOKS: OnceLock<Hooks> = OnceLock::new();
+
+/// Before the types are registered.
+pub fn install(hooks: Hooks) {
+    let _ = HOOKS.set(hooks);
+}
+
+#[inline]
+pub fn flush(pending: PendingId) {
+    if pending != 0 {
+        run(|hooks| (hooks.flush)(pending));
+    }
+}
+
+#[inline]
+pub fn flush_and_detach(pending: PendingId) {
+    if pending != 0 {
+        run(|hooks| (hooks.flush_and_detach)(pending));
+    }
+}
+
+pub fn run(act: impl FnOnce(&Hooks)) {
+    if let Some(hooks) = HOOKS.get() {
+        act(hooks);
+    }
+}
