@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use crate::client::Connection;
 use crate::data::{buckets, native, Kind, KINDS};
-use crate::measure::median;
-use crate::server::{wait_until, Server};
+use testkit::bench::median;
+use testkit::{wait_until, Connection, Server};
 
 const ROUNDS: usize = 3;
 /// Megabytes a second.

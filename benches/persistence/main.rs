@@ -4,17 +4,11 @@
 //!     cargo bench --bench persistence -- files   RDB and AOF, beside as many native HyperLogLogs
 //!     cargo bench --bench persistence -- pauses  BGSAVE, a replica, DROP and FLUSHALL, beside as many strings
 
-#[macro_use]
-#[path = "../harness/mod.rs"]
-mod harness;
-
 mod data;
 mod files;
 mod log;
 mod pauses;
 mod probe;
-
-use harness::*;
 
 fn main() {
     let filter = std::env::args().skip(1).find(|arg| !arg.starts_with('-'));

@@ -1,13 +1,11 @@
 //! A server whose clock the test moves, and what its rules say as it does.
 
-use crate::client::Connection;
-use crate::clock::Stopped;
-use crate::server::{wait_until, Options, Server};
+use testkit::{cmd, wait_until, Connection, ManualClock, Server, ServerOptions};
 
 pub struct Alarms {
     pub server: Server,
     pub connection: Connection,
-    pub clock: Stopped,
+    pub clock: ManualClock,
 }
 
 /// As much as the fastest rule waits.
@@ -18,9 +16,9 @@ impl Alarms {
         Alarms::with(Server::with())
     }
 
-    pub fn with(options: Options) -> Alarms {
-        let clock = Stopped::new();
-        let server = options.stopped(&clock).start();
+    pub fn with(options: ServerOptions) -> Alarms {
+        let clock = ManualClock::new();
+        let server = options.manual_clock(&clock).start();
         let connection = server.connection();
         Alarms {
             server,

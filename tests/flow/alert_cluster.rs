@@ -1,9 +1,8 @@
 //! Rules in a cluster: the node that serves the slot evaluates, and nobody does from a part of a site.
 
+use testkit::{cmd, wait_until, Cluster, Connection};
+
 use crate::alarms::{evaluations, figure, said, state};
-use crate::client::Connection;
-use crate::cluster_nodes::Cluster;
-use crate::server::wait_until;
 
 const RULE: &str = "ANALYTICS.ALERT shop SET busy events 1h > 0 EVERY 1s";
 

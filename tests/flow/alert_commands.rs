@@ -1,9 +1,7 @@
 //! `ANALYTICS.ALERT` and `ANALYTICS.LIVE` as commands: what they reply, refuse and replicate.
 
-use crate::client::Connection;
-use crate::reply::Reply;
-use crate::server::Server;
-use crate::state::{assert_same_data, refused_line, Trace};
+use testkit::state::{assert_same_data, refused_line};
+use testkit::{Connection, Reply, Server, Trace};
 
 const RULE: &str =
     "ANALYTICS.ALERT shop SET late latency:p95@event=buy 5m > 250.5 CLEAR 200 FOR 1m \

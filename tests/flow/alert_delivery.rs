@@ -5,9 +5,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
+use testkit::{cmd, wait_until, Connection, Server};
+
 use crate::alarms::{evaluations, figure, said, state};
-use crate::client::Connection;
-use crate::server::{wait_until, Server};
 
 /// A site with an event, and a rule that is about to fire.
 fn busy(connection: &mut Connection) {

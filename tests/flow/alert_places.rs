@@ -1,10 +1,11 @@
 //! Rules wherever their site goes: over restarts and failovers in every state, to other names, other
 //! databases and other servers. Nothing is said twice, and nothing is forgotten.
 
+use testkit::calendar::MINUTE;
+use testkit::state::assert_same_data;
+use testkit::{cmd, wait_until, Server};
+
 use crate::alarms::{figure, said, state, Alarms, SECOND};
-use crate::calendar::MINUTE;
-use crate::server::{wait_until, Server};
-use crate::state::assert_same_data;
 
 const NOTHING: [&str; 0] = [];
 
@@ -106,7 +107,7 @@ fn states_survive_a_failover() {
         let replica = Server::with()
             .config("repl-diskless-load", diskless)
             .config("repl-timeout", "100000")
-            .stopped(&alarms.clock)
+            .manual_clock(&alarms.clock)
             .replica_of(&alarms.server)
             .start();
         alarms.server.wait_for_replica(&replica);
@@ -132,7 +133,7 @@ fn what_the_master_says_its_replica_hears_as_well() {
     let mut alarms = Alarms::start();
     alarms.track(1, "");
     let replica = Server::with()
-        .stopped(&alarms.clock)
+        .manual_clock(&alarms.clock)
         .replica_of(&alarms.server)
         .start();
     alarms.server.wait_for_replica(&replica);
@@ -243,7 +244,7 @@ fn rules_of_two_databases_survive_together() {
     alarms.track(2, "");
     alarms.set("busy events 1h > 0");
     let replica = Server::with()
-        .stopped(&alarms.clock)
+        .manual_clock(&alarms.clock)
         .replica_of(&alarms.server)
         .start();
     alarms.server.wait_for_replica(&replica);
@@ -267,7 +268,7 @@ fn a_dropped_site_takes_its_alerts_with_it() {
     alarms.set("busy events 1h > 0");
     assert_eq!(alarms.news(SECOND), ["busy firing 1"]);
     let replica = Server::with()
-        .stopped(&alarms.clock)
+        .manual_clock(&alarms.clock)
         .replica_of(&alarms.server)
         .start();
     alarms.server.wait_for_replica(&replica);
@@ -290,7 +291,7 @@ fn a_reload_and_a_migration_keep_the_rules() {
     in_every_state(&mut alarms);
     alarms.connection.run("DEBUG RELOAD").ok();
     assert_eq!(figure(&mut alarms.connection, "sites_watched"), 1);
-    let target = Server::with().stopped(&alarms.clock).start();
+    let target = Server::with().manual_clock(&alarms.clock).start();
     let port = target.port().to_string();
     let keys = alarms.connection.keys();
     for key in keys {

@@ -1,9 +1,10 @@
 //! Rules and the time that passes: when they fire, repeat and resolve, with a clock that the test
 //! moves.
 
+use testkit::calendar::MINUTE;
+use testkit::wait_until;
+
 use crate::alarms::{figure, Alarms, SECOND};
-use crate::calendar::MINUTE;
-use crate::server::wait_until;
 
 const NOTHING: [&str; 0] = [];
 

@@ -3,10 +3,8 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 
-use crate::calendar::{buckets, floor, DAY, HOUR, MINUTE};
-use crate::client::{encode, Arg, Connection};
-use crate::server::Server;
-use crate::state::State;
+use testkit::calendar::{buckets, floor, DAY, HOUR, MINUTE};
+use testkit::{cmd, encode, Arg, Connection, Server, State};
 
 /// A server that loads these lines from its AOF: what a server wrote there some time ago.
 fn loaded(lines: &[String]) -> Server {
@@ -75,7 +73,7 @@ fn every_command_is_the_same_after_a_restart_and_after_a_power_cut() {
             _ => {
                 let mut connection = server.connection();
                 connection.run("BGREWRITEAOF");
-                crate::server::wait_until("the AOF is rewritten", || {
+                testkit::wait_until("the AOF is rewritten", || {
                     connection.info("persistence", "aof_rewrite_in_progress") == "0"
                 });
                 server.restart();

@@ -1,14 +1,10 @@
 //! The events of a call count as they would one by one, wherever they go: over many minutes or hours,
 //! too late for some of their buckets, into tables that are full.
 
-use crate::calendar::{buckets, DAY, HOUR, MINUTE, SECOND};
-use crate::clock::Stopped;
-use crate::faults::asked;
-use crate::holds::{disturbance, hidden, minute_and_hour, track_one, with_a_hyperloglog};
-use crate::random::Random;
-use crate::reply::Reply;
-use crate::server::Server;
-use crate::state::State;
+use testkit::calendar::{buckets, DAY, HOUR, MINUTE, SECOND};
+use testkit::{cmd, number_from_env, ManualClock, Random, Reply, Server, State};
+
+use crate::bucket_handles::{disturbance, hidden, minute_and_hour, track_one, with_a_hyperloglog};
 
 /// Up to two hundred of them, some time before now.
 fn events(random: &mut Random, now: i64) -> Vec<String> {
@@ -66,14 +62,14 @@ fn events(random: &mut Random, now: i64) -> Vec<String> {
 #[test]
 fn the_events_of_a_call_count_as_they_would_one_by_one() {
     const STEPS: u64 = 50;
-    let rounds = asked("ANALYTICS_FAULT_OPERATIONS", 500).div_ceil(STEPS);
-    let seed: u64 = asked("ANALYTICS_FAULT_SEED", 0xba7c);
+    let rounds = number_from_env("ANALYTICS_FAULT_OPERATIONS", 500).div_ceil(STEPS);
+    let seed: u64 = number_from_env("ANALYTICS_FAULT_SEED", 0xba7c);
     for round in 0..rounds {
         let mut random = Random::new(seed + round);
-        let clock = Stopped::new();
-        let ours = Server::with().stopped(&clock).start();
+        let clock = ManualClock::new();
+        let ours = Server::with().manual_clock(&clock).start();
         let theirs = Server::with()
-            .stopped(&clock)
+            .manual_clock(&clock)
             .config("maxmemory-policy", "allkeys-lfu")
             .start();
         let (mut ours, mut theirs) = (ours.connection(), theirs.connection());

@@ -3,11 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::calendar::{buckets, floor, DAY, MINUTE};
-use crate::client::{encode, Arg, Connection};
-use crate::cluster_nodes::{Client, Cluster};
+use testkit::calendar::{buckets, floor, DAY, MINUTE};
+use testkit::{cmd, encode, Arg, Cluster, ClusterClient, Connection, Reply};
+
 use crate::import::TYPED;
-use crate::reply::Reply;
 
 const SITE: &str = "shop";
 
@@ -390,7 +389,7 @@ fn a_new_site_waits_until_its_slot_has_moved() {
     );
     assert_eq!(code(&reply), "ERR", "{reply:?}");
 
-    let mut client = Client::new(&cluster);
+    let mut client = ClusterClient::new(&cluster);
     let counted = std::thread::scope(|scope| {
         let client = &mut client;
         let waiting = scope.spawn(move || {

@@ -1,9 +1,7 @@
 //! A coarse bucket says what the finer ones say together: the same events, kept by sites that differ
 //! only in the granularities they keep, give the same answers to every metric.
 
-use crate::random::Random;
-use crate::reply::Reply;
-use crate::server::Server;
+use testkit::{Random, Reply, Server};
 
 const HOUR: i64 = 3_600_000;
 const DAY: i64 = 24 * HOUR;

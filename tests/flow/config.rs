@@ -1,8 +1,6 @@
 //! `CONFIG` of the module: `analytics.*`, from the file, at run time and back into the file.
 
-use crate::client::Connection;
-use crate::module_file::module_file;
-use crate::server::{Options, Server};
+use testkit::{cmd, module_file, Connection, Server, ServerOptions};
 
 const BAD: [(&str, &str, &str); 17] = [
     ("timezone", "Mars/Olympus", "Mars/Olympus"),
@@ -176,7 +174,7 @@ fn settings_change_new_sites_only() {
     );
 }
 
-fn with_arguments(arguments: &str) -> Options {
+fn with_arguments(arguments: &str) -> ServerOptions {
     let line = format!("{} {arguments}", module_file().display());
     Server::with().without_module().config("loadmodule", &line)
 }

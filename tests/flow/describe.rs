@@ -1,9 +1,8 @@
 //! What the module says of its commands: `COMMAND DOCS`, `ANALYTICS.HELP` and the README's reference
 //! are one text.
 
-use crate::documented::{commands, line};
-use crate::reply::Reply;
-use crate::server::Server;
+use testkit::command_docs::{commands, line};
+use testkit::{cmd, Reply, Server};
 
 /// The first column of the README's table of commands.
 fn in_the_readme() -> Vec<String> {

@@ -1,10 +1,9 @@
 //! Under `maxmemory`: what is refused has changed nothing, what is evicted is made anew, and replicas
 //! follow.
 
-use crate::calendar::{buckets, floor, DAY, HOUR, MINUTE};
-use crate::client::Connection;
-use crate::server::{wait_until, Server};
-use crate::state::{assert_same_data, State};
+use testkit::calendar::{buckets, floor, DAY, HOUR, MINUTE};
+use testkit::state::assert_same_data;
+use testkit::{cmd, wait_until, Connection, Server, State};
 
 fn used(connection: &mut Connection) -> u64 {
     let used = connection.info("memory", "used_memory");

@@ -1,11 +1,9 @@
 //! `ANALYTICS.EXPORT`: what a bucket counts once, as a string that `PFCOUNT` and `PFMERGE` take. The
 //! oracle is Redis itself: a `PFADD` of the same users.
 
-use crate::calendar::{buckets, DAY, HOUR, MINUTE};
-use crate::client::{Arg, Connection};
-use crate::reply::Reply;
-use crate::server::Server;
-use crate::state::{refused_line, Trace};
+use testkit::calendar::{buckets, DAY, HOUR, MINUTE};
+use testkit::state::refused_line;
+use testkit::{cmd, Arg, Connection, Reply, Server, Trace};
 
 /// Registers of a HyperLogLog key, as Redis reads them.
 #[track_caller]
@@ -113,7 +111,7 @@ fn a_time_names_the_bucket_that_holds_it() {
             "minute" | "hour" => format!("{label}Z"),
             _ => label.to_owned(),
         };
-        let local = crate::calendar::at(time, zone);
+        let local = testkit::calendar::at(time, zone);
         let iso = local.strftime("%Y-%m-%dT%H:%M:%S").to_string();
         for time in [time.to_string(), label, iso] {
             let string = export(&mut connection, &format!("{granularity} {time}"));

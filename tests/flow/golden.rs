@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::server::Server;
+use testkit::{cmd, Server};
 
 /// Of some files, what `DEBUG DIGEST-VALUE` says.
 const DIGESTS: [(&str, &str); 4] = [

@@ -4,15 +4,13 @@
 
 use std::time::Instant;
 
-use crate::broken::{broken, varint, varint_len};
-use crate::calendar::{buckets, HOUR, MINUTE};
-use crate::client::{encode, Arg, Connection};
-use crate::clock::Stopped;
-use crate::random::Random;
-use crate::reply::Reply;
-use crate::server::{wait_until, Server};
-use crate::state::{assert_same_data, State};
-use crate::types::fill;
+use testkit::calendar::{buckets, HOUR, MINUTE};
+use testkit::corrupt::{broken, varint, varint_len};
+use testkit::sites::fill_site;
+use testkit::state::assert_same_data;
+use testkit::{
+    cmd, encode, wait_until, Arg, Connection, ManualClock, Random, Reply, Server, State,
+};
 
 /// The type and the name of a module's value: anything else there would be a test of Redis.
 const OWN_TYPE: usize = 10;
@@ -26,14 +24,14 @@ const WATCH: [&str; 4] = [
     "ANALYTICS.LIVE shop SET main 5s WINDOW 5m events users",
 ];
 
-fn server(clock: &Stopped) -> Server {
+fn server(clock: &ManualClock) -> Server {
     let server = Server::with()
         .aof()
         .config("aof-use-rdb-preamble", "no")
         // So that the page of a value is found in its DUMP.
         .config("rdbcompression", "no")
         // Nothing happens by itself between one command and the next.
-        .stopped(clock)
+        .manual_clock(clock)
         .start();
     trusting(&server);
     server
@@ -155,7 +153,7 @@ fn page(dump: &[u8]) -> Vec<u8> {
 
 #[test]
 fn no_payload_harms_the_server_its_replica_or_its_files() {
-    let clock = Stopped::new();
+    let clock = ManualClock::new();
     let mut server = server(&clock);
     let replica = Server::with()
         .config("rdbcompression", "no")
@@ -163,7 +161,7 @@ fn no_payload_harms_the_server_its_replica_or_its_files() {
         .start();
     trusting(&replica);
     let mut connection = server.connection();
-    let time = fill(&mut connection, "shop");
+    let time = fill_site(&mut connection, "shop");
     for line in WATCH {
         connection.run(line).ok();
     }

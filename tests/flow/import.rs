@@ -3,12 +3,11 @@
 
 use jiff::ToSpan;
 
-use crate::calendar::{at, buckets, floor, millis, DAY, HOUR, MINUTE};
-use crate::client::{Arg, Connection};
+use testkit::calendar::{at, buckets, floor, millis, DAY, HOUR, MINUTE};
+use testkit::state::assert_same_data;
+use testkit::{cmd, Arg, Connection, Reply, Server, Trace};
+
 use crate::export::{pfadd, registers, track, users};
-use crate::reply::Reply;
-use crate::server::Server;
-use crate::state::{assert_same_data, Trace};
 
 pub const GRANULARITIES: [&str; 5] = ["minute", "hour", "day", "week", "month"];
 

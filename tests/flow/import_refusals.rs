@@ -1,11 +1,11 @@
 //! What `ANALYTICS.IMPORT` does not take: it says why, and changes nothing.
 
-use crate::calendar::{buckets, DAY, MINUTE};
-use crate::client::Arg;
+use testkit::calendar::{buckets, DAY, MINUTE};
+use testkit::state::refused;
+use testkit::{cmd, Arg, Server};
+
 use crate::export::users;
 use crate::import::{import, native, unique, TYPED};
-use crate::server::Server;
-use crate::state::refused;
 
 #[test]
 fn what_cannot_come_in_says_why_and_changes_nothing() {

@@ -1,8 +1,7 @@
 //! `ANALYTICS.INFO` of a site, and the section of the module in `INFO`.
 
-use crate::calendar::{DAY, HOUR, MINUTE};
-use crate::reply::Reply;
-use crate::server::Server;
+use testkit::calendar::{DAY, HOUR, MINUTE};
+use testkit::{cmd, Reply, Server};
 
 const FIELDS: [&str; 16] = [
     "site",

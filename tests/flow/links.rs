@@ -4,35 +4,21 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::calendar::{buckets, floor, DAY, HOUR, MINUTE};
-use crate::client::Connection;
-use crate::clock::Clock;
-use crate::faults::asked;
-use crate::mixed::Mixed;
-use crate::random::Random;
-use crate::server::{wait_until, Options, Server};
-use crate::state::{assert_same_data, State};
+use testkit::calendar::{buckets, floor, DAY, HOUR, MINUTE};
+use testkit::operations::Operations;
+use testkit::replicas::other_settings;
+use testkit::state::assert_same_data;
+use testkit::{cmd, number_from_env, wait_until, Clock, Connection, Random, Server, State};
 
 /// Fifty thousand is what `make faults` asks for.
 fn operations() -> usize {
-    asked("ANALYTICS_FAULT_OPERATIONS", 5_000) as usize
-}
-
-/// Settings that nothing of a master's decisions may depend on.
-fn other_settings() -> Options {
-    Server::with()
-        .config("analytics.timezone", "Pacific/Kiritimati")
-        .config("analytics.dimension-capacity", "3")
-        .config("analytics.max-future", "0")
-        .config("analytics.retention-minute", "off")
-        .config("analytics.retention-hour", "1h")
-        .config("analytics.retention-day", "1d")
+    number_from_env("ANALYTICS_FAULT_OPERATIONS", 5_000) as usize
 }
 
 /// Deletes what is over on the master, and waits until everybody has heard of it.
 fn settle(master: &Server, replicas: &[&Server]) {
     let mut connection = master.connection();
-    sleep(Duration::from_millis(Mixed::SETTLED as u64));
+    sleep(Duration::from_millis(Operations::SETTLED as u64));
     // A scan deletes what it finds to be over.
     for line in ["SCAN 0 COUNT 100000", "SELECT 1", "SCAN 0 COUNT 100000"] {
         connection.run(line);
@@ -67,9 +53,9 @@ fn disturb(random: &mut Random, master: &Server, replicas: &[&Server]) {
             master.connection().run("CLIENT KILL TYPE replica");
         }
         3 => {
-            replica.freeze();
+            replica.pause();
             sleep(Duration::from_millis(random.below(100)));
-            replica.thaw();
+            replica.resume();
         }
         _ => {}
     }
@@ -78,7 +64,7 @@ fn disturb(random: &mut Random, master: &Server, replicas: &[&Server]) {
 fn load(master: &Server, replicas: &[&Server], seed: u64, operations: usize) {
     let mut connection = master.connection();
     let mut random = Random::new(seed);
-    let mut mixed = Mixed::new(seed, connection.now());
+    let mut mixed = Operations::new(seed, connection.now());
     let mut accepted = 0;
     for round in 0..operations.div_ceil(100) {
         accepted += mixed.run(&mut connection, 100);
@@ -166,7 +152,7 @@ fn a_replica_that_stood_still_while_a_bucket_ended_agrees() {
     let mut connection = master.connection();
     let time = floor(connection.now(), MINUTE) - 2 * MINUTE;
     let minute = short_lived(&mut connection, time, 700);
-    replica.freeze();
+    replica.pause();
     let mut number = 0;
     let mut event = |connection: &mut Connection, rest: &str| {
         number += 1;
@@ -186,7 +172,7 @@ fn a_replica_that_stood_still_while_a_bucket_ended_agrees() {
     if std::env::var_os("ANALYTICS_FAULT_OPERATIONS").is_some() {
         across_a_minute(&mut connection);
     }
-    replica.thaw();
+    replica.resume();
     assert_agree(&master, &[&replica], "after standing still");
 }
 
@@ -216,7 +202,7 @@ fn replicas_with_wrong_clocks_take_the_masters_decisions() {
     master.wait_for_replica(&ahead);
     let mut connection = master.connection();
     assert!((behind.connection().now() + 3 * DAY - connection.now()).abs() < MINUTE);
-    let mut mixed = Mixed::new(77, connection.now());
+    let mut mixed = Operations::new(77, connection.now());
     for _ in 0..10 {
         mixed.run(&mut connection, 100);
         settle(&master, &[&behind, &ahead]);
@@ -235,7 +221,7 @@ fn an_append_only_file_is_loaded_alike_under_wrong_clocks_and_other_settings() {
         .start();
     let mut connection = server.connection();
     let now = connection.now();
-    let mut mixed = Mixed::new(5, now);
+    let mut mixed = Operations::new(5, now);
     for _ in 0..10 {
         mixed.run(&mut connection, 100);
     }
@@ -284,12 +270,12 @@ fn a_replica_answers_while_it_loads_and_survives_a_cut_transfer() {
     assert_eq!(users, 300);
     for round in 0..4 {
         // The replica misses more than the backlog holds.
-        replica.freeze();
+        replica.pause();
         connection.run("CLIENT KILL TYPE replica");
         for _ in 0..8 {
             cmd!(connection, "SET", "filler", "x".repeat(8_192)).ok();
         }
-        replica.thaw();
+        replica.resume();
         let mut theirs = replica.connection();
         wait_until("the replica loads", || {
             theirs.info("persistence", "async_loading") == "1"

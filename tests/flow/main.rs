@@ -1,24 +1,8 @@
 //! The module as users meet it: every test starts a real redis-server of its own and speaks to it
 //! over the protocol. One module here per command or topic.
 
-#[macro_use]
-mod client;
-mod body;
-mod calendar;
-mod clock;
-mod cluster_nodes;
-mod documented;
 mod everything;
-mod faults;
-mod mixed;
-mod module_file;
-mod process;
-mod programs;
-mod random;
 mod redis_rs;
-mod reply;
-mod server;
-mod state;
 
 mod acl;
 mod alarms;
@@ -30,7 +14,7 @@ mod alert_places;
 mod alert_states;
 mod aof;
 mod batches;
-mod broken;
+mod bucket_handles;
 mod clients;
 mod cluster;
 mod coarse;
@@ -46,10 +30,9 @@ mod eviction;
 mod examples;
 mod explain;
 mod export;
+mod failover;
 mod get;
 mod golden;
-mod harness;
-mod holds;
 mod hostile_arguments;
 mod hostile_payloads;
 mod import;
@@ -68,8 +51,8 @@ mod operators;
 mod options;
 mod oracle;
 mod packaging;
+mod pending_writes;
 mod power_cuts;
-mod promises;
 mod range;
 mod readme;
 mod refusals;
@@ -78,7 +61,6 @@ mod replica_reads;
 mod replication;
 mod resharding;
 mod scripting;
-mod takeover;
 mod times;
 mod top;
 mod track;
@@ -87,4 +69,3 @@ mod transactions;
 mod types;
 mod unique;
 mod user_data;
-mod waiting;

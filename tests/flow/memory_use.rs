@@ -4,13 +4,10 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::calendar::HOUR;
-use crate::client::Connection;
-use crate::clock::Clock;
-use crate::faults::asked;
-use crate::mixed::Mixed;
-use crate::server::{wait_until, Server};
-use crate::state::assert_same_data;
+use testkit::calendar::HOUR;
+use testkit::operations::Operations;
+use testkit::state::assert_same_data;
+use testkit::{number_from_env, wait_until, Clock, Connection, Server};
 
 fn used(connection: &mut Connection) -> i64 {
     let used = connection.info("memory", "used_memory");
@@ -141,7 +138,7 @@ fn a_storm_of_expiring_buckets_gives_all_memory_back() {
     let mut connection = server.connection();
     let empty = used(&mut connection);
     // A hundred sites with all these hours; all buckets end at once. `make faults` asks for more.
-    let buckets = asked("ANALYTICS_FAULT_BUCKETS", 20_000) as usize;
+    let buckets = number_from_env("ANALYTICS_FAULT_BUCKETS", 20_000) as usize;
     let hours = (buckets / 100) as i64;
     let now = connection.now();
     for site in 0..100 {
@@ -205,7 +202,7 @@ fn keys_come_and_go_during_a_load_and_the_replica_agrees() {
         for client in 0..3 {
             let mut connection = server.connection();
             scope.spawn(move || {
-                let mut mixed = Mixed::new(900 + client, now);
+                let mut mixed = Operations::new(900 + client, now);
                 for _ in 0..8 {
                     mixed.run(&mut connection, 60);
                 }
@@ -227,7 +224,7 @@ fn keys_come_and_go_during_a_load_and_the_replica_agrees() {
             }
         });
     });
-    sleep(Duration::from_millis(Mixed::SETTLED as u64));
+    sleep(Duration::from_millis(Operations::SETTLED as u64));
     let (mut ours, mut theirs) = (server.connection(), replica.connection());
     for database in ["SELECT 0", "SELECT 1"] {
         ours.run(database).ok();

@@ -5,12 +5,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use crate::calendar::{at, buckets, floor, DAY, HOUR, MINUTE};
-use crate::client::{Arg, Connection};
-use crate::cluster_nodes::{Client, Cluster};
-use crate::random::Random;
-use crate::server::Server;
-use crate::state::{State, Trace};
+use testkit::calendar::{at, buckets, floor, DAY, HOUR, MINUTE};
+use testkit::{cmd, Arg, Cluster, ClusterClient, Connection, Random, Server, State, Trace};
 
 const GRANULARITIES: [&str; 5] = ["minute", "hour", "day", "week", "month"];
 
@@ -408,7 +404,7 @@ fn names_in_a_zone_are_read_in_it() {
 #[test]
 fn a_cluster_is_walked_node_by_node_and_followed_to_the_site() {
     let cluster = Cluster::of_masters(3);
-    let mut client = Client::new(&cluster);
+    let mut client = ClusterClient::new(&cluster);
     let time = client_time(&cluster);
     let day = |age: i64| at(time - age * DAY, "UTC").strftime("%Y-%m-%d").to_string();
     for site in ["one", "two", "three", "four"] {

@@ -3,10 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
-use crate::calendar::{floor, DAY, MINUTE};
-use crate::client::Connection;
-use crate::clock::Stopped;
-use crate::server::{wait_until, Server};
+use testkit::calendar::{floor, DAY, MINUTE};
+use testkit::{cmd, wait_until, Connection, ManualClock, Server};
 
 const DOC: &str = include_str!("../../docs/monitoring.md");
 
@@ -139,8 +137,8 @@ fn moves(connection: &mut Connection, line: &str) -> Figures {
 #[test]
 fn every_figure_moves_when_it_should_and_only_then() {
     // Nothing moves by itself.
-    let clock = Stopped::new();
-    let server = Server::with().stopped(&clock).start();
+    let clock = ManualClock::new();
+    let server = Server::with().manual_clock(&clock).start();
     let mut connection = server.connection();
     // All of it in the same minute, which is over.
     let time = floor(connection.now(), MINUTE) - 1;

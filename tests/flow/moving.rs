@@ -1,8 +1,7 @@
 //! `docs/moving.md`: every command that stands there replies what stands there.
 
-use crate::client::Arg;
-use crate::readme::{commands, shown};
-use crate::server::Server;
+use testkit::transcript::{commands, shown};
+use testkit::{Arg, Server};
 
 /// Words between blanks, or between quotation marks.
 fn words(line: &str) -> Vec<String> {

@@ -1,10 +1,8 @@
 //! `ANALYTICS.MTRACK`: the same as so many `TRACK`s, or nothing at all.
 
-use crate::calendar::{floor, HOUR, MINUTE};
-use crate::client::{encode, Arg, Connection};
-use crate::random::Random;
-use crate::server::Server;
-use crate::state::{assert_same_data, refused, refused_line, State};
+use testkit::calendar::{floor, HOUR, MINUTE};
+use testkit::state::{assert_same_data, refused, refused_line};
+use testkit::{encode, Arg, Connection, Random, Server, State};
 
 /// The words of an event: type, user, options.
 type Event = Vec<String>;

@@ -3,10 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::client::{Arg, Connection};
-use crate::documented::{commands, Argument, Command};
-use crate::reply::Reply;
-use crate::server::Server;
+use testkit::command_docs::{commands, Argument, Command};
+use testkit::{Arg, Connection, Reply, Server};
 
 type Words = Vec<Vec<u8>>;
 

@@ -3,11 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use crate::calendar::{buckets, floor, DAY, HOUR, MINUTE};
-use crate::client::{encode, Arg, Connection};
-use crate::random::Random;
-use crate::server::{wait_until, Options, Server};
-use crate::state::{assert_same_data, State};
+use testkit::calendar::{buckets, floor, DAY, HOUR, MINUTE};
+use testkit::state::assert_same_data;
+use testkit::{cmd, encode, wait_until, Arg, Connection, Random, Server, ServerOptions, State};
 
 const SITES: [(&str, &str); 4] = [
     ("paris", "Europe/Paris"),
@@ -322,7 +320,7 @@ fn ask(connection: &mut Connection, truth: &Truth) {
     }
 }
 
-fn with_events(options: Options) -> (Server, Truth) {
+fn with_events(options: ServerOptions) -> (Server, Truth) {
     let server = options.start();
     let mut connection = server.connection();
     create_sites(&mut connection);

@@ -1,11 +1,8 @@
 //! Questions to the replicas of a cluster. Redis does not tell them that a slot moves: nobody is
 //! answered by one who has not asked for it.
 
-use crate::calendar::{DAY, HOUR};
-use crate::client::Connection;
-use crate::cluster_nodes::Cluster;
-use crate::reply::Reply;
-use crate::server::wait_until;
+use testkit::calendar::{DAY, HOUR};
+use testkit::{cmd, wait_until, Cluster, Connection, Reply};
 
 const MASTERS: usize = 2;
 

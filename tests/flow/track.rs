@@ -1,9 +1,7 @@
 //! `ANALYTICS.TRACK`: what it replies, which keys it makes, what counts.
 
-use crate::calendar::{buckets, floor, Expected, HOUR, MINUTE};
-use crate::client::Connection;
-use crate::server::Server;
-use crate::state::State;
+use testkit::calendar::{buckets, floor, Expected, HOUR, MINUTE};
+use testkit::{cmd, Connection, Server, State};
 
 /// The middle of a minute some minutes ago: every bucket of it lives for most of an hour.
 pub fn recent(connection: &mut Connection) -> i64 {

@@ -1,12 +1,9 @@
 //! `ANALYTICS.TRACKJSON`: the same as the `MTRACK` of what the JSON says, or nothing at all.
 
-use crate::body::{json_of, quoted};
-use crate::calendar::{at, DAY, HOUR, MINUTE, SECOND};
-use crate::client::{Arg, Connection};
-use crate::random::Random;
-use crate::replication::Family;
-use crate::server::Server;
-use crate::state::{assert_same_data, refused, State};
+use testkit::calendar::{at, DAY, HOUR, MINUTE, SECOND};
+use testkit::event_json::{json_of, quoted};
+use testkit::state::{assert_same_data, refused};
+use testkit::{cmd, Arg, Connection, Random, ReplicaChain, Server, State};
 
 type Event = Vec<String>;
 
@@ -129,13 +126,13 @@ fn json_equals_the_mtrack_of_the_same_events() {
 
 #[test]
 fn replicas_and_a_reloaded_file_agree_whatever_the_json_leaves_open() {
-    let mut family = Family::of(
+    let mut chain = ReplicaChain::of(
         Server::with()
             .aof()
             .config("aof-use-rdb-preamble", "no")
             .config("analytics.timezone", "Asia/Kolkata"),
     );
-    let mut connection = family.master.connection();
+    let mut connection = chain.master.connection();
     let now = connection.now();
     let local = at(now - 3 * MINUTE, "Asia/Kolkata")
         .strftime("%Y-%m-%dT%H:%M:%S")
@@ -168,16 +165,16 @@ fn replicas_and_a_reloaded_file_agree_whatever_the_json_leaves_open() {
             1,
             "{known}"
         );
-        family.assert_agree(&format!("one event, {time}"));
+        chain.assert_agree(&format!("one event, {time}"));
         assert_eq!(
             trackjson(&mut connection, "shop", format!("[{other},{other}]")),
             2
         );
-        family.assert_agree(&format!("two events, {time}"));
+        chain.assert_agree(&format!("two events, {time}"));
         // One of them is late. The other may be known: a minute that is gone has forgotten it.
         let again = trackjson(&mut connection, "shop", format!("[{known},{old},{other}]"));
         assert!((1..=2).contains(&again));
-        family.assert_agree(&format!("some dropped, {time}"));
+        chain.assert_agree(&format!("some dropped, {time}"));
         expected += 3 + again;
     }
     let info = connection.run("ANALYTICS.INFO shop");
@@ -190,8 +187,8 @@ fn replicas_and_a_reloaded_file_agree_whatever_the_json_leaves_open() {
         .collect();
     assert_eq!(names, ["event", "country", "new"]);
     let (before, digest) = (State::of(&mut connection), connection.digest_of_all());
-    family.master.restart();
-    let mut connection = family.master.connection();
+    chain.master.restart();
+    let mut connection = chain.master.connection();
     State::of(&mut connection).assert_is(&before, "the file");
     assert_eq!(connection.digest_of_all(), digest);
 }

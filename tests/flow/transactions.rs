@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::client::{Arg, Connection};
-use crate::documented::commands;
+use testkit::command_docs::commands;
+use testkit::state::assert_same_data;
+use testkit::{cmd, Arg, Connection, Server};
+
 use crate::import::TYPED;
-use crate::server::Server;
-use crate::state::assert_same_data;
 
 /// Whether a transaction of a watcher of the key goes through after another client's command.
 fn survives(server: &Server, key: &str, line: &str) -> bool {
@@ -22,7 +22,7 @@ fn survives(server: &Server, key: &str, line: &str) -> bool {
 fn only_what_counted_breaks_a_watch() {
     let server = Server::start();
     let mut connection = server.connection();
-    let time = crate::calendar::floor(connection.now(), 60_000) - 1;
+    let time = testkit::calendar::floor(connection.now(), 60_000) - 1;
     let event = |rest: &str| format!("ANALYTICS.TRACK shop view ann AT {time} {rest}");
     connection.run(&event("ID one")).int();
     for key in connection.keys() {
@@ -73,7 +73,11 @@ fn a_bucket_is_watched_by_itself() {
     connection
         .run(&format!("ANALYTICS.TRACK shop view ann AT {early}"))
         .int();
-    let minute = |time| crate::calendar::buckets("shop", "UTC", time)[0].key.clone();
+    let minute = |time| {
+        testkit::calendar::buckets("shop", "UTC", time)[0]
+            .key
+            .clone()
+    };
     let event = format!("ANALYTICS.TRACK shop view ann AT {late}");
     assert!(survives(&server, &minute(early), &event));
     assert!(!survives(&server, &minute(late), &event));

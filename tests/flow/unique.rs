@@ -1,10 +1,7 @@
 //! `ANALYTICS.UNIQUE`: distinct users in a window, of the whole site or of one dimension value.
 
-use crate::calendar::{at, floor, millis, DAY, HOUR, MINUTE};
-use crate::client::Connection;
-use crate::reply::Reply;
-use crate::server::Server;
-use crate::state::Trace;
+use testkit::calendar::{at, floor, millis, DAY, HOUR, MINUTE};
+use testkit::{cmd, Connection, Reply, Server, Trace};
 
 fn track(connection: &mut Connection, user: &str, time: i64, rest: &str) {
     let line = format!("ANALYTICS.TRACK shop view {user} AT {time} {rest}");

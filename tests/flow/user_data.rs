@@ -1,9 +1,8 @@
 //! User data is bytes: words of our own grammar, NULs, broken UTF-8 and line ends are ordinary in
 //! every position.
 
-use crate::client::{Arg, Connection};
-use crate::server::Server;
-use crate::state::assert_same_data;
+use testkit::state::assert_same_data;
+use testkit::{cmd, Arg, Connection, Server};
 
 /// What nobody should send and somebody will.
 const ODD: [&[u8]; 16] = [

@@ -6,10 +6,12 @@ use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::client::{encode, Arg, Connection};
+use crate::cmd;
+use crate::connection::{encode, Arg, Connection};
 use crate::reply::Reply;
-use crate::server::{wait_until, Server};
+use crate::server::Server;
 use crate::state::assert_same_data;
+use crate::wait::wait_until;
 
 const SLOTS: usize = 16_384;
 
@@ -233,12 +235,12 @@ impl Cluster {
         connection
             .run("CONFIG SET cluster-replica-no-failover no")
             .ok();
-        self.nodes[replica].freeze();
+        self.nodes[replica].pause();
         // What was sent before the cut reaches it none the less.
         self.connection(master).run("CLIENT KILL TYPE replica");
         happens();
         self.nodes[master].kill();
-        self.nodes[replica].thaw();
+        self.nodes[replica].resume();
         wait_until("the replica is the master", || {
             connection.info("replication", "role") == "master"
         });
@@ -285,7 +287,7 @@ fn node() -> Server {
 pub type Redirections = BTreeMap<String, usize>;
 
 /// Follows the cluster as client libraries do, and takes no error but those of the cluster.
-pub struct Client {
+pub struct ClusterClient {
     ports: Vec<u16>,
     /// Where a site is asked for that was not seen yet.
     first: usize,
@@ -299,9 +301,9 @@ pub struct Client {
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Broken(pub u16);
 
-impl Client {
-    pub fn new(cluster: &Cluster) -> Client {
-        Client {
+impl ClusterClient {
+    pub fn new(cluster: &Cluster) -> ClusterClient {
+        ClusterClient {
             ports: cluster.nodes.iter().map(Server::port).collect(),
             first: 0,
             connections: HashMap::new(),

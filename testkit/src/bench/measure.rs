@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::client::Connection;
-use crate::events::Requests;
+use crate::bench::Requests;
+use crate::connection::Connection;
 use crate::server::Server;
 
 #[derive(Clone, Copy)]

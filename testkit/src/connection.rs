@@ -3,16 +3,9 @@
 
 use std::io::{self, BufReader, Write};
 use std::net::TcpStream;
-use std::time::Duration;
 
 use crate::reply::Reply;
-
-/// How long anything may take. Under valgrind everything takes longer.
-pub fn patience() -> Duration {
-    let asked = std::env::var("ANALYTICS_PATIENCE").ok();
-    let seconds = asked.and_then(|seconds| seconds.parse().ok());
-    Duration::from_secs(seconds.unwrap_or(30))
-}
+use crate::wait::time_limit;
 
 /// Something that can be an argument of a command: bytes, text or a number.
 pub trait Arg {
@@ -65,7 +58,7 @@ pub fn encode(request: &mut Vec<u8>, args: &[&dyn Arg]) {
 #[macro_export]
 macro_rules! cmd {
     ($connection:expr, $($arg:expr),+ $(,)?) => {
-        $connection.call(&[$(&$arg as &dyn $crate::client::Arg),+])
+        $connection.call(&[$(&$arg as &dyn $crate::Arg),+])
     };
 }
 
@@ -77,8 +70,8 @@ impl Connection {
     pub fn open(port: u16) -> io::Result<Connection> {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(patience()))?;
-        stream.set_write_timeout(Some(patience()))?;
+        stream.set_read_timeout(Some(time_limit()))?;
+        stream.set_write_timeout(Some(time_limit()))?;
         Ok(Connection {
             reader: BufReader::new(stream),
         })

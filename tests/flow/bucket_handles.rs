@@ -4,14 +4,11 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::calendar::{buckets, floor, DAY, HOUR, MINUTE, SECOND};
-use crate::client::Connection;
+use testkit::calendar::{buckets, floor, DAY, HOUR, MINUTE, SECOND};
+use testkit::{cmd, number_from_env, wait_until, Connection, Random, Server, State};
+
 use crate::export::track;
-use crate::faults::asked;
 use crate::import::{import, native, TYPED};
-use crate::random::Random;
-use crate::server::{wait_until, Server};
-use crate::state::State;
 
 /// What a user may do to a key of a site between two events.
 pub fn disturbance(random: &mut Random, keys: &[String], time: i64) -> Vec<String> {
@@ -135,8 +132,8 @@ fn events_count_as_if_every_key_were_looked_up() {
             keys.extend(buckets(site, "UTC", time).map(|bucket| bucket.key));
         }
     }
-    let steps = asked("ANALYTICS_FAULT_OPERATIONS", 2_000);
-    let mut random = Random::new(asked("ANALYTICS_FAULT_SEED", 0x401d));
+    let steps = number_from_env("ANALYTICS_FAULT_OPERATIONS", 2_000);
+    let mut random = Random::new(number_from_env("ANALYTICS_FAULT_SEED", 0x401d));
     let (mut site, mut time) = ("shop", times[0]);
     for step in 0..steps {
         if random.below(8) > 0 {

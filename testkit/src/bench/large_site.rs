@@ -1,8 +1,9 @@
 //! A site with a million users and every granularity full, and what a dashboard asks of it.
 
-use crate::client::{Arg, Connection};
-use crate::events::Dice;
-use crate::fill::Filler;
+use crate::bench::Event;
+use crate::connection::{Arg, Connection};
+use crate::filler::Filler;
+use crate::random::Random;
 
 pub const USERS: u64 = 1_000_000;
 pub const PAGES: u64 = 1_000;
@@ -32,7 +33,7 @@ pub const QUESTIONS: [&str; 14] = [
 /// out of so many of these events.
 pub fn fill(connection: &mut Connection, one_in: u64) {
     let now = connection.now();
-    let mut dice = Dice::new();
+    let mut random = Random::new(42);
     let stretches = [
         (366 * DAY, 366 * 8_000, false),
         (8 * DAY, 8 * 24 * 4_000, true),
@@ -49,10 +50,10 @@ pub fn fill(connection: &mut Connection, one_in: u64) {
                     done * 100 / count
                 );
             }
-            let at = now - dice.below(length as u64) as i64;
-            let user = format!("user{}", dice.below(USERS));
-            let event = dice.event();
-            let page = format!("/page/{}", dice.below(PAGES));
+            let at = now - random.below(length as u64) as i64;
+            let user = format!("user{}", random.below(USERS));
+            let event = Event::random(&mut random);
+            let page = format!("/page/{}", random.below(PAGES));
             let mut words: Vec<&dyn Arg> = vec![
                 &event.kind,
                 &user,

@@ -3,12 +3,11 @@
 
 use std::time::Duration;
 
-use crate::calendar::{buckets, floor, DAY, HOUR, MINUTE};
-use crate::client::Connection;
-use crate::clock::Stopped;
+use testkit::calendar::{buckets, floor, DAY, HOUR, MINUTE};
+use testkit::state::assert_same_data;
+use testkit::{cmd, wait_until, Connection, ManualClock, Server, ServerOptions, State};
+
 use crate::import::TYPED;
-use crate::server::{wait_until, Options, Server};
-use crate::state::{assert_same_data, State};
 
 /// Each by itself, in turn in this minute and the two after it.
 fn events(site: &str, time: i64, count: usize) -> Vec<String> {
@@ -60,17 +59,17 @@ fn leave_waiting(connection: &mut Connection, site: &str, time: i64) {
 
 /// The clock stands still, so that what waits goes on to.
 struct Pair {
-    clock: Stopped,
+    clock: ManualClock,
     /// Here events wait, and there none does: under this policy every use of a key counts.
     ours: Server,
     theirs: Server,
 }
 
 impl Pair {
-    fn start(options: impl Fn() -> Options) -> Pair {
-        let clock = Stopped::new();
-        let start = |options: Options| {
-            let server = options.stopped(&clock).start();
+    fn start(options: impl Fn() -> ServerOptions) -> Pair {
+        let clock = ManualClock::new();
+        let start = |options: ServerOptions| {
+            let server = options.manual_clock(&clock).start();
             server
                 .connection()
                 .run("CONFIG SET maxmemory-clients 0")
@@ -230,9 +229,9 @@ fn who_looks_and_what_happens_finds_every_event_counted() {
 }
 
 /// A strict site whose tray is open, and the event that it has been sent five times.
-fn strict_site(clock: &Stopped) -> (Server, Connection, String) {
+fn strict_site(clock: &ManualClock) -> (Server, Connection, String) {
     // Trays are seldom looked after.
-    let server = Server::with().config("hz", "1").stopped(clock).start();
+    let server = Server::with().config("hz", "1").manual_clock(clock).start();
     let mut connection = server.connection();
     connection.run("DEBUG SET-ACTIVE-EXPIRE 0").ok();
     connection.run("ANALYTICS.CREATE shop STRICT").ok();
@@ -246,7 +245,7 @@ fn strict_site(clock: &Stopped) -> (Server, Connection, String) {
 /// While its tray is open, the site is not looked up.
 #[test]
 fn a_site_that_expires_is_over_at_once() {
-    let mut clock = Stopped::new();
+    let mut clock = ManualClock::new();
     let (_server, mut connection, event) = strict_site(&clock);
     assert_eq!(connection.run("PEXPIRE shop 50"), 1);
     clock.step(100);
@@ -260,7 +259,7 @@ fn a_site_that_expires_is_over_at_once() {
 
 #[test]
 fn a_site_that_was_given_an_expiry_by_a_clock_put_back_is_over_when_it_comes_forward() {
-    let mut clock = Stopped::new();
+    let mut clock = ManualClock::new();
     let time = clock.now();
     let (_server, mut connection, event) = strict_site(&clock);
     clock.step(-100);
@@ -272,8 +271,8 @@ fn a_site_that_was_given_an_expiry_by_a_clock_put_back_is_over_when_it_comes_for
 
 #[test]
 fn a_call_without_events_is_no_change() {
-    let clock = Stopped::new();
-    let server = Server::with().stopped(&clock).start();
+    let clock = ManualClock::new();
+    let server = Server::with().manual_clock(&clock).start();
     let (mut ours, mut other) = (server.connection(), server.connection());
     let time = clock.now();
     ours.run("XADD log 1-1 event view user ann at 1").bytes();
@@ -336,14 +335,14 @@ fn files_have_what_waits() {
 
 #[test]
 fn replicas_have_what_waits_and_wait_themselves() {
-    let clock = Stopped::new();
-    let master = Server::with().stopped(&clock).start();
+    let clock = ManualClock::new();
+    let master = Server::with().manual_clock(&clock).start();
     let mut ours = master.connection();
     let time = clock.now() - 2 * MINUTE;
     leave_waiting(&mut ours, "shop", time);
     // It gets a snapshot while events wait, and then follows.
     let replica = Server::with()
-        .stopped(&clock)
+        .manual_clock(&clock)
         .config("repl-diskless-load", "swapdb")
         .replica_of(&master)
         .start();
@@ -357,7 +356,7 @@ fn replicas_have_what_waits_and_wait_themselves() {
     leave_waiting(&mut ours, "shop", time);
     master.wait_for_replica(&replica);
     assert!(waiting(&mut theirs) >= 40);
-    replica.freeze();
+    replica.pause();
     ours.run("CONFIG SET repl-backlog-size 16kb").ok();
     ours.run("CLIENT KILL TYPE replica");
     let long = "x".repeat(1_000);
@@ -365,7 +364,7 @@ fn replicas_have_what_waits_and_wait_themselves() {
         ours.run(&format!("SET filler{n} {long}")).ok();
     }
     leave_waiting(&mut ours, "shop", time);
-    replica.thaw();
+    replica.resume();
     master.wait_for_replica(&replica);
     let syncs = ours.info("stats", "sync_full");
     assert_eq!(syncs, "2", "it began anew");
@@ -423,8 +422,8 @@ fn nothing_waits_for_long() {
 /// Names that another minute has taught the site have no room in this one, to which it waits to go.
 #[test]
 fn a_bucket_without_room_takes_no_new_names_from_a_tray() {
-    let clock = Stopped::new();
-    let server = Server::with().stopped(&clock).start();
+    let clock = ManualClock::new();
+    let server = Server::with().manual_clock(&clock).start();
     let mut connection = server.connection();
     let time = clock.now() - 2 * MINUTE;
     let event = |at: i64, name: &str, range: std::ops::Range<usize>| {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::client::{encode, Arg, Connection};
+use crate::cmd;
+use crate::connection::{encode, Arg, Connection};
 
 /// Of every key its DUMP and its absolute expiry, -1 for none.
 #[derive(PartialEq, Eq)]

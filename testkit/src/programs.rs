@@ -1,7 +1,6 @@
 //! Programs in other languages, run as users run them: by the interpreters, and with the client
 //! libraries, that `scripts/clients` prepares.
 
-use std::env;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -9,29 +8,18 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::process::spawn_bound;
+use crate::project::{project_file, target_dir};
 use crate::server::Server;
 
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIME_LIMIT: Duration = Duration::from_secs(120);
 /// How `scripts/clients` ends when something cannot be had here.
 const UNAVAILABLE: i32 = 69;
-
-/// A file of the project.
-pub fn project(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
-
-/// The folder in which cargo builds: `<target>/<profile>/deps/<this program>`.
-pub fn target() -> PathBuf {
-    let program = env::current_exe().expect("a running test has a file");
-    let target = program.ancestors().nth(3);
-    target.expect("cargo puts tests three folders deep").into()
-}
 
 /// What `scripts/clients` prints; none where this kind of client cannot be had here, which is said
 /// past the harness, so that a test that did not run is seen.
 pub fn prepared(kind: &str) -> Option<PathBuf> {
-    let mut command = Command::new(project("scripts/clients"));
-    command.arg(kind).env("CARGO_TARGET_DIR", target());
+    let mut command = Command::new(project_file("scripts/clients"));
+    command.arg(kind).env("CARGO_TARGET_DIR", target_dir());
     let output = command.output().expect("scripts/clients can be run");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     if output.status.code() == Some(UNAVAILABLE) {
@@ -57,7 +45,7 @@ pub fn program(path: &str) -> Option<Command> {
         }
         _ => panic!("nothing is known to run {path}"),
     };
-    command.arg(project(path));
+    command.arg(project_file(path));
     Some(command)
 }
 
@@ -83,7 +71,7 @@ pub fn run(mut command: Command) -> Output {
     let mut child = spawn_bound(command).unwrap_or_else(|error| panic!("{name}: {error}"));
     let stdout = reader(child.stdout.take());
     let stderr = reader(child.stderr.take());
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIME_LIMIT;
     let status = loop {
         match child.try_wait().expect("a child can be waited for") {
             Some(status) => break status,

@@ -10,26 +10,26 @@ use std::time::SystemTime;
 
 #[derive(Clone, Copy)]
 pub struct Clock {
-    /// Milliseconds before the right one.
+    /// Milliseconds ahead of the right time.
     pub ahead: i64,
     /// How many times as fast it runs.
     pub rate: u32,
 }
 
 impl Clock {
-    pub const RIGHT: Clock = Clock { ahead: 0, rate: 1 };
+    pub const REAL: Clock = Clock { ahead: 0, rate: 1 };
 
     pub fn ahead(ahead: i64) -> Clock {
         Clock {
             ahead,
-            ..Clock::RIGHT
+            ..Clock::REAL
         }
     }
 
     pub fn fast(rate: u32) -> Clock {
         Clock {
             rate,
-            ..Clock::RIGHT
+            ..Clock::REAL
         }
     }
 
@@ -53,19 +53,19 @@ fn all_ahead() -> i64 {
 }
 
 /// A clock that stands still until a test moves it, for as many servers as it is given to.
-pub struct Stopped {
+pub struct ManualClock {
     file: PathBuf,
     now: i64,
 }
 
-impl Stopped {
+impl ManualClock {
     /// At the right time.
-    pub fn new() -> Stopped {
+    pub fn new() -> ManualClock {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("analytics-clock-{}-{number}", std::process::id());
         let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let mut clock = Stopped {
+        let mut clock = ManualClock {
             file: std::env::temp_dir().join(name),
             now: since_epoch.expect("a time after 1970").as_millis() as i64 + all_ahead(),
         };
@@ -94,13 +94,13 @@ impl Stopped {
         &self.file
     }
 
-    pub fn give_to(file: &Path, server: &mut Command) {
+    pub fn apply_to(file: &Path, server: &mut Command) {
         server.env("LD_PRELOAD", library());
         server.env("ANALYTICS_TEST_CLOCK_FILE", file);
     }
 }
 
-impl Drop for Stopped {
+impl Drop for ManualClock {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.file);
     }
@@ -116,7 +116,7 @@ fn library() -> &'static Path {
         let status = Command::new("cc")
             .args(["-shared", "-fPIC", "-O1", "-o"])
             .arg(&new)
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/flow/clock.c"))
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/src/clock.c"))
             .arg("-ldl")
             .status();
         assert!(status.is_ok_and(|status| status.success()), "cc failed");

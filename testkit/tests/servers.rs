@@ -2,10 +2,9 @@
 
 use std::thread;
 
-use crate::reply::Reply;
-use crate::server::{wait_until, Options, Server};
+use testkit::{cmd, wait_until, Reply, Server, ServerOptions};
 
-fn plain() -> Options {
+fn plain() -> ServerOptions {
     Server::with().without_module()
 }
 

@@ -3,9 +3,9 @@
 //!
 //! No bucket is near its end while they run: what there is does not depend on how fast they are.
 
-use crate::body::json_of;
 use crate::calendar::{at, buckets, DAY, HOUR, MINUTE, SECOND};
-use crate::client::{encode, Arg, Connection};
+use crate::connection::{encode, Arg, Connection};
+use crate::event_json::json_of;
 use crate::random::Random;
 
 pub const SITES: [&str; 6] = ["shop", "store", "{eu}shop", "bazaar", "stall", "market"];
@@ -18,14 +18,14 @@ fn words(line: &str) -> Words {
     line.split_whitespace().map(str::to_owned).collect()
 }
 
-pub struct Mixed {
+pub struct Operations {
     random: Random,
     now: i64,
 }
 
-impl Mixed {
-    pub fn new(seed: u64, now: i64) -> Mixed {
-        Mixed {
+impl Operations {
+    pub fn new(seed: u64, now: i64) -> Operations {
+        Operations {
             random: Random::new(seed),
             now,
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::client::Connection;
+use crate::connection::Connection;
 use crate::reply::Reply;
 
 pub struct Command {

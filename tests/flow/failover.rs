@@ -9,12 +9,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
-use crate::calendar::{floor, DAY, MINUTE};
-use crate::client::{Arg, Connection};
-use crate::cluster_nodes::{Broken, Client, Cluster};
-use crate::random::Random;
-use crate::server::{wait_until, Server};
-use crate::state::State;
+use testkit::calendar::{floor, DAY, MINUTE};
+use testkit::cluster::Broken;
+use testkit::{wait_until, Arg, Cluster, ClusterClient, Connection, Random, Server, State};
 
 const SITES: usize = 30;
 const WRITERS: usize = 3;
@@ -61,7 +58,7 @@ struct Seen {
 }
 
 impl Seen {
-    fn add(&mut self, client: &Client, broken: BTreeSet<Broken>) {
+    fn add(&mut self, client: &ClusterClient, broken: BTreeSet<Broken>) {
         self.codes.extend(client.seen.keys().cloned());
         self.broken.extend(broken);
     }
@@ -93,7 +90,11 @@ impl Load {
     }
 
     /// Sends each batch once, and asks whether a replica has it.
-    fn write(&self, writer: usize, mut client: Client) -> (Vec<Batch>, Client, BTreeSet<Broken>) {
+    fn write(
+        &self,
+        writer: usize,
+        mut client: ClusterClient,
+    ) -> (Vec<Batch>, ClusterClient, BTreeSet<Broken>) {
         let mut random = Random::new(writer as u64);
         let (mut batches, mut broken) = (Vec::new(), BTreeSet::new());
         while !self.is_over.load(SeqCst) {
@@ -123,7 +124,7 @@ impl Load {
     }
 
     /// Asks all the while: no answer may lack an event that was confirmed before the question.
-    fn read(&self, mut client: Client) -> (u64, Client, BTreeSet<Broken>) {
+    fn read(&self, mut client: ClusterClient) -> (u64, ClusterClient, BTreeSet<Broken>) {
         let (mut asked, mut broken) = (0, BTreeSet::new());
         let mut random = Random::new(99);
         while !self.is_over.load(SeqCst) {
@@ -199,7 +200,7 @@ fn what_wait_confirmed_outlives_a_killed_master_and_ids_make_resent_totals_exact
         now: cluster.connection(1).now(),
         is_over: AtomicBool::new(false),
     };
-    let mut client = Client::new(&cluster);
+    let mut client = ClusterClient::new(&cluster);
     for site in &load.sites {
         let words = [
             "ANALYTICS.CREATE",
@@ -220,10 +221,10 @@ fn what_wait_confirmed_outlives_a_killed_master_and_ids_make_resent_totals_exact
     thread::scope(|scope| {
         let load = &load;
         let writers: Vec<_> = (0..WRITERS)
-            .map(|writer| (writer, Client::new(&cluster)))
+            .map(|writer| (writer, ClusterClient::new(&cluster)))
             .map(|(writer, client)| scope.spawn(move || load.write(writer, client)))
             .collect();
-        let client = Client::new(&cluster);
+        let client = ClusterClient::new(&cluster);
         let reader = scope.spawn(move || load.read(client));
         let struck = scope.spawn(|| load.strike(&mut cluster)).join();
         load.is_over.store(true, SeqCst);
@@ -247,7 +248,7 @@ fn what_wait_confirmed_outlives_a_killed_master_and_ids_make_resent_totals_exact
     assert_eq!(seen.broken, BTreeSet::from([dead]));
 
     // Everything is sent again. What was confirmed is all there; the rest comes in, each event once.
-    let mut client = Client::new(&cluster);
+    let mut client = ClusterClient::new(&cluster);
     let mut again = BTreeMap::from([("confirmed", 0), ("acknowledged", 0), ("unknown", 0)]);
     for batch in &batches {
         let site = &load.sites[batch.site];
@@ -286,7 +287,7 @@ fn compare(
     load: &Load,
     batches: &[Batch],
     cluster: &Cluster,
-    client: &mut Client,
+    client: &mut ClusterClient,
     alone: &mut Connection,
 ) {
     for site in &load.sites {

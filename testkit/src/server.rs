@@ -12,26 +12,27 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
-use crate::client::{patience, Connection};
-use crate::clock::{Clock, Stopped};
-use crate::module_file::module_file;
+use crate::clock::{Clock, ManualClock};
+use crate::connection::Connection;
 use crate::process::{children, signal, spawn_bound};
+use crate::project::module_file;
+use crate::wait::{time_limit, wait_until};
 
 /// What a test wants of its server. Later settings win over earlier ones.
-pub struct Options {
+pub struct ServerOptions {
     settings: Vec<(String, String)>,
     module: bool,
     clock: Clock,
-    stopped: Option<PathBuf>,
+    manual_clock: Option<PathBuf>,
 }
 
-impl Options {
-    fn new() -> Options {
-        let options = Options {
+impl ServerOptions {
+    fn new() -> ServerOptions {
+        let options = ServerOptions {
             settings: Vec::new(),
             module: true,
-            clock: Clock::RIGHT,
-            stopped: None,
+            clock: Clock::REAL,
+            manual_clock: None,
         };
         options
             .config("bind", "127.0.0.1")
@@ -44,37 +45,37 @@ impl Options {
     }
 
     /// A line of redis.conf; the value is quoted by the caller where it has blanks of its own.
-    pub fn config(mut self, name: &str, value: &str) -> Options {
+    pub fn config(mut self, name: &str, value: &str) -> ServerOptions {
         self.settings.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// Keeps an append-only file, rewritten only when a test asks for it. Without fsync every
     /// write is in the file before its reply is sent, which is all that a killed process needs.
-    pub fn aof(self) -> Options {
+    pub fn aof(self) -> ServerOptions {
         self.config("appendonly", "yes")
             .config("appendfsync", "no")
             .config("auto-aof-rewrite-percentage", "0")
     }
 
-    pub fn replica_of(self, master: &Server) -> Options {
+    pub fn replica_of(self, master: &Server) -> ServerOptions {
         let master = format!("127.0.0.1 {}", master.port);
         self.config("replicaof", &master)
     }
 
-    pub fn clock(mut self, clock: Clock) -> Options {
+    pub fn clock(mut self, clock: Clock) -> ServerOptions {
         self.clock = clock;
         self
     }
 
     /// A clock that the test moves, on this start and every later one.
-    pub fn stopped(mut self, clock: &Stopped) -> Options {
-        self.stopped = Some(clock.file().to_owned());
+    pub fn manual_clock(mut self, clock: &ManualClock) -> ServerOptions {
+        self.manual_clock = Some(clock.file().to_owned());
         // A tick that is over early goes on in a few milliseconds, which do not pass by themselves.
         self.config("analytics.alert-budget", "100000")
     }
 
-    pub fn without_module(mut self) -> Options {
+    pub fn without_module(mut self) -> ServerOptions {
         self.module = false;
         self
     }
@@ -93,7 +94,7 @@ impl Options {
             port: free_port(),
             dir: new_dir(),
             clock: self.clock,
-            stopped: self.stopped.clone(),
+            manual_clock: self.manual_clock.clone(),
             child: None,
         };
         loop {
@@ -128,18 +129,18 @@ pub struct Server {
     port: u16,
     dir: PathBuf,
     clock: Clock,
-    stopped: Option<PathBuf>,
+    manual_clock: Option<PathBuf>,
     child: Option<Child>,
 }
 
 impl Server {
     #[track_caller]
     pub fn start() -> Server {
-        Options::new().start()
+        ServerOptions::new().start()
     }
 
-    pub fn with() -> Options {
-        Options::new()
+    pub fn with() -> ServerOptions {
+        ServerOptions::new()
     }
 
     pub fn port(&self) -> u16 {
@@ -200,13 +201,13 @@ impl Server {
     }
 
     /// Stops the process where it stands; its connections stay open.
-    pub fn freeze(&self) {
+    pub fn pause(&self) {
         self.child
             .iter()
             .for_each(|child| signal(child, libc::SIGSTOP));
     }
 
-    pub fn thaw(&self) {
+    pub fn resume(&self) {
         self.child
             .iter()
             .for_each(|child| signal(child, libc::SIGCONT));
@@ -257,12 +258,12 @@ impl Server {
     /// Fails the test if the server has died or reported a bug of its own.
     #[track_caller]
     pub fn assert_healthy(&mut self) {
-        if let Some(disease) = self.disease() {
-            panic!("{disease}:\n{}", self.tail_of_log());
+        if let Some(failure) = self.failure() {
+            panic!("{failure}:\n{}", self.tail_of_log());
         }
     }
 
-    fn disease(&mut self) -> Option<String> {
+    fn failure(&mut self) -> Option<String> {
         if self.log().contains("BUG REPORT START") {
             return Some("the server reported a bug".to_owned());
         }
@@ -280,8 +281,8 @@ impl Server {
         let mut command =
             Command::new(env::var_os("REDIS_SERVER").unwrap_or_else(|| "redis-server".into()));
         command.arg("redis.conf").current_dir(&self.dir);
-        match &self.stopped {
-            Some(file) => Stopped::give_to(file, &mut command),
+        match &self.manual_clock {
+            Some(file) => ManualClock::apply_to(file, &mut command),
             None => self.clock.set(&mut command),
         }
         command
@@ -291,7 +292,7 @@ impl Server {
         let pid = child.id().to_string();
         let child = self.child.insert(child);
 
-        let deadline = Instant::now() + patience();
+        let deadline = Instant::now() + time_limit();
         while Instant::now() < deadline && matches!(child.try_wait(), Ok(None)) {
             if answers(self.port, &pid) {
                 return Ok(());
@@ -320,11 +321,11 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let Some(disease) = self.end() else { return };
+        let Some(failure) = self.end() else { return };
         if thread::panicking() {
-            eprintln!("{disease}");
+            eprintln!("{failure}");
         } else {
-            panic!("{disease}");
+            panic!("{failure}");
         }
     }
 }
@@ -332,33 +333,19 @@ impl Drop for Server {
 impl Server {
     /// Kills the process. What is wrong with the server, or with the test, keeps the folder.
     fn end(&mut self) -> Option<String> {
-        let disease = self.disease();
+        let failure = self.failure();
         if let Some(child) = &mut self.child {
             kill(child);
         }
-        if disease.is_none() && !thread::panicking() {
+        if failure.is_none() && !thread::panicking() {
             self.remove_dir();
             return None;
         }
         let place = format!("the server's files are in {}", self.dir.display());
-        Some(match disease {
-            Some(disease) => format!("{disease}; {place}\n{}", self.tail_of_log()),
+        Some(match failure {
+            Some(failure) => format!("{failure}; {place}\n{}", self.tail_of_log()),
             None => place,
         })
-    }
-}
-
-/// Polls a condition that is about to hold.
-#[track_caller]
-pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + patience();
-    while !holds() {
-        assert!(
-            Instant::now() < deadline,
-            "waited {:?} in vain until {what}",
-            patience()
-        );
-        thread::sleep(Duration::from_millis(5));
     }
 }
 

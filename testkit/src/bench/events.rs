@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use crate::client::{encode, Arg};
-pub use crate::dice::Dice;
+use crate::connection::{encode, Arg};
+use crate::random::Random;
 
 pub const USERS: u64 = 100_000;
 const EVENTS: [&str; 10] = [
@@ -26,24 +26,20 @@ pub struct Event {
     pub latency: String,
 }
 
-impl Dice {
-    fn of(&mut self, choices: &[&'static str]) -> &'static str {
-        choices[self.below(choices.len() as u64) as usize]
-    }
+pub fn user(random: &mut Random) -> String {
+    format!("user{}", random.below(USERS))
+}
 
-    pub fn user(&mut self) -> String {
-        format!("user{}", self.below(USERS))
-    }
-
-    pub fn event(&mut self) -> Event {
+impl Event {
+    pub fn random(random: &mut Random) -> Event {
         Event {
-            kind: self.of(&EVENTS),
-            user: self.user(),
-            country: self.of(&COUNTRIES),
-            device: self.of(&DEVICES),
-            plan: self.of(&PLANS),
-            revenue: format!("{:.2}", self.below(100_000) as f64 / 100.0),
-            latency: format!("{:.1}", self.below(10_000) as f64 / 10.0),
+            kind: random.pick::<&str>(&EVENTS),
+            user: user(random),
+            country: random.pick::<&str>(&COUNTRIES),
+            device: random.pick::<&str>(&DEVICES),
+            plan: random.pick::<&str>(&PLANS),
+            revenue: format!("{:.2}", random.below(100_000) as f64 / 100.0),
+            latency: format!("{:.1}", random.below(10_000) as f64 / 10.0),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Fills a site with many events, a thousand a call, some calls ahead of their replies.
 
-use crate::client::{encode, Arg, Connection};
+use crate::connection::{encode, Arg, Connection};
 
 const EVENTS_A_CALL: usize = 1_000;
 const CALLS_AHEAD: usize = 8;
