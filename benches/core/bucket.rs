@@ -91,7 +91,7 @@ fn record(bucket: &mut Bucket, random: &mut Random, user: u64, is_rich: bool) {
     bucket.apply_alone(&occurrence, (user % 60) as u8, CAPACITY);
 }
 
-/// An event of a known user in known rows.
+/// An event of a user and rows that are in the bucket.
 #[divan::bench(args = CONTENTS)]
 fn record_event(bencher: Bencher, content: Content) {
     let mut bucket = content.bucket();

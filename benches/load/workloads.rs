@@ -41,7 +41,7 @@ fn nothing(minute: i64) -> Vec<Workload> {
     let batch = |name, detail| Workload::new(name, batched(NOTHING, 100, 1, minute, detail));
     vec![
         Workload::new("a module's command that does nothing, 8", alone(NOTHING)),
-        Workload::new("the same, appendonly", alone(TOLD)).with_aof(),
+        Workload::new("the same, appendonly", alone(REPLICATED)).with_aof(),
         batch("the same, 100 events", Detail::Bare),
         batch("the same, 100 events: AT", Detail::Time),
         batch("the same, 100 events: AT, 3 DIM, 2 VAL", Detail::Rich),
@@ -49,9 +49,9 @@ fn nothing(minute: i64) -> Vec<Workload> {
 }
 
 const NOTHING: [&str; 2] = ["NOOP.DO", "nothing"];
-const TOLD: [&str; 2] = ["NOOP.TELL", "nothing"];
+const REPLICATED: [&str; 2] = ["NOOP.REPLICATE", "nothing"];
 
-/// How much an event says besides its type and user.
+/// What an event has besides its type and user.
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
 enum Detail {
     Bare,
@@ -185,7 +185,7 @@ fn mtrack(minute: i64) -> Vec<Workload> {
     ]
 }
 
-/// The body of an event as a collector sends it, with all that it can say.
+/// The body of an event as a collector sends it, with every member.
 fn body(event: &Event, at: i64) -> String {
     format!(
         "{{\"event\":\"{}\",\"user_id\":\"{}\",\"timestamp\":{at},\"properties\":{{\"country\":\"{}\",\"device\":\"{}\",\

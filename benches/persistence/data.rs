@@ -96,7 +96,7 @@ pub fn native(connection: &mut Connection, kind: Kind) -> f64 {
         let users = users(kind).filter(|(of, _)| *of == day);
         users.for_each(|(_, user)| filler.add(&[&user]));
         filler.finish();
-        // As buckets do, and as whoever counts by the minute sees to.
+        // As buckets do, and as a user of one key a minute sets it.
         connection.run(&format!("EXPIRE {} 86400", keys[day]));
     }
     copy(connection, &keys, kind.keys)

@@ -37,7 +37,7 @@ pub fn run() {
         for (place, operation) in OPERATIONS.iter().enumerate() {
             let (seconds, native) = (ours.seconds[place], theirs.seconds[place]);
             let (speed, ratio) = (ours.megabytes / seconds, native / seconds);
-            // A native key holds no rows: it is no measure for buckets that do.
+            // A native key has no rows: it is no measure for buckets that have.
             let is_met = speed >= TARGET && (ratio >= 1.0 || kind.is_rich);
             println!(
                 "| {operation}: {} | {} | {:.0} | {:.0} | {speed:.0} | {:.0} | {ratio:.2} | {} |",

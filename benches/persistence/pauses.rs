@@ -1,4 +1,4 @@
-//! For how long the server answers nobody: with 100,000 buckets, beside as many strings of the same size.
+//! For how long the server answers no client: with 100,000 buckets, beside as many strings of the same size.
 
 use std::thread;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use crate::probe::longest_pause;
 use testkit::bench::{median, Event, Requests};
 use testkit::{cmd, wait_until, Connection, Filler, Random, Server};
 
-/// With the hours that hold the same events, 100,000 buckets: no site may keep more minutes.
+/// With the hours of the same events, 100,000 buckets: no site may keep more minutes.
 const MINUTES: usize = 98_400;
 const KEYS: usize = MINUTES + MINUTES / 60;
 const ROUNDS: usize = 5;

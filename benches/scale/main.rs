@@ -1,4 +1,4 @@
-//! How the cost of an event grows: with sites, dimension values, events a call, and what an event says.
+//! How the cost of an event grows: with sites, dimension values, events a call, and what an event has.
 //!
 //!     cargo bench --bench scale            every table
 //!     cargo bench --bench scale -- sites   the tables with this in their title

@@ -49,12 +49,12 @@ impl Cluster {
                 cmd!(connection, "CLUSTER", "ADDSLOTSRANGE", first, end - 1).ok();
             }
         }
-        // A node takes an epoch only as long as it knows no other.
+        // A node accepts an epoch only while it has met no other node.
         (0..count).for_each(|place| cluster.meet(place));
         for place in 0..count {
             let mut connection = cluster.nodes[place].connection();
             let mut met = Instant::now();
-            wait_until("it knows all others", || {
+            wait_until("it has met all others", || {
                 // On a machine that is busy Redis gives a meeting up, after the timeout of a node.
                 if met.elapsed() > Duration::from_secs(6) {
                     (0..count).for_each(|place| cluster.meet(place));
@@ -106,11 +106,11 @@ impl Cluster {
         }
     }
 
-    fn wait_for(&self, place: usize, what: &str, holds: impl Fn(&[&str]) -> bool) {
+    fn wait_for(&self, place: usize, what: &str, is_true: impl Fn(&[&str]) -> bool) {
         let mut connection = self.nodes[place].connection();
         wait_until(what, || {
             let nodes = connection.run("CLUSTER NODES");
-            holds(&nodes.text().lines().collect::<Vec<_>>())
+            is_true(&nodes.text().lines().collect::<Vec<_>>())
         });
     }
 
@@ -138,7 +138,7 @@ impl Cluster {
                 (bound(first)..=bound(last)).contains(&slot)
             })
         });
-        owner.unwrap_or_else(|| panic!("nobody serves the slot {slot}"))
+        owner.unwrap_or_else(|| panic!("no node serves the slot {slot}"))
     }
 
     /// Half of a move: from here on keys of the slot may be moved.
@@ -167,9 +167,9 @@ impl Cluster {
         self.connection(from).call(&words).ok();
     }
 
-    /// The other half: the slot is the receiver's, the receiver told first, and all have heard of
-    /// the epoch that it took for it. Who moves the slot on before, takes an epoch that is no
-    /// greater, and loses the slot to a late message.
+    /// The other half: the slot is assigned to the receiver, on the receiver first, and every node has
+    /// the epoch that it took for it. A further move before that would take an epoch that is no greater,
+    /// and lose the slot to a late message.
     #[track_caller]
     pub fn close_slot(&self, slot: i64, from: usize, to: usize) {
         let id = &self.ids[to];
@@ -210,7 +210,7 @@ impl Cluster {
         moved
     }
 
-    /// A replica takes the place of its master, in an orderly way.
+    /// A coordinated failover: the replica becomes the master.
     #[track_caller]
     pub fn fail_over(&self, replica: usize) {
         let mut connection = self.connection(replica);
@@ -226,8 +226,8 @@ impl Cluster {
         self.wait_until_agreed();
     }
 
-    /// A master dies under `kill -9`, and the cluster puts its replica in its place, which has heard
-    /// nothing of what happened last.
+    /// A master dies under `kill -9`, and the cluster promotes its replica, which has received nothing
+    /// of what happened last.
     #[track_caller]
     pub fn lose(&mut self, master: usize, happens: impl FnOnce()) {
         let replica = master + self.masters;
@@ -253,7 +253,7 @@ impl Cluster {
         self.wait_until_agreed();
     }
 
-    /// Every replica holds what its master holds.
+    /// Every replica has the data of its master.
     #[track_caller]
     pub fn assert_replicas_agree(&self) {
         for (place, replica) in self.nodes.iter().enumerate() {
@@ -283,7 +283,7 @@ fn node() -> Server {
         .start()
 }
 
-/// The errors by which a cluster tells its clients where to go, or to wait.
+/// The errors by which a cluster redirects its clients, or has them wait, and how often each came.
 pub type Redirections = BTreeMap<String, usize>;
 
 /// Follows the cluster as client libraries do, and takes no error but those of the cluster.

@@ -1,4 +1,4 @@
-//! The commands of the module as `COMMAND DOCS` tells of them.
+//! The commands of the module as `COMMAND DOCS` describes them.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ pub fn commands(connection: &mut Connection) -> BTreeMap<String, Command> {
     described.collect()
 }
 
-/// An argument as `COMMAND DOCS` tells of it.
+/// An argument as `COMMAND DOCS` describes it.
 pub struct Argument {
     pub name: String,
     pub kind: String,

@@ -1,4 +1,4 @@
-//! Events as a web collector sends them: the JSON of what the words of a `TRACK` say.
+//! Events as a web collector sends them: the JSON of the words of a `TRACK`.
 
 use std::fmt::Write;
 

@@ -67,7 +67,7 @@ impl<'c> Filler<'c> {
         }
         let mut call = Vec::with_capacity(self.body.len() + 64);
         encode(&mut call, &[&self.command, &self.key]);
-        // The head says how many words there are.
+        // The head has the number of words.
         let after = call.iter().position(|byte| *byte == b'\n').unwrap_or(0) + 1;
         let mut whole = format!("*{}\r\n", self.words + 2).into_bytes();
         whole.extend_from_slice(&call[after..]);

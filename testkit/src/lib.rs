@@ -17,7 +17,7 @@
 //! | [`process`], [`programs`] | child processes that end with the test; programs in other languages |
 //! | [`project`] | [`module_file`], files of the project, the folder that cargo builds in |
 //! | [`random`] | [`Random`]: the same numbers in every run |
-//! | [`state`] | [`State`], [`Trace`]: all that a server holds; commands that must fail and change nothing |
+//! | [`state`] | [`State`], [`Trace`]: the whole data of a server; commands that must fail and change nothing |
 //! | [`calendar`] | the oracle of which buckets an event belongs to, by jiff's dates |
 //! | [`operations`] | random operations of every kind on sites and buckets |
 //! | [`corrupt`] | payloads with random damage |

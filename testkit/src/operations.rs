@@ -274,6 +274,6 @@ impl Operations {
         }
     }
 
-    /// How long a short expiry takes to be over, for whoever compares servers.
+    /// How long to wait, before servers are compared, until the short expiries are over.
     pub const SETTLED: i64 = SECOND / 20;
 }

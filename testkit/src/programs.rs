@@ -15,8 +15,8 @@ const TIME_LIMIT: Duration = Duration::from_secs(120);
 /// How `scripts/clients` ends when something cannot be had here.
 const UNAVAILABLE: i32 = 69;
 
-/// What `scripts/clients` prints; none where this kind of client cannot be had here, which is said
-/// past the harness, so that a test that did not run is seen.
+/// What `scripts/clients` prints; `None` where this kind of client is not available,
+/// which is printed even though the harness captures output, so that a skipped test is seen.
 pub fn prepared(kind: &str) -> Option<PathBuf> {
     let mut command = Command::new(project_file("scripts/clients"));
     command.arg(kind).env("CARGO_TARGET_DIR", target_dir());
@@ -49,7 +49,7 @@ pub fn program(path: &str) -> Option<Command> {
     Some(command)
 }
 
-/// Tells a program where its server is, or a node of its cluster.
+/// Sets the address of its server, or of a node of its cluster, for a program.
 pub fn point_at(command: &mut Command, server: &Server, is_cluster: bool) {
     command
         .env("REDIS_HOST", "127.0.0.1")

@@ -1,4 +1,4 @@
-//! What a server answers, in RESP2 or RESP3, and short ways for a test to say what it expects.
+//! What a server answers, in RESP2 or RESP3, and short methods for what a test expects.
 //!
 //! The accessors panic with the whole reply when it is of another type, at the line of the caller.
 

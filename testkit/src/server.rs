@@ -226,7 +226,7 @@ impl Server {
         }
     }
 
-    /// Waits until a replica has applied everything that this server has been told so far.
+    /// Waits until a replica has applied everything that this server has executed so far.
     #[track_caller]
     pub fn wait_for_replica(&self, replica: &Server) {
         let (mut ours, mut theirs) = (self.connection(), replica.connection());

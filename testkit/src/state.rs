@@ -1,4 +1,4 @@
-//! All that a server holds, byte for byte, and the trace that a command leaves in it.
+//! The whole data of a server, byte for byte, and the trace that a command leaves in it.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ impl State {
         entries.map(|(key, (dump, expiry))| (&key[..], &dump[..], *expiry))
     }
 
-    /// Both together: what two nodes hold that share the keys.
+    /// Both together: the data of two nodes that share the keys.
     #[track_caller]
     pub fn and(mut self, other: State) -> State {
         for (key, it) in other.0 {
@@ -90,8 +90,7 @@ pub fn assert_same_data(ours: &mut Connection, theirs: &mut Connection, whose: &
     assert_eq!(theirs.digest_of_all(), ours.digest_of_all(), "{whose}");
 }
 
-/// What a write changes: the data, what replicas and the AOF are told, and the count of changes
-/// since the last save.
+/// What a write changes: the data, the size of the AOF, and the count of changes since the last save.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Trace {
     digest: String,
@@ -101,7 +100,7 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// `aof_current_size` tells something on a server with an AOF only.
+    /// `aof_current_size` is empty on a server without an AOF.
     #[track_caller]
     pub fn of(connection: &mut Connection) -> Trace {
         Trace {

@@ -1,4 +1,4 @@
-//! Access control: who may touch one site reaches no other, and who may only read changes nothing.
+//! Access control: a user of one site reaches no other, and a user who may only read changes nothing.
 //! Redis 7.0 gives the commands of modules no categories: rules name them there.
 
 use std::collections::BTreeSet;

@@ -244,7 +244,7 @@ fn every_change_is_the_same_on_a_replica_with_other_settings() {
         "ANALYTICS.LIVE shop SET day 1h WINDOW today users",
         "ANALYTICS.LIVE shop DEL main",
         "ANALYTICS.ALERT shop RESUME quiet",
-        // It fires, so that something is said of it.
+        // It fires, so that there is a message.
         "ANALYTICS.ALERT shop DEL late",
         "EVAL return(redis.call('ANALYTICS.ALERT',KEYS[1],'SET','x','events','5m','<','0')) 1 shop",
     ] {

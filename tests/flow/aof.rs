@@ -1,4 +1,4 @@
-//! The append-only file: what it holds is what was there, also when it is loaded much later.
+//! The append-only file: loaded, also much later, it gives the data that was there.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -103,7 +103,7 @@ fn an_event_that_has_grown_old_in_the_file_still_counts_once() {
 }
 
 #[test]
-fn a_site_remembers_events_of_which_every_bucket_is_over() {
+fn a_site_counts_events_whose_buckets_have_all_expired() {
     let server = Server::start();
     let mut connection = server.connection();
     let time = hours_ago(&mut connection, 5);

@@ -1,5 +1,5 @@
-//! A site holds on to the buckets that its events go to. Whatever happens to those, it must be as if
-//! every key were looked up for every event.
+//! A site keeps handles of the buckets that its events go to. Whatever happens to those keys, the result
+//! is as if every key were opened for every event.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::export::track;
 use crate::import::{import, native, TYPED};
 
 /// What a user may do to a key of a site between two events.
-pub fn disturbance(random: &mut Random, keys: &[String], time: i64) -> Vec<String> {
+pub fn key_operation(random: &mut Random, keys: &[String], time: i64) -> Vec<String> {
     let key = random.pick(keys).clone();
     let other = random.pick(keys).clone();
     let far = 4_102_444_800_000_i64 + random.below(1_000) as i64;
@@ -46,7 +46,7 @@ pub fn disturbance(random: &mut Random, keys: &[String], time: i64) -> Vec<Strin
         }
         20 => &[format!("ANALYTICS.DROP {key}")],
         21..=24 => {
-            // Periods that are over: of another the site notes when that was.
+            // Periods that have ended: for another one the site stores the time of the import.
             let (granularity, time) = match random.below(3) {
                 0 => ("minute", time),
                 1 => ("minute", time - MINUTE),
@@ -82,7 +82,7 @@ pub fn disturbance(random: &mut Random, keys: &[String], time: i64) -> Vec<Strin
     lines.to_vec()
 }
 
-/// A bucket becomes another site's, of the same period.
+/// Renames a bucket to the one of the same period of another site.
 fn across(random: &mut Random, time: i64) -> String {
     let (from, to) = *random.pick(&[("shop", "store"), ("store", "shop")]);
     let granularity = random.below(3) as usize;
@@ -113,12 +113,14 @@ fn event(random: &mut Random, site: &str, time: i64) -> String {
     }
 }
 
-/// The other server holds on to nothing, as every use of a key counts there.
+/// The other server keeps no handles: every use of a key counts under its eviction policy.
 #[test]
 fn events_count_as_if_every_key_were_looked_up() {
-    let looking = Server::with().config("maxmemory-policy", "allkeys-lfu");
-    let (holding, looking) = (Server::start(), looking.start());
-    let (mut ours, mut theirs) = (holding.connection(), looking.connection());
+    let with_handles = Server::start();
+    let without_handles = Server::with()
+        .config("maxmemory-policy", "allkeys-lfu")
+        .start();
+    let (mut ours, mut theirs) = (with_handles.connection(), without_handles.connection());
     let now = ours.now();
     let times = [
         now - MINUTE,
@@ -137,7 +139,7 @@ fn events_count_as_if_every_key_were_looked_up() {
     let (mut site, mut time) = ("shop", times[0]);
     for step in 0..steps {
         if random.below(8) > 0 {
-            // Mostly to where the last one went: such events wait for each other.
+            // Mostly to where the last one went: such events are pending together.
             if random.one_in(6) {
                 site = *random.pick(&["shop", "store"]);
                 time = *random.pick(&times);
@@ -145,7 +147,7 @@ fn events_count_as_if_every_key_were_looked_up() {
             let event = event(&mut random, site, time);
             assert_eq!(ours.run(&event), theirs.run(&event), "step {step}: {event}");
         } else {
-            for line in disturbance(&mut random, &keys, times[0]) {
+            for line in key_operation(&mut random, &keys, times[0]) {
                 assert_eq!(ours.run(&line), theirs.run(&line), "step {step}: {line}");
             }
         }
@@ -170,7 +172,7 @@ pub fn track_one(connection: &mut Connection, site: &str, user: &str, rest: &str
 }
 
 #[test]
-fn a_bucket_that_was_elsewhere_is_not_taken_to_have_told_the_others() {
+fn a_renamed_bucket_loses_its_containment() {
     let server = Server::start();
     let mut connection = server.connection();
     let (time, hour) = minute_and_hour(connection.now());
@@ -190,9 +192,9 @@ fn a_bucket_that_was_elsewhere_is_not_taken_to_have_told_the_others() {
     assert_eq!(connection.run(&users), 2);
 }
 
-/// Whom a bucket knows in its `~other`, the hour may know in a row.
+/// A user of `~other` in the minute may be in a row of the hour.
 #[test]
-fn a_bucket_that_let_rows_go_is_not_taken_to_have_told_the_others() {
+fn a_bucket_that_dropped_rows_loses_its_containment() {
     let server = Server::start();
     let mut connection = server.connection();
     let (time, hour) = minute_and_hour(connection.now());
@@ -218,7 +220,7 @@ fn a_bucket_that_let_rows_go_is_not_taken_to_have_told_the_others() {
 
 /// Midnight in India is at half past an hour of UTC.
 #[test]
-fn both_days_of_an_hour_are_told_of_a_user_of_that_hour() {
+fn a_user_in_an_hour_of_two_days_counts_in_both() {
     let server = Server::start();
     let mut connection = server.connection();
     let create = "ANALYTICS.CREATE shop TZ Asia/Kolkata RETENTION minute off";
@@ -246,22 +248,28 @@ pub fn with_a_hyperloglog(connection: &mut Connection, time: i64) {
     assert_eq!(import(connection, &minute, &string), 1);
 }
 
-/// A user who never came, but seems to be in it.
-pub fn hidden(connection: &mut Connection) -> String {
+/// A user who sent no event, but whose register the import has raised.
+pub fn colliding_user(connection: &mut Connection) -> String {
     let is_hidden = |user: &String| cmd!(connection, "PFADD", "native", user) == 0;
-    let hidden = (500..).map(|n| format!("u{n}")).find(is_hidden);
-    hidden.expect("one of many")
+    let colliding_user = (500..).map(|n| format!("u{n}")).find(is_hidden);
+    colliding_user.expect("one of many")
 }
 
-/// A HyperLogLog says less than the near exact sketches: who seems to be in it may be new to the hour.
+/// A HyperLogLog has less information than a sparse sketch: a user that seems to be in it may be new to
+/// the hour.
 #[test]
-fn a_bucket_that_took_in_a_hyperloglog_is_not_taken_to_have_told_the_others() {
+fn a_bucket_with_an_imported_hyperloglog_loses_its_containment() {
     let server = Server::start();
     let mut connection = server.connection();
     let (time, hour) = minute_and_hour(connection.now());
     with_a_hyperloglog(&mut connection, time);
-    let hidden = hidden(&mut connection);
-    track_one(&mut connection, "shop", &hidden, &format!("AT {time}"));
+    let colliding_user = colliding_user(&mut connection);
+    track_one(
+        &mut connection,
+        "shop",
+        &colliding_user,
+        &format!("AT {time}"),
+    );
     let users = format!("ANALYTICS.UNIQUE shop {hour}");
     assert_eq!(connection.run(&users), 502);
 }
@@ -270,7 +278,7 @@ fn events(connection: &mut Connection, window: &str) -> i64 {
     cmd!(connection, "ANALYTICS.GET", "shop", window, "events").ints()[0]
 }
 
-/// Redis has not yet removed the key: nobody looked for it.
+/// Redis has not yet removed the key, for no command has opened it.
 #[test]
 fn a_bucket_whose_expiry_was_shortened_is_over_at_once() {
     let server = Server::start();
@@ -289,7 +297,7 @@ fn a_bucket_whose_expiry_was_shortened_is_over_at_once() {
     assert_eq!(cmd!(connection, "PEXPIRE", minute.key, 1), 1);
     sleep(Duration::from_millis(5));
     assert_eq!(connection.run(&event), 1);
-    // Seconds are known to the minute's bucket alone, where there are events around them.
+    // A window of one second is answered from the bucket of the minute alone, as there are events around it.
     let second = floor(time, SECOND);
     let window = format!("{second}..{}", second + SECOND);
     assert_eq!(events(&mut connection, &window), 1, "of a new bucket");
@@ -372,7 +380,7 @@ fn a_bucket_in_use_is_not_idle() {
 }
 
 #[test]
-fn watch_and_tracking_hear_of_every_event() {
+fn every_event_breaks_a_watch_of_its_buckets() {
     let server = Server::start();
     let (mut ours, mut other) = (server.connection(), server.connection());
     let time = ours.now();

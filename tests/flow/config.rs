@@ -110,7 +110,7 @@ fn settings_are_set_at_run_time_and_written_back() {
 }
 
 #[test]
-fn what_cannot_hold_together_is_refused_as_a_whole() {
+fn contradictory_settings_are_refused_as_a_whole() {
     let server = Server::start();
     let mut connection = server.connection();
     let all_off = "CONFIG SET analytics.retention-minute off analytics.retention-hour off analytics.retention-day off \

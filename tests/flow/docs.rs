@@ -57,7 +57,7 @@ fn blocks(text: &str) -> Vec<Block<'_>> {
     blocks
 }
 
-/// The words of a line as redis-cli takes it apart: quotes hold blanks together.
+/// The words of a line as redis-cli takes it apart: quotes keep blanks in one word.
 fn words(line: &str) -> Vec<String> {
     let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
     for c in line.chars() {

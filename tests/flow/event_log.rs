@@ -19,7 +19,7 @@ fn len(connection: &mut Connection) -> i64 {
 }
 
 fn with_log(options: &str) -> (Server, Connection) {
-    // With nodes of one entry the log keeps exactly what it is told to.
+    // With nodes of one entry the log keeps exactly as many entries as its setting.
     let server = Server::with()
         .config("stream-node-max-entries", "1")
         .start();
@@ -211,14 +211,14 @@ fn the_log_is_part_of_the_same_step() {
     connection.run("MULTI").ok();
     connection.run("ANALYTICS.TRACK shop view bob");
     assert!(connection.run("EXEC").is_nil());
-    // Whoever waits is woken.
+    // A blocked reader is woken.
     other.run("CONFIG SET notify-keyspace-events Kt").ok();
     let mut subscriber = server.connection();
     subscriber.run("SUBSCRIBE __keyspace@0__:{shop}:events");
     other
         .send(b"XREAD BLOCK 0 STREAMS {shop}:events $\r\n")
         .expect("a server");
-    testkit::wait_until("it waits", || {
+    testkit::wait_until("the reader is blocked", || {
         connection.info("clients", "blocked_clients") == "1"
     });
     connection.run("MULTI").ok();
@@ -241,7 +241,7 @@ fn the_log_is_part_of_the_same_step() {
     assert_eq!(cmd!(connection, "DBSIZE"), 0);
 }
 
-/// One entry at a time, whatever the way in, trimmed at every one of them.
+/// One entry at a time, whatever the command, trimmed at every one of them.
 fn busy(connection: &mut Connection) {
     let time = connection.now() - 200_000;
     for n in 0..40 {
@@ -382,7 +382,7 @@ fn while_a_slot_moves_no_second_stream_is_made() {
     assert_eq!(cmd!(receiver, "XLEN", STREAM), 2);
 }
 
-/// The log belongs to the site, as its buckets do: who may count may log.
+/// The log belongs to the site, as its buckets do: a user who may count events may write its log.
 #[test]
 fn the_log_needs_no_rights_of_its_own() {
     let (server, mut connection) = with_log("LOG 5");

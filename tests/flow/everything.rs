@@ -87,7 +87,7 @@ fn ask_and_write_nonsense(connection: &mut Connection) {
 }
 
 /// Values out and in again: whole, cut and under other names.
-fn carry(connection: &mut Connection) {
+fn dump_and_restore(connection: &mut Connection) {
     let state = State::of(connection);
     let (mut request, mut count) = (Vec::new(), 0);
     for (key, dump, _) in state.entries() {
@@ -124,7 +124,7 @@ fn every_command_and_every_callback_in_one_life_of_a_server() {
     connection.hello3();
     ask(&mut connection);
     ask_and_write_nonsense(&mut connection);
-    carry(&mut connection);
+    dump_and_restore(&mut connection);
     connection.pipeline(&[
         "MULTI",
         "ANALYTICS.TRACK shop view ann",

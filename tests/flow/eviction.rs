@@ -205,7 +205,7 @@ fn an_evicted_bucket_of_a_running_period_is_made_anew_and_the_others_go_on() {
         )
         .int()
     };
-    // The hour knows of the second event only, the month of all.
+    // The hour has the second event only, the month has all.
     assert_eq!(users(&mut connection, time, time + HOUR), 1);
     assert_eq!(users(&mut connection, earlier, time + HOUR), 3);
 }

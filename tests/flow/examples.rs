@@ -17,7 +17,7 @@ top pages: /hats 2 (67%), /shoes 1 (33%)
 active in the last 5 minutes: 3
 ";
 
-/// Runs it where `point_at` says, twice over: it leaves nothing behind that the next run would find.
+/// Runs it against that server twice: it leaves nothing behind that the next run would find.
 fn prints_the_same(command: impl Fn() -> Option<Command>) {
     let server = Server::start();
     let cluster = Cluster::of_masters(3);

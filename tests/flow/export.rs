@@ -89,7 +89,7 @@ fn an_export_has_the_registers_of_a_pfadd_of_the_same_users() {
 }
 
 #[test]
-fn a_time_names_the_bucket_that_holds_it() {
+fn a_time_selects_the_bucket_that_contains_it() {
     let server = Server::start();
     let mut connection = server.connection();
     let zone = "Asia/Kolkata";
@@ -196,7 +196,7 @@ fn nothing_counted_is_null() {
 }
 
 #[test]
-fn what_cannot_be_answered_says_why() {
+fn an_impossible_query_names_the_reason() {
     let server = Server::with().aof().start();
     let connection = &mut server.connection();
     connection

@@ -1,4 +1,4 @@
-//! A master dies in the middle of a load, and its replica takes its place.
+//! A master dies in the middle of a load, and its replica is promoted.
 //!
 //! Replication is asynchronous: what the master acknowledged and had not sent yet is lost with it, as
 //! any data of Redis is. What `WAIT` has confirmed is not, and a client that sends again whatever was not

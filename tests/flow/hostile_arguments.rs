@@ -1,4 +1,4 @@
-//! Words that nobody should send, in every place of every command, over both protocols: an error is
+//! Hostile words in every place of every command, over both protocols: an error is
 //! one line and changes nothing, anything else is an answer, and a replica never comes to differ.
 
 use std::collections::BTreeMap;

@@ -33,12 +33,12 @@ fn server(clock: &ManualClock) -> Server {
         // Nothing happens by itself between one command and the next.
         .manual_clock(clock)
         .start();
-    trusting(&server);
+    skip_checksum_validation(&server);
     server
 }
 
 /// Without the checksum, nothing but the module itself looks at a payload.
-fn trusting(server: &Server) {
+fn skip_checksum_validation(server: &Server) {
     let line = "DEBUG SET-SKIP-CHECKSUM-VALIDATION 1";
     server.connection().run(line).ok();
 }
@@ -74,7 +74,7 @@ const REACH: [&str; 26] = [
     "DUMP KEY",
 ];
 
-/// Runs commands at once; every reply is one, and an error is a line that says what it is.
+/// Runs commands at once; every reply is one, and an error is one line with its reason.
 #[track_caller]
 fn run_all(connection: &mut Connection, request: &[u8], commands: usize) -> Vec<Reply> {
     let replies = connection.exchange(request, commands);
@@ -159,7 +159,7 @@ fn no_payload_harms_the_server_its_replica_or_its_files() {
         .config("rdbcompression", "no")
         .replica_of(&server)
         .start();
-    trusting(&replica);
+    skip_checksum_validation(&replica);
     let mut connection = server.connection();
     let time = fill_site(&mut connection, "shop");
     for line in WATCH {
@@ -203,8 +203,11 @@ fn no_payload_harms_the_server_its_replica_or_its_files() {
         }
     }
     assert!(sent >= 20_000 && accepted > 500, "{accepted} of {sent}");
-    let told = server.log().matches("is refused").count() as u64;
-    assert!((1..began.elapsed().as_secs() + 3).contains(&told), "{told}");
+    let logged = server.log().matches("is refused").count() as u64;
+    assert!(
+        (1..began.elapsed().as_secs() + 3).contains(&logged),
+        "{logged}"
+    );
     assert!(memory(&mut connection, "used_memory_rss") < 300 << 20);
 
     server.wait_for_replica(&replica);
@@ -231,7 +234,7 @@ fn no_payload_harms_the_server_its_replica_or_its_files() {
 #[test]
 fn a_value_laid_out_by_a_later_version_is_refused_and_the_log_says_why() {
     let server = Server::start();
-    trusting(&server);
+    skip_checksum_validation(&server);
     let mut connection = server.connection();
     connection.run("ANALYTICS.TRACK shop view ann").int();
     let mut dump = connection.dump("shop");

@@ -1,4 +1,4 @@
-//! An import wherever it is told or seen: replicas, the AOF, transactions, keyspace events.
+//! The effects of an import beside the value: replicas, the AOF, transactions, keyspace events.
 
 use testkit::calendar::{buckets, DAY, HOUR, MINUTE};
 use testkit::replicas::other_settings;
@@ -84,7 +84,7 @@ fn replicas_with_other_clocks_and_settings_agree() {
                 assert_eq!(theirs.run(&export), connection.run(&export));
             }
         } else {
-            // Keys that are over by its clock are hidden there, not gone: digests tell nothing of time.
+            // Keys that are over by its clock are hidden there, not gone: digests do not contain expiry times.
             assert_eq!(theirs.digest_of_all(), connection.digest_of_all());
         }
     }

@@ -23,7 +23,7 @@ const FIELDS: [&str; 16] = [
 ];
 
 #[test]
-fn a_site_tells_its_settings_and_what_it_has_counted() {
+fn info_replies_the_settings_and_counts_of_a_site() {
     let server = Server::start();
     let mut connection = server.connection();
     let now = connection.now();

@@ -15,7 +15,7 @@ fn operations() -> usize {
     number_from_env("ANALYTICS_FAULT_OPERATIONS", 5_000) as usize
 }
 
-/// Deletes what is over on the master, and waits until everybody has heard of it.
+/// Deletes expired keys on the master, and waits until the replicas have applied that.
 fn settle(master: &Server, replicas: &[&Server]) {
     let mut connection = master.connection();
     sleep(Duration::from_millis(Operations::SETTLED as u64));
@@ -47,7 +47,7 @@ fn disturb(random: &mut Random, master: &Server, replicas: &[&Server]) {
     match random.below(6) {
         0 => drop(master.connection().run("CLIENT KILL TYPE replica")),
         1 => drop(replica.connection().run("CLIENT KILL TYPE master")),
-        // Nobody can go on from here in part.
+        // No partial resync is possible from here.
         2 => {
             master.connection().run("DEBUG CHANGE-REPL-ID").ok();
             master.connection().run("CLIENT KILL TYPE replica");
@@ -99,7 +99,7 @@ fn mixed_operations_agree_through_cut_links_resyncs_and_failovers() {
             .config("repl-diskless-sync", "no")
             .start(),
     ];
-    // Whoever is the master, its replicas attach to it and the load begins.
+    // Whichever server is the master, its replicas attach to it and the load begins.
     for (turn, master) in [0, 1, 2].into_iter().enumerate() {
         let replicas: Vec<&Server> = servers
             .iter()
@@ -143,7 +143,7 @@ fn short_lived(connection: &mut Connection, time: i64, left: i64) -> String {
     buckets("shop", "UTC", time)[0].key.clone()
 }
 
-/// What the master took as in time, the replica hears of when it is over, and the other way around.
+/// What the master accepted in time reaches the replica after the period, and the other way around.
 #[test]
 fn a_replica_that_stood_still_while_a_bucket_ended_agrees() {
     let master = Server::start();
@@ -170,14 +170,14 @@ fn a_replica_that_stood_still_while_a_bucket_ended_agrees() {
     // Its ids went with it: an old one counts again, in what is left.
     event(&mut connection, &format!("AT {time} ID x"));
     if std::env::var_os("ANALYTICS_FAULT_OPERATIONS").is_some() {
-        across_a_minute(&mut connection);
+        send_events_across_a_minute(&mut connection);
     }
     replica.resume();
     assert_agree(&master, &[&replica], "after standing still");
 }
 
 /// Events over five seconds that have the end of a minute in them.
-fn across_a_minute(connection: &mut Connection) {
+fn send_events_across_a_minute(connection: &mut Connection) {
     let left = MINUTE - connection.now().rem_euclid(MINUTE);
     sleep(Duration::from_millis((left - 2_500).max(0) as u64));
     for n in 0..500 {
@@ -269,7 +269,7 @@ fn a_replica_answers_while_it_loads_and_survives_a_cut_transfer() {
     let users = replica.connection().run("ANALYTICS.UNIQUE shop 30d").int();
     assert_eq!(users, 300);
     for round in 0..4 {
-        // The replica misses more than the backlog holds.
+        // The replica misses more than the backlog contains.
         replica.pause();
         connection.run("CLIENT KILL TYPE replica");
         for _ in 0..8 {

@@ -1,23 +1,20 @@
 //! The module as users meet it: every test starts a real redis-server of its own and speaks to it
 //! over the protocol. One module here per command or topic.
 
-mod everything;
-mod redis_rs;
-
 mod acl;
-mod alarms;
 mod alert_cluster;
 mod alert_commands;
 mod alert_delivery;
 mod alert_examples;
-mod alert_places;
+mod alert_fixture;
+mod alert_persistence;
 mod alert_states;
 mod aof;
 mod batches;
 mod bucket_handles;
 mod clients;
 mod cluster;
-mod coarse;
+mod coarse_buckets;
 mod compare;
 mod config;
 mod create_alter;
@@ -26,6 +23,7 @@ mod describe;
 mod docs;
 mod drop;
 mod event_log;
+mod everything;
 mod eviction;
 mod examples;
 mod explain;
@@ -55,6 +53,7 @@ mod pending_writes;
 mod power_cuts;
 mod range;
 mod readme;
+mod redis_rs;
 mod refusals;
 mod replay;
 mod replica_reads;

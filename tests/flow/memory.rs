@@ -1,4 +1,4 @@
-//! The memory of values: measured, moved, and given back in every way in which Redis deletes keys.
+//! The memory of values: measured, moved by defragmentation, and freed by every command that deletes keys.
 
 use testkit::calendar::{floor, HOUR};
 use testkit::sites::fill_site;

@@ -1,4 +1,4 @@
-//! What the module shows of itself, and docs/monitoring.md, which tells of it.
+//! The figures of the module, and docs/monitoring.md, which documents them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -221,7 +221,7 @@ fn every_figure_moves_when_it_should_and_only_then() {
 }
 
 #[test]
-fn what_is_there_is_known_after_a_restart_and_when_all_is_gone() {
+fn rules_are_found_after_a_restart_and_after_flushall() {
     let mut server = Server::with().aof().start();
     let mut connection = server.connection();
     let now = connection.now();

@@ -38,7 +38,7 @@ fn the_commands_reply_what_stands_there() {
 }
 
 #[test]
-fn every_option_of_the_script_is_told() {
+fn every_option_of_the_script_is_documented() {
     let page = include_str!("../../docs/moving.md");
     let script = include_str!("../../scripts/migrate");
     let options = script.lines().filter_map(|line| {

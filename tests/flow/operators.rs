@@ -1,4 +1,4 @@
-//! What docs/operators.md tells to do, done: its users may do what it says and nothing else, its
+//! The procedures of docs/operators.md, carried out: its users may do what it lists and nothing else, its
 //! backup comes back, and a site moves by hand.
 
 use std::fs;
@@ -57,7 +57,7 @@ fn refused<'l>(server: &Server, user: &str, lines: &[&'l str]) -> Vec<&'l str> {
 }
 
 #[test]
-fn the_users_of_the_page_may_do_what_it_says_and_nothing_else() {
+fn the_users_of_the_page_may_do_what_it_lists_and_nothing_else() {
     let server = Server::start();
     let mut admin = server.connection();
     for line in PAGE.lines().filter(|line| line.starts_with("ACL SETUSER")) {

@@ -259,7 +259,7 @@ fn random_window(random: &mut Random, now: i64) -> String {
     format!("{}..{}", a.min(b), a.max(b) + unit)
 }
 
-/// Asks for the users of random windows and rows. What a window is answered from, EXPLAIN tells.
+/// Asks for the users of random windows and rows. EXPLAIN shows what a window is answered from.
 fn ask(connection: &mut Connection, truth: &Truth) {
     let mut random = Random::new(99);
     for question in 0..250 {

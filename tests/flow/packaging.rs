@@ -142,7 +142,7 @@ fn make_install_puts_the_module_where_its_settings_say() {
 }
 
 #[test]
-fn what_cannot_be_installed_says_why() {
+fn an_impossible_installation_names_the_reason() {
     let place = Server::start();
     let nowhere = place.dir().join("nowhere.so");
     for script in ["scripts/package", "scripts/install"] {

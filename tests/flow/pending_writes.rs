@@ -1,5 +1,5 @@
-//! Events that come one by one are gathered before they are counted. Whoever looks, and whatever happens
-//! to their site and its buckets, it must be as if each had been counted when it came.
+//! Events of single commands are buffered and counted together. Buffering is invisible: every read, and
+//! every operation on the site and its buckets, finds the events counted.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ fn events(site: &str, time: i64, count: usize) -> Vec<String> {
 }
 
 /// Some of them with ids, which are new the first time.
-fn told_apart(mut events: Vec<String>) -> Vec<String> {
+fn with_ids(mut events: Vec<String>) -> Vec<String> {
     for (n, event) in events.iter_mut().enumerate().step_by(3) {
         event.push_str(&format!(" ID x{n}"));
     }
@@ -44,23 +44,24 @@ fn track(connection: &mut Connection, events: &[String]) {
     }
 }
 
-fn waiting(connection: &mut Connection) -> u64 {
-    let waiting = connection.info("analytics", "analytics_events_waiting");
-    waiting.parse().expect("a number of events")
+fn pending(connection: &mut Connection) -> u64 {
+    let pending = connection.info("analytics", "analytics_events_waiting");
+    pending.parse().expect("a number of events")
 }
 
-/// More of them wait than are counted.
+/// Sends events of which most stay pending.
 #[track_caller]
-fn leave_waiting(connection: &mut Connection, site: &str, time: i64) {
+fn leave_pending(connection: &mut Connection, site: &str, time: i64) {
     track(connection, &events(site, time, 60));
-    let waiting = waiting(connection);
-    assert!(waiting >= 40, "{waiting} of 60");
+    let pending = pending(connection);
+    assert!(pending >= 40, "{pending} of 60");
 }
 
-/// The clock stands still, so that what waits goes on to.
+/// The clock does not move, so that no timer flushes pending writes.
 struct Pair {
     clock: ManualClock,
-    /// Here events wait, and there none does: under this policy every use of a key counts.
+    /// The first server has pending writes, the other has none: under its eviction policy every use of a
+    /// key counts.
     ours: Server,
     theirs: Server,
 }
@@ -91,7 +92,7 @@ impl Pair {
 }
 
 #[test]
-fn who_looks_and_what_happens_finds_every_event_counted() {
+fn every_read_and_every_key_operation_sees_pending_writes_applied() {
     let pair = Pair::start(Server::with);
     let (mut ours, mut theirs) = (pair.ours.connection(), pair.theirs.connection());
     let time = pair.time();
@@ -99,7 +100,7 @@ fn who_looks_and_what_happens_finds_every_event_counted() {
     let week = format!("{}..{}", floor(time, DAY) - 6 * DAY, floor(time, DAY) + DAY);
     let window = format!("{}..{}", floor(time, MINUTE), floor(time, MINUTE) + MINUTE);
     let far = floor(time, DAY) + 900 * DAY;
-    let looks: Vec<Vec<String>> = vec![
+    let operations: Vec<Vec<String>> = vec![
         vec![],
         vec![format!("DUMP {minute}")],
         vec![format!("DUMP {day}")],
@@ -199,38 +200,49 @@ fn who_looks_and_what_happens_finds_every_event_counted() {
             "EXEC".into(),
         ],
     ];
-    for look in looks {
+    for operation in operations {
         for connection in [&mut ours, &mut theirs] {
             connection.run("FLUSHALL").ok();
-            track(connection, &told_apart(events("shop", time, 60)));
+            track(connection, &with_ids(events("shop", time, 60)));
         }
-        let left = waiting(&mut ours);
+        let left = pending(&mut ours);
         assert!((40..60).contains(&left), "{left} of 60");
-        assert_eq!(waiting(&mut theirs), 0);
-        for line in &look {
+        assert_eq!(pending(&mut theirs), 0);
+        for line in &operation {
             let (here, there) = (ours.run(line), theirs.run(line));
             if !line.starts_with("DEBUG DIGEST") || !here.is_error() {
-                assert_eq!(here, there, "{line} of {look:?}");
+                assert_eq!(here, there, "{line} of {operation:?}");
             }
         }
         // The events after it go where they would have gone.
-        let more = told_apart(events("shop", time, 70));
-        assert_eq!(ours.pipeline(&more), theirs.pipeline(&more), "{look:?}");
+        let more = with_ids(events("shop", time, 70));
+        assert_eq!(
+            ours.pipeline(&more),
+            theirs.pipeline(&more),
+            "{operation:?}"
+        );
         for db in [1, 0] {
             for connection in [&mut ours, &mut theirs] {
                 connection.run(&format!("SELECT {db}")).ok();
             }
             let state = State::of(&mut ours);
-            state.assert_is(&State::of(&mut theirs), &format!("db {db} after {look:?}"));
+            state.assert_is(
+                &State::of(&mut theirs),
+                &format!("db {db} after {operation:?}"),
+            );
         }
-        assert_eq!(waiting(&mut ours), 0);
-        assert_eq!(ours.digest_of_all(), theirs.digest_of_all(), "{look:?}");
+        assert_eq!(pending(&mut ours), 0);
+        assert_eq!(
+            ours.digest_of_all(),
+            theirs.digest_of_all(),
+            "{operation:?}"
+        );
     }
 }
 
-/// A strict site whose tray is open, and the event that it has been sent five times.
+/// A strict site that accepts pending writes, and the event that was sent to it five times.
 fn strict_site(clock: &ManualClock) -> (Server, Connection, String) {
-    // Trays are seldom looked after.
+    // The timer that flushes pending writes runs seldom.
     let server = Server::with().config("hz", "1").manual_clock(clock).start();
     let mut connection = server.connection();
     connection.run("DEBUG SET-ACTIVE-EXPIRE 0").ok();
@@ -242,7 +254,7 @@ fn strict_site(clock: &ManualClock) -> (Server, Connection, String) {
     (server, connection, event)
 }
 
-/// While its tray is open, the site is not looked up.
+/// While it accepts pending writes, the site key is not opened for an event.
 #[test]
 fn a_site_that_expires_is_over_at_once() {
     let mut clock = ManualClock::new();
@@ -276,7 +288,7 @@ fn a_call_without_events_is_no_change() {
     let (mut ours, mut other) = (server.connection(), server.connection());
     let time = clock.now();
     ours.run("XADD log 1-1 event view user ann at 1").bytes();
-    leave_waiting(&mut ours, "shop", time);
+    leave_pending(&mut ours, "shop", time);
     for line in [
         "ANALYTICS.TRACKJSON shop []",
         "ANALYTICS.REPLAY shop FROM log AFTER 5-5",
@@ -292,9 +304,9 @@ fn a_call_without_events_is_no_change() {
     }
 }
 
-/// What a file says when it is written while events wait.
+/// Files that are written while there are pending writes.
 #[test]
-fn files_have_what_waits() {
+fn rdb_and_aof_files_contain_pending_writes() {
     for preamble in ["yes", "no"] {
         let options = || {
             Server::with()
@@ -305,7 +317,7 @@ fn files_have_what_waits() {
         let time = pair.time();
         let (mut ours, mut theirs) = (pair.ours.connection(), pair.theirs.connection());
         track(&mut theirs, &events("shop", time, 60));
-        leave_waiting(&mut ours, "shop", time);
+        leave_pending(&mut ours, "shop", time);
         for (command, under_way) in [
             ("BGSAVE", "rdb_bgsave_in_progress"),
             ("BGREWRITEAOF", "aof_rewrite_in_progress"),
@@ -313,7 +325,10 @@ fn files_have_what_waits() {
             ours.run(command);
             wait_until(command, || ours.info("persistence", under_way) == "0");
         }
-        assert!(waiting(&mut ours) >= 40, "a child counts its own");
+        assert!(
+            pending(&mut ours) >= 40,
+            "the child process flushes in its own memory"
+        );
         drop(ours);
         pair.ours.kill();
         pair.ours.start_again();
@@ -334,13 +349,13 @@ fn files_have_what_waits() {
 }
 
 #[test]
-fn replicas_have_what_waits_and_wait_themselves() {
+fn replicas_receive_pending_writes_and_keep_their_own() {
     let clock = ManualClock::new();
     let master = Server::with().manual_clock(&clock).start();
     let mut ours = master.connection();
     let time = clock.now() - 2 * MINUTE;
-    leave_waiting(&mut ours, "shop", time);
-    // It gets a snapshot while events wait, and then follows.
+    leave_pending(&mut ours, "shop", time);
+    // It gets a snapshot while there are pending writes, and then the stream.
     let replica = Server::with()
         .manual_clock(&clock)
         .config("repl-diskless-load", "swapdb")
@@ -348,14 +363,14 @@ fn replicas_have_what_waits_and_wait_themselves() {
         .start();
     master.wait_for_replica(&replica);
     let mut theirs = replica.connection();
-    leave_waiting(&mut ours, "shop", time);
+    leave_pending(&mut ours, "shop", time);
     master.wait_for_replica(&replica);
-    assert!(waiting(&mut theirs) >= 40);
+    assert!(pending(&mut theirs) >= 40);
     assert_same_data(&mut ours, &mut theirs, "the replica");
-    // What waits on the replica when it has to begin anew is in the data that it throws away.
-    leave_waiting(&mut ours, "shop", time);
+    // Pending writes of a replica that needs a full resync belong to the data that it drops.
+    leave_pending(&mut ours, "shop", time);
     master.wait_for_replica(&replica);
-    assert!(waiting(&mut theirs) >= 40);
+    assert!(pending(&mut theirs) >= 40);
     replica.pause();
     ours.run("CONFIG SET repl-backlog-size 16kb").ok();
     ours.run("CLIENT KILL TYPE replica");
@@ -363,20 +378,20 @@ fn replicas_have_what_waits_and_wait_themselves() {
     for n in 0..200 {
         ours.run(&format!("SET filler{n} {long}")).ok();
     }
-    leave_waiting(&mut ours, "shop", time);
+    leave_pending(&mut ours, "shop", time);
     replica.resume();
     master.wait_for_replica(&replica);
     let syncs = ours.info("stats", "sync_full");
-    assert_eq!(syncs, "2", "it began anew");
-    leave_waiting(&mut ours, "shop", time);
+    assert_eq!(syncs, "2", "a full resync");
+    leave_pending(&mut ours, "shop", time);
     master.wait_for_replica(&replica);
     theirs.run("REPLICAOF NO ONE").ok();
     assert_same_data(&mut ours, &mut theirs, "the promoted replica");
 }
 
-/// More sites than trays.
+/// More sites than there are buffers.
 #[test]
-fn every_site_has_its_events_however_many_there_are() {
+fn more_sites_than_buffers_lose_no_event() {
     let server = Server::start();
     let mut connection = server.connection();
     let time = connection.now();
@@ -403,7 +418,7 @@ fn every_site_has_its_events_however_many_there_are() {
 }
 
 #[test]
-fn nothing_waits_for_long() {
+fn pending_writes_are_flushed_without_a_further_event() {
     let server = Server::start();
     let mut connection = server.connection();
     let time = connection.now();
@@ -412,16 +427,16 @@ fn nothing_waits_for_long() {
         lines.extend(events(&format!("site{site}"), time, 20));
     }
     track(&mut connection, &lines);
-    assert!(waiting(&mut connection) > 300);
-    wait_until("all is counted", || {
+    assert!(pending(&mut connection) > 300);
+    wait_until("nothing is pending", || {
         std::thread::sleep(Duration::from_millis(100));
-        waiting(&mut connection) == 0
+        pending(&mut connection) == 0
     });
 }
 
-/// Names that another minute has taught the site have no room in this one, to which it waits to go.
+/// The site has learned names by another minute for which the bucket with pending writes has no room.
 #[test]
-fn a_bucket_without_room_takes_no_new_names_from_a_tray() {
+fn a_full_bucket_takes_no_new_names_from_pending_writes() {
     let clock = ManualClock::new();
     let server = Server::with().manual_clock(&clock).start();
     let mut connection = server.connection();
@@ -447,7 +462,7 @@ fn a_bucket_without_room_takes_no_new_names_from_a_tray() {
     for range in [0..16, 16..31, 0..1, 0..1, 0..1] {
         assert_eq!(connection.run(&event(time, "d", range)), 1);
     }
-    assert!(waiting(&mut connection) > 0);
+    assert!(pending(&mut connection) > 0);
     assert_eq!(connection.run(&event(time + MINUTE, "d", 31..32)), 1);
     let refused = connection.run(&event(time, "d", 31..32));
     assert!(

@@ -40,7 +40,7 @@ impl Load {
             vec![&"ANALYTICS.TRACK", &self.site]
         };
         args.extend([&"view" as &dyn Arg, &user, &"VAL", &"number", &number]);
-        // Without a time, an event is told to the file with the clock of the server.
+        // An event without a time is written to the file with the time of the server.
         if self.with_ids || !number.is_multiple_of(5) {
             args.extend([&"AT" as &dyn Arg, &self.time]);
         }

@@ -135,7 +135,7 @@ fn a_replayed_log_gives_equal_aggregates() {
 }
 
 #[test]
-fn a_call_reads_so_many_entries_and_tells_where_it_ended() {
+fn a_call_reads_a_bounded_number_of_entries_and_replies_where_it_ended() {
     let server = Server::start();
     let mut connection = server.connection();
     let time = connection.now() - MINUTE;
@@ -379,7 +379,7 @@ fn replicas_and_the_aof_count_the_same() {
 }
 
 #[test]
-fn both_keys_are_told_to_the_server() {
+fn both_keys_are_declared_to_the_server() {
     let server = Server::start();
     let mut connection = server.connection();
     let keys = connection.run("COMMAND GETKEYS ANALYTICS.REPLAY shop FROM log COUNT 5");

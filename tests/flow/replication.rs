@@ -1,4 +1,4 @@
-//! What replicas are told: resolved facts, so that they come to the same bytes and the same expiry
+//! What is replicated: resolved facts, so that replicas come to the same bytes and the same expiry
 //! times under other settings.
 
 use std::thread::sleep;
@@ -258,7 +258,7 @@ fn a_bucket_that_expires_is_gone_everywhere_and_stays_gone() {
     ]);
     assert_eq!((replies[0].int(), replies[1].int()), (1, 1));
     sleep(Duration::from_millis(1_300));
-    // Whoever looks first: the master deletes it, and tells the others.
+    // Whichever server is read first: the master deletes the key and replicates that.
     counts(
         &mut connection,
         &format!("ANALYTICS.TRACK shop view bob AT {time} ID y"),

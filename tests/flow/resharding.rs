@@ -278,7 +278,7 @@ fn compare_answers(load: &Load, alone: &mut Connection) {
     }
 }
 
-/// Every key is on one node only, and holds what it holds where nothing ever moved.
+/// Every key is on one node only, with the value that it has where nothing ever moved.
 fn compare_values(load: &Load, alone: &mut Connection) {
     let timed = |key: &[u8]| {
         let key = String::from_utf8_lossy(key);
@@ -300,7 +300,7 @@ fn compare_values(load: &Load, alone: &mut Connection) {
             if timed(key) {
                 let (same, absolute) = expected[key];
                 assert!(value == same, "{name}: another value");
-                // MIGRATE tells how much time is left, and not until when.
+                // MIGRATE sends the time left, not the time of expiry.
                 assert!(
                     (0..5_000).contains(&(expiry - absolute)),
                     "{name}: {expiry}"

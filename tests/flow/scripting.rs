@@ -28,7 +28,7 @@ fn pair() -> (Server, Server) {
     (server, replica)
 }
 
-/// The replica, and what is loaded from the file, hold the same bytes.
+/// The replica, and what is loaded from the file, have the same bytes.
 fn assert_all_agree(mut server: Server, replica: &Server) {
     server.wait_for_replica(replica);
     let mut connection = server.connection();

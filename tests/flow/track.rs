@@ -113,7 +113,7 @@ fn the_same_id_counts_once_in_its_minute() {
 }
 
 #[test]
-fn an_id_is_known_to_the_finest_bucket_that_its_event_reaches() {
+fn an_id_is_stored_in_the_finest_bucket_that_its_event_reaches() {
     let server = Server::start();
     let mut connection = server.connection();
     let time = connection.now() - 3 * HOUR;

@@ -1,4 +1,4 @@
-//! Events inside of MULTI and Lua, and who is told of a change: WATCH and keyspace events.
+//! Events inside of MULTI and Lua, and notice of a change: WATCH and keyspace events.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ fn survives(server: &Server, key: &str, line: &str) -> bool {
 }
 
 #[test]
-fn only_what_counted_breaks_a_watch() {
+fn only_counted_events_break_a_watch() {
     let server = Server::start();
     let mut connection = server.connection();
     let time = testkit::calendar::floor(connection.now(), 60_000) - 1;
@@ -261,10 +261,10 @@ fn a_command_that_changed_something_notifies_once_on_its_key() {
     }
     let all: BTreeSet<String> = commands(&mut connection).into_keys().collect();
     assert_eq!(tested, all);
-    let told = include_str!("../../docs/monitoring.md");
+    let page = include_str!("../../docs/monitoring.md");
     for event in [
         "create", "track", "alter", "import", "replay", "alert", "live", "drop", "restore",
     ] {
-        assert!(told.contains(&format!("| `analytics.{event}` |")));
+        assert!(page.contains(&format!("| `analytics.{event}` |")));
     }
 }

@@ -52,7 +52,7 @@ fn a_copied_site_has_the_settings_and_its_own_buckets() {
     let hour = |site: &str| bucket(site, time, 1);
     let expiry =
         |connection: &mut Connection, key: &str| cmd!(connection, "PEXPIRETIME", key).int();
-    // After it has taken events, it knows the names of its buckets.
+    // After events, the site has the names of its buckets.
     assert_eq!(
         cmd!(
             connection,
@@ -194,7 +194,7 @@ fn keys_move_between_databases() {
 }
 
 #[test]
-fn redis_knows_what_they_are() {
+fn type_encoding_and_idle_time_are_those_of_a_module_value() {
     let server = Server::start();
     let mut connection = server.connection();
     let time = fill_site(&mut connection, "shop");
@@ -241,7 +241,7 @@ fn a_reload_keeps_everything() {
     let before = State::of(&mut connection);
     connection.run("DEBUG RELOAD").ok();
     State::of(&mut connection).assert_is(&before, "the reloaded server");
-    // The ids are still known, and the next event counts as it would have.
+    // The ids are still stored, and the next event counts as it would have.
     assert_eq!(
         cmd!(
             connection,

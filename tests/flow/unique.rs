@@ -184,7 +184,7 @@ fn large_crowds_are_counted_within_the_error_of_the_sketch() {
 }
 
 #[test]
-fn what_keeps_no_users_says_so() {
+fn a_dimension_without_users_is_an_error() {
     let server = Server::start();
     let mut connection = server.connection();
     connection

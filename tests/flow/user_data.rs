@@ -4,7 +4,7 @@
 use testkit::state::assert_same_data;
 use testkit::{cmd, Arg, Connection, Server};
 
-/// What nobody should send and somebody will.
+/// Names and values that look like syntax, or are not text.
 const ODD: [&[u8]; 16] = [
     b"DIM",
     b"VAL",

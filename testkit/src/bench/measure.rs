@@ -67,7 +67,7 @@ pub fn run(server: &Server, name: &str, requests: &Requests, length: Duration) -
     let passes = exchange(&stream, name, requests, start + length);
     let wall = start.elapsed();
     let busy = server.cpu_time() - cpu;
-    let_nothing_wait(server);
+    wait_for_pending_events(server);
     let cpu = server.cpu_time() - cpu;
     Sample {
         nanoseconds: cpu.as_nanos() as f64 / (passes * requests.events) as f64,
@@ -75,16 +75,16 @@ pub fn run(server: &Server, name: &str, requests: &Requests, length: Duration) -
     }
 }
 
-/// Events of many sites may still wait to be counted: that is a part of what they cost.
-fn let_nothing_wait(server: &Server) {
+/// Events of many sites may still be pending: to flush them is a part of what they cost.
+fn wait_for_pending_events(server: &Server) {
     const FEW: u64 = 1_000;
     let mut connection = server.connection();
-    // Other builds do not say.
-    let mut waiting = || -> u64 {
-        let waiting = connection.info("analytics", "analytics_events_waiting");
-        waiting.parse().unwrap_or(0)
+    // Other builds have no such field.
+    let mut pending = || -> u64 {
+        let pending = connection.info("analytics", "analytics_events_waiting");
+        pending.parse().unwrap_or(0)
     };
-    while waiting() > FEW {
+    while pending() > FEW {
         thread::sleep(Duration::from_millis(200));
     }
 }

@@ -1,4 +1,4 @@
-//! A coarse bucket says what the finer ones say together: the same events, kept by sites that differ
+//! A coarse bucket gives the answers of the finer ones together: the same events, kept by sites that differ
 //! only in the granularities they keep, give the same answers to every metric.
 
 use testkit::{Random, Reply, Server};

@@ -1,26 +1,26 @@
-//! A server whose clock the test moves, and what its rules say as it does.
+//! A server whose clock the test moves, and the alert messages that its rules write.
 
 use testkit::{cmd, wait_until, Connection, ManualClock, Server, ServerOptions};
 
-pub struct Alarms {
+pub struct AlertFixture {
     pub server: Server,
     pub connection: Connection,
     pub clock: ManualClock,
 }
 
-/// As much as the fastest rule waits.
+/// The shortest interval of a rule.
 pub const SECOND: i64 = 1_000;
 
-impl Alarms {
-    pub fn start() -> Alarms {
-        Alarms::with(Server::with())
+impl AlertFixture {
+    pub fn start() -> AlertFixture {
+        AlertFixture::with(Server::with())
     }
 
-    pub fn with(options: ServerOptions) -> Alarms {
+    pub fn with(options: ServerOptions) -> AlertFixture {
         let clock = ManualClock::new();
         let server = options.manual_clock(&clock).start();
         let connection = server.connection();
-        Alarms {
+        AlertFixture {
             server,
             connection,
             clock,
@@ -49,9 +49,9 @@ impl Alarms {
         }
     }
 
-    /// Lets so much time pass, a second at least, until every rule was evaluated once more.
+    /// Moves the clock by a second or more, and waits until every rule was evaluated once more.
     #[track_caller]
-    pub fn pass(&mut self, millis: i64) {
+    pub fn advance(&mut self, millis: i64) {
         let before = evaluations(&mut self.connection);
         let rules: u64 = figure(&mut self.connection, "alert_rules");
         assert!(rules > 0 && millis >= SECOND);
@@ -67,18 +67,18 @@ impl Alarms {
         state(&mut self.connection, rule)
     }
 
-    /// What was said so far: rule, state and value.
+    /// The messages so far: rule, state and value.
     #[track_caller]
-    pub fn said(&mut self) -> Vec<String> {
-        said(&mut self.connection, "{shop}:alerts")
+    pub fn messages(&mut self) -> Vec<String> {
+        messages(&mut self.connection, "{shop}:alerts")
     }
 
-    /// Lets a time pass and says what was new in it.
+    /// Moves the clock; the messages that came meanwhile.
     #[track_caller]
-    pub fn news(&mut self, millis: i64) -> Vec<String> {
-        let before = self.said().len();
-        self.pass(millis);
-        self.said().split_off(before)
+    pub fn new_messages(&mut self, millis: i64) -> Vec<String> {
+        let before = self.messages().len();
+        self.advance(millis);
+        self.messages().split_off(before)
     }
 }
 
@@ -89,7 +89,7 @@ pub fn state(connection: &mut Connection, rule: &str) -> String {
 }
 
 #[track_caller]
-pub fn said(connection: &mut Connection, stream: &str) -> Vec<String> {
+pub fn messages(connection: &mut Connection, stream: &str) -> Vec<String> {
     let entries = cmd!(connection, "XRANGE", stream, "-", "+");
     let entries = entries.array().iter().map(|entry| {
         let fields = entry.at(1);
