@@ -1,4 +1,4 @@
-//! The harness itself, with plain Redis commands: what every other test stands on.
+//! The servers, connections and replies of this crate, with plain Redis commands.
 
 use std::thread;
 
