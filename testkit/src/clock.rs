@@ -100,6 +100,12 @@ impl ManualClock {
     }
 }
 
+impl Default for ManualClock {
+    fn default() -> ManualClock {
+        ManualClock::new()
+    }
+}
+
 impl Drop for ManualClock {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.file);

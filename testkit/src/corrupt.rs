@@ -46,7 +46,7 @@ pub fn broken(random: &mut Random, payload: &[u8], kept: usize) -> Vec<u8> {
         2 => replace(8, &random.pick(&FLOATS).to_le_bytes()),
         3 => replace(8, &random.pick(&NUMBERS).to_be_bytes()),
         4 if random.one_in(4) => bytes.truncate(at),
-        5 if random.one_in(4) => replace(0, &[random.next() as u8]),
+        5 if random.one_in(4) => replace(0, &[random.next_u64() as u8]),
         6 if random.one_in(4) => replace(1, &[]),
         _ => {
             for _ in 0..1 + random.below(4) {

@@ -27,7 +27,7 @@ fn events(count: usize, now: i64, random: &mut Random) -> Vec<Event> {
         let kind = *random.pick(&["view", "buy", "click"]);
         let mut event: Event = vec![kind.into(), format!("user-{}", random.below(300))];
         event.extend(["AT".into(), time.to_string()]);
-        event.extend(["ID".into(), format!("id-{}", random.next())]);
+        event.extend(["ID".into(), format!("id-{}", random.next_u64())]);
         if random.one_in(2) {
             let country = *random.pick(&["FR", "DE", "IN", "US"]);
             event.extend(["DIM".into(), "country".into(), country.into()]);

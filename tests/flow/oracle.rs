@@ -67,7 +67,7 @@ impl Event {
             kind: random.pick::<&str>(&KINDS),
             country: random.one_in(2).then(|| *random.pick(&COUNTRIES)),
             plan: random.one_in(3).then(|| *random.pick(&PLANS)),
-            id: random.one_in(2).then(|| random.next()),
+            id: random.one_in(2).then(|| random.next_u64()),
             rest,
         }
     }

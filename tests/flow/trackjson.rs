@@ -16,7 +16,7 @@ fn event(random: &mut Random, now: i64) -> Event {
     let mut push = |words: &[&str]| event.extend(words.iter().map(|word| (*word).to_owned()));
     push(&["AT", &time.to_string()]);
     if random.one_in(2) {
-        push(&["ID", &format!("id {}\t", random.next())]);
+        push(&["ID", &format!("id {}\t", random.next_u64())]);
     }
     if random.one_in(3) {
         push(&["SESSION", &format!("s\\{}", random.below(100))]);
