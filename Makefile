@@ -26,7 +26,7 @@ test: ## every test; those of tests/flow drive real servers
 
 lint: ## format, warnings, the boundaries between rooms, licences of the dependencies
 	@scripts/setup lint
-	cargo fmt --check
+	cargo fmt --all --check
 	@scripts/boundary
 	cargo clippy --workspace --all-targets -- -D warnings
 	@scripts/licences
@@ -47,7 +47,7 @@ faults: ## the tests of faults for longer: 100 power cuts, 50,000 operations on 
 	@scripts/setup
 	cargo build --release --lib
 	ANALYTICS_FAULT_CYCLES=100 ANALYTICS_FAULT_OPERATIONS=50000 ANALYTICS_FAULT_BUCKETS=100000 \
-		cargo test --test flow -- power_cuts:: links:: memory_use:: holds:: batches::
+		cargo test --test flow -- power_cuts:: links:: memory_use:: bucket_handles:: batches::
 
 valgrind: ## servers with the module under valgrind: no errors, nothing lost
 	@scripts/valgrind

@@ -5,17 +5,11 @@
 //! The figures are the module's own, `INFO analytics`: the time inside its timer, on the thread that
 //! executes commands. The rules have the pace that they get by default.
 
-#[macro_use]
-#[path = "../harness/mod.rs"]
-mod harness;
-
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use client::{encode, Arg, Connection};
-use harness::*;
-use server::Server;
+use testkit::{encode, Arg, Connection, Server};
 
 const SITES: usize = 1_000;
 const ROUND: Duration = Duration::from_secs(60);

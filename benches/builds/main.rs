@@ -8,10 +8,6 @@
 //!
 //! `ANALYTICS_MODULE` names the other build; without it, it is the sources as they are now.
 
-#[macro_use]
-#[path = "../harness/mod.rs"]
-mod harness;
-
 #[path = "../load/native.rs"]
 mod native;
 #[allow(dead_code)] // The targets.
@@ -24,11 +20,10 @@ use std::env;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use harness::*;
-use large_site::QUESTIONS;
-use measure::microseconds;
-use module_file::module_file;
-use server::Server;
+use testkit::bench::large_site::{self, QUESTIONS};
+use testkit::bench::microseconds;
+use testkit::{module_file, Server};
+
 use workload::Workload;
 
 const ROUNDS: usize = 7;
@@ -60,7 +55,9 @@ impl Line {
     fn measure(&self, server: &Server, length: Duration) -> f64 {
         match self {
             Line::Events(workload) => {
-                let run = || measure::run(server, workload.name, &workload.requests, length);
+                let run = || {
+                    testkit::bench::measure::run(server, workload.name, &workload.requests, length)
+                };
                 workload.around(server, run).nanoseconds
             }
             Line::Question(question) => {

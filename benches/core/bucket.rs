@@ -8,8 +8,7 @@ use analytics_core::sketch::Number;
 use analytics_core::text::Text;
 use analytics_core::time::{Granularity, Zone};
 use divan::{black_box, counter::BytesCount, Bencher};
-
-use crate::dice::Dice;
+use testkit::Random;
 
 const NOW: i64 = 1_733_927_412_345;
 const CAPACITY: usize = 1_000;
@@ -46,16 +45,21 @@ impl Content {
             .period(Granularity::Hour, NOW)
             .expect("an hour of the calendar");
         let mut bucket = Bucket::new(&period);
-        let mut dice = Dice::new();
+        let mut random = Random::new(42);
         for user in 0..self.users() {
-            record(&mut bucket, &mut dice, user, matches!(self, Content::Rich));
+            record(
+                &mut bucket,
+                &mut random,
+                user,
+                matches!(self, Content::Rich),
+            );
         }
         bucket
     }
 }
 
-fn record(bucket: &mut Bucket, dice: &mut Dice, user: u64, is_rich: bool) {
-    let words = [10, 20, 50].map(|values| format!("value{}", dice.below(values)));
+fn record(bucket: &mut Bucket, random: &mut Random, user: u64, is_rich: bool) {
+    let words = [10, 20, 50].map(|values| format!("value{}", random.below(values)));
     let [kind, country, page] = words.each_ref().map(|word| Text::new(word.as_bytes()));
     let facet = |kind, name, value| Facet {
         kind,
@@ -74,8 +78,8 @@ fn record(bucket: &mut Bucket, dice: &mut Dice, user: u64, is_rich: bool) {
     ];
     let names = [Text::new(b"revenue"), Text::new(b"latency")];
     let numbers = [
-        Number::of(dice.below(10_000) as f64 / 100.0),
-        Number::of(dice.below(1_000) as f64),
+        Number::of(random.below(10_000) as f64 / 100.0),
+        Number::of(random.below(1_000) as f64),
     ];
     let occurrence = ResolvedEvent {
         user: Member::of(hash(format!("user{user}").as_bytes())),
@@ -87,7 +91,7 @@ fn record(bucket: &mut Bucket, dice: &mut Dice, user: u64, is_rich: bool) {
     bucket.apply_alone(&occurrence, (user % 60) as u8, CAPACITY);
 }
 
-/// An event of a known user in known rows.
+/// An event of a user and rows that are in the bucket.
 #[divan::bench(args = CONTENTS)]
 fn record_event(bencher: Bencher, content: Content) {
     let mut bucket = content.bucket();

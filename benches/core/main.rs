@@ -3,9 +3,6 @@
 //!     cargo bench --bench core             everything
 //!     cargo bench --bench core -- union    what has this in its name
 
-#[path = "../harness/dice.rs"]
-mod dice;
-
 mod bucket;
 mod cover;
 mod quantiles;

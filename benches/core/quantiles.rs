@@ -2,15 +2,14 @@
 
 use analytics_core::sketch::quantiles::Quantiles;
 use divan::{black_box, counter::ItemsCount, Bencher};
-
-use crate::dice::Dice;
+use testkit::Random;
 
 const NUMBERS: usize = 10_000;
 
 fn numbers() -> Vec<f64> {
-    let mut dice = Dice::new();
+    let mut random = Random::new(42);
     (0..NUMBERS)
-        .map(|_| 10f64.powf(dice.below(4_000) as f64 / 1_000.0 - 1.0))
+        .map(|_| 10f64.powf(random.below(4_000) as f64 / 1_000.0 - 1.0))
         .collect()
 }
 

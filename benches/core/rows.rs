@@ -5,8 +5,7 @@ use analytics_core::event::RowKind;
 use analytics_core::sketch::hll::Member;
 use analytics_core::text::Text;
 use divan::{black_box, counter::ItemsCount, Bencher};
-
-use crate::dice::Dice;
+use testkit::Random;
 
 const CAPACITY: usize = 1_000;
 const EVENTS: usize = 50_000;
@@ -23,12 +22,12 @@ enum Values {
 }
 
 fn values(values: Values) -> Vec<String> {
-    let mut dice = Dice::new();
+    let mut random = Random::new(42);
     (0..EVENTS)
         .map(|n| match values {
-            Values::Known => format!("/page/{}", dice.below(CAPACITY as u64)),
-            Values::Skewed if n % 2 == 0 => format!("/page/{}", dice.below(100)),
-            Values::Skewed => format!("/page/{}", dice.below(1_000_000)),
+            Values::Known => format!("/page/{}", random.below(CAPACITY as u64)),
+            Values::Skewed if n % 2 == 0 => format!("/page/{}", random.below(100)),
+            Values::Skewed => format!("/page/{}", random.below(1_000_000)),
             Values::New => format!("/page/{n}"),
         })
         .collect()

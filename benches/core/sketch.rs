@@ -7,7 +7,7 @@ use analytics_core::sketch::hll::{Sketch, Union};
 use divan::{black_box, counter::ItemsCount, Bencher};
 use hyperloglogplus::{HyperLogLog, HyperLogLogPlus};
 
-use crate::dice::Dice;
+use testkit::Random;
 
 /// Hashes are given: both sketches are measured without a hash function.
 #[derive(Default)]
@@ -36,8 +36,8 @@ type Other = HyperLogLogPlus<u64, BuildHasherDefault<Given>>;
 const USERS: [usize; 4] = [10, 500, 2_500, 50_000];
 
 fn hashes(count: usize) -> Vec<u64> {
-    let mut dice = Dice::new();
-    (0..count).map(|_| dice.below(u64::MAX)).collect()
+    let mut random = Random::new(42);
+    (0..count).map(|_| random.below(u64::MAX)).collect()
 }
 
 fn sketch(hashes: &[u64]) -> Sketch {

@@ -8,10 +8,6 @@
 //! Starts a server of its own. Wall-clock time would measure the machine's other work and this
 //! program as well; the processor time of the thread that executes commands does not.
 
-#[macro_use]
-#[path = "../harness/mod.rs"]
-mod harness;
-
 mod native;
 mod table;
 mod workload;
@@ -20,10 +16,10 @@ mod workloads;
 use std::env;
 use std::time::Duration;
 
-use harness::*;
-use measure::Series;
-use noop::noop_file;
-use server::{Options, Server};
+use testkit::bench::Series;
+use testkit::project::noop_module_file;
+use testkit::{Server, ServerOptions};
+
 use table::Table;
 use workload::{Workload, REFERENCE};
 
@@ -60,7 +56,8 @@ fn main() {
         {
             eprint!("\rround {round} of {ROUNDS}: {:<42}", workload.name);
             let length = if round == 0 { WARM_UP } else { ROUND };
-            let run = || measure::run(&server, workload.name, &workload.requests, length);
+            let run =
+                || testkit::bench::measure::run(&server, workload.name, &workload.requests, length);
             let sample = workload.around(&server, run);
             if round > 0 {
                 series.samples.push(sample);
@@ -76,11 +73,11 @@ fn main() {
     println!("\nAn event is one command, but one of the batch in MTRACK and all nine commands in the pipeline.\n");
 }
 
-fn options() -> Options {
+fn options() -> ServerOptions {
     let mut options = Server::with()
         .config("auto-aof-rewrite-percentage", "0")
         .config("appendfsync", "everysec")
-        .config("loadmodule", &noop_file().display().to_string());
+        .config("loadmodule", &noop_module_file().display().to_string());
     if let Some(file) = env::var_os("TIMESERIES_MODULE") {
         options = options.config("loadmodule", &file.to_string_lossy());
     }

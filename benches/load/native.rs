@@ -1,8 +1,9 @@
 //! What Redis does by itself, and what users run today.
 
-use crate::events::{Dice, Event, Requests, Stamps};
 use crate::workload::{Workload, REFERENCE};
 use crate::workloads::PASS;
+use testkit::bench::{user, Event, Requests, Stamps};
+use testkit::Random;
 
 /// `now`: the server's clock. `has_series`: RedisTimeSeries is loaded.
 pub fn all(now: i64, has_series: bool) -> Vec<Workload> {
@@ -27,16 +28,18 @@ pub fn all(now: i64, has_series: bool) -> Vec<Workload> {
 }
 
 fn plain() -> Vec<Workload> {
-    let mut dice = Dice::new();
+    let mut random = Random::new(42);
     vec![
         Workload::new("PING", Requests::of(PASS, |to, _| to.push(&[&"PING"]))),
         Workload::new(
             "SET",
-            Requests::of(PASS, |to, _| to.push(&[&"SET", &dice.user(), &"1"])),
+            Requests::of(PASS, |to, _| to.push(&[&"SET", &user(&mut random), &"1"])),
         ),
         Workload::new(
             REFERENCE,
-            Requests::of(PASS, |to, _| to.push(&[&"PFADD", &"users", &dice.user()])),
+            Requests::of(PASS, |to, _| {
+                to.push(&[&"PFADD", &"users", &user(&mut random)])
+            }),
         ),
     ]
 }
@@ -44,9 +47,9 @@ fn plain() -> Vec<Workload> {
 /// The commands of one event, for each of the usual three steps of time. `count` adds what counts
 /// events, in the key of that name and at that number of the event.
 fn pipeline(mut count: impl FnMut(&mut Requests, &Event, &str, u64)) -> Requests {
-    let mut dice = Dice::new();
+    let mut random = Random::new(42);
     Requests::of(PASS, |to, n| {
-        let event = dice.event();
+        let event = Event::random(&mut random);
         for (granularity, ttl) in [("minute", 3_600), ("hour", 604_800), ("day", 31_536_000)] {
             let users = format!("shop:users:{granularity}:1");
             to.push(&[&"PFADD", &users, &event.user]);

@@ -1,7 +1,7 @@
 //! The table, and which targets are met.
 
-use crate::measure::Series;
 use crate::workload::{Target, Workload, REFERENCE};
+use testkit::bench::Series;
 
 pub struct Table<'t> {
     lines: Vec<(&'t Workload, &'t Series)>,

@@ -1,8 +1,7 @@
 //! One line of the table: requests, what must be there before them, and what is asked of them.
 
-use crate::events::Requests;
-use crate::reply::Reply;
-use crate::server::{wait_until, Server};
+use testkit::bench::Requests;
+use testkit::{wait_until, Reply, Server};
 
 /// All others are compared with this one: it does the least that counts a distinct user.
 pub const REFERENCE: &str = "PFADD";

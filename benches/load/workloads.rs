@@ -1,8 +1,9 @@
 //! The module's commands, from the barest event to the richest, next to those of `native`.
 
-use crate::events::{Dice, Event, Requests};
 use crate::native;
 use crate::workload::{Target, Workload, REFERENCE};
+use testkit::bench::{Event, Requests};
+use testkit::Random;
 
 const MINUTE: i64 = 60_000;
 
@@ -26,17 +27,21 @@ pub fn all(now: i64, has_series: bool) -> Vec<Workload> {
 /// What a command of any module costs that has the words of a TRACK, or of an MTRACK.
 fn nothing(minute: i64) -> Vec<Workload> {
     let alone = |command: [&str; 2]| {
-        let mut dice = Dice::new();
+        let mut random = Random::new(42);
         Requests::of(PASS, |to, _| {
             let mut words = command.map(str::to_owned).to_vec();
-            words.extend(arguments(dice.event(), minute, Detail::Dimension));
+            words.extend(arguments(
+                Event::random(&mut random),
+                minute,
+                Detail::Dimension,
+            ));
             to.push_words(&words);
         })
     };
     let batch = |name, detail| Workload::new(name, batched(NOTHING, 100, 1, minute, detail));
     vec![
         Workload::new("a module's command that does nothing, 8", alone(NOTHING)),
-        Workload::new("the same, appendonly", alone(TOLD)).with_aof(),
+        Workload::new("the same, appendonly", alone(REPLICATED)).with_aof(),
         batch("the same, 100 events", Detail::Bare),
         batch("the same, 100 events: AT", Detail::Time),
         batch("the same, 100 events: AT, 3 DIM, 2 VAL", Detail::Rich),
@@ -44,9 +49,9 @@ fn nothing(minute: i64) -> Vec<Workload> {
 }
 
 const NOTHING: [&str; 2] = ["NOOP.DO", "nothing"];
-const TOLD: [&str; 2] = ["NOOP.TELL", "nothing"];
+const REPLICATED: [&str; 2] = ["NOOP.REPLICATE", "nothing"];
 
-/// How much an event says besides its type and user.
+/// What an event has besides its type and user.
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
 enum Detail {
     Bare,
@@ -81,14 +86,14 @@ fn arguments(event: Event, at: i64, detail: Detail) -> Vec<String> {
 /// One TRACK per event, over so many sites and minutes at random. The last minute is this one.
 fn tracked(site: &str, sites: u64, minutes: i64, minute: i64, detail: Detail) -> Requests {
     let first = minute - (minutes - 1) * MINUTE;
-    let mut dice = Dice::new();
+    let mut random = Random::new(42);
     Requests::of(PASS, |to, _| {
         let mut words = vec![
             "ANALYTICS.TRACK".to_owned(),
-            format!("{site}{}", dice.below(sites)),
+            format!("{site}{}", random.below(sites)),
         ];
-        let at = first + dice.below((minutes * MINUTE) as u64) as i64;
-        words.extend(arguments(dice.event(), at, detail));
+        let at = first + random.below((minutes * MINUTE) as u64) as i64;
+        words.extend(arguments(Event::random(&mut random), at, detail));
         to.push_words(&words);
     })
 }
@@ -132,7 +137,7 @@ fn log_of(site: &str) -> Requests {
 
 /// Batches of so many events, over so many minutes at random.
 fn batched(command: [&str; 2], batch: u64, minutes: u64, minute: i64, detail: Detail) -> Requests {
-    let mut dice = Dice::new();
+    let mut random = Random::new(42);
     // No later than four minutes from now, as the future ends in five; so none gets too old while
     // this runs.
     let first =
@@ -140,9 +145,9 @@ fn batched(command: [&str; 2], batch: u64, minutes: u64, minute: i64, detail: De
     let mut requests = Requests::of(PASS / batch, |to, _| {
         let mut words = command.map(str::to_owned).to_vec();
         for _ in 0..batch {
-            let at = first + dice.below(minutes * MINUTE as u64) as i64;
+            let at = first + random.below(minutes * MINUTE as u64) as i64;
             words.push("EVENT".to_owned());
-            words.extend(arguments(dice.event(), at, detail));
+            words.extend(arguments(Event::random(&mut random), at, detail));
         }
         to.push_words(&words);
     });
@@ -180,7 +185,7 @@ fn mtrack(minute: i64) -> Vec<Workload> {
     ]
 }
 
-/// The body of an event as a collector sends it, with all that it can say.
+/// The body of an event as a collector sends it, with every member.
 fn body(event: &Event, at: i64) -> String {
     format!(
         "{{\"event\":\"{}\",\"user_id\":\"{}\",\"timestamp\":{at},\"properties\":{{\"country\":\"{}\",\"device\":\"{}\",\
@@ -191,11 +196,11 @@ fn body(event: &Event, at: i64) -> String {
 
 fn trackjson(minute: i64) -> Vec<Workload> {
     let requests = |site: &str, batch: u64| {
-        let mut dice = Dice::new();
+        let mut random = Random::new(42);
         let mut requests = Requests::of(PASS / batch, |to, _| {
             let bodies = (0..batch).map(|_| {
-                let at = minute + dice.below(MINUTE as u64) as i64;
-                body(&dice.event(), at)
+                let at = minute + random.below(MINUTE as u64) as i64;
+                body(&Event::random(&mut random), at)
             });
             let array = format!("[{}]", bodies.collect::<Vec<_>>().join(","));
             to.push(&[&"ANALYTICS.TRACKJSON", &site, &array]);

@@ -3,16 +3,10 @@
 //!     cargo bench --bench memory            everything
 //!     cargo bench --bench memory -- rows    the tables with this in their name: bucket, rows, site
 
-#[macro_use]
-#[path = "../harness/mod.rs"]
-mod harness;
+use testkit::{cmd, Connection, Server};
 
 mod rows;
 mod site;
-
-use client::Connection;
-use harness::*;
-use server::Server;
 
 /// Of a bucket that has seen one event of one user.
 const SMALLEST: i64 = 300;

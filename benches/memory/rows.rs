@@ -1,8 +1,7 @@
 //! What one more row of a bucket takes: an event type, a value of a dimension, a cell of a cube.
 
-use crate::client::{Arg, Connection};
-use crate::fill::Filler;
 use crate::{buckets, usage};
+use testkit::{Arg, Connection, Filler};
 
 /// Rows that are added, so that what vectors keep in reserve is shared out.
 const ROWS: usize = 100;

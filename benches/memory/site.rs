@@ -1,9 +1,7 @@
 //! A site of 50,000 users a day whose default retention is full.
 
-use crate::client::Connection;
-use crate::events::Dice;
-use crate::fill::Filler;
 use crate::{buckets, usage};
+use testkit::{Connection, Filler, Random};
 
 const USERS_A_DAY: u64 = 50_000;
 /// They come from so many.
@@ -104,7 +102,7 @@ fn print(connection: &mut Connection, case: &Case) {
 fn fill(connection: &mut Connection, case: &Case) {
     let now = connection.now();
     let today = now.div_euclid(DAY) * DAY;
-    let mut dice = Dice::new();
+    let mut random = Random::new(42);
     let mut filler = Filler::of_site(connection, "shop");
     for back in (0..=3 * 366).rev() {
         if back % 50 == 0 {
@@ -119,12 +117,12 @@ fn fill(connection: &mut Connection, case: &Case) {
         let first = (back as u64 * 7_919) % (USERS - USERS_A_DAY);
         for event in 0..events {
             let user = format!("user{}", first + event % USERS_A_DAY);
-            let at = today - back * DAY + dice.below(DAY as u64) as i64;
+            let at = today - back * DAY + random.below(DAY as u64) as i64;
             if at > now {
                 continue;
             }
             if case.has_page {
-                let page = format!("/page/{}", dice.below(PAGES));
+                let page = format!("/page/{}", random.below(PAGES));
                 filler.add(&[&"view", &user, &"AT", &at, &"DIM", &"page", &page]);
             } else {
                 filler.add(&[&"view", &user, &"AT", &at]);

@@ -2,7 +2,7 @@
 //! quick that is. The benches load it beside ours.
 //!
 //! - `NOOP.DO key [argument ...]`
-//! - `NOOP.TELL key [argument ...]`, which replicas and the append-only file are told of, as it is
+//! - `NOOP.REPLICATE key [argument ...]`, which is replicated and written to the append-only file as it is
 
 use std::ffi::c_int;
 
@@ -28,7 +28,15 @@ pub unsafe extern "C" fn RedisModule_OnLoad(
         };
         let flags = c"write deny-oom fast".as_ptr();
         match create(ctx, c"noop.do".as_ptr(), Some(do_nothing), flags, 1, 1, 1) {
-            OK => create(ctx, c"noop.tell".as_ptr(), Some(tell), flags, 1, 1, 1),
+            OK => create(
+                ctx,
+                c"noop.replicate".as_ptr(),
+                Some(replicate),
+                flags,
+                1,
+                1,
+                1,
+            ),
             failed => failed,
         }
     }
@@ -47,7 +55,7 @@ unsafe extern "C" fn do_nothing(
 
 /// # Safety
 /// Called by the server, with its own context.
-unsafe extern "C" fn tell(
+unsafe extern "C" fn replicate(
     ctx: *mut raw::RedisModuleCtx,
     argv: *mut *mut raw::RedisModuleString,
     argc: c_int,

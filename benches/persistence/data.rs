@@ -1,8 +1,7 @@
 //! Many keys to save: some that were filled by commands, and copies of them.
 
-use crate::client::Connection;
-use crate::events::{Dice, Requests};
-use crate::fill::Filler;
+use testkit::bench::{Event, Requests};
+use testkit::{cmd, Connection, Filler, Random};
 
 /// That many are filled, and copied in turn.
 const ORIGINALS: usize = 40;
@@ -51,13 +50,13 @@ pub fn buckets(connection: &mut Connection, kind: Kind) -> f64 {
     connection
         .run("ANALYTICS.CREATE shop RETENTION minute off RETENTION hour off RETENTION week off RETENTION month off DIM event NOUSERS")
         .ok();
-    let mut dice = Dice::new();
+    let mut random = Random::new(42);
     let mut filler = Filler::of_site(connection, "shop");
     for (day, user) in users(kind) {
-        let at = today - day as i64 * DAY - dice.below(DAY as u64) as i64;
+        let at = today - day as i64 * DAY - random.below(DAY as u64) as i64;
         if kind.is_rich {
-            let event = dice.event();
-            let page = format!("/page/{}", dice.below(50));
+            let event = Event::random(&mut random);
+            let page = format!("/page/{}", random.below(50));
             filler.add(&[
                 &event.kind,
                 &user,
@@ -97,7 +96,7 @@ pub fn native(connection: &mut Connection, kind: Kind) -> f64 {
         let users = users(kind).filter(|(of, _)| *of == day);
         users.for_each(|(_, user)| filler.add(&[&user]));
         filler.finish();
-        // As buckets do, and as whoever counts by the minute sees to.
+        // As buckets do, and as a user of one key a minute sets it.
         connection.run(&format!("EXPIRE {} 86400", keys[day]));
     }
     copy(connection, &keys, kind.keys)

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use crate::client::Connection;
 use crate::data::{buckets, native, Kind, KINDS};
-use crate::measure::median;
-use crate::server::{wait_until, Server};
+use testkit::bench::median;
+use testkit::{wait_until, Connection, Server};
 
 const ROUNDS: usize = 3;
 /// Megabytes a second.
@@ -38,7 +37,7 @@ pub fn run() {
         for (place, operation) in OPERATIONS.iter().enumerate() {
             let (seconds, native) = (ours.seconds[place], theirs.seconds[place]);
             let (speed, ratio) = (ours.megabytes / seconds, native / seconds);
-            // A native key holds no rows: it is no measure for buckets that do.
+            // A native key has no rows: it is no measure for buckets that have.
             let is_met = speed >= TARGET && (ratio >= 1.0 || kind.is_rich);
             println!(
                 "| {operation}: {} | {} | {:.0} | {:.0} | {speed:.0} | {:.0} | {ratio:.2} | {} |",

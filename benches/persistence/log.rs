@@ -1,23 +1,21 @@
 //! An AOF as it grows: the commands themselves are executed again.
 
-use crate::client::Connection;
-use crate::events::{Dice, Requests};
 use crate::files::time_of_load;
-use crate::measure::median;
-use crate::server::Server;
+use testkit::bench::{median, user, Event, Requests};
+use testkit::{Connection, Random, Server};
 
 const EVENTS: u64 = 300_000;
 const ROUNDS: usize = 3;
 
 pub fn run() {
     println!("| an AOF of {EVENTS} events as they came | ns an event to load |\n|---|---|");
-    let mut dice = Dice::new();
+    let mut random = Random::new(42);
     let minute = 60_000;
     let now = Server::start().connection().now() / minute * minute;
     let mut track = |with_dimension: bool| {
         Requests::of(EVENTS, |to, _| {
-            let event = dice.event();
-            let at = now + dice.below(minute as u64) as i64;
+            let event = Event::random(&mut random);
+            let at = now + random.below(minute as u64) as i64;
             if with_dimension {
                 to.push(&[
                     &"ANALYTICS.TRACK",
@@ -44,7 +42,7 @@ pub fn run() {
     };
     let (bare, dimension) = (track(false), track(true));
     // A PFADD that changes nothing is in no AOF, a SET always is.
-    let set = Requests::of(EVENTS, |to, _| to.push(&[&"SET", &dice.user(), &"1"]));
+    let set = Requests::of(EVENTS, |to, _| to.push(&[&"SET", &user(&mut random), &"1"]));
     let empty = Requests::default();
     let idle = time(&empty);
     for (name, requests) in [

@@ -1,20 +1,14 @@
-//! What it takes to save and load buckets, and for how long the server answers nobody meanwhile.
+//! What it takes to save and load buckets, and for how long the server answers no client meanwhile.
 //!
 //!     cargo bench --bench persistence            everything
 //!     cargo bench --bench persistence -- files   RDB and AOF, beside as many native HyperLogLogs
 //!     cargo bench --bench persistence -- pauses  BGSAVE, a replica, DROP and FLUSHALL, beside as many strings
-
-#[macro_use]
-#[path = "../harness/mod.rs"]
-mod harness;
 
 mod data;
 mod files;
 mod log;
 mod pauses;
 mod probe;
-
-use harness::*;
 
 fn main() {
     let filter = std::env::args().skip(1).find(|arg| !arg.starts_with('-'));

@@ -1,16 +1,13 @@
-//! For how long the server answers nobody: with 100,000 buckets, beside as many strings of the same size.
+//! For how long the server answers no client: with 100,000 buckets, beside as many strings of the same size.
 
 use std::thread;
 use std::time::Duration;
 
-use crate::client::Connection;
-use crate::events::{Dice, Requests};
-use crate::fill::Filler;
-use crate::measure::median;
 use crate::probe::longest_pause;
-use crate::server::{wait_until, Server};
+use testkit::bench::{median, Event, Requests};
+use testkit::{cmd, wait_until, Connection, Filler, Random, Server};
 
-/// With the hours that hold the same events, 100,000 buckets: no site may keep more minutes.
+/// With the hours of the same events, 100,000 buckets: no site may keep more minutes.
 const MINUTES: usize = 98_400;
 const KEYS: usize = MINUTES + MINUTES / 60;
 const ROUNDS: usize = 5;
@@ -99,12 +96,12 @@ fn fill_buckets(connection: &mut Connection, events: usize) -> usize {
         .run("ANALYTICS.CREATE shop RETENTION minute 69d RETENTION hour 69d RETENTION day off RETENTION week off RETENTION month off")
         .ok();
     let last = connection.now().div_euclid(MINUTE) * MINUTE;
-    let mut dice = Dice::new();
+    let mut random = Random::new(42);
     let mut filler = Filler::of_site(connection, "shop");
     for minute in 0..MINUTES {
         for _ in 0..events {
-            let at = last - minute as i64 * MINUTE + dice.below(MINUTE as u64) as i64;
-            let event = dice.event();
+            let at = last - minute as i64 * MINUTE + random.below(MINUTE as u64) as i64;
+            let event = Event::random(&mut random);
             filler.add(&[
                 &event.kind,
                 &event.user,

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::server::Server;
+use testkit::Server;
 
 const BETWEEN_PINGS: Duration = Duration::from_micros(100);
 

@@ -1,10 +1,9 @@
 //! Distinct counts over so many dense buckets, beside `PFCOUNT` over as many dense keys that hold the
 //! same users.
 
-use crate::client::Connection;
-use crate::fill::Filler;
-use crate::measure::{median, microseconds};
 use crate::ROUNDS;
+use testkit::bench::{median, microseconds};
+use testkit::{Connection, Filler};
 
 const HOUR: i64 = 3_600_000;
 const DAY: i64 = 24 * HOUR;

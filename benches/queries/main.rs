@@ -6,15 +6,10 @@
 //!
 //! The figures are Redis's own, `INFO commandstats`: the time inside a command, without the network.
 
-#[macro_use]
-#[path = "../harness/mod.rs"]
-mod harness;
+use testkit::Server;
 
 mod dense;
 mod site;
-
-use harness::*;
-use server::Server;
 
 const ROUNDS: usize = 5;
 

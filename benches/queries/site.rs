@@ -1,9 +1,9 @@
 //! The questions of a dashboard.
 
-use crate::client::Connection;
-use crate::large_site::{fill, PAGES, QUESTIONS, USERS};
-use crate::measure::{median, microseconds};
 use crate::ROUNDS;
+use testkit::bench::large_site::{fill, PAGES, QUESTIONS, USERS};
+use testkit::bench::{median, microseconds};
+use testkit::Connection;
 
 const CALLS: usize = 50;
 

@@ -1,6 +1,7 @@
 //! What grows, and the requests at every step of it.
 
-use crate::events::{Dice, Requests};
+use testkit::bench::{user, Requests};
+use testkit::Random;
 
 /// One table.
 pub struct Axis {
@@ -72,10 +73,10 @@ const PASS: u64 = 50_000;
 const MINUTE: u64 = 60_000;
 
 /// `ANALYTICS.TRACK site view userN AT ms`, and what more words there are.
-fn track(site: &str, dice: &mut Dice, minute: i64, more: &[String]) -> Vec<String> {
-    let at = minute + dice.below(MINUTE) as i64;
+fn track(site: &str, random: &mut Random, minute: i64, more: &[String]) -> Vec<String> {
+    let at = minute + random.below(MINUTE) as i64;
     let mut words = vec!["ANALYTICS.TRACK".to_owned(), site.to_owned()];
-    words.extend(["view".to_owned(), dice.user()]);
+    words.extend(["view".to_owned(), user(random)]);
     words.extend(["AT".to_owned(), at.to_string()]);
     words.extend_from_slice(more);
     words
@@ -86,23 +87,23 @@ fn option(option: &str, name: String, value: impl ToString) -> [String; 3] {
 }
 
 fn sites(n: u64, minute: i64) -> Point {
-    let mut dice = Dice::new();
+    let mut random = Random::new(42);
     let requests = Requests::of(PASS, |to, _| {
-        let site = format!("of{n}:{}", dice.below(n));
-        let country = option("DIM", "country".to_owned(), dice.below(20));
-        to.push_words(&track(&site, &mut dice, minute, &country));
+        let site = format!("of{n}:{}", random.below(n));
+        let country = option("DIM", "country".to_owned(), random.below(20));
+        to.push_words(&track(&site, &mut random, minute, &country));
     });
     requests.into()
 }
 
 /// Every value comes as often: the hardest case for keeping the heavy ones.
 fn values(n: u64, kept: u64, minute: i64) -> Point {
-    let mut dice = Dice::new();
+    let mut random = Random::new(42);
     let site = format!("values{n}");
     let requests = Requests::of(2 * PASS.max(n), |to, _| {
-        let page = format!("/page/{}", dice.below(n));
+        let page = format!("/page/{}", random.below(n));
         let page = option("DIM", "page".to_owned(), page);
-        to.push_words(&track(&site, &mut dice, minute, &page));
+        to.push_words(&track(&site, &mut random, minute, &page));
     });
     Point {
         setup: vec![format!("ANALYTICS.CREATE {site} CAPACITY {kept}")],
@@ -111,15 +112,15 @@ fn values(n: u64, kept: u64, minute: i64) -> Point {
 }
 
 fn batched(site: &str, batch: u64, minutes: u64, minute: i64) -> Requests {
-    let mut dice = Dice::new();
+    let mut random = Random::new(42);
     let first = minute - (minutes as i64 - 1) * MINUTE as i64;
     let calls = (PASS / batch).max(1);
     let mut requests = Requests::of(calls, |to, _| {
         let mut words = vec!["ANALYTICS.MTRACK".to_owned(), site.to_owned()];
         for _ in 0..batch {
-            let at = first + dice.below(minutes * MINUTE) as i64;
+            let at = first + random.below(minutes * MINUTE) as i64;
             words.extend(["EVENT", "view"].map(str::to_owned));
-            words.extend([dice.user(), "AT".to_owned(), at.to_string()]);
+            words.extend([user(&mut random), "AT".to_owned(), at.to_string()]);
         }
         to.push_words(&words);
     });
@@ -137,32 +138,32 @@ fn minutes_a_call(n: u64, minute: i64) -> Point {
 }
 
 fn dimensions(n: u64, minute: i64) -> Point {
-    let mut dice = Dice::new();
+    let mut random = Random::new(42);
     let requests = Requests::of(PASS / 2, |to, _| {
         let more: Vec<String> = (0..n)
-            .flat_map(|name| option("DIM", format!("d{name}"), dice.below(20)))
+            .flat_map(|name| option("DIM", format!("d{name}"), random.below(20)))
             .collect();
-        to.push_words(&track(&format!("dims{n}"), &mut dice, minute, &more));
+        to.push_words(&track(&format!("dims{n}"), &mut random, minute, &more));
     });
     requests.into()
 }
 
 fn numbers(n: u64, minute: i64) -> Point {
-    let mut dice = Dice::new();
+    let mut random = Random::new(42);
     let requests = Requests::of(PASS / 2, |to, _| {
         let more: Vec<String> = (0..n)
-            .flat_map(|name| option("VAL", format!("v{name}"), dice.below(1_000)))
+            .flat_map(|name| option("VAL", format!("v{name}"), random.below(1_000)))
             .collect();
-        to.push_words(&track(&format!("vals{n}"), &mut dice, minute, &more));
+        to.push_words(&track(&format!("vals{n}"), &mut random, minute, &more));
     });
     requests.into()
 }
 
 fn long_users(n: u64, minute: i64) -> Point {
-    let mut dice = Dice::new();
+    let mut random = Random::new(42);
     let requests = Requests::of(PASS / 5, |to, _| {
-        let mut words = track(&format!("long{n}"), &mut dice, minute, &[]);
-        words[3] = format!("{:0>width$}", dice.below(100_000), width = n as usize);
+        let mut words = track(&format!("long{n}"), &mut random, minute, &[]);
+        words[3] = format!("{:0>width$}", random.below(100_000), width = n as usize);
         to.push_words(&words);
     });
     requests.into()

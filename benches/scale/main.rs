@@ -1,4 +1,4 @@
-//! How the cost of an event grows: with sites, dimension values, events a call, and what an event says.
+//! How the cost of an event grows: with sites, dimension values, events a call, and what an event has.
 //!
 //!     cargo bench --bench scale            every table
 //!     cargo bench --bench scale -- sites   the tables with this in their title
@@ -6,18 +6,14 @@
 //! Processor time of the server's main thread, as in the bench `load`. Under each table stands how
 //! fast the cost grows where it grows fastest.
 
-#[macro_use]
-#[path = "../harness/mod.rs"]
-mod harness;
-
 mod axes;
 
 use std::time::Duration;
 
+use testkit::bench::Series;
+use testkit::Server;
+
 use axes::{Axis, Point};
-use harness::*;
-use measure::Series;
-use server::Server;
 
 const ROUNDS: usize = 3;
 const ROUND: Duration = Duration::from_millis(300);
@@ -55,7 +51,7 @@ fn measure_axis(axis: &Axis) {
         for ((point, series), n) in points.iter().zip(&mut series).zip(axis.steps) {
             eprint!("\r{} {n}, round {round} of {ROUNDS}   ", axis.title);
             let length = if round == 0 { WARM_UP } else { ROUND };
-            let sample = measure::run(&server, axis.title, &point.requests, length);
+            let sample = testkit::bench::measure::run(&server, axis.title, &point.requests, length);
             if round > 0 {
                 series.samples.push(sample);
             }

@@ -6,17 +6,10 @@
 //! One bucket of every granularity is filled with a period of traffic and measured with MEMORY USAGE;
 //! the sum is that of as many buckets as the default retention keeps.
 
-#[macro_use]
-#[path = "../harness/mod.rs"]
-mod harness;
-
-use calendar::{at, floor, millis, DAY, HOUR, MINUTE};
-use client::Connection;
-use dice::Dice;
-use events::Requests;
-use harness::*;
 use jiff::ToSpan;
-use server::Server;
+use testkit::bench::{Event, Requests};
+use testkit::calendar::{at, floor, millis, DAY, HOUR, MINUTE};
+use testkit::{cmd, Connection, Random, Server};
 
 /// Of each user, spread over one visit.
 const EVENTS_A_DAY: u64 = 5;
@@ -58,7 +51,7 @@ const fn grain(name: &'static str, kept: i64, days: f64, events_a_user: u64) -> 
 struct Load {
     name: &'static str,
     settings: &'static str,
-    words: fn(&mut Dice) -> Vec<String>,
+    words: fn(&mut Random) -> Vec<String>,
 }
 
 const LOADS: [Load; 6] = [
@@ -75,22 +68,22 @@ const LOADS: [Load; 6] = [
     Load {
         name: "... and sessions",
         settings: "",
-        words: |dice| words(&["SESSION", &format!("s{}", dice.below(1 << 40))]),
+        words: |random| words(&["SESSION", &format!("s{}", random.below(1 << 40))]),
     },
     Load {
         name: "... and 20 countries",
         settings: "",
-        words: |dice| words(&["DIM", "country", dice.event().country]),
+        words: |random| words(&["DIM", "country", Event::random(random).country]),
     },
     Load {
         name: "... and 200 pages, NOUSERS",
         settings: "DIM page NOUSERS",
-        words: |dice| words(&["DIM", "page", &format!("/page/{}", dice.below(PAGES))]),
+        words: |random| words(&["DIM", "page", &format!("/page/{}", random.below(PAGES))]),
     },
     Load {
         name: "... and one value",
         settings: "",
-        words: |dice| words(&["VAL", "latency", &dice.event().latency]),
+        words: |random| words(&["VAL", "latency", &Event::random(random).latency]),
     },
 ];
 
@@ -135,24 +128,24 @@ fn size(connection: &mut Connection, now: i64, load: &Load, users: u64, grain: &
     let count = (in_period as u64).clamp(1, MOST_EVENTS);
     // As many users as the whole period has, however few of its events are made.
     let crowd = (in_period as u64 / grain.events_a_user).max(1);
-    let mut dice = Dice::new();
+    let mut random = Random::new(42);
     for first in (0..count).step_by(EVENTS_A_CALL) {
         let mut request = words(&["ANALYTICS.MTRACK", "site"]);
         for n in first..count.min(first + EVENTS_A_CALL as u64) {
             let user = if count < MOST_EVENTS {
                 n / grain.events_a_user
             } else {
-                dice.below(crowd)
+                random.below(crowd)
             };
-            let time = start + dice.below(length as u64) as i64;
+            let time = start + random.below(length as u64) as i64;
             request.extend(words(&[
                 "EVENT",
-                dice.event().kind,
+                Event::random(&mut random).kind,
                 &format!("user{user}"),
                 "AT",
                 &time.to_string(),
             ]));
-            request.extend((load.words)(&mut dice));
+            request.extend((load.words)(&mut random));
         }
         let mut bytes = Requests::default();
         bytes.push_words(&request);

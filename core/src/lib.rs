@@ -44,7 +44,3 @@ pub mod site;
 pub mod sketch;
 pub mod text;
 pub mod time;
-
-#[cfg(test)]
-#[path = "../../tests/flow/promises.rs"]
-mod promises;

@@ -1,15 +1,13 @@
-//! Access control: who may touch one site reaches no other, and who may only read changes nothing.
+//! Access control: a user of one site reaches no other, and a user who may only read changes nothing.
 //! Redis 7.0 gives the commands of modules no categories: rules name them there.
 
 use std::collections::BTreeSet;
 
-use crate::calendar::buckets;
-use crate::client::{Arg, Connection};
+use testkit::calendar::buckets;
+use testkit::sites::fill_site;
+use testkit::{cmd, Arg, Connection, Reply, Server, State};
+
 use crate::import::TYPED;
-use crate::reply::Reply;
-use crate::server::Server;
-use crate::state::State;
-use crate::types::fill;
 
 /// Every command of the module, with words behind the site with which it works.
 const COMMANDS: [(&str, &[&str]); 22] = [
@@ -89,8 +87,8 @@ fn the_commands_tested_here_are_all_there_are() {
 fn a_user_of_one_site_reaches_no_other_whatever_it_is_called() {
     let server = Server::start();
     let mut admin = server.connection();
-    let time = fill(&mut admin, "other");
-    fill(&mut admin, "shop");
+    let time = fill_site(&mut admin, "other");
+    fill_site(&mut admin, "shop");
     let bucket = buckets("other", "UTC", time)[1].key.clone();
     let own_bucket = buckets("shop", "UTC", time)[1].key.clone();
     let before = State::of(&mut admin);
@@ -130,7 +128,7 @@ fn a_user_of_one_site_reaches_no_other_whatever_it_is_called() {
 fn words_behind_the_site_reach_no_other_site() {
     let server = Server::start();
     let mut admin = server.connection();
-    let time = fill(&mut admin, "other");
+    let time = fill_site(&mut admin, "other");
     let hour = buckets("other", "UTC", time)[1].key.clone();
     let label = hour.rsplit_once("hour:").expect("an hour bucket").1;
     let before = State::of(&mut admin);
@@ -194,7 +192,7 @@ fn words_behind_the_site_reach_no_other_site() {
 fn a_site_is_not_carried_over_to_another_name() {
     let server = Server::start();
     let mut admin = server.connection();
-    fill(&mut admin, "other");
+    fill_site(&mut admin, "other");
     let before = State::of(&mut admin);
     let mut connection = user(&server, &["~shop", "+@all"]);
     connection.run("ANALYTICS.TRACK shop view ann").int();
@@ -230,7 +228,7 @@ fn a_site_is_not_carried_over_to_another_name() {
 fn a_reader_runs_every_query_and_nothing_else() {
     let server = Server::start();
     let mut admin = server.connection();
-    fill(&mut admin, "shop");
+    fill_site(&mut admin, "shop");
     let before = State::of(&mut admin);
     let offset = admin.info("replication", "master_repl_offset");
     let changes = admin.info("persistence", "rdb_changes_since_last_save");
@@ -302,7 +300,7 @@ fn categories_are_as_good_as_names() {
         assert!(refused.error().contains("Unknown command or category"));
         return;
     }
-    fill(&mut admin, "shop");
+    fill_site(&mut admin, "shop");
     for (rules, may_ask, may_write) in [
         (&["~*", "+@analytics"][..], true, true),
         (&["~*", "+@analytics", "-@write"], true, false),

@@ -1,9 +1,8 @@
-//! Rules in a cluster: the node that serves the slot evaluates, and nobody does from a part of a site.
+//! Rules in a cluster: the node that serves the slot evaluates them, and no node evaluates a part of a site.
 
-use crate::alarms::{evaluations, figure, said, state};
-use crate::client::Connection;
-use crate::cluster_nodes::Cluster;
-use crate::server::wait_until;
+use testkit::{cmd, wait_until, Cluster, Connection};
+
+use crate::alert_fixture::{evaluations, figure, messages, state};
 
 const RULE: &str = "ANALYTICS.ALERT shop SET busy events 1h > 0 EVERY 1s";
 
@@ -59,7 +58,7 @@ fn a_rule_follows_its_slot() {
     wait_until("some rounds are skipped", || {
         figure(&mut giver, "alert_skipped") >= skipped + 4
     });
-    assert_eq!(said(&mut giver, "{shop}:alerts"), ["busy firing 1"]);
+    assert_eq!(messages(&mut giver, "{shop}:alerts"), ["busy firing 1"]);
     // Then all has, but the slot is not closed: neither of them evaluates.
     let rest = giver.keys();
     cluster.migrate(&rest, from, to);
@@ -74,13 +73,13 @@ fn a_rule_follows_its_slot() {
     wait_until("the new owner evaluates", || {
         evaluations(&mut receiver) >= 4
     });
-    assert_eq!(said(&mut receiver, "{shop}:alerts"), ["busy firing 1"]);
+    assert_eq!(messages(&mut receiver, "{shop}:alerts"), ["busy firing 1"]);
     assert_eq!(state(&mut receiver, "busy"), "firing");
     assert_eq!(state(&mut receiver, "calm"), "ok");
 }
 
 #[test]
-fn a_failover_in_a_cluster_neither_repeats_nor_forgets() {
+fn a_failover_in_a_cluster_repeats_and_loses_no_message() {
     let scene = Scene::new();
     let mut connection = scene.connection();
     connection.run(RULE).ok();
@@ -91,7 +90,10 @@ fn a_failover_in_a_cluster_neither_repeats_nor_forgets() {
     wait_until("the new master evaluates", || {
         evaluations(&mut connection) >= before + 2
     });
-    assert_eq!(said(&mut connection, "{shop}:alerts"), ["busy firing 1"]);
+    assert_eq!(
+        messages(&mut connection, "{shop}:alerts"),
+        ["busy firing 1"]
+    );
     connection
         .run("ANALYTICS.ALERT shop SET other events 1h > 0 EVERY 1s")
         .ok();
@@ -99,7 +101,7 @@ fn a_failover_in_a_cluster_neither_repeats_nor_forgets() {
         state(&mut connection, "other") == "firing"
     });
     assert_eq!(
-        said(&mut connection, "{shop}:alerts"),
+        messages(&mut connection, "{shop}:alerts"),
         ["busy firing 1", "other firing 1"]
     );
 }

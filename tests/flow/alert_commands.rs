@@ -1,9 +1,7 @@
 //! `ANALYTICS.ALERT` and `ANALYTICS.LIVE` as commands: what they reply, refuse and replicate.
 
-use crate::client::Connection;
-use crate::reply::Reply;
-use crate::server::Server;
-use crate::state::{assert_same_data, refused_line, Trace};
+use testkit::state::{assert_same_data, refused_line};
+use testkit::{Connection, Reply, Server, Trace};
 
 const RULE: &str =
     "ANALYTICS.ALERT shop SET late latency:p95@event=buy 5m > 250.5 CLEAR 200 FOR 1m \
@@ -246,7 +244,7 @@ fn every_change_is_the_same_on_a_replica_with_other_settings() {
         "ANALYTICS.LIVE shop SET day 1h WINDOW today users",
         "ANALYTICS.LIVE shop DEL main",
         "ANALYTICS.ALERT shop RESUME quiet",
-        // It fires, so that something is said of it.
+        // It fires, so that there is a message.
         "ANALYTICS.ALERT shop DEL late",
         "EVAL return(redis.call('ANALYTICS.ALERT',KEYS[1],'SET','x','events','5m','<','0')) 1 shop",
     ] {

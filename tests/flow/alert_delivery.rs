@@ -1,13 +1,13 @@
-//! From an event to whoever wants to be told, with a real clock: a subscriber, a consumer group, live
-//! metrics; what happens when there is more to do than time; and when the server takes no writes.
+//! Alerts and live metrics from an event to their readers, with a real clock: a subscriber, a consumer
+//! group; ticks with more evaluations than their budget; and a server that takes no writes.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
-use crate::alarms::{evaluations, figure, said, state};
-use crate::client::Connection;
-use crate::server::{wait_until, Server};
+use testkit::{cmd, wait_until, Connection, Server};
+
+use crate::alert_fixture::{evaluations, figure, messages, state};
 
 /// A site with an event, and a rule that is about to fire.
 fn busy(connection: &mut Connection) {
@@ -65,7 +65,7 @@ fn an_alert_reaches_a_subscriber_and_a_consumer_group() {
 }
 
 #[test]
-fn live_metrics_come_at_their_pace_to_those_who_listen() {
+fn live_metrics_are_published_at_their_interval() {
     let server = Server::start();
     let mut connection = server.connection();
     connection
@@ -80,7 +80,7 @@ fn live_metrics_come_at_their_pace_to_those_who_listen() {
     assert_eq!(
         figure(&mut connection, "live_messages"),
         0,
-        "nobody listens"
+        "there is no subscriber"
     );
     let (mut by_name, mut by_pattern) = (server.connection(), server.connection());
     by_name.run("SUBSCRIBE analytics:live:{shop}:main analytics:live:{shop}:other");
@@ -116,7 +116,7 @@ fn live_metrics_come_at_their_pace_to_those_who_listen() {
     by_pattern.run("PSUBSCRIBE analytics:live:{shop}:*");
     let message = by_pattern.receive().expect("a message");
     assert_eq!(message.at(2).text(), "analytics:live:{shop}:main");
-    // Only told to those who listen: it is no data.
+    // Published to subscribers only: it is not stored.
     assert_eq!(connection.digest_of_all(), digest);
     assert_eq!(connection.info("replication", "master_repl_offset"), offset);
     connection.run("ANALYTICS.LIVE shop DEL main").int();
@@ -124,7 +124,7 @@ fn live_metrics_come_at_their_pace_to_those_who_listen() {
 }
 
 #[test]
-fn what_has_no_time_in_a_tick_goes_on_in_the_next() {
+fn evaluations_beyond_the_budget_of_a_tick_run_in_the_next() {
     let server = Server::with()
         .config("analytics.alert-budget", "100")
         .start();
@@ -145,7 +145,7 @@ fn what_has_no_time_in_a_tick_goes_on_in_the_next() {
     for site in 0..5 {
         let stream = format!("{{s{site}}}:alerts");
         assert_eq!(connection.run(&format!("XLEN {stream}")), 100);
-        let mut rules = said(&mut connection, &stream);
+        let mut rules = messages(&mut connection, &stream);
         rules.dedup();
         assert_eq!(rules.len(), 100, "each once");
     }
@@ -163,7 +163,7 @@ fn stays(connection: &mut Connection, expected: &str) {
 }
 
 #[test]
-fn a_server_that_takes_no_writes_says_nothing_and_forgets_nothing() {
+fn a_server_that_takes_no_writes_writes_no_message_and_keeps_the_states() {
     let server = Server::start();
     let mut connection = server.connection();
     assert_eq!(connection.run("ANALYTICS.TRACK shop view ann"), 1);
@@ -181,24 +181,24 @@ fn a_server_that_takes_no_writes_says_nothing_and_forgets_nothing() {
             .ok();
         connection.run(refuse).ok();
         stays(&mut connection, "ok");
-        assert!(said(&mut connection, "{shop}:alerts").len() < 2 * number);
+        assert!(messages(&mut connection, "{shop}:alerts").len() < 2 * number);
         connection.run(allow).ok();
         wait_until("it fires", || state(&mut connection, "busy") == "firing");
         assert_eq!(connection.run("ANALYTICS.ALERT shop DEL busy"), 1);
     }
-    let said = said(&mut connection, "{shop}:alerts");
-    assert_eq!(said, ["busy firing 1", "busy cancelled"].repeat(3));
+    let messages = messages(&mut connection, "{shop}:alerts");
+    assert_eq!(messages, ["busy firing 1", "busy cancelled"].repeat(3));
 }
 
 #[test]
-fn nothing_is_said_after_a_snapshot_that_failed() {
+fn no_message_is_written_after_a_failed_snapshot() {
     let server = Server::with().config("save", "3600 1").start();
     let mut connection = server.connection();
     assert_eq!(connection.run("ANALYTICS.TRACK shop view ann"), 1);
     connection
         .run("ANALYTICS.ALERT shop SET busy events 1h > 0 EVERY 1s")
         .ok();
-    // A folder in the place of the file: nobody may write there, root neither.
+    // A folder in the place of the file: no user may write there, root included.
     let folder = server.dir().join("dump.rdb");
     fs::create_dir(&folder).expect("a folder");
     fs::write(folder.join("x"), "x").expect("a file in it");

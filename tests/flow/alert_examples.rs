@@ -7,9 +7,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use crate::process::spawn_bound;
-use crate::programs::{point_at, program};
-use crate::server::{wait_until, Server};
+use testkit::process::spawn_bound;
+use testkit::programs::{point_at, program};
+use testkit::{wait_until, Server};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 

@@ -1,12 +1,10 @@
-//! The append-only file: what it holds is what was there, also when it is loaded much later.
+//! The append-only file: loaded, also much later, it gives the data that was there.
 
 use std::fs::OpenOptions;
 use std::io::Write;
 
-use crate::calendar::{buckets, floor, DAY, HOUR, MINUTE};
-use crate::client::{encode, Arg, Connection};
-use crate::server::Server;
-use crate::state::State;
+use testkit::calendar::{buckets, floor, DAY, HOUR, MINUTE};
+use testkit::{cmd, encode, Arg, Connection, Server, State};
 
 /// A server that loads these lines from its AOF: what a server wrote there some time ago.
 fn loaded(lines: &[String]) -> Server {
@@ -75,7 +73,7 @@ fn every_command_is_the_same_after_a_restart_and_after_a_power_cut() {
             _ => {
                 let mut connection = server.connection();
                 connection.run("BGREWRITEAOF");
-                crate::server::wait_until("the AOF is rewritten", || {
+                testkit::wait_until("the AOF is rewritten", || {
                     connection.info("persistence", "aof_rewrite_in_progress") == "0"
                 });
                 server.restart();
@@ -105,7 +103,7 @@ fn an_event_that_has_grown_old_in_the_file_still_counts_once() {
 }
 
 #[test]
-fn a_site_remembers_events_of_which_every_bucket_is_over() {
+fn a_site_counts_events_whose_buckets_have_all_expired() {
     let server = Server::start();
     let mut connection = server.connection();
     let time = hours_ago(&mut connection, 5);

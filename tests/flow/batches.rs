@@ -1,14 +1,12 @@
 //! The events of a call count as they would one by one, wherever they go: over many minutes or hours,
 //! too late for some of their buckets, into tables that are full.
 
-use crate::calendar::{buckets, DAY, HOUR, MINUTE, SECOND};
-use crate::clock::Stopped;
-use crate::faults::asked;
-use crate::holds::{disturbance, hidden, minute_and_hour, track_one, with_a_hyperloglog};
-use crate::random::Random;
-use crate::reply::Reply;
-use crate::server::Server;
-use crate::state::State;
+use testkit::calendar::{buckets, DAY, HOUR, MINUTE, SECOND};
+use testkit::{cmd, number_from_env, ManualClock, Random, Reply, Server, State};
+
+use crate::bucket_handles::{
+    colliding_user, key_operation, minute_and_hour, track_one, with_a_hyperloglog,
+};
 
 /// Up to two hundred of them, some time before now.
 fn events(random: &mut Random, now: i64) -> Vec<String> {
@@ -62,18 +60,18 @@ fn events(random: &mut Random, now: i64) -> Vec<String> {
     (0..1 + count / 2).map(|_| one()).collect()
 }
 
-/// The other server holds on to nothing, and gets each event by itself.
+/// The other server keeps no bucket handles, and gets each event in a call of its own.
 #[test]
 fn the_events_of_a_call_count_as_they_would_one_by_one() {
     const STEPS: u64 = 50;
-    let rounds = asked("ANALYTICS_FAULT_OPERATIONS", 500).div_ceil(STEPS);
-    let seed: u64 = asked("ANALYTICS_FAULT_SEED", 0xba7c);
+    let rounds = number_from_env("ANALYTICS_FAULT_OPERATIONS", 500).div_ceil(STEPS);
+    let seed: u64 = number_from_env("ANALYTICS_FAULT_SEED", 0xba7c);
     for round in 0..rounds {
         let mut random = Random::new(seed + round);
-        let clock = Stopped::new();
-        let ours = Server::with().stopped(&clock).start();
+        let clock = ManualClock::new();
+        let ours = Server::with().manual_clock(&clock).start();
         let theirs = Server::with()
-            .stopped(&clock)
+            .manual_clock(&clock)
             .config("maxmemory-policy", "allkeys-lfu")
             .start();
         let (mut ours, mut theirs) = (ours.connection(), theirs.connection());
@@ -116,7 +114,7 @@ fn the_events_of_a_call_count_as_they_would_one_by_one() {
                     assert_eq!(counted, sum, "{what}: {call}");
                 }
             } else {
-                for line in disturbance(&mut random, &keys, clock.now() - MINUTE) {
+                for line in key_operation(&mut random, &keys, clock.now() - MINUTE) {
                     assert_eq!(ours.run(&line), theirs.run(&line), "{what}: {line}");
                 }
             }
@@ -128,10 +126,10 @@ fn the_events_of_a_call_count_as_they_would_one_by_one() {
     }
 }
 
-/// A minute that took in a HyperLogLog is not taken to have told the hour, in whatever order a call goes
-/// to it and to the next: who seems to be known there may be new to the hour.
+/// A minute with an imported HyperLogLog is not contained in its hour, in whatever order a call goes to it
+/// and to the next minute: a user that seems to be in the minute may be new to the hour.
 #[test]
-fn a_call_over_two_minutes_settles_what_each_has_told() {
+fn a_call_over_two_minutes_tracks_the_containment_of_each() {
     for imported_first in [true, false] {
         let server = Server::start();
         let mut connection = server.connection();
@@ -144,16 +142,21 @@ fn a_call_over_two_minutes_settles_what_each_has_told() {
         let call =
             format!("ANALYTICS.MTRACK shop EVENT view ann AT {first} EVENT view bob AT {second}");
         assert_eq!(connection.run(&call), 2);
-        let hidden = hidden(&mut connection);
-        track_one(&mut connection, "shop", &hidden, &format!("AT {time}"));
+        let colliding_user = colliding_user(&mut connection);
+        track_one(
+            &mut connection,
+            "shop",
+            &colliding_user,
+            &format!("AT {time}"),
+        );
         let users = format!("ANALYTICS.UNIQUE shop {hour}");
         assert_eq!(connection.run(&users), 504, "{call}");
     }
 }
 
-/// The hour let her row go, and with it whether it knew her in a row.
+/// The hour dropped the row of the user, and its distinct users with it.
 #[test]
-fn a_table_that_let_rows_go_is_told_of_everyone_in_a_call() {
+fn a_table_that_dropped_rows_counts_every_user_of_a_call() {
     let server = Server::start();
     let mut connection = server.connection();
     let (time, hour) = minute_and_hour(connection.now());
@@ -195,9 +198,9 @@ fn events_that_do_not_count_make_no_bucket() {
     assert_eq!(cmd!(connection, "EXISTS", &hour.key), 0);
 }
 
-/// What says no times is passed on in one piece, unless it is not all or a clock came with it.
+/// A call without times is replicated as it is, unless some events do not count or it has a CLOCK.
 #[test]
-fn replicas_are_told_when_the_events_of_a_call_were() {
+fn replicas_receive_the_times_of_the_events_of_a_call() {
     let master = Server::start();
     let replica = Server::with().replica_of(&master).start();
     master.wait_for_replica(&replica);

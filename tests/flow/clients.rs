@@ -16,12 +16,10 @@
 use std::fmt::Write;
 use std::fs;
 
-use crate::client::{Arg, Connection};
-use crate::cluster_nodes::Cluster;
-use crate::programs::{point_at, printed, program};
+use testkit::programs::{point_at, printed, program};
+use testkit::{Arg, Cluster, Connection, Reply, Server};
+
 use crate::redis_rs;
-use crate::reply::Reply;
-use crate::server::Server;
 
 pub type Request = Vec<Vec<u8>>;
 
@@ -51,7 +49,7 @@ struct Blind {
 
 /// Events of three days ago and questions about them, so that the replies are the same at any time.
 fn requests(site: &str, now: i64) -> Vec<Request> {
-    let time = now - 3 * crate::calendar::DAY;
+    let time = now - 3 * testkit::calendar::DAY;
     let window = format!("{}..{}", time - 7_200_000, time + 3_600_000);
     let asked: [&[&[u8]]; 24] = [
         &[b"CREATE", b"CUBE", b"event,country", b"VAL", b"price"],

@@ -3,11 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::calendar::{buckets, floor, DAY, MINUTE};
-use crate::client::{encode, Arg, Connection};
-use crate::cluster_nodes::{Client, Cluster};
+use testkit::calendar::{buckets, floor, DAY, MINUTE};
+use testkit::{cmd, encode, Arg, Cluster, ClusterClient, Connection, Reply};
+
 use crate::import::TYPED;
-use crate::reply::Reply;
 
 const SITE: &str = "shop";
 
@@ -99,7 +98,7 @@ impl Move {
         let [now, before, _] = self.times;
         for time in self.times {
             let needs = || Needs::These(self.buckets_of(time));
-            // The day, and what holds it.
+            // The day, and the buckets that contain it.
             let mut of_the_day = self.buckets_of(time);
             of_the_day.retain(|key| !key.contains(":minute:") && !key.contains(":hour:"));
             let line = format!("ANALYTICS.IMPORT shop day {time} users {TYPED} event view");
@@ -193,7 +192,7 @@ fn code(reply: &Reply) -> &str {
     }
 }
 
-/// What an answer says that does not depend on the clock.
+/// The part of an answer that does not depend on the clock.
 fn timeless(line: &str, reply: Reply) -> Reply {
     if line.contains("DASHBOARD") && !reply.is_error() {
         return Reply::Array(vec![reply.get("today").clone(), reply.get("top").clone()]);
@@ -322,7 +321,7 @@ impl Move {
 }
 
 #[test]
-fn what_lies_whole_on_one_side_goes_on_there() {
+fn commands_whose_keys_are_all_on_one_node_are_answered_there() {
     let it = Move::prepared();
     let time = it.times[0];
     let event = format!("ANALYTICS.TRACK shop view eve AT {time} ID e");
@@ -381,7 +380,7 @@ fn a_new_site_waits_until_its_slot_has_moved() {
             assert_eq!(code(&here), "TRYAGAIN", "{line}: {here:?}");
         }
     }
-    // What is wrong in itself is told at once.
+    // An invalid command is an error at once.
     let reply = send(
         &mut receiver,
         Dress::Plain,
@@ -390,21 +389,21 @@ fn a_new_site_waits_until_its_slot_has_moved() {
     );
     assert_eq!(code(&reply), "ERR", "{reply:?}");
 
-    let mut client = Client::new(&cluster);
+    let mut client = ClusterClient::new(&cluster);
     let counted = std::thread::scope(|scope| {
         let client = &mut client;
-        let waiting = scope.spawn(move || {
+        let answer = scope.spawn(move || {
             let words = ["ANALYTICS.TRACK", SITE, "view", "ann"];
             client.call(SITE, &words.each_ref().map(|word| word as &dyn Arg))
         });
         std::thread::sleep(std::time::Duration::from_millis(50));
         assert!(giver.keys().is_empty() && receiver.keys().is_empty());
         cluster.close_slot(slot, from, to);
-        waiting.join().expect("an answer")
+        answer.join().expect("an answer")
     });
     assert_eq!(counted, 1);
     assert!(client.seen["ASK"] > 0 && client.seen["TRYAGAIN"] > 0);
-    let told = receiver.info("analytics", "analytics_commands_try_again");
-    assert!(told.parse::<u64>().is_ok_and(|told| told > 0), "{told}");
+    let count = receiver.info("analytics", "analytics_commands_try_again");
+    assert!(count.parse::<u64>().is_ok_and(|count| count > 0), "{count}");
     assert_eq!(receiver.keys().len(), 6);
 }

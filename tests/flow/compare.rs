@@ -1,7 +1,6 @@
 //! `ANALYTICS.COMPARE`.
 
-use crate::reply::Reply;
-use crate::server::Server;
+use testkit::{Reply, Server};
 
 const DAY: i64 = 86_400_000;
 const HOUR: i64 = 3_600_000;

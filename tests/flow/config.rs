@@ -1,8 +1,6 @@
 //! `CONFIG` of the module: `analytics.*`, from the file, at run time and back into the file.
 
-use crate::client::Connection;
-use crate::module_file::module_file;
-use crate::server::{Options, Server};
+use testkit::{cmd, module_file, Connection, Server, ServerOptions};
 
 const BAD: [(&str, &str, &str); 17] = [
     ("timezone", "Mars/Olympus", "Mars/Olympus"),
@@ -112,7 +110,7 @@ fn settings_are_set_at_run_time_and_written_back() {
 }
 
 #[test]
-fn what_cannot_hold_together_is_refused_as_a_whole() {
+fn contradictory_settings_are_refused_as_a_whole() {
     let server = Server::start();
     let mut connection = server.connection();
     let all_off = "CONFIG SET analytics.retention-minute off analytics.retention-hour off analytics.retention-day off \
@@ -176,7 +174,7 @@ fn settings_change_new_sites_only() {
     );
 }
 
-fn with_arguments(arguments: &str) -> Options {
+fn with_arguments(arguments: &str) -> ServerOptions {
     let line = format!("{} {arguments}", module_file().display());
     Server::with().without_module().config("loadmodule", &line)
 }

@@ -1,10 +1,8 @@
 //! `ANALYTICS.CREATE` and `ANALYTICS.ALTER`: the settings of a site.
 
-use crate::calendar::{buckets, DAY, HOUR, MINUTE};
-use crate::client::Connection;
-use crate::reply::Reply;
-use crate::server::Server;
-use crate::state::{refused_line, State};
+use testkit::calendar::{buckets, DAY, HOUR, MINUTE};
+use testkit::state::refused_line;
+use testkit::{cmd, Connection, Reply, Server, State};
 
 fn info(connection: &mut Connection) -> Reply {
     connection.run("ANALYTICS.INFO shop")
@@ -213,7 +211,7 @@ fn the_zone_is_fixed_once_the_first_event_is_in() {
 }
 
 #[test]
-fn what_is_altered_holds_from_the_next_event_on() {
+fn altered_settings_apply_from_the_next_event_on() {
     let server = Server::with().aof().start();
     let connection = &mut server.connection();
     connection
@@ -398,10 +396,10 @@ fn the_events_of_the_current_period_go_by_the_new_retention_at_once() {
 }
 
 #[test]
-fn a_longer_retention_does_not_pretend_to_have_what_is_gone() {
+fn a_longer_retention_does_not_bring_back_expired_buckets() {
     let server = Server::start();
     let connection = &mut server.connection();
-    let start = crate::calendar::floor(connection.now(), HOUR) - 5 * HOUR;
+    let start = testkit::calendar::floor(connection.now(), HOUR) - 5 * HOUR;
     // Too late for its minute: the hour has it.
     let time = start + 10 * MINUTE;
     cmd!(

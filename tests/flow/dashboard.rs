@@ -1,7 +1,6 @@
 //! `ANALYTICS.DASHBOARD`.
 
-use crate::reply::Reply;
-use crate::server::Server;
+use testkit::{Reply, Server};
 
 const FIELDS: [&str; 7] = [
     "active-users",

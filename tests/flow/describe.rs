@@ -1,9 +1,8 @@
-//! What the module says of its commands: `COMMAND DOCS`, `ANALYTICS.HELP` and the README's reference
+//! The descriptions of the commands: `COMMAND DOCS`, `ANALYTICS.HELP` and the README's reference
 //! are one text.
 
-use crate::documented::{commands, line};
-use crate::reply::Reply;
-use crate::server::Server;
+use testkit::command_docs::{commands, line};
+use testkit::{cmd, Reply, Server};
 
 /// The first column of the README's table of commands.
 fn in_the_readme() -> Vec<String> {
@@ -19,21 +18,21 @@ fn in_the_readme() -> Vec<String> {
 }
 
 #[test]
-fn the_readme_is_what_the_server_is_told() {
+fn the_readme_equals_command_docs() {
     let server = Server::start();
-    let told = commands(&mut server.connection());
-    let mut told: Vec<String> = told
+    let documented = commands(&mut server.connection());
+    let mut documented: Vec<String> = documented
         .iter()
         .map(|(name, command)| format!("{name} {}", line(&command.arguments)))
         .collect();
     let mut found = in_the_readme();
-    told.sort();
+    documented.sort();
     found.sort();
-    assert_eq!(found, told);
+    assert_eq!(found, documented);
 }
 
 #[test]
-fn help_is_what_the_server_is_told() {
+fn help_equals_command_docs() {
     let server = Server::start();
     let mut connection = server.connection();
     for resp3 in [false, true] {
@@ -43,9 +42,9 @@ fn help_is_what_the_server_is_told() {
         let help = connection.run("ANALYTICS.HELP");
         let (title, help) = help.array().split_first().expect("a title");
         assert_eq!(*title, "ANALYTICS.<command> [<arg> ...]. Commands are:");
-        let told = commands(&mut connection);
-        assert_eq!(help.len(), 2 * told.len());
-        for (name, command) in &told {
+        let documented = commands(&mut connection);
+        assert_eq!(help.len(), 2 * documented.len());
+        for (name, command) in &documented {
             let syntax = format!("{name} {}", line(&command.arguments));
             let summary = format!("    {}.", command.summary);
             let has = |two: &[Reply]| two[0] == syntax.as_str() && two[1] == summary.as_str();

@@ -8,11 +8,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::client::{Arg, Connection};
-use crate::programs::project;
-use crate::readme::{is_timeless, shown, PROMPT};
-use crate::reply::Reply;
-use crate::server::Server;
+use testkit::project::project_file;
+use testkit::transcript::{is_timeless, shown, PROMPT};
+use testkit::{cmd, Arg, Connection, Reply, Server};
 
 struct Block<'t> {
     language: &'t str,
@@ -20,13 +18,16 @@ struct Block<'t> {
 }
 
 fn documents() -> Vec<PathBuf> {
-    let folder = fs::read_dir(project("docs")).expect("the documents");
+    let folder = fs::read_dir(project_file("docs")).expect("the documents");
     let files = folder.map(|entry| entry.expect("a file").path());
     let mut files: Vec<PathBuf> = files
         .filter(|file| file.extension().is_some_and(|ending| ending == "md"))
         .collect();
     files.sort();
-    files.extend([project("README.md"), project("examples/README.md")]);
+    files.extend([
+        project_file("README.md"),
+        project_file("examples/README.md"),
+    ]);
     files
 }
 
@@ -56,7 +57,7 @@ fn blocks(text: &str) -> Vec<Block<'_>> {
     blocks
 }
 
-/// The words of a line as redis-cli takes it apart: quotes hold blanks together.
+/// The words of a line as redis-cli takes it apart: quotes keep blanks in one word.
 fn words(line: &str) -> Vec<String> {
     let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
     for c in line.chars() {
@@ -167,7 +168,7 @@ fn every_line_for_redis_conf_starts_a_server() {
 
 /// What `make` and cargo know by name.
 fn targets(file: &str, before: &str, after: &str) -> Vec<String> {
-    let text = read(&project(file));
+    let text = read(&project_file(file));
     let lines = text.lines();
     lines
         .filter_map(|line| line.strip_prefix(before)?.split_once(after))
@@ -228,7 +229,7 @@ fn check_shell_line(line: &str) {
                 "benches/",
             ];
             if ours.iter().any(|folder| path.starts_with(folder)) {
-                assert!(project(path).exists(), "{path}: {line}");
+                assert!(project_file(path).exists(), "{path}: {line}");
             }
         }
     }

@@ -1,9 +1,8 @@
 //! `ANALYTICS.DROP`: the site and every bucket of it, and nothing else.
 
-use crate::calendar::{DAY, HOUR, MINUTE};
-use crate::client::Connection;
-use crate::server::{wait_until, Server};
-use crate::state::assert_same_data;
+use testkit::calendar::{DAY, HOUR, MINUTE};
+use testkit::state::assert_same_data;
+use testkit::{cmd, wait_until, Connection, Server};
 
 #[test]
 fn a_site_goes_with_every_bucket_and_says_how_many() {

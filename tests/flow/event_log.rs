@@ -1,19 +1,16 @@
 //! The event log: what counts is also in the stream `{site}:events`, in the same step, the same
 //! everywhere; and without it nothing is.
 
-use crate::client::Connection;
-use crate::cluster_nodes::Cluster;
-use crate::mixed::Mixed;
-use crate::replication::Family;
-use crate::server::Server;
-use crate::state::{refused_line, State};
+use testkit::operations::Operations;
+use testkit::state::refused_line;
+use testkit::{cmd, Cluster, Connection, ReplicaChain, Server, State};
 
 const STREAM: &str = "{shop}:events";
 
 /// The entries of a stream, oldest first: their fields and values between blanks.
 pub fn entries(connection: &mut Connection, stream: &str) -> Vec<String> {
     let entries = cmd!(connection, "XRANGE", stream, "-", "+");
-    let line = |entry: &crate::reply::Reply| entry.at(1).texts().join(" ");
+    let line = |entry: &testkit::Reply| entry.at(1).texts().join(" ");
     entries.array().iter().map(line).collect()
 }
 
@@ -22,7 +19,7 @@ fn len(connection: &mut Connection) -> i64 {
 }
 
 fn with_log(options: &str) -> (Server, Connection) {
-    // With nodes of one entry the log keeps exactly what it is told to.
+    // With nodes of one entry the log keeps exactly as many entries as its setting.
     let server = Server::with()
         .config("stream-node-max-entries", "1")
         .start();
@@ -214,14 +211,14 @@ fn the_log_is_part_of_the_same_step() {
     connection.run("MULTI").ok();
     connection.run("ANALYTICS.TRACK shop view bob");
     assert!(connection.run("EXEC").is_nil());
-    // Whoever waits is woken.
+    // A blocked reader is woken.
     other.run("CONFIG SET notify-keyspace-events Kt").ok();
     let mut subscriber = server.connection();
     subscriber.run("SUBSCRIBE __keyspace@0__:{shop}:events");
     other
         .send(b"XREAD BLOCK 0 STREAMS {shop}:events $\r\n")
         .expect("a server");
-    crate::server::wait_until("it waits", || {
+    testkit::wait_until("the reader is blocked", || {
         connection.info("clients", "blocked_clients") == "1"
     });
     connection.run("MULTI").ok();
@@ -244,7 +241,7 @@ fn the_log_is_part_of_the_same_step() {
     assert_eq!(cmd!(connection, "DBSIZE"), 0);
 }
 
-/// One entry at a time, whatever the way in, trimmed at every one of them.
+/// One entry at a time, whatever the command, trimmed at every one of them.
 fn busy(connection: &mut Connection) {
     let time = connection.now() - 200_000;
     for n in 0..40 {
@@ -269,26 +266,26 @@ fn busy(connection: &mut Connection) {
 
 #[test]
 fn the_stream_is_the_same_bytes_on_replicas() {
-    let family = Family::start();
-    let mut connection = family.master.connection();
+    let chain = ReplicaChain::start();
+    let mut connection = chain.master.connection();
     connection.run("ANALYTICS.CREATE shop LOG 33").ok();
     busy(&mut connection);
     assert!((33..=133).contains(&len(&mut connection)));
-    family.assert_agree("a log of 33");
+    chain.assert_agree("a log of 33");
     connection
         .run("ANALYTICS.ALTER shop LOG 7 LOGUSERS yes")
         .ok();
     busy(&mut connection);
     assert!((7..=107).contains(&len(&mut connection)));
-    family.assert_agree("a log of 7");
+    chain.assert_agree("a log of 7");
     // A batch of which a part was taken back.
     let before_last = "18446744073709551615-18446744073709551613";
     cmd!(connection, "XADD", STREAM, before_last, "by", "hand").text();
     let batch = "ANALYTICS.MTRACK shop EVENT a ann EVENT b ann EVENT c ann";
     assert!(connection.run(batch).is_error());
-    family.assert_agree("a stream that is used up");
+    chain.assert_agree("a stream that is used up");
     connection.run("ANALYTICS.DROP shop").int();
-    family.assert_agree("the drop");
+    chain.assert_agree("the drop");
 }
 
 #[test]
@@ -312,17 +309,17 @@ fn the_stream_is_the_same_bytes_after_the_aof() {
 
 #[test]
 fn random_commands_agree_with_a_log() {
-    let family = Family::start();
-    let mut connection = family.master.connection();
+    let chain = ReplicaChain::start();
+    let mut connection = chain.master.connection();
     let now = connection.now();
-    let mut mixed = Mixed::new(7, now);
-    for site in crate::mixed::SITES {
+    let mut mixed = Operations::new(7, now);
+    for site in testkit::operations::SITES {
         connection
             .run(&format!("ANALYTICS.CREATE {site} LOG 20"))
             .ok();
     }
     mixed.run(&mut connection, 400);
-    family.assert_agree("random commands");
+    chain.assert_agree("random commands");
 }
 
 #[test]
@@ -385,7 +382,7 @@ fn while_a_slot_moves_no_second_stream_is_made() {
     assert_eq!(cmd!(receiver, "XLEN", STREAM), 2);
 }
 
-/// The log belongs to the site, as its buckets do: who may count may log.
+/// The log belongs to the site, as its buckets do: a user who may count events may write its log.
 #[test]
 fn the_log_needs_no_rights_of_its_own() {
     let (server, mut connection) = with_log("LOG 5");

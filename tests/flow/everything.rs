@@ -1,11 +1,10 @@
 //! One life of a server, from its start to an orderly end, with every command of the module and every
 //! callback of its types in it. Short, for `make valgrind` lets it run under valgrind.
 
-use crate::calendar::{DAY, HOUR, MINUTE};
-use crate::client::{encode, Connection};
-use crate::server::{wait_until, Server};
-use crate::state::{assert_same_data, State};
-use crate::types::fill;
+use testkit::calendar::{DAY, HOUR, MINUTE};
+use testkit::sites::fill_site;
+use testkit::state::assert_same_data;
+use testkit::{cmd, encode, wait_until, Connection, Server, State};
 
 fn write(connection: &mut Connection, now: i64) {
     let old = now - 3 * DAY;
@@ -88,7 +87,7 @@ fn ask_and_write_nonsense(connection: &mut Connection) {
 }
 
 /// Values out and in again: whole, cut and under other names.
-fn carry(connection: &mut Connection) {
+fn dump_and_restore(connection: &mut Connection) {
     let state = State::of(connection);
     let (mut request, mut count) = (Vec::new(), 0);
     for (key, dump, _) in state.entries() {
@@ -125,7 +124,7 @@ fn every_command_and_every_callback_in_one_life_of_a_server() {
     connection.hello3();
     ask(&mut connection);
     ask_and_write_nonsense(&mut connection);
-    carry(&mut connection);
+    dump_and_restore(&mut connection);
     connection.pipeline(&[
         "MULTI",
         "ANALYTICS.TRACK shop view ann",
@@ -150,12 +149,12 @@ fn every_command_and_every_callback_in_one_life_of_a_server() {
     let mut connection = server.connection();
     State::of(&mut connection).assert_is(&expected, "the file");
     assert!(connection.run("ANALYTICS.DROP shop").int() > 5);
-    fill(&mut connection, "other");
+    fill_site(&mut connection, "other");
     connection
         .run(&format!("PEXPIREAT other {}", now - HOUR))
         .int();
     connection.run("FLUSHALL ASYNC").ok();
-    fill(&mut connection, "shop");
+    fill_site(&mut connection, "shop");
     connection.run("FLUSHALL").ok();
     wait_until("everything is freed", || {
         connection.info("memory", "lazyfree_pending_objects") == "0"

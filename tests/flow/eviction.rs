@@ -1,10 +1,9 @@
 //! Under `maxmemory`: what is refused has changed nothing, what is evicted is made anew, and replicas
 //! follow.
 
-use crate::calendar::{buckets, floor, DAY, HOUR, MINUTE};
-use crate::client::Connection;
-use crate::server::{wait_until, Server};
-use crate::state::{assert_same_data, State};
+use testkit::calendar::{buckets, floor, DAY, HOUR, MINUTE};
+use testkit::state::assert_same_data;
+use testkit::{cmd, wait_until, Connection, Server, State};
 
 fn used(connection: &mut Connection) -> u64 {
     let used = connection.info("memory", "used_memory");
@@ -206,7 +205,7 @@ fn an_evicted_bucket_of_a_running_period_is_made_anew_and_the_others_go_on() {
         )
         .int()
     };
-    // The hour knows of the second event only, the month of all.
+    // The hour has the second event only, the month has all.
     assert_eq!(users(&mut connection, time, time + HOUR), 1);
     assert_eq!(users(&mut connection, earlier, time + HOUR), 3);
 }

@@ -4,9 +4,9 @@
 use std::env;
 use std::process::Command;
 
-use crate::cluster_nodes::Cluster;
-use crate::programs::{point_at, printed, program, project, run, target};
-use crate::server::Server;
+use testkit::programs::{point_at, printed, program, run};
+use testkit::project::{project_file, target_dir};
+use testkit::{Cluster, Server};
 
 const PRINTED: &str = "\
 counted 4 of 5 events
@@ -17,7 +17,7 @@ top pages: /hats 2 (67%), /shoes 1 (33%)
 active in the last 5 minutes: 3
 ";
 
-/// Runs it where `point_at` says, twice over: it leaves nothing behind that the next run would find.
+/// Runs it against that server twice: it leaves nothing behind that the next run would find.
 fn prints_the_same(command: impl Fn() -> Option<Command>) {
     let server = Server::start();
     let cluster = Cluster::of_masters(3);
@@ -61,11 +61,11 @@ fn redis_rs() {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
         .args(["build", "--quiet", "--example", "redis_rs", "--target-dir"])
-        .arg(target())
-        .current_dir(project(""));
+        .arg(target_dir())
+        .current_dir(project_file(""));
     let built = cargo.status().expect("cargo can be run");
     assert!(built.success(), "the example does not build");
-    prints_the_same(|| Some(Command::new(target().join("debug/examples/redis_rs"))));
+    prints_the_same(|| Some(Command::new(target_dir().join("debug/examples/redis_rs"))));
 }
 
 #[test]

@@ -1,9 +1,7 @@
 //! `ANALYTICS.EXPLAIN`: what a question over a window would read.
 
-use crate::calendar::{floor, DAY, HOUR, MINUTE};
-use crate::client::Connection;
-use crate::reply::Reply;
-use crate::server::Server;
+use testkit::calendar::{floor, DAY, HOUR, MINUTE};
+use testkit::{cmd, Connection, Reply, Server};
 
 fn range(reply: &Reply, field: &str) -> (i64, i64) {
     let ints = reply.get(field).ints();

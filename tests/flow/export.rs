@@ -1,11 +1,9 @@
 //! `ANALYTICS.EXPORT`: what a bucket counts once, as a string that `PFCOUNT` and `PFMERGE` take. The
 //! oracle is Redis itself: a `PFADD` of the same users.
 
-use crate::calendar::{buckets, DAY, HOUR, MINUTE};
-use crate::client::{Arg, Connection};
-use crate::reply::Reply;
-use crate::server::Server;
-use crate::state::{refused_line, Trace};
+use testkit::calendar::{buckets, DAY, HOUR, MINUTE};
+use testkit::state::refused_line;
+use testkit::{cmd, Arg, Connection, Reply, Server, Trace};
 
 /// Registers of a HyperLogLog key, as Redis reads them.
 #[track_caller]
@@ -91,7 +89,7 @@ fn an_export_has_the_registers_of_a_pfadd_of_the_same_users() {
 }
 
 #[test]
-fn a_time_names_the_bucket_that_holds_it() {
+fn a_time_selects_the_bucket_that_contains_it() {
     let server = Server::start();
     let mut connection = server.connection();
     let zone = "Asia/Kolkata";
@@ -113,7 +111,7 @@ fn a_time_names_the_bucket_that_holds_it() {
             "minute" | "hour" => format!("{label}Z"),
             _ => label.to_owned(),
         };
-        let local = crate::calendar::at(time, zone);
+        let local = testkit::calendar::at(time, zone);
         let iso = local.strftime("%Y-%m-%dT%H:%M:%S").to_string();
         for time in [time.to_string(), label, iso] {
             let string = export(&mut connection, &format!("{granularity} {time}"));
@@ -198,7 +196,7 @@ fn nothing_counted_is_null() {
 }
 
 #[test]
-fn what_cannot_be_answered_says_why() {
+fn an_impossible_query_names_the_reason() {
     let server = Server::with().aof().start();
     let connection = &mut server.connection();
     connection

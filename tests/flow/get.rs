@@ -2,9 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::client::{encode, Arg, Connection};
-use crate::reply::Reply;
-use crate::server::Server;
+use testkit::{encode, Arg, Connection, Reply, Server};
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;

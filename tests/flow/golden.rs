@@ -1,12 +1,12 @@
-//! Values as earlier versions stored them (`tests/golden`), in a real server: they come to the same
-//! digest for ever, and leave it as they came.
+//! Values as earlier versions stored them (`tests/golden`), in a real server: they have the same
+//! digest in every version, and are stored again as the same bytes.
 
 use std::fs;
 use std::path::PathBuf;
 
-use crate::server::Server;
+use testkit::{cmd, Server};
 
-/// Of some files, what `DEBUG DIGEST-VALUE` says.
+/// `DEBUG DIGEST-VALUE` of some files.
 const DIGESTS: [(&str, &str); 4] = [
     (
         "bucket-v1-minute-rich.bin",

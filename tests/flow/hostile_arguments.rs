@@ -1,15 +1,12 @@
-//! Words that nobody should send, in every place of every command, over both protocols: an error is
+//! Hostile words in every place of every command, over both protocols: an error is
 //! one line and changes nothing, anything else is an answer, and a replica never comes to differ.
 
 use std::collections::BTreeMap;
 
-use crate::client::{encode, Arg, Connection};
-use crate::clock::Stopped;
+use testkit::state::assert_same_data;
+use testkit::{encode, Arg, Connection, ManualClock, Random, Reply, Server};
+
 use crate::import::TYPED;
-use crate::random::Random;
-use crate::reply::Reply;
-use crate::server::Server;
-use crate::state::assert_same_data;
 
 type Words = Vec<Vec<u8>>;
 
@@ -188,14 +185,14 @@ struct Scene {
     replica: Server,
     time: i64,
     /// Stands still, so that nothing happens by itself.
-    _clock: Stopped,
+    _clock: ManualClock,
 }
 
 impl Scene {
     fn new() -> Scene {
-        let clock = Stopped::new();
+        let clock = ManualClock::new();
         let server = Server::with().config("proto-max-bulk-len", "64mb");
-        let server = server.stopped(&clock).start();
+        let server = server.manual_clock(&clock).start();
         let replica = Server::with().replica_of(&server).start();
         let mut connection = server.connection();
         let time = connection.now() - 60_000;

@@ -4,15 +4,13 @@
 
 use std::time::Instant;
 
-use crate::broken::{broken, varint, varint_len};
-use crate::calendar::{buckets, HOUR, MINUTE};
-use crate::client::{encode, Arg, Connection};
-use crate::clock::Stopped;
-use crate::random::Random;
-use crate::reply::Reply;
-use crate::server::{wait_until, Server};
-use crate::state::{assert_same_data, State};
-use crate::types::fill;
+use testkit::calendar::{buckets, HOUR, MINUTE};
+use testkit::corrupt::{broken, varint, varint_len};
+use testkit::sites::fill_site;
+use testkit::state::assert_same_data;
+use testkit::{
+    cmd, encode, wait_until, Arg, Connection, ManualClock, Random, Reply, Server, State,
+};
 
 /// The type and the name of a module's value: anything else there would be a test of Redis.
 const OWN_TYPE: usize = 10;
@@ -26,21 +24,21 @@ const WATCH: [&str; 4] = [
     "ANALYTICS.LIVE shop SET main 5s WINDOW 5m events users",
 ];
 
-fn server(clock: &Stopped) -> Server {
+fn server(clock: &ManualClock) -> Server {
     let server = Server::with()
         .aof()
         .config("aof-use-rdb-preamble", "no")
         // So that the page of a value is found in its DUMP.
         .config("rdbcompression", "no")
         // Nothing happens by itself between one command and the next.
-        .stopped(clock)
+        .manual_clock(clock)
         .start();
-    trusting(&server);
+    skip_checksum_validation(&server);
     server
 }
 
 /// Without the checksum, nothing but the module itself looks at a payload.
-fn trusting(server: &Server) {
+fn skip_checksum_validation(server: &Server) {
     let line = "DEBUG SET-SKIP-CHECKSUM-VALIDATION 1";
     server.connection().run(line).ok();
 }
@@ -76,7 +74,7 @@ const REACH: [&str; 26] = [
     "DUMP KEY",
 ];
 
-/// Runs commands at once; every reply is one, and an error is a line that says what it is.
+/// Runs commands at once; every reply is one, and an error is one line with its reason.
 #[track_caller]
 fn run_all(connection: &mut Connection, request: &[u8], commands: usize) -> Vec<Reply> {
     let replies = connection.exchange(request, commands);
@@ -155,15 +153,15 @@ fn page(dump: &[u8]) -> Vec<u8> {
 
 #[test]
 fn no_payload_harms_the_server_its_replica_or_its_files() {
-    let clock = Stopped::new();
+    let clock = ManualClock::new();
     let mut server = server(&clock);
     let replica = Server::with()
         .config("rdbcompression", "no")
         .replica_of(&server)
         .start();
-    trusting(&replica);
+    skip_checksum_validation(&replica);
     let mut connection = server.connection();
-    let time = fill(&mut connection, "shop");
+    let time = fill_site(&mut connection, "shop");
     for line in WATCH {
         connection.run(line).ok();
     }
@@ -205,8 +203,11 @@ fn no_payload_harms_the_server_its_replica_or_its_files() {
         }
     }
     assert!(sent >= 20_000 && accepted > 500, "{accepted} of {sent}");
-    let told = server.log().matches("is refused").count() as u64;
-    assert!((1..began.elapsed().as_secs() + 3).contains(&told), "{told}");
+    let logged = server.log().matches("is refused").count() as u64;
+    assert!(
+        (1..began.elapsed().as_secs() + 3).contains(&logged),
+        "{logged}"
+    );
     assert!(memory(&mut connection, "used_memory_rss") < 300 << 20);
 
     server.wait_for_replica(&replica);
@@ -233,7 +234,7 @@ fn no_payload_harms_the_server_its_replica_or_its_files() {
 #[test]
 fn a_value_laid_out_by_a_later_version_is_refused_and_the_log_says_why() {
     let server = Server::start();
-    trusting(&server);
+    skip_checksum_validation(&server);
     let mut connection = server.connection();
     connection.run("ANALYTICS.TRACK shop view ann").int();
     let mut dump = connection.dump("shop");

@@ -3,12 +3,11 @@
 
 use jiff::ToSpan;
 
-use crate::calendar::{at, buckets, floor, millis, DAY, HOUR, MINUTE};
-use crate::client::{Arg, Connection};
+use testkit::calendar::{at, buckets, floor, millis, DAY, HOUR, MINUTE};
+use testkit::state::assert_same_data;
+use testkit::{cmd, Arg, Connection, Reply, Server, Trace};
+
 use crate::export::{pfadd, registers, track, users};
-use crate::reply::Reply;
-use crate::server::Server;
-use crate::state::{assert_same_data, Trace};
 
 pub const GRANULARITIES: [&str; 5] = ["minute", "hour", "day", "week", "month"];
 
@@ -73,7 +72,7 @@ fn what_comes_in_is_counted_as_pfcount_does_and_goes_out_as_it_came() {
             registers(&mut connection, "ours"),
             registers(&mut connection, "native")
         );
-        // Once the registers were read, the string is dense: it says the same.
+        // Once the registers were read, the string is dense: the count is the same.
         let dense = cmd!(connection, "GET", "native").bytes().to_vec();
         assert_eq!(dense[4], 0);
         assert_eq!(import(&mut connection, &day, &dense), 0);
@@ -101,7 +100,7 @@ fn an_import_and_events_unite() {
         pfadd(&mut connection, "tracked", &users(0, tracked));
         let together = connection.run("PFCOUNT tracked native").int();
         assert_eq!(unique(&mut connection, &day_of(time)), together);
-        // The other way round.
+        // In the other order.
         track(
             &mut connection,
             "shop",
@@ -117,7 +116,7 @@ fn an_import_and_events_unite() {
 }
 
 #[test]
-fn the_same_import_twice_and_one_that_says_nothing_new_change_nothing() {
+fn the_same_import_twice_and_one_without_new_users_change_nothing() {
     let server = Server::with().aof().start();
     let mut connection = server.connection();
     let time = connection.now() - 2 * HOUR;
@@ -173,7 +172,7 @@ fn the_same_import_twice_and_one_that_says_nothing_new_change_nothing() {
     }
 }
 
-/// The first and the last instant of the period that holds this time.
+/// The first and the last instant of the period that contains this time.
 fn ends(granularity: &str, zone: &str, time: i64) -> (i64, i64) {
     let start = at(time, zone).start_of_day().expect("a day");
     let monday = i64::from(start.weekday().to_monday_zero_offset());
@@ -188,7 +187,7 @@ fn ends(granularity: &str, zone: &str, time: i64) -> (i64, i64) {
 }
 
 #[test]
-fn bucket_and_site_are_made_as_an_event_makes_them_and_the_coarser_ones_that_hold_it() {
+fn bucket_site_and_coarser_buckets_are_created_as_by_an_event() {
     let zone = "Asia/Kolkata";
     let server = Server::with().config("analytics.timezone", zone).start();
     let mut connection = server.connection();

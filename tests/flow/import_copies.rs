@@ -1,12 +1,12 @@
-//! An import wherever it is told or seen: replicas, the AOF, transactions, keyspace events.
+//! The effects of an import beside the value: replicas, the AOF, transactions, keyspace events.
 
-use crate::calendar::{buckets, DAY, HOUR, MINUTE};
-use crate::client::Connection;
-use crate::clock::Clock;
+use testkit::calendar::{buckets, DAY, HOUR, MINUTE};
+use testkit::replicas::other_settings;
+use testkit::state::assert_same_data;
+use testkit::{cmd, Clock, Connection, Server};
+
 use crate::export::users;
 use crate::import::{import, import_as, native, GRANULARITIES, TYPED};
-use crate::server::{Options, Server};
-use crate::state::assert_same_data;
 
 /// Imports of every kind, and events around them.
 fn mixture(connection: &mut Connection) {
@@ -51,15 +51,6 @@ fn mixture(connection: &mut Connection) {
     }
 }
 
-fn other_settings() -> Options {
-    Server::with()
-        .config("analytics.timezone", "Pacific/Kiritimati")
-        .config("analytics.dimension-capacity", "3")
-        .config("analytics.max-future", "0")
-        .config("analytics.retention-hour", "1h")
-        .config("analytics.retention-week", "off")
-}
-
 #[test]
 fn replicas_with_other_clocks_and_settings_agree() {
     let master = Server::start();
@@ -93,7 +84,7 @@ fn replicas_with_other_clocks_and_settings_agree() {
                 assert_eq!(theirs.run(&export), connection.run(&export));
             }
         } else {
-            // Keys that are over by its clock are hidden there, not gone: digests tell nothing of time.
+            // Keys that are over by its clock are hidden there, not gone: digests do not contain expiry times.
             assert_eq!(theirs.digest_of_all(), connection.digest_of_all());
         }
     }
@@ -122,7 +113,7 @@ fn an_aof_gives_it_back_and_so_does_its_rewrite() {
         )
         .ok();
         connection.run("BGREWRITEAOF").text();
-        crate::server::wait_until("the log is rewritten", || {
+        testkit::wait_until("the log is rewritten", || {
             connection.info("persistence", "aof_rewrite_in_progress") == "0"
                 && connection.info("persistence", "aof_rewrite_scheduled") == "0"
         });

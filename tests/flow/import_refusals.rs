@@ -1,14 +1,14 @@
-//! What `ANALYTICS.IMPORT` does not take: it says why, and changes nothing.
+//! What `ANALYTICS.IMPORT` refuses: the error names the reason, and nothing changes.
 
-use crate::calendar::{buckets, DAY, MINUTE};
-use crate::client::Arg;
+use testkit::calendar::{buckets, DAY, MINUTE};
+use testkit::state::refused;
+use testkit::{cmd, Arg, Server};
+
 use crate::export::users;
 use crate::import::{import, native, unique, TYPED};
-use crate::server::Server;
-use crate::state::refused;
 
 #[test]
-fn what_cannot_come_in_says_why_and_changes_nothing() {
+fn a_refused_import_names_the_reason_and_changes_nothing() {
     let server = Server::with().aof().start();
     let connection = &mut server.connection();
     connection

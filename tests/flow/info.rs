@@ -1,8 +1,7 @@
 //! `ANALYTICS.INFO` of a site, and the section of the module in `INFO`.
 
-use crate::calendar::{DAY, HOUR, MINUTE};
-use crate::reply::Reply;
-use crate::server::Server;
+use testkit::calendar::{DAY, HOUR, MINUTE};
+use testkit::{cmd, Reply, Server};
 
 const FIELDS: [&str; 16] = [
     "site",
@@ -24,7 +23,7 @@ const FIELDS: [&str; 16] = [
 ];
 
 #[test]
-fn a_site_tells_its_settings_and_what_it_has_counted() {
+fn info_replies_the_settings_and_counts_of_a_site() {
     let server = Server::start();
     let mut connection = server.connection();
     let now = connection.now();

@@ -4,35 +4,21 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::calendar::{buckets, floor, DAY, HOUR, MINUTE};
-use crate::client::Connection;
-use crate::clock::Clock;
-use crate::faults::asked;
-use crate::mixed::Mixed;
-use crate::random::Random;
-use crate::server::{wait_until, Options, Server};
-use crate::state::{assert_same_data, State};
+use testkit::calendar::{buckets, floor, DAY, HOUR, MINUTE};
+use testkit::operations::Operations;
+use testkit::replicas::other_settings;
+use testkit::state::assert_same_data;
+use testkit::{cmd, number_from_env, wait_until, Clock, Connection, Random, Server, State};
 
 /// Fifty thousand is what `make faults` asks for.
 fn operations() -> usize {
-    asked("ANALYTICS_FAULT_OPERATIONS", 5_000) as usize
+    number_from_env("ANALYTICS_FAULT_OPERATIONS", 5_000) as usize
 }
 
-/// Settings that nothing of a master's decisions may depend on.
-fn other_settings() -> Options {
-    Server::with()
-        .config("analytics.timezone", "Pacific/Kiritimati")
-        .config("analytics.dimension-capacity", "3")
-        .config("analytics.max-future", "0")
-        .config("analytics.retention-minute", "off")
-        .config("analytics.retention-hour", "1h")
-        .config("analytics.retention-day", "1d")
-}
-
-/// Deletes what is over on the master, and waits until everybody has heard of it.
+/// Deletes expired keys on the master, and waits until the replicas have applied that.
 fn settle(master: &Server, replicas: &[&Server]) {
     let mut connection = master.connection();
-    sleep(Duration::from_millis(Mixed::SETTLED as u64));
+    sleep(Duration::from_millis(Operations::SETTLED as u64));
     // A scan deletes what it finds to be over.
     for line in ["SCAN 0 COUNT 100000", "SELECT 1", "SCAN 0 COUNT 100000"] {
         connection.run(line);
@@ -61,15 +47,15 @@ fn disturb(random: &mut Random, master: &Server, replicas: &[&Server]) {
     match random.below(6) {
         0 => drop(master.connection().run("CLIENT KILL TYPE replica")),
         1 => drop(replica.connection().run("CLIENT KILL TYPE master")),
-        // Nobody can go on from here in part.
+        // No partial resync is possible from here.
         2 => {
             master.connection().run("DEBUG CHANGE-REPL-ID").ok();
             master.connection().run("CLIENT KILL TYPE replica");
         }
         3 => {
-            replica.freeze();
+            replica.pause();
             sleep(Duration::from_millis(random.below(100)));
-            replica.thaw();
+            replica.resume();
         }
         _ => {}
     }
@@ -78,7 +64,7 @@ fn disturb(random: &mut Random, master: &Server, replicas: &[&Server]) {
 fn load(master: &Server, replicas: &[&Server], seed: u64, operations: usize) {
     let mut connection = master.connection();
     let mut random = Random::new(seed);
-    let mut mixed = Mixed::new(seed, connection.now());
+    let mut mixed = Operations::new(seed, connection.now());
     let mut accepted = 0;
     for round in 0..operations.div_ceil(100) {
         accepted += mixed.run(&mut connection, 100);
@@ -113,7 +99,7 @@ fn mixed_operations_agree_through_cut_links_resyncs_and_failovers() {
             .config("repl-diskless-sync", "no")
             .start(),
     ];
-    // Whoever is the master, its replicas attach to it and the load begins.
+    // Whichever server is the master, its replicas attach to it and the load begins.
     for (turn, master) in [0, 1, 2].into_iter().enumerate() {
         let replicas: Vec<&Server> = servers
             .iter()
@@ -157,7 +143,7 @@ fn short_lived(connection: &mut Connection, time: i64, left: i64) -> String {
     buckets("shop", "UTC", time)[0].key.clone()
 }
 
-/// What the master took as in time, the replica hears of when it is over, and the other way around.
+/// What the master accepted in time reaches the replica after the period, and the other way around.
 #[test]
 fn a_replica_that_stood_still_while_a_bucket_ended_agrees() {
     let master = Server::start();
@@ -166,7 +152,7 @@ fn a_replica_that_stood_still_while_a_bucket_ended_agrees() {
     let mut connection = master.connection();
     let time = floor(connection.now(), MINUTE) - 2 * MINUTE;
     let minute = short_lived(&mut connection, time, 700);
-    replica.freeze();
+    replica.pause();
     let mut number = 0;
     let mut event = |connection: &mut Connection, rest: &str| {
         number += 1;
@@ -184,14 +170,14 @@ fn a_replica_that_stood_still_while_a_bucket_ended_agrees() {
     // Its ids went with it: an old one counts again, in what is left.
     event(&mut connection, &format!("AT {time} ID x"));
     if std::env::var_os("ANALYTICS_FAULT_OPERATIONS").is_some() {
-        across_a_minute(&mut connection);
+        send_events_across_a_minute(&mut connection);
     }
-    replica.thaw();
+    replica.resume();
     assert_agree(&master, &[&replica], "after standing still");
 }
 
 /// Events over five seconds that have the end of a minute in them.
-fn across_a_minute(connection: &mut Connection) {
+fn send_events_across_a_minute(connection: &mut Connection) {
     let left = MINUTE - connection.now().rem_euclid(MINUTE);
     sleep(Duration::from_millis((left - 2_500).max(0) as u64));
     for n in 0..500 {
@@ -216,7 +202,7 @@ fn replicas_with_wrong_clocks_take_the_masters_decisions() {
     master.wait_for_replica(&ahead);
     let mut connection = master.connection();
     assert!((behind.connection().now() + 3 * DAY - connection.now()).abs() < MINUTE);
-    let mut mixed = Mixed::new(77, connection.now());
+    let mut mixed = Operations::new(77, connection.now());
     for _ in 0..10 {
         mixed.run(&mut connection, 100);
         settle(&master, &[&behind, &ahead]);
@@ -235,7 +221,7 @@ fn an_append_only_file_is_loaded_alike_under_wrong_clocks_and_other_settings() {
         .start();
     let mut connection = server.connection();
     let now = connection.now();
-    let mut mixed = Mixed::new(5, now);
+    let mut mixed = Operations::new(5, now);
     for _ in 0..10 {
         mixed.run(&mut connection, 100);
     }
@@ -283,13 +269,13 @@ fn a_replica_answers_while_it_loads_and_survives_a_cut_transfer() {
     let users = replica.connection().run("ANALYTICS.UNIQUE shop 30d").int();
     assert_eq!(users, 300);
     for round in 0..4 {
-        // The replica misses more than the backlog holds.
-        replica.freeze();
+        // The replica misses more than the backlog contains.
+        replica.pause();
         connection.run("CLIENT KILL TYPE replica");
         for _ in 0..8 {
             cmd!(connection, "SET", "filler", "x".repeat(8_192)).ok();
         }
-        replica.thaw();
+        replica.resume();
         let mut theirs = replica.connection();
         wait_until("the replica loads", || {
             theirs.info("persistence", "async_loading") == "1"

@@ -1,6 +1,6 @@
 //! The module loads, and does so from the redis.conf that users start with.
 
-use crate::server::Server;
+use testkit::{cmd, Server};
 
 const SHIPPED: &str = include_str!("../../redis.conf");
 

@@ -1,9 +1,10 @@
-//! The memory of values: measured, moved, and given back in every way in which Redis deletes keys.
+//! The memory of values: measured, moved by defragmentation, and freed by every command that deletes keys.
 
-use crate::calendar::{floor, HOUR};
-use crate::server::{wait_until, Server};
-use crate::state::State;
-use crate::types::{bucket, fill};
+use testkit::calendar::{floor, HOUR};
+use testkit::sites::fill_site;
+use testkit::{cmd, wait_until, Server, State};
+
+use crate::types::bucket;
 
 #[test]
 fn a_bucket_of_one_event_of_one_user_takes_at_most_300_bytes() {
@@ -50,18 +51,18 @@ fn keys_are_deleted_in_every_way() {
     let mut connection = server.connection();
     let clients = |server: &Server| server.connection().run("ANALYTICS.UNIQUE shop 1d").int();
     for line in ["FLUSHALL ASYNC", "FLUSHDB SYNC", "FLUSHALL"] {
-        fill(&mut connection, "shop");
+        fill_site(&mut connection, "shop");
         connection.run(line).ok();
         assert_eq!(clients(&server), 0, "{line}");
     }
     for command in ["DEL", "UNLINK"] {
-        fill(&mut connection, "shop");
+        fill_site(&mut connection, "shop");
         for key in connection.keys() {
             assert_eq!(cmd!(connection, command, key), 1);
         }
         assert!(connection.keys().is_empty());
     }
-    let time = fill(&mut connection, "shop");
+    let time = fill_site(&mut connection, "shop");
     let hour = bucket("shop", time, 1);
     assert_eq!(
         cmd!(connection, "SET", hour.key, "mine", "GET")
@@ -96,7 +97,7 @@ fn keys_are_deleted_in_every_way() {
 fn an_expired_bucket_is_gone() {
     let server = Server::start();
     let mut connection = server.connection();
-    let time = fill(&mut connection, "shop");
+    let time = fill_site(&mut connection, "shop");
     let day = bucket("shop", time, 2).key;
     assert_eq!(cmd!(connection, "PEXPIRE", day, 1), 1);
     wait_until("the bucket expires", || {
@@ -136,7 +137,7 @@ fn active_defragmentation_moves_values_and_changes_none() {
     }
     let mut time = 0;
     for n in 0..40 {
-        time = fill(&mut connection, &format!("shop{n}"));
+        time = fill_site(&mut connection, &format!("shop{n}"));
     }
     // Holes between what stays.
     for n in (0..40).filter(|n| n % 3 != 0) {

@@ -4,13 +4,10 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::calendar::HOUR;
-use crate::client::Connection;
-use crate::clock::Clock;
-use crate::faults::asked;
-use crate::mixed::Mixed;
-use crate::server::{wait_until, Server};
-use crate::state::assert_same_data;
+use testkit::calendar::HOUR;
+use testkit::operations::Operations;
+use testkit::state::assert_same_data;
+use testkit::{number_from_env, wait_until, Clock, Connection, Server};
 
 fn used(connection: &mut Connection) -> i64 {
     let used = connection.info("memory", "used_memory");
@@ -36,9 +33,13 @@ fn usage(server: &Server, keys: &[String]) -> i64 {
     replies.iter().map(|reply| reply.int()).sum()
 }
 
-/// Of a kind of buckets, what they say that they take and what the allocator gave for them. The keys
+/// For a kind of buckets, the bytes that they report and the bytes that the allocator gave. The keys
 /// themselves cost the same with an empty string in them, which is taken off both.
-fn said_and_given(options: &str, buckets: i64, event: impl Fn(i64) -> Vec<String>) -> (i64, i64) {
+fn reported_and_allocated(
+    options: &str,
+    buckets: i64,
+    event: impl Fn(i64) -> Vec<String>,
+) -> (i64, i64) {
     // Without the histograms that Redis makes of every command that it is sent.
     let server = Server::with().config("latency-tracking", "no").start();
     let mut connection = server.connection();
@@ -64,17 +65,17 @@ fn said_and_given(options: &str, buckets: i64, event: impl Fn(i64) -> Vec<String
     let mut keys = connection.keys();
     keys.retain(|key| key != "shop");
     assert_eq!(keys.len() as i64, buckets);
-    // The site lets go of its buckets, of which a little stays where it holds on.
+    // The site drops its bucket handles: a bucket with a handle keeps a little memory.
     connection.run("RENAME shop moved").ok();
     drop(connection);
-    let (said, full) = (usage(&server, &keys), used_at_rest(&server));
+    let (reported, full) = (usage(&server, &keys), used_at_rest(&server));
     let lines: Vec<String> = keys
         .iter()
         .map(|key| format!("SET {key} x KEEPTTL"))
         .collect();
     server.connection().pipeline(&lines);
-    let (empty_said, empty) = (usage(&server, &keys), used_at_rest(&server));
-    (said - empty_said, full - empty)
+    let (empty_reported, empty) = (usage(&server, &keys), used_at_rest(&server));
+    (reported - empty_reported, full - empty)
 }
 
 #[test]
@@ -105,31 +106,34 @@ fn memory_usage_is_what_the_allocator_says() {
             .collect()
     };
     let plain = "DIM event NOUSERS";
-    for (what, (said, given)) in [
-        ("tiny", said_and_given("", 4_000, |bucket| users(bucket, 1))),
+    for (what, (reported, given)) in [
+        (
+            "tiny",
+            reported_and_allocated("", 4_000, |bucket| users(bucket, 1)),
+        ),
         (
             "small",
-            said_and_given(plain, 2_000, |bucket| users(bucket, 20)),
+            reported_and_allocated(plain, 2_000, |bucket| users(bucket, 20)),
         ),
         (
             "medium",
-            said_and_given(plain, 400, |bucket| users(bucket, 700)),
+            reported_and_allocated(plain, 400, |bucket| users(bucket, 700)),
         ),
         (
             "dense",
-            said_and_given(plain, 40, |bucket| users(bucket, 9_000)),
+            reported_and_allocated(plain, 40, |bucket| users(bucket, 9_000)),
         ),
-        ("values", said_and_given("", 600, values)),
-        ("ids", said_and_given("", 200, ids)),
+        ("values", reported_and_allocated("", 600, values)),
+        ("ids", reported_and_allocated("", 200, ids)),
         (
             "dimensions",
-            said_and_given("CUBE event,country", 150, dimensions),
+            reported_and_allocated("CUBE event,country", 150, dimensions),
         ),
     ] {
-        println!("{what}: says {said}, the allocator {given}");
+        println!("{what}: reports {reported}, the allocator {given}");
         assert!(
-            (said - given).abs() * 100 <= given,
-            "{what}: says {said}, the allocator {given}"
+            (reported - given).abs() * 100 <= given,
+            "{what}: reports {reported}, the allocator {given}"
         );
     }
 }
@@ -141,7 +145,7 @@ fn a_storm_of_expiring_buckets_gives_all_memory_back() {
     let mut connection = server.connection();
     let empty = used(&mut connection);
     // A hundred sites with all these hours; all buckets end at once. `make faults` asks for more.
-    let buckets = asked("ANALYTICS_FAULT_BUCKETS", 20_000) as usize;
+    let buckets = number_from_env("ANALYTICS_FAULT_BUCKETS", 20_000) as usize;
     let hours = (buckets / 100) as i64;
     let now = connection.now();
     for site in 0..100 {
@@ -162,7 +166,7 @@ fn a_storm_of_expiring_buckets_gives_all_memory_back() {
         connection.pipeline(&keys.iter().map(line).collect::<Vec<_>>());
         connection.now()
     };
-    // How long it takes to say so tells how soon they can end.
+    // The time that this takes bounds how soon they can end.
     let begin = all_end_at(now + HOUR);
     let end = all_end_at(now + HOUR);
     all_end_at(end + 400 + 4 * (end - begin));
@@ -188,7 +192,7 @@ fn a_storm_of_expiring_buckets_gives_all_memory_back() {
     });
 }
 
-/// Every way in which keys leave and move, between events of four clients.
+/// Every command that deletes or moves keys, between events of four clients.
 #[test]
 fn keys_come_and_go_during_a_load_and_the_replica_agrees() {
     let server = Server::with()
@@ -205,7 +209,7 @@ fn keys_come_and_go_during_a_load_and_the_replica_agrees() {
         for client in 0..3 {
             let mut connection = server.connection();
             scope.spawn(move || {
-                let mut mixed = Mixed::new(900 + client, now);
+                let mut mixed = Operations::new(900 + client, now);
                 for _ in 0..8 {
                     mixed.run(&mut connection, 60);
                 }
@@ -227,7 +231,7 @@ fn keys_come_and_go_during_a_load_and_the_replica_agrees() {
             }
         });
     });
-    sleep(Duration::from_millis(Mixed::SETTLED as u64));
+    sleep(Duration::from_millis(Operations::SETTLED as u64));
     let (mut ours, mut theirs) = (server.connection(), replica.connection());
     for database in ["SELECT 0", "SELECT 1"] {
         ours.run(database).ok();

@@ -5,12 +5,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use crate::calendar::{at, buckets, floor, DAY, HOUR, MINUTE};
-use crate::client::{Arg, Connection};
-use crate::cluster_nodes::{Client, Cluster};
-use crate::random::Random;
-use crate::server::Server;
-use crate::state::{State, Trace};
+use testkit::calendar::{at, buckets, floor, DAY, HOUR, MINUTE};
+use testkit::{cmd, Arg, Cluster, ClusterClient, Connection, Random, Server, State, Trace};
 
 const GRANULARITIES: [&str; 5] = ["minute", "hour", "day", "week", "month"];
 
@@ -25,18 +21,18 @@ fn migrate(from: &Server, to: &Server, arguments: &str) -> Output {
     command.output().expect("python3 runs")
 }
 
-fn said(output: &Output) -> String {
+fn output_text(output: &Output) -> String {
     let [out, err] = [&output.stdout, &output.stderr].map(|it| String::from_utf8_lossy(it));
     format!("{out}{err}")
 }
 
-/// It must end so, and say all of this.
+/// It must end with this code, and print all of this.
 #[track_caller]
 fn migrated(output: Output, code: i32, parts: &[&str]) {
-    let said = said(&output);
-    assert_eq!(output.status.code(), Some(code), "{said}");
+    let text = output_text(&output);
+    assert_eq!(output.status.code(), Some(code), "{text}");
     for part in parts {
-        assert!(said.contains(part), "no {part:?} in: {said}");
+        assert!(text.contains(part), "no {part:?} in: {text}");
     }
 }
 
@@ -203,7 +199,7 @@ fn every_window_says_what_pfcount_of_the_old_keys_says() {
 }
 
 #[test]
-fn what_is_skipped_is_told_with_its_reason() {
+fn skipped_keys_are_reported_with_the_reason() {
     let server = Server::start();
     let mut connection = server.connection();
     for line in [
@@ -260,7 +256,7 @@ fn what_is_skipped_is_told_with_its_reason() {
 }
 
 #[test]
-fn what_it_is_told_has_to_make_sense() {
+fn contradictory_arguments_are_refused() {
     let server = Server::start();
     let mut connection = server.connection();
     connection.run("SET shop text").ok();
@@ -408,7 +404,7 @@ fn names_in_a_zone_are_read_in_it() {
 #[test]
 fn a_cluster_is_walked_node_by_node_and_followed_to_the_site() {
     let cluster = Cluster::of_masters(3);
-    let mut client = Client::new(&cluster);
+    let mut client = ClusterClient::new(&cluster);
     let time = client_time(&cluster);
     let day = |age: i64| at(time - age * DAY, "UTC").strftime("%Y-%m-%d").to_string();
     for site in ["one", "two", "three", "four"] {

@@ -1,12 +1,10 @@
-//! What the module shows of itself, and docs/monitoring.md, which tells of it.
+//! The figures of the module, and docs/monitoring.md, which documents them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
-use crate::calendar::{floor, DAY, MINUTE};
-use crate::client::Connection;
-use crate::clock::Stopped;
-use crate::server::{wait_until, Server};
+use testkit::calendar::{floor, DAY, MINUTE};
+use testkit::{cmd, wait_until, Connection, ManualClock, Server};
 
 const DOC: &str = include_str!("../../docs/monitoring.md");
 
@@ -139,8 +137,8 @@ fn moves(connection: &mut Connection, line: &str) -> Figures {
 #[test]
 fn every_figure_moves_when_it_should_and_only_then() {
     // Nothing moves by itself.
-    let clock = Stopped::new();
-    let server = Server::with().stopped(&clock).start();
+    let clock = ManualClock::new();
+    let server = Server::with().manual_clock(&clock).start();
     let mut connection = server.connection();
     // All of it in the same minute, which is over.
     let time = floor(connection.now(), MINUTE) - 1;
@@ -223,7 +221,7 @@ fn every_figure_moves_when_it_should_and_only_then() {
 }
 
 #[test]
-fn what_is_there_is_known_after_a_restart_and_when_all_is_gone() {
+fn rules_are_found_after_a_restart_and_after_flushall() {
     let mut server = Server::with().aof().start();
     let mut connection = server.connection();
     let now = connection.now();

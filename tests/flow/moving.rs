@@ -1,8 +1,7 @@
 //! `docs/moving.md`: every command that stands there replies what stands there.
 
-use crate::client::Arg;
-use crate::readme::{commands, shown};
-use crate::server::Server;
+use testkit::transcript::{commands, shown};
+use testkit::{Arg, Server};
 
 /// Words between blanks, or between quotation marks.
 fn words(line: &str) -> Vec<String> {
@@ -39,7 +38,7 @@ fn the_commands_reply_what_stands_there() {
 }
 
 #[test]
-fn every_option_of_the_script_is_told() {
+fn every_option_of_the_script_is_documented() {
     let page = include_str!("../../docs/moving.md");
     let script = include_str!("../../scripts/migrate");
     let options = script.lines().filter_map(|line| {

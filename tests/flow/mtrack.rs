@@ -1,10 +1,8 @@
 //! `ANALYTICS.MTRACK`: the same as so many `TRACK`s, or nothing at all.
 
-use crate::calendar::{floor, HOUR, MINUTE};
-use crate::client::{encode, Arg, Connection};
-use crate::random::Random;
-use crate::server::Server;
-use crate::state::{assert_same_data, refused, refused_line, State};
+use testkit::calendar::{floor, HOUR, MINUTE};
+use testkit::state::{assert_same_data, refused, refused_line};
+use testkit::{encode, Arg, Connection, Random, Server, State};
 
 /// The words of an event: type, user, options.
 type Event = Vec<String>;
@@ -29,7 +27,7 @@ fn events(count: usize, now: i64, random: &mut Random) -> Vec<Event> {
         let kind = *random.pick(&["view", "buy", "click"]);
         let mut event: Event = vec![kind.into(), format!("user-{}", random.below(300))];
         event.extend(["AT".into(), time.to_string()]);
-        event.extend(["ID".into(), format!("id-{}", random.next())]);
+        event.extend(["ID".into(), format!("id-{}", random.next_u64())]);
         if random.one_in(2) {
             let country = *random.pick(&["FR", "DE", "IN", "US"]);
             event.extend(["DIM".into(), "country".into(), country.into()]);

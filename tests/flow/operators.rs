@@ -1,12 +1,10 @@
-//! What docs/operators.md tells to do, done: its users may do what it says and nothing else, its
+//! The procedures of docs/operators.md, carried out: its users may do what it lists and nothing else, its
 //! backup comes back, and a site moves by hand.
 
 use std::fs;
 
-use crate::client::Connection;
-use crate::server::{wait_until, Server};
-use crate::state::State;
-use crate::types::fill;
+use testkit::sites::fill_site;
+use testkit::{cmd, wait_until, Connection, Server, State};
 
 const PAGE: &str = include_str!("../../docs/operators.md");
 
@@ -59,14 +57,14 @@ fn refused<'l>(server: &Server, user: &str, lines: &[&'l str]) -> Vec<&'l str> {
 }
 
 #[test]
-fn the_users_of_the_page_may_do_what_it_says_and_nothing_else() {
+fn the_users_of_the_page_may_do_what_it_lists_and_nothing_else() {
     let server = Server::start();
     let mut admin = server.connection();
     for line in PAGE.lines().filter(|line| line.starts_with("ACL SETUSER")) {
         admin.run(line).ok();
     }
-    fill(&mut admin, "shop");
-    fill(&mut admin, "other");
+    fill_site(&mut admin, "shop");
+    fill_site(&mut admin, "other");
     let none: [&str; 0] = [];
     assert_eq!(refused(&server, "collector", &WRITES), none);
     assert_eq!(refused(&server, "collector", &QUESTIONS), QUESTIONS);
@@ -95,7 +93,7 @@ fn the_users_of_the_page_may_do_what_it_says_and_nothing_else() {
 fn a_snapshot_that_was_copied_away_comes_back_and_becomes_a_log() {
     let server = Server::with().aof().start();
     let mut connection = server.connection();
-    fill(&mut connection, "shop");
+    fill_site(&mut connection, "shop");
     connection.run("SAVE").ok();
     let expected = State::of(&mut connection);
     // What came after the backup is not in it.
@@ -127,9 +125,9 @@ fn a_snapshot_that_was_copied_away_comes_back_and_becomes_a_log() {
 fn a_site_moves_by_dump_and_restore_and_goes_on() {
     let (from, to) = (Server::start(), Server::start());
     let (mut giver, mut receiver) = (from.connection(), to.connection());
-    fill(&mut giver, "shop");
-    fill(&mut giver, "other");
-    fill(&mut receiver, "third");
+    fill_site(&mut giver, "shop");
+    fill_site(&mut giver, "other");
+    fill_site(&mut receiver, "third");
     let mut keys = cmd!(giver, "KEYS", "{shop}:*").texts().join(" ");
     keys = format!("shop {keys}");
     for key in keys.split(' ') {

@@ -1,12 +1,9 @@
-//! Every way to give the arguments of a command that `COMMAND DOCS` tells of is one that the command
-//! takes, and it takes no other options.
+//! A command accepts every form of its arguments that `COMMAND DOCS` describes, and no other option.
 
 use std::collections::BTreeSet;
 
-use crate::client::{Arg, Connection};
-use crate::documented::{commands, Argument, Command};
-use crate::reply::Reply;
-use crate::server::Server;
+use testkit::command_docs::{commands, Argument, Command};
+use testkit::{Arg, Connection, Reply, Server};
 
 type Words = Vec<Vec<u8>>;
 
@@ -80,23 +77,25 @@ fn once(argument: &Argument, before: &Path, again: bool) -> Vec<Path> {
 }
 
 /// Left out where that is allowed, in every form, and again.
-fn ways(argument: &Argument, before: &Path, again: bool) -> Vec<Path> {
+fn forms_of(argument: &Argument, before: &Path, again: bool) -> Vec<Path> {
     let forms = once(argument, before, again);
-    let mut ways = forms.clone();
+    let mut all = forms.clone();
     if argument.optional {
-        ways.push(before.clone());
+        all.push(before.clone());
     }
     // The pages of a value are as many as it has.
     if argument.multiple && !again && argument.name != "page" {
         let fullest = forms.iter().max_by_key(|form| form.words.len());
-        ways.extend(fullest.iter().flat_map(|form| once(argument, form, true)));
+        all.extend(fullest.iter().flat_map(|form| once(argument, form, true)));
     }
-    ways
+    all
 }
 
 fn sequence(arguments: &[Argument], before: Path, again: bool) -> Vec<Path> {
     arguments.iter().fold(vec![before], |paths, argument| {
-        let next = paths.iter().flat_map(|path| ways(argument, path, again));
+        let next = paths
+            .iter()
+            .flat_map(|path| forms_of(argument, path, again));
         next.collect()
     })
 }
@@ -146,7 +145,7 @@ fn shown(words: &Words) -> String {
 }
 
 #[test]
-fn every_way_to_give_the_arguments_is_taken() {
+fn every_form_of_the_arguments_is_accepted() {
     let server = Server::start();
     let mut connection = server.connection();
     for (name, command) in commands(&mut connection) {
@@ -195,12 +194,12 @@ fn tokens(arguments: &[Argument]) -> BTreeSet<String> {
     own.chain(inner).collect()
 }
 
-/// The arguments that a token makes known; none of those that only their place does.
+/// The arguments that begin with a token, without those that are known by their position.
 fn options(command: &Command) -> Vec<&Argument> {
     let is_choice =
         |it: &Argument| it.kind == "oneof" && it.parts.iter().all(|it| it.token.is_some());
     let optional: Vec<&Argument> = command.arguments.iter().filter(|it| it.optional).collect();
-    // Where one of them is known by its place, all are.
+    // Where one of them is known by its position, all are.
     match optional
         .iter()
         .all(|it| it.token.is_some() || is_choice(it))

@@ -3,11 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use crate::calendar::{buckets, floor, DAY, HOUR, MINUTE};
-use crate::client::{encode, Arg, Connection};
-use crate::random::Random;
-use crate::server::{wait_until, Options, Server};
-use crate::state::{assert_same_data, State};
+use testkit::calendar::{buckets, floor, DAY, HOUR, MINUTE};
+use testkit::state::assert_same_data;
+use testkit::{cmd, encode, wait_until, Arg, Connection, Random, Server, ServerOptions, State};
 
 const SITES: [(&str, &str); 4] = [
     ("paris", "Europe/Paris"),
@@ -69,7 +67,7 @@ impl Event {
             kind: random.pick::<&str>(&KINDS),
             country: random.one_in(2).then(|| *random.pick(&COUNTRIES)),
             plan: random.one_in(3).then(|| *random.pick(&PLANS)),
-            id: random.one_in(2).then(|| random.next()),
+            id: random.one_in(2).then(|| random.next_u64()),
             rest,
         }
     }
@@ -261,7 +259,7 @@ fn random_window(random: &mut Random, now: i64) -> String {
     format!("{}..{}", a.min(b), a.max(b) + unit)
 }
 
-/// Asks for the users of random windows and rows. What a window is answered from, EXPLAIN tells.
+/// Asks for the users of random windows and rows. EXPLAIN shows what a window is answered from.
 fn ask(connection: &mut Connection, truth: &Truth) {
     let mut random = Random::new(99);
     for question in 0..250 {
@@ -322,7 +320,7 @@ fn ask(connection: &mut Connection, truth: &Truth) {
     }
 }
 
-fn with_events(options: Options) -> (Server, Truth) {
+fn with_events(options: ServerOptions) -> (Server, Truth) {
     let server = options.start();
     let mut connection = server.connection();
     create_sites(&mut connection);

@@ -6,9 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::module_file::module_file;
-use crate::programs::{printed, project, run};
-use crate::server::Server;
+use testkit::programs::{printed, run};
+use testkit::project::project_file;
+use testkit::{module_file, Server};
 
 /// What is handed on as it stands.
 const TEXTS: [&str; 3] = ["CHANGELOG.md", "LICENSE", "README.md"];
@@ -18,7 +18,7 @@ fn command(program: &str, words: &[&str]) -> Command {
     let mut command = Command::new(program);
     command
         .args(words)
-        .current_dir(project(""))
+        .current_dir(project_file(""))
         .env("MODULE", module_file())
         // Of the make that runs the tests.
         .env_remove("MAKEFLAGS")
@@ -99,7 +99,11 @@ fn the_tarball_starts_where_it_is_unpacked() {
     );
     for file in TEXTS {
         let packed = fs::read(unpacked.join(file)).expect("a file of the package");
-        assert_eq!(packed, fs::read(project(file)).expect("a file"), "{file}");
+        assert_eq!(
+            packed,
+            fs::read(project_file(file)).expect("a file"),
+            "{file}"
+        );
     }
     assert_serves(&started_in(&unpacked));
 }
@@ -138,7 +142,7 @@ fn make_install_puts_the_module_where_its_settings_say() {
 }
 
 #[test]
-fn what_cannot_be_installed_says_why() {
+fn an_impossible_installation_names_the_reason() {
     let place = Server::start();
     let nowhere = place.dir().join("nowhere.so");
     for script in ["scripts/package", "scripts/install"] {
@@ -153,5 +157,5 @@ fn what_cannot_be_installed_says_why() {
     }
     let output = run(command("scripts/install", &["", "usr"]));
     assert!(!output.status.success());
-    assert!(!project("usr").exists());
+    assert!(!project_file("usr").exists());
 }

@@ -11,16 +11,12 @@ use std::path::PathBuf;
 use std::thread::{self, sleep};
 use std::time::Duration;
 
-use crate::calendar::{buckets, floor, HOUR, MINUTE};
-use crate::client::{encode, Arg, Connection};
-use crate::faults::asked;
-use crate::random::Random;
-use crate::server::{wait_until, Server};
-use crate::state::State;
+use testkit::calendar::{buckets, floor, HOUR, MINUTE};
+use testkit::{cmd, encode, number_from_env, wait_until, Arg, Connection, Random, Server, State};
 
 /// A hundred is what `make faults` asks for.
 fn cycles(quick: u64) -> u64 {
-    asked("ANALYTICS_FAULT_CYCLES", quick)
+    number_from_env("ANALYTICS_FAULT_CYCLES", quick)
 }
 
 const MOST_EVENTS: usize = 20_000;
@@ -44,7 +40,7 @@ impl Load {
             vec![&"ANALYTICS.TRACK", &self.site]
         };
         args.extend([&"view" as &dyn Arg, &user, &"VAL", &"number", &number]);
-        // Without a time, an event is told to the file with the clock of the server.
+        // An event without a time is written to the file with the time of the server.
         if self.with_ids || !number.is_multiple_of(5) {
             args.extend([&"AT" as &dyn Arg, &self.time]);
         }

@@ -4,12 +4,8 @@ use std::collections::HashSet;
 
 use jiff::tz::TimeZone;
 use jiff::ToSpan;
-
-use crate::calendar::{at, floor, millis, DAY, HOUR, MINUTE, SECOND};
-use crate::client::{encode, Arg, Connection};
-use crate::random::Random;
-use crate::reply::Reply;
-use crate::server::Server;
+use testkit::calendar::{at, floor, millis, DAY, HOUR, MINUTE, SECOND};
+use testkit::{encode, Arg, Connection, Random, Reply, Server};
 
 struct Event {
     time: i64,

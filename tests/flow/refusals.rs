@@ -1,9 +1,7 @@
 //! What `TRACK` and `MTRACK` refuse: the error names what is wrong, and nothing at all has changed.
 
-use crate::client::{Arg, Connection};
-use crate::reply::Reply;
-use crate::server::Server;
-use crate::state::{refused, refused_line, Trace};
+use testkit::state::{refused, refused_line};
+use testkit::{cmd, Arg, Connection, Reply, Server, Trace};
 
 /// A server with an AOF, so that what is appended to it can be seen, and a site in it.
 fn server() -> Server {
@@ -361,7 +359,7 @@ fn a_key_of_another_type_is_left_alone() {
     let wrong = |reply: Reply| assert!(reply.error().starts_with("WRONGTYPE "), "{reply:?}");
     // The site's own key, and each of its buckets'.
     let time = now - 60_000;
-    let buckets = crate::calendar::buckets("shop", "UTC", time);
+    let buckets = testkit::calendar::buckets("shop", "UTC", time);
     let keys = buckets.map(|bucket| bucket.key);
     for key in ["shop"].into_iter().chain(keys.iter().map(String::as_str)) {
         connection.run("FLUSHALL").ok();
@@ -441,7 +439,11 @@ fn a_bucket_under_the_name_of_another_period_is_refused() {
         earlier
     )
     .int();
-    let hour = |time| crate::calendar::buckets("shop", "UTC", time)[1].key.clone();
+    let hour = |time| {
+        testkit::calendar::buckets("shop", "UTC", time)[1]
+            .key
+            .clone()
+    };
     cmd!(connection, "RENAME", hour(earlier), hour(time)).ok();
     refused(
         connection,

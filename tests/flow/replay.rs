@@ -3,13 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::calendar::{DAY, HOUR, MINUTE};
-use crate::client::{Arg, Connection};
+use testkit::calendar::{DAY, HOUR, MINUTE};
+use testkit::state::refused_line;
+use testkit::{cmd, Arg, Connection, Random, ReplicaChain, Server, State};
+
 use crate::event_log::entries;
-use crate::random::Random;
-use crate::replication::Family;
-use crate::server::Server;
-use crate::state::{refused_line, State};
 
 const SETTINGS: &str =
     "TZ Europe/Paris CUBE event,country CUBE country,plan NOUSERS DIM page NOUSERS \
@@ -137,7 +135,7 @@ fn a_replayed_log_gives_equal_aggregates() {
 }
 
 #[test]
-fn a_call_reads_so_many_entries_and_tells_where_it_ended() {
+fn a_call_reads_a_bounded_number_of_entries_and_replies_where_it_ended() {
     let server = Server::start();
     let mut connection = server.connection();
     let time = connection.now() - MINUTE;
@@ -337,8 +335,8 @@ fn hostile_arguments_are_refused() {
 
 #[test]
 fn replicas_and_the_aof_count_the_same() {
-    let family = Family::of(Server::with().aof());
-    let mut connection = family.master.connection();
+    let chain = ReplicaChain::of(Server::with().aof());
+    let mut connection = chain.master.connection();
     let now = connection.now();
     let line = format!("ANALYTICS.CREATE {{s}}shop {SETTINGS} LOG 100000");
     connection.run(&line).ok();
@@ -372,16 +370,16 @@ fn replicas_and_the_aof_count_the_same() {
     .array();
     // What the stream becomes afterwards does not matter.
     cmd!(connection, "DEL", "{s}shop:events").int();
-    family.assert_agree("replays");
+    chain.assert_agree("replays");
     let expected = State::of(&mut connection);
-    let mut master = family.master;
+    let mut master = chain.master;
     master.kill();
     master.start_again();
     State::of(&mut master.connection()).assert_is(&expected, "the AOF");
 }
 
 #[test]
-fn both_keys_are_told_to_the_server() {
+fn both_keys_are_declared_to_the_server() {
     let server = Server::start();
     let mut connection = server.connection();
     let keys = connection.run("COMMAND GETKEYS ANALYTICS.REPLAY shop FROM log COUNT 5");

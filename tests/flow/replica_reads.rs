@@ -1,11 +1,8 @@
-//! Questions to the replicas of a cluster. Redis does not tell them that a slot moves: nobody is
-//! answered by one who has not asked for it.
+//! Queries to the replicas of a cluster. Redis does not inform them that a slot moves: they answer a
+//! client only after `READONLY`.
 
-use crate::calendar::{DAY, HOUR};
-use crate::client::Connection;
-use crate::cluster_nodes::Cluster;
-use crate::reply::Reply;
-use crate::server::wait_until;
+use testkit::calendar::{DAY, HOUR};
+use testkit::{cmd, wait_until, Cluster, Connection, Reply};
 
 const MASTERS: usize = 2;
 
@@ -37,7 +34,7 @@ fn assert_sent_to(replica: &mut Connection, port: u16) {
 }
 
 #[test]
-fn only_who_asks_for_a_replica_is_answered_by_one() {
+fn a_replica_answers_only_after_readonly() {
     let cluster = Cluster::with_replicas(MASTERS);
     let slot = cmd!(cluster.connection(0), "CLUSTER", "KEYSLOT", "shop").int();
     let (from, to) = (cluster.owner(slot), MASTERS - 1 - cluster.owner(slot));
@@ -69,7 +66,7 @@ fn only_who_asks_for_a_replica_is_answered_by_one() {
     cluster.migrate(days, from, to);
     cluster.migrate(&["shop"], from, to);
     cluster.close_slot(slot, from, to);
-    wait_until("the replica knows that the slot has moved", || {
+    wait_until("the replica sees that the slot has moved", || {
         code(&readonly.run(QUESTIONS[0])) == "MOVED"
     });
     assert_sent_to(&mut readonly, node(to).port());

@@ -1,69 +1,12 @@
-//! What replicas are told: resolved facts, so that they come to the same bytes and the same expiry
+//! What is replicated: resolved facts, so that replicas come to the same bytes and the same expiry
 //! times under other settings.
 
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::calendar::{at, buckets, floor, DAY, HOUR, MINUTE};
-use crate::client::Connection;
-use crate::server::{Options, Server};
-use crate::state::assert_same_data;
-
-/// Settings that nothing of a master's decisions may depend on.
-fn other_settings() -> Options {
-    Server::with()
-        .config("analytics.timezone", "Pacific/Kiritimati")
-        .config("analytics.dimension-capacity", "3")
-        .config("analytics.max-future", "0")
-        .config("analytics.retention-minute", "off")
-        .config("analytics.retention-hour", "1h")
-        .config("analytics.retention-day", "1d")
-        .config("analytics.retention-week", "off")
-        .config("analytics.retention-month", "1mo")
-}
-
-/// A master, its replica and the replica's replica.
-pub struct Family {
-    pub master: Server,
-    replica: Server,
-    grandchild: Server,
-}
-
-impl Family {
-    pub fn of(master: Options) -> Family {
-        let master = master.start();
-        let replica = other_settings().replica_of(&master).start();
-        let grandchild = other_settings().replica_of(&replica).start();
-        master.wait_for_replica(&replica);
-        replica.wait_for_replica(&grandchild);
-        Family {
-            master,
-            replica,
-            grandchild,
-        }
-    }
-
-    pub fn start() -> Family {
-        Family::of(Server::with())
-    }
-
-    #[track_caller]
-    pub fn assert_agree(&self, after: &str) {
-        self.master.wait_for_replica(&self.replica);
-        self.replica.wait_for_replica(&self.grandchild);
-        let mut ours = self.master.connection();
-        assert_same_data(
-            &mut ours,
-            &mut self.replica.connection(),
-            &format!("the replica after {after}"),
-        );
-        assert_same_data(
-            &mut ours,
-            &mut self.grandchild.connection(),
-            &format!("its replica after {after}"),
-        );
-    }
-}
+use testkit::calendar::{at, buckets, floor, DAY, HOUR, MINUTE};
+use testkit::state::assert_same_data;
+use testkit::{Connection, ReplicaChain, Server};
 
 #[track_caller]
 fn counts(connection: &mut Connection, line: &str, expected: i64) {
@@ -72,8 +15,8 @@ fn counts(connection: &mut Connection, line: &str, expected: i64) {
 
 #[test]
 fn events_with_every_kind_of_time_agree() {
-    let family = Family::start();
-    let mut connection = family.master.connection();
+    let chain = ReplicaChain::start();
+    let mut connection = chain.master.connection();
     let now = connection.now();
     let iso = at(now - 3 * MINUTE, "Asia/Tokyo")
         .strftime("%Y-%m-%dT%H:%M:%S%:z")
@@ -112,7 +55,7 @@ fn events_with_every_kind_of_time_agree() {
             &format!("ANALYTICS.MTRACK c EVENT view ann {time} ID {number} EVENT view bob {options} x{number} {time}"),
             2,
         );
-        family.assert_agree(time);
+        chain.assert_agree(time);
     }
     let mixed = format!(
         "ANALYTICS.MTRACK d EVENT a ann EVENT b bob AT {iso} DIM x 1 EVENT c cleo AT {} EVENT d dora AT 5 EVENT a ann AT * VAL v 5 \
@@ -122,13 +65,13 @@ fn events_with_every_kind_of_time_agree() {
         now - 9 * DAY
     );
     counts(&mut connection, &mixed, 6);
-    family.assert_agree("a mixed MTRACK");
+    chain.assert_agree("a mixed MTRACK");
 }
 
 #[test]
 fn what_is_dropped_is_not_replicated_and_leaves_no_name() {
-    let family = Family::start();
-    let mut connection = family.master.connection();
+    let chain = ReplicaChain::start();
+    let mut connection = chain.master.connection();
     let now = connection.now();
     let offset = |connection: &mut Connection| connection.info("replication", "master_repl_offset");
     counts(
@@ -164,22 +107,22 @@ fn what_is_dropped_is_not_replicated_and_leaves_no_name() {
          EVENT view bob AT {now} ID y DIM again y EVENT view cleo ID q EVENT view ann AT 5 VAL gone 1"
     );
     counts(&mut connection, &call, 2);
-    family.assert_agree("duplicates in a call");
-    let info = family.grandchild.connection().run("ANALYTICS.INFO shop");
+    chain.assert_agree("duplicates in a call");
+    let info = chain.second_replica.connection().run("ANALYTICS.INFO shop");
     assert_eq!(info.get("dimensions").array().len(), 2);
     assert!(info.get("values").array().is_empty());
 }
 
 #[test]
 fn sites_are_made_with_the_masters_settings() {
-    let family = Family::of(
+    let chain = ReplicaChain::of(
         Server::with()
             .config("analytics.timezone", "Asia/Kolkata")
             .config("analytics.dimension-capacity", "5")
             .config("analytics.retention-minute", "2h")
             .config("analytics.retention-hour", "off"),
     );
-    let mut connection = family.master.connection();
+    let mut connection = chain.master.connection();
     counts(&mut connection, "ANALYTICS.TRACK a view ann DIM page /1", 1);
     counts(
         &mut connection,
@@ -192,7 +135,7 @@ fn sites_are_made_with_the_masters_settings() {
     connection
         .run("ANALYTICS.CREATE d TZ Europe/Paris RETENTION minute off RETENTION hour 3d CAPACITY 2")
         .ok();
-    family.assert_agree("creation");
+    chain.assert_agree("creation");
     // More values than there are rows, on every side the same heavy ones.
     for n in 0..60 {
         let page = n * n % 17;
@@ -211,16 +154,16 @@ fn sites_are_made_with_the_masters_settings() {
         .run("CONFIG SET analytics.timezone America/New_York analytics.dimension-capacity 9")
         .ok();
     counts(&mut connection, "ANALYTICS.TRACK e view ann", 1);
-    family.assert_agree("many values");
-    let info = family.replica.connection().run("ANALYTICS.INFO a");
+    chain.assert_agree("many values");
+    let info = chain.replica.connection().run("ANALYTICS.INFO a");
     assert_eq!(*info.get("timezone"), "Asia/Kolkata");
     assert_eq!(*info.get("capacity"), 5);
 }
 
 #[test]
 fn altered_settings_and_moved_expiries_agree() {
-    let family = Family::start();
-    let mut connection = family.master.connection();
+    let chain = ReplicaChain::start();
+    let mut connection = chain.master.connection();
     let now = connection.now();
     for age in [
         0,
@@ -249,7 +192,7 @@ fn altered_settings_and_moved_expiries_agree() {
         connection
             .run(&format!("ANALYTICS.ALTER shop {options}"))
             .ok();
-        family.assert_agree(options);
+        chain.assert_agree(options);
         for age in [0, 30 * MINUTE, 3 * HOUR, 6 * DAY, 20 * DAY] {
             let event = format!(
                 "ANALYTICS.TRACK shop view bob AT {} DIM country FR VAL x 2",
@@ -259,7 +202,7 @@ fn altered_settings_and_moved_expiries_agree() {
                 connection.run(&event);
             }
         }
-        family.assert_agree(&format!("events after {options}"));
+        chain.assert_agree(&format!("events after {options}"));
     }
     connection.pipeline(&[
         "MULTI",
@@ -267,14 +210,14 @@ fn altered_settings_and_moved_expiries_agree() {
         "ANALYTICS.TRACK shop view cleo",
         "EXEC",
     ]);
-    family.assert_agree("a transaction");
+    chain.assert_agree("a transaction");
     connection.run("RENAME shop store").ok();
     counts(&mut connection, "ANALYTICS.TRACK store view ann", 1);
     counts(&mut connection, "ANALYTICS.TRACK shop view ann", 1);
-    family.assert_agree("a renamed site");
+    chain.assert_agree("a renamed site");
     assert!(connection.run("ANALYTICS.DROP shop").int() > 5);
     assert!(connection.run("ANALYTICS.DROP store").int() >= 4);
-    family.assert_agree("two drops");
+    chain.assert_agree("two drops");
 }
 
 #[test]
@@ -299,8 +242,8 @@ fn declared_after_learned_agrees_with_a_replica_that_came_between() {
 
 #[test]
 fn a_bucket_that_expires_is_gone_everywhere_and_stays_gone() {
-    let family = Family::start();
-    let mut connection = family.master.connection();
+    let chain = ReplicaChain::start();
+    let mut connection = chain.master.connection();
     let now = connection.now();
     let time = floor(now, MINUTE) - 2 * MINUTE;
     // The bucket of that minute expires in about a second.
@@ -315,7 +258,7 @@ fn a_bucket_that_expires_is_gone_everywhere_and_stays_gone() {
     ]);
     assert_eq!((replies[0].int(), replies[1].int()), (1, 1));
     sleep(Duration::from_millis(1_300));
-    // Whoever looks first: the master deletes it, and tells the others.
+    // Whichever server is read first: the master deletes the key and replicates that.
     counts(
         &mut connection,
         &format!("ANALYTICS.TRACK shop view bob AT {time} ID y"),
@@ -327,13 +270,13 @@ fn a_bucket_that_expires_is_gone_everywhere_and_stays_gone() {
         2,
     );
     assert_eq!(connection.run(&format!("EXISTS {minute}")), 0);
-    family.assert_agree("its end");
+    chain.assert_agree("its end");
 }
 
 #[test]
 fn a_promoted_replica_goes_on_where_its_master_was() {
-    let family = Family::start();
-    let mut connection = family.master.connection();
+    let chain = ReplicaChain::start();
+    let mut connection = chain.master.connection();
     let now = connection.now();
     counts(
         &mut connection,
@@ -341,8 +284,8 @@ fn a_promoted_replica_goes_on_where_its_master_was() {
         1,
     );
     counts(&mut connection, "ANALYTICS.TRACK shop view bob", 1);
-    family.assert_agree("events");
-    let mut promoted = family.replica.connection();
+    chain.assert_agree("events");
+    let mut promoted = chain.replica.connection();
     promoted.run("REPLICAOF NO ONE").ok();
     counts(
         &mut promoted,
@@ -362,16 +305,16 @@ fn a_promoted_replica_goes_on_where_its_master_was() {
     promoted.run("ANALYTICS.ALTER shop RETENTION hour 30d").ok();
     // Its own settings make its own new sites.
     counts(&mut promoted, "ANALYTICS.TRACK new view ann", 1);
-    family.replica.wait_for_replica(&family.grandchild);
+    chain.replica.wait_for_replica(&chain.second_replica);
     assert_same_data(
         &mut promoted,
-        &mut family.grandchild.connection(),
+        &mut chain.second_replica.connection(),
         "the replica of the new master",
     );
     connection
-        .run(&format!("REPLICAOF 127.0.0.1 {}", family.replica.port()))
+        .run(&format!("REPLICAOF 127.0.0.1 {}", chain.replica.port()))
         .ok();
-    family.replica.wait_for_replica(&family.master);
+    chain.replica.wait_for_replica(&chain.master);
     assert_same_data(&mut promoted, &mut connection, "the master of before");
     assert_eq!(promoted.run("ANALYTICS.UNIQUE shop 1d"), 4);
 }

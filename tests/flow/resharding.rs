@@ -6,13 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
-use crate::calendar::{floor, DAY, MINUTE};
-use crate::client::{Arg, Connection};
-use crate::cluster_nodes::{Client, Cluster, Redirections};
-use crate::random::Random;
-use crate::reply::Reply;
-use crate::server::Server;
-use crate::state::State;
+use testkit::calendar::{floor, DAY, MINUTE};
+use testkit::cluster::Redirections;
+use testkit::{cmd, Arg, Cluster, ClusterClient, Connection, Random, Reply, Server, State};
 
 const SITES: usize = 200;
 const EVENTS: usize = 100_000;
@@ -67,7 +63,8 @@ impl Load<'_> {
 
     /// Writes until it has sent its part, and the cluster has come to rest.
     fn write(&self, writer: usize) -> (Vec<Event>, Redirections) {
-        let (mut client, mut random) = (Client::new(self.cluster), Random::new(writer as u64));
+        let (mut client, mut random) =
+            (ClusterClient::new(self.cluster), Random::new(writer as u64));
         let mut events: Vec<Event> = Vec::new();
         let part = EVENTS / WRITERS;
         while events.len() < part || !self.is_over.load(SeqCst) {
@@ -107,7 +104,13 @@ impl Load<'_> {
         words
     }
 
-    fn send(&self, client: &mut Client, place: usize, is_batch: bool, batch: &[Vec<String>]) {
+    fn send(
+        &self,
+        client: &mut ClusterClient,
+        place: usize,
+        is_batch: bool,
+        batch: &[Vec<String>],
+    ) {
         let site = &self.sites[place];
         let count = batch.len() as u64;
         let mut words: Vec<&dyn Arg> = vec![&"ANALYTICS.TRACK", &site.name];
@@ -127,7 +130,7 @@ impl Load<'_> {
 
     /// Asks all the while: no answer may lack an event that was acknowledged before the question.
     fn read(&self) -> (u64, Redirections) {
-        let (mut client, mut random) = (Client::new(self.cluster), Random::new(99));
+        let (mut client, mut random) = (ClusterClient::new(self.cluster), Random::new(99));
         let mut asked = 0;
         while !self.is_over.load(SeqCst) {
             let site = random.pick(&self.sites);
@@ -204,7 +207,7 @@ fn no_event_is_lost_and_no_answer_is_partial_while_slots_move_and_a_master_chang
         now: cluster.connection(0).now(),
         is_over: AtomicBool::new(false),
     };
-    let mut client = Client::new(&cluster);
+    let mut client = ClusterClient::new(&cluster);
     for site in &load.sites {
         create(&site.name, |words| client.call(&site.name, words));
     }
@@ -253,7 +256,7 @@ fn replay(sites: &[Site], events: &[Event], alone: &mut Connection) {
 }
 
 fn compare_answers(load: &Load, alone: &mut Connection) {
-    let mut client = Client::new(load.cluster);
+    let mut client = ClusterClient::new(load.cluster);
     for site in &load.sites {
         let question = load.question(site);
         let words: Vec<&dyn Arg> = question.iter().map(|word| word as &dyn Arg).collect();
@@ -275,7 +278,7 @@ fn compare_answers(load: &Load, alone: &mut Connection) {
     }
 }
 
-/// Every key is on one node only, and holds what it holds where nothing ever moved.
+/// Every key is on one node only, with the value that it has where nothing ever moved.
 fn compare_values(load: &Load, alone: &mut Connection) {
     let timed = |key: &[u8]| {
         let key = String::from_utf8_lossy(key);
@@ -297,7 +300,7 @@ fn compare_values(load: &Load, alone: &mut Connection) {
             if timed(key) {
                 let (same, absolute) = expected[key];
                 assert!(value == same, "{name}: another value");
-                // MIGRATE tells how much time is left, and not until when.
+                // MIGRATE sends the time left, not the time of expiry.
                 assert!(
                     (0..5_000).contains(&(expiry - absolute)),
                     "{name}: {expiry}"

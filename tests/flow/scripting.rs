@@ -1,11 +1,9 @@
 //! Scripts and functions: events from Lua reach replicas and files as they are, read-only scripts only
 //! ask, and a library of functions may give events a house's own defaults.
 
-use crate::calendar::MINUTE;
-use crate::client::Connection;
-use crate::clock::Clock;
-use crate::server::Server;
-use crate::state::assert_same_data;
+use testkit::calendar::MINUTE;
+use testkit::state::assert_same_data;
+use testkit::{cmd, Clock, Connection, Server};
 
 /// A library as an application would have it: every event of a visit is of the channel `web`, and
 /// the answers of a dashboard are one call.
@@ -30,7 +28,7 @@ fn pair() -> (Server, Server) {
     (server, replica)
 }
 
-/// The replica, and what is loaded from the file, hold the same bytes.
+/// The replica, and what is loaded from the file, have the same bytes.
 fn assert_all_agree(mut server: Server, replica: &Server) {
     server.wait_for_replica(replica);
     let mut connection = server.connection();

@@ -1,8 +1,9 @@
 //! The times of events: how they are written, which periods they fall in, how long those are kept,
 //! and what is too late or too early.
 
-use crate::calendar::{at, buckets, floor, Expected, DAY, HOUR, MINUTE};
-use crate::server::Server;
+use testkit::calendar::{at, buckets, floor, Expected, DAY, HOUR, MINUTE};
+use testkit::{cmd, Server};
+
 use crate::track::{assert_keys, recent};
 
 #[test]
@@ -57,7 +58,7 @@ fn an_expiry_is_the_end_of_the_period_and_the_sites_retention() {
     assert_eq!(connection.run(event), 1);
     let expiry = |label: &str, date: &str| Expected {
         key: format!("{{shop}}:{label}"),
-        expiry: crate::calendar::millis(
+        expiry: testkit::calendar::millis(
             &date
                 .parse::<jiff::civil::Date>()
                 .and_then(|date| date.in_tz("Europe/Paris"))

@@ -1,8 +1,6 @@
 //! `ANALYTICS.TOP`.
 
-use crate::client::Connection;
-use crate::reply::Reply;
-use crate::server::Server;
+use testkit::{Connection, Reply, Server};
 
 #[track_caller]
 fn track(connection: &mut Connection, line: &str) {

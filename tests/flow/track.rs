@@ -1,9 +1,7 @@
 //! `ANALYTICS.TRACK`: what it replies, which keys it makes, what counts.
 
-use crate::calendar::{buckets, floor, Expected, HOUR, MINUTE};
-use crate::client::Connection;
-use crate::server::Server;
-use crate::state::State;
+use testkit::calendar::{buckets, floor, Expected, HOUR, MINUTE};
+use testkit::{cmd, Connection, Server, State};
 
 /// The middle of a minute some minutes ago: every bucket of it lives for most of an hour.
 pub fn recent(connection: &mut Connection) -> i64 {
@@ -115,7 +113,7 @@ fn the_same_id_counts_once_in_its_minute() {
 }
 
 #[test]
-fn an_id_is_known_to_the_finest_bucket_that_its_event_reaches() {
+fn an_id_is_stored_in_the_finest_bucket_that_its_event_reaches() {
     let server = Server::start();
     let mut connection = server.connection();
     let time = connection.now() - 3 * HOUR;

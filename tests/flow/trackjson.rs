@@ -1,12 +1,9 @@
-//! `ANALYTICS.TRACKJSON`: the same as the `MTRACK` of what the JSON says, or nothing at all.
+//! `ANALYTICS.TRACKJSON`: the same as the `MTRACK` of the events in the JSON, or nothing at all.
 
-use crate::body::{json_of, quoted};
-use crate::calendar::{at, DAY, HOUR, MINUTE, SECOND};
-use crate::client::{Arg, Connection};
-use crate::random::Random;
-use crate::replication::Family;
-use crate::server::Server;
-use crate::state::{assert_same_data, refused, State};
+use testkit::calendar::{at, DAY, HOUR, MINUTE, SECOND};
+use testkit::event_json::{json_of, quoted};
+use testkit::state::{assert_same_data, refused};
+use testkit::{cmd, Arg, Connection, Random, ReplicaChain, Server, State};
 
 type Event = Vec<String>;
 
@@ -16,28 +13,28 @@ fn event(random: &mut Random, now: i64) -> Event {
     let time = (now - 10 * MINUTE - random.below(age as u64) as i64) / SECOND * SECOND;
     let kind = *random.pick(&["view", "Käufe", "\u{1}\n\"", "😀"]);
     let mut event: Event = vec![kind.into(), format!("user-{}", random.below(300))];
-    let mut say = |words: &[&str]| event.extend(words.iter().map(|word| (*word).to_owned()));
-    say(&["AT", &time.to_string()]);
+    let mut push = |words: &[&str]| event.extend(words.iter().map(|word| (*word).to_owned()));
+    push(&["AT", &time.to_string()]);
     if random.one_in(2) {
-        say(&["ID", &format!("id {}\t", random.next())]);
+        push(&["ID", &format!("id {}\t", random.next_u64())]);
     }
     if random.one_in(3) {
-        say(&["SESSION", &format!("s\\{}", random.below(100))]);
+        push(&["SESSION", &format!("s\\{}", random.below(100))]);
     }
     for (name, values) in [
         ("country", ["FR", "", "Österreich"]),
         ("a\0b", ["\u{7f}", "{}", "é\"é"]),
     ] {
         if random.one_in(2) {
-            say(&["DIM", name, random.pick::<&str>(&values)]);
+            push(&["DIM", name, random.pick::<&str>(&values)]);
         }
     }
     if random.one_in(2) {
         let revenue = random.below(2_000_000) as f64 / 1_000.0 - 700.1;
-        say(&["VAL", "revenue", &revenue.to_string()]);
+        push(&["VAL", "revenue", &revenue.to_string()]);
     }
     if random.one_in(3) {
-        say(&[
+        push(&[
             "VAL",
             "n",
             random.pick::<&str>(&["-0", "1E5", "9007199254740993", "1e-320", "0.1"]),
@@ -129,13 +126,13 @@ fn json_equals_the_mtrack_of_the_same_events() {
 
 #[test]
 fn replicas_and_a_reloaded_file_agree_whatever_the_json_leaves_open() {
-    let mut family = Family::of(
+    let mut chain = ReplicaChain::of(
         Server::with()
             .aof()
             .config("aof-use-rdb-preamble", "no")
             .config("analytics.timezone", "Asia/Kolkata"),
     );
-    let mut connection = family.master.connection();
+    let mut connection = chain.master.connection();
     let now = connection.now();
     let local = at(now - 3 * MINUTE, "Asia/Kolkata")
         .strftime("%Y-%m-%dT%H:%M:%S")
@@ -168,16 +165,16 @@ fn replicas_and_a_reloaded_file_agree_whatever_the_json_leaves_open() {
             1,
             "{known}"
         );
-        family.assert_agree(&format!("one event, {time}"));
+        chain.assert_agree(&format!("one event, {time}"));
         assert_eq!(
             trackjson(&mut connection, "shop", format!("[{other},{other}]")),
             2
         );
-        family.assert_agree(&format!("two events, {time}"));
-        // One of them is late. The other may be known: a minute that is gone has forgotten it.
+        chain.assert_agree(&format!("two events, {time}"));
+        // One of them is late. The id of the other may be stored: it is gone with its minute.
         let again = trackjson(&mut connection, "shop", format!("[{known},{old},{other}]"));
         assert!((1..=2).contains(&again));
-        family.assert_agree(&format!("some dropped, {time}"));
+        chain.assert_agree(&format!("some dropped, {time}"));
         expected += 3 + again;
     }
     let info = connection.run("ANALYTICS.INFO shop");
@@ -190,19 +187,19 @@ fn replicas_and_a_reloaded_file_agree_whatever_the_json_leaves_open() {
         .collect();
     assert_eq!(names, ["event", "country", "new"]);
     let (before, digest) = (State::of(&mut connection), connection.digest_of_all());
-    family.master.restart();
-    let mut connection = family.master.connection();
+    chain.master.restart();
+    let mut connection = chain.master.connection();
     State::of(&mut connection).assert_is(&before, "the file");
     assert_eq!(connection.digest_of_all(), digest);
 }
 
 #[test]
-fn what_says_all_is_passed_on_as_it_is_and_the_rest_as_words() {
+fn complete_json_is_replicated_as_it_is_and_the_rest_as_words() {
     let server = Server::with().aof().start();
     let mut connection = server.connection();
     let now = connection.now();
     let file = server.dir().join("appendonlydir/appendonly.aof.1.incr.aof");
-    let mut told = |json: &str, counted: i64| {
+    let mut replicated = |json: &str, counted: i64| {
         let before = std::fs::read(&file).expect("there is a file").len();
         assert_eq!(trackjson(&mut connection, "shop", json), counted, "{json}");
         let after = std::fs::read(&file).expect("there is a file");
@@ -212,19 +209,19 @@ fn what_says_all_is_passed_on_as_it_is_and_the_rest_as_words() {
         format!("{{\"event\":\"view\",\"user_id\":5,\"id\":\"{id}\",\"timestamp\":{time},\"properties\":{{\"n\":1e22}}}}")
     };
     let first = event("a", &now.to_string());
-    assert!(told(&first, 1).contains(&first));
+    assert!(replicated(&first, 1).contains(&first));
     let seconds = format!("[{}]", event("b", &(now / 1_000).to_string()));
-    let text = told(&seconds, 1);
+    let text = replicated(&seconds, 1);
     assert!(
         text.contains(&seconds) && !text.contains("MTRACK"),
         "{text}"
     );
 
-    assert_eq!(told(&first, 0), "");
-    assert_eq!(told("[]", 0), "");
+    assert_eq!(replicated(&first, 0), "");
+    assert_eq!(replicated("[]", 0), "");
     let both = format!("[{first},{}]", event("c", &now.to_string()));
     for (json, time) in [(event("d", "null"), None), (both, Some(now))] {
-        let text = told(&json, 1);
+        let text = replicated(&json, 1);
         let words: Vec<&str> = text
             .lines()
             .filter(|line| !line.starts_with(['$', '*']))

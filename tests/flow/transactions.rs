@@ -1,12 +1,12 @@
-//! Events inside of MULTI and Lua, and who is told of a change: WATCH and keyspace events.
+//! Events inside of MULTI and Lua, and notice of a change: WATCH and keyspace events.
 
 use std::collections::BTreeSet;
 
-use crate::client::{Arg, Connection};
-use crate::documented::commands;
+use testkit::command_docs::commands;
+use testkit::state::assert_same_data;
+use testkit::{cmd, Arg, Connection, Server};
+
 use crate::import::TYPED;
-use crate::server::Server;
-use crate::state::assert_same_data;
 
 /// Whether a transaction of a watcher of the key goes through after another client's command.
 fn survives(server: &Server, key: &str, line: &str) -> bool {
@@ -19,10 +19,10 @@ fn survives(server: &Server, key: &str, line: &str) -> bool {
 }
 
 #[test]
-fn only_what_counted_breaks_a_watch() {
+fn only_counted_events_break_a_watch() {
     let server = Server::start();
     let mut connection = server.connection();
-    let time = crate::calendar::floor(connection.now(), 60_000) - 1;
+    let time = testkit::calendar::floor(connection.now(), 60_000) - 1;
     let event = |rest: &str| format!("ANALYTICS.TRACK shop view ann AT {time} {rest}");
     connection.run(&event("ID one")).int();
     for key in connection.keys() {
@@ -73,7 +73,11 @@ fn a_bucket_is_watched_by_itself() {
     connection
         .run(&format!("ANALYTICS.TRACK shop view ann AT {early}"))
         .int();
-    let minute = |time| crate::calendar::buckets("shop", "UTC", time)[0].key.clone();
+    let minute = |time| {
+        testkit::calendar::buckets("shop", "UTC", time)[0]
+            .key
+            .clone()
+    };
     let event = format!("ANALYTICS.TRACK shop view ann AT {late}");
     assert!(survives(&server, &minute(early), &event));
     assert!(!survives(&server, &minute(late), &event));
@@ -257,10 +261,10 @@ fn a_command_that_changed_something_notifies_once_on_its_key() {
     }
     let all: BTreeSet<String> = commands(&mut connection).into_keys().collect();
     assert_eq!(tested, all);
-    let told = include_str!("../../docs/monitoring.md");
+    let page = include_str!("../../docs/monitoring.md");
     for event in [
         "create", "track", "alter", "import", "replay", "alert", "live", "drop", "restore",
     ] {
-        assert!(told.contains(&format!("| `analytics.{event}` |")));
+        assert!(page.contains(&format!("| `analytics.{event}` |")));
     }
 }

@@ -1,54 +1,9 @@
 //! Sites and buckets are keys like any other: copied, renamed, moved, dumped and restored by Redis's
 //! own commands.
 
-use crate::calendar::{buckets, Expected, HOUR, MINUTE};
-use crate::client::Connection;
-use crate::server::Server;
-use crate::state::State;
-
-/// A site of some hours, with every kind of content; gives a time that has all its buckets.
-pub fn fill(connection: &mut Connection, site: &str) -> i64 {
-    let time = connection.now() - MINUTE;
-    let options = ["DIM", "plan", "NOUSERS", "CUBE", "event,country"];
-    let reply = cmd!(
-        connection,
-        "ANALYTICS.CREATE",
-        site,
-        options[0],
-        options[1],
-        options[2],
-        options[3],
-        options[4]
-    );
-    reply.ok();
-    for n in 0..200 {
-        let time = time - n % 5 * HOUR;
-        let reply = cmd!(
-            connection,
-            "ANALYTICS.TRACK",
-            site,
-            "view",
-            n,
-            "AT",
-            time,
-            "DIM",
-            "country",
-            n % 7,
-            "DIM",
-            "plan",
-            n % 3,
-            "VAL",
-            "price",
-            n * n,
-            "SESSION",
-            n / 4,
-            "ID",
-            n
-        );
-        assert_eq!(reply, 1);
-    }
-    time
-}
+use testkit::calendar::{buckets, Expected, MINUTE};
+use testkit::sites::fill_site;
+use testkit::{cmd, Connection, Server, State};
 
 pub fn bucket(site: &str, time: i64, granularity: usize) -> Expected {
     buckets(site, "UTC", time)[granularity].clone()
@@ -58,7 +13,7 @@ pub fn bucket(site: &str, time: i64, granularity: usize) -> Expected {
 fn a_copy_is_equal_and_independent() {
     let server = Server::start();
     let mut connection = server.connection();
-    let time = fill(&mut connection, "shop");
+    let time = fill_site(&mut connection, "shop");
     let day = bucket("shop", time, 2);
     let hour = bucket("shop", time, 1);
     for key in ["shop", &day.key, &hour.key] {
@@ -93,11 +48,11 @@ fn a_copy_is_equal_and_independent() {
 fn a_copied_site_has_the_settings_and_its_own_buckets() {
     let server = Server::start();
     let mut connection = server.connection();
-    let time = fill(&mut connection, "shop");
+    let time = fill_site(&mut connection, "shop");
     let hour = |site: &str| bucket(site, time, 1);
     let expiry =
         |connection: &mut Connection, key: &str| cmd!(connection, "PEXPIRETIME", key).int();
-    // After it has taken events, it knows the names of its buckets.
+    // After events, the site has the names of its buckets.
     assert_eq!(
         cmd!(
             connection,
@@ -139,7 +94,7 @@ fn a_copied_site_has_the_settings_and_its_own_buckets() {
 fn a_renamed_site_makes_new_buckets_and_a_name_that_cannot_be_a_sites_is_refused() {
     let server = Server::start();
     let mut connection = server.connection();
-    let time = fill(&mut connection, "shop");
+    let time = fill_site(&mut connection, "shop");
     let hour = bucket("shop", time, 1).key;
     let before = connection.digest(&hour);
     connection.run("RENAME shop store").ok();
@@ -189,7 +144,7 @@ fn a_renamed_site_makes_new_buckets_and_a_name_that_cannot_be_a_sites_is_refused
 fn keys_move_between_databases() {
     let server = Server::start();
     let mut connection = server.connection();
-    let time = fill(&mut connection, "shop");
+    let time = fill_site(&mut connection, "shop");
     let before = State::of(&mut connection);
     connection.run("SWAPDB 0 3").ok();
     assert!(connection.keys().is_empty());
@@ -239,10 +194,10 @@ fn keys_move_between_databases() {
 }
 
 #[test]
-fn redis_knows_what_they_are() {
+fn type_encoding_and_idle_time_are_those_of_a_module_value() {
     let server = Server::start();
     let mut connection = server.connection();
-    let time = fill(&mut connection, "shop");
+    let time = fill_site(&mut connection, "shop");
     let day = bucket("shop", time, 2).key;
     for (key, kind) in [("shop", "analytics"), (&day, "anabucket")] {
         assert_eq!(cmd!(connection, "TYPE", key), kind);
@@ -282,11 +237,11 @@ fn sessions_in_a_dimension_without_users_are_reloaded() {
 fn a_reload_keeps_everything() {
     let server = Server::start();
     let mut connection = server.connection();
-    let time = fill(&mut connection, "shop");
+    let time = fill_site(&mut connection, "shop");
     let before = State::of(&mut connection);
     connection.run("DEBUG RELOAD").ok();
     State::of(&mut connection).assert_is(&before, "the reloaded server");
-    // The ids are still known, and the next event counts as it would have.
+    // The ids are still stored, and the next event counts as it would have.
     assert_eq!(
         cmd!(
             connection,
@@ -321,7 +276,7 @@ fn a_reload_keeps_everything() {
 fn a_bad_payload_is_refused_and_makes_no_key() {
     let server = Server::start();
     let mut connection = server.connection();
-    let time = fill(&mut connection, "shop");
+    let time = fill_site(&mut connection, "shop");
     let hour = bucket("shop", time, 1).key;
     let dump = connection.dump(&hour);
     for line in [

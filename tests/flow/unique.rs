@@ -1,10 +1,7 @@
 //! `ANALYTICS.UNIQUE`: distinct users in a window, of the whole site or of one dimension value.
 
-use crate::calendar::{at, floor, millis, DAY, HOUR, MINUTE};
-use crate::client::Connection;
-use crate::reply::Reply;
-use crate::server::Server;
-use crate::state::Trace;
+use testkit::calendar::{at, floor, millis, DAY, HOUR, MINUTE};
+use testkit::{cmd, Connection, Reply, Server, Trace};
 
 fn track(connection: &mut Connection, user: &str, time: i64, rest: &str) {
     let line = format!("ANALYTICS.TRACK shop view {user} AT {time} {rest}");
@@ -187,7 +184,7 @@ fn large_crowds_are_counted_within_the_error_of_the_sketch() {
 }
 
 #[test]
-fn what_keeps_no_users_says_so() {
+fn a_dimension_without_users_is_an_error() {
     let server = Server::start();
     let mut connection = server.connection();
     connection

@@ -1,11 +1,10 @@
 //! User data is bytes: words of our own grammar, NULs, broken UTF-8 and line ends are ordinary in
 //! every position.
 
-use crate::client::{Arg, Connection};
-use crate::server::Server;
-use crate::state::assert_same_data;
+use testkit::state::assert_same_data;
+use testkit::{cmd, Arg, Connection, Server};
 
-/// What nobody should send and somebody will.
+/// Names and values that look like syntax, or are not text.
 const ODD: [&[u8]; 16] = [
     b"DIM",
     b"VAL",
