@@ -94,7 +94,8 @@ fn is_command(connection: &mut Connection, line: &str) -> bool {
     is_name && !first.is_empty() && !cmd!(connection, "COMMAND", "INFO", first).at(0).is_nil()
 }
 
-fn run_lines(connection: &mut Connection, lines: &[&str]) {
+/// Runs the lines of a block; what one of them replied that does not stand there.
+fn run_lines(connection: &mut Connection, lines: &[&str]) -> Result<(), String> {
     let mut lines = lines.iter().peekable();
     while let Some(line) = lines.next() {
         if let Some(command) = line.strip_prefix(PROMPT) {
@@ -104,19 +105,40 @@ fn run_lines(connection: &mut Connection, lines: &[&str]) {
                 expected.push(*line);
             }
             let is_refused = expected.iter().any(|line| line.starts_with("(error)"));
-            assert_eq!(reply.is_error(), is_refused, "{command}: {reply:?}");
+            if reply.is_error() != is_refused {
+                return Err(format!("{command}: {reply:?}"));
+            }
             let found = match &reply {
                 Reply::Error(line) => format!("(error) {line}"),
                 reply => shown(reply, 0),
             };
             let found: Vec<&str> = found.lines().filter(|line| is_timeless(line)).collect();
             expected.retain(|line| is_timeless(line));
-            assert_eq!(found, expected, "{command}");
+            if found != expected {
+                return Err(format!("{command}: {found:#?}"));
+            }
         } else if is_command(connection, line) && !is_synopsis(line) {
             let reply = run(connection, line);
-            assert!(!reply.is_error(), "{line}: {reply:?}");
+            if reply.is_error() {
+                return Err(format!("{line}: {reply:?}"));
+            }
         }
     }
+    Ok(())
+}
+
+/// The first line of a document that does something else, if the minute has not changed meanwhile.
+fn differs(file: &Path) -> Option<Result<(), String>> {
+    let server = Server::start();
+    let mut connection = server.connection();
+    let minute = connection.now() / 60_000;
+    let text = read(file);
+    let blocks = blocks(&text);
+    let mut blocks = blocks
+        .iter()
+        .filter(|block| ["", "redis"].contains(&block.language));
+    let outcome = blocks.try_for_each(|block| run_lines(&mut connection, &block.lines));
+    (connection.now() / 60_000 == minute).then_some(outcome)
 }
 
 #[test]
@@ -126,13 +148,8 @@ fn every_line_for_redis_cli_works() {
         .iter()
         .filter(|file| !file.ends_with("README.md"))
     {
-        let server = Server::start();
-        let mut connection = server.connection();
-        for block in blocks(&read(file)) {
-            if ["", "redis"].contains(&block.language) {
-                run_lines(&mut connection, &block.lines);
-            }
-        }
+        let outcome = std::iter::repeat_with(|| differs(file)).flatten().next();
+        assert_eq!(outcome, Some(Ok(())), "{}", file.display());
     }
 }
 
@@ -251,18 +268,46 @@ fn every_line_for_a_shell_names_what_there_is() {
     assert!(checked >= 5, "{checked}");
 }
 
+/// The place on a page that a link to a heading names.
+fn anchor(heading: &str) -> String {
+    let kept = heading.to_lowercase();
+    let kept = kept
+        .chars()
+        .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+/// Every relative link of a page leads to a file that is there, and to a heading that it has. Gives
+/// how many there are.
+pub fn check_links(file: &Path) -> usize {
+    let text = read(file);
+    let links = text
+        .split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next());
+    let links: Vec<&str> = links.filter(|link| !link.contains("://")).collect();
+    for link in &links {
+        let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+        let folder = file.parent().expect("a folder");
+        let target = match path {
+            "" => file.to_owned(),
+            path => folder.join(path),
+        };
+        assert!(target.exists(), "{}: {link}", file.display());
+        let headings = |page: String| {
+            let lines = page.lines().filter(|line| line.starts_with('#'));
+            let lines = lines.map(|line| anchor(line.trim_start_matches('#').trim()));
+            lines.collect::<Vec<String>>()
+        };
+        let is_there = heading.is_empty() || headings(read(&target)).contains(&heading.to_owned());
+        assert!(is_there, "{}: {link}", file.display());
+    }
+    links.len()
+}
+
 #[test]
 fn no_link_leads_nowhere() {
     for file in documents() {
-        let text = read(&file);
-        let links = text
-            .split("](")
-            .skip(1)
-            .filter_map(|rest| rest.split(')').next());
-        for link in links.filter(|link| !link.contains("://")) {
-            let path = link.split('#').next().unwrap_or_default();
-            let folder = file.parent().expect("a folder");
-            assert!(folder.join(path).exists(), "{}: {link}", file.display());
-        }
+        check_links(&file);
     }
 }

@@ -46,6 +46,7 @@ mod eviction;
 mod examples;
 mod explain;
 mod export;
+mod figures;
 mod get;
 mod golden;
 mod harness;
