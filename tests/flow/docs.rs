@@ -1,5 +1,6 @@
 //! Every command line of the documents: those of redis-cli run on a server, those of redis.conf start
-//! one, those of a shell name targets and files that there are, and no link leads nowhere.
+//! one, those of a shell name targets and files that there are, no link leads nowhere, and no page uses a
+//! word that only the code's authors would understand.
 //!
 //! A document's lines run in order, on one server of its own. In a block without a language, a line
 //! behind the prompt is run and the reply below it compared as in the README's tour; a line that begins
@@ -309,5 +310,20 @@ pub fn check_links(file: &Path) -> usize {
 fn no_link_leads_nowhere() {
     for file in documents() {
         check_links(&file);
+    }
+}
+
+#[test]
+fn no_page_uses_a_private_metaphor() {
+    const METAPHORS: [&str; 10] = [
+        "tray", "trays", "lane", "lanes", "desk", "nest", "news", "settled", "told", "heard",
+    ];
+    let mut pages = documents();
+    pages.extend(["CHANGELOG.md", "redis.conf", "Makefile"].map(project));
+    for page in pages {
+        let text = read(&page).to_lowercase();
+        let mut words = text.split(|c: char| !c.is_alphanumeric());
+        let found = words.find(|word| METAPHORS.contains(word));
+        assert_eq!(found, None, "{}", page.display());
     }
 }
