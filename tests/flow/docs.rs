@@ -242,6 +242,7 @@ fn check_shell_line(line: &str) {
                 "examples/",
                 "tests/",
                 "docs/",
+                "core/",
                 "src/",
                 "benches/",
             ];

@@ -82,9 +82,9 @@ fn row<'t>(part: &'t str, label: &str) -> Option<Vec<&'t str>> {
     rows.into_iter().find(|cells| cells[0] == label)
 }
 
-/// The median of a row of the bench "domain", with its unit: the third of four times.
+/// The median of a row of the bench "core", with its unit: the third of four times.
 fn median(page: &str, bench: &str, argument: &str) -> String {
-    let part = part(page, "domain");
+    let part = part(page, "core");
     let of = |line: &str, name: &str| line.split_whitespace().any(|word| word == name);
     let mut lines = part.lines().skip_while(|line| !of(line, bench));
     let line = lines
