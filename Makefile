@@ -31,10 +31,10 @@ lint: ## format, warnings, the boundaries between rooms, licences of the depende
 	cargo clippy --workspace --all-targets -- -D warnings
 	@scripts/licences
 
-optimized: ## the module once more, laid out by a profile of its own work, for some 7 % less time
+optimized: ## a profile-guided build of the module, which takes some 7 % less time
 	@scripts/optimize
 
-install: ## what make build built, under PREFIX=/usr/local (and DESTDIR)
+install: ## the built module and its documents, under PREFIX=/usr/local (and DESTDIR)
 	@scripts/install "$(DESTDIR)" "$(PREFIX)"
 
 package: build ## a tarball to install elsewhere, under target/package
@@ -43,7 +43,7 @@ package: build ## a tarball to install elsewhere, under target/package
 bench: ## every figure of docs/speed.md, about ten minutes; BENCHES="load memory" for some of them
 	@scripts/bench $(BENCHES)
 
-faults: ## the tests of faults for longer: 100 power cuts, 50,000 operations on replicas, on held buckets and of batches, 100,000 buckets expire
+faults: ## the tests of faults for longer: 100 power cuts, 50,000 operations on replicas, bucket handles and batches, 100,000 expiring buckets
 	@scripts/setup
 	cargo build --release --lib
 	ANALYTICS_FAULT_CYCLES=100 ANALYTICS_FAULT_OPERATIONS=50000 ANALYTICS_FAULT_BUCKETS=100000 \
@@ -58,6 +58,6 @@ sanitize: ## the unit tests under AddressSanitizer, with a nightly compiler
 fuzz: ## hostile bytes for the decoders and parsers, FUZZ_SECONDS=900 for each of five
 	@scripts/fuzz "$(FUZZ_SECONDS)"
 
-clean: ## remove what was built, and the data that make run left
+clean: ## remove all builds, and the data of make run
 	cargo clean
 	rm -rf appendonlydir dump.rdb

@@ -1,5 +1,6 @@
 //! Every command line of the documents: those of redis-cli run on a server, those of redis.conf start
-//! one, those of a shell name targets and files that there are, and no link leads nowhere.
+//! one, those of a shell name targets and files that there are, no link leads nowhere, and no page uses a
+//! word that only the code's authors would understand.
 //!
 //! A document's lines run in order, on one server of its own. In a block without a language, a line
 //! behind the prompt is run and the reply below it compared as in the README's tour; a line that begins
@@ -95,7 +96,8 @@ fn is_command(connection: &mut Connection, line: &str) -> bool {
     is_name && !first.is_empty() && !cmd!(connection, "COMMAND", "INFO", first).at(0).is_nil()
 }
 
-fn run_lines(connection: &mut Connection, lines: &[&str]) {
+/// Runs the lines of a block; what one of them replied that does not stand there.
+fn run_lines(connection: &mut Connection, lines: &[&str]) -> Result<(), String> {
     let mut lines = lines.iter().peekable();
     while let Some(line) = lines.next() {
         if let Some(command) = line.strip_prefix(PROMPT) {
@@ -105,19 +107,40 @@ fn run_lines(connection: &mut Connection, lines: &[&str]) {
                 expected.push(*line);
             }
             let is_refused = expected.iter().any(|line| line.starts_with("(error)"));
-            assert_eq!(reply.is_error(), is_refused, "{command}: {reply:?}");
+            if reply.is_error() != is_refused {
+                return Err(format!("{command}: {reply:?}"));
+            }
             let found = match &reply {
                 Reply::Error(line) => format!("(error) {line}"),
                 reply => shown(reply, 0),
             };
             let found: Vec<&str> = found.lines().filter(|line| is_timeless(line)).collect();
             expected.retain(|line| is_timeless(line));
-            assert_eq!(found, expected, "{command}");
+            if found != expected {
+                return Err(format!("{command}: {found:#?}"));
+            }
         } else if is_command(connection, line) && !is_synopsis(line) {
             let reply = run(connection, line);
-            assert!(!reply.is_error(), "{line}: {reply:?}");
+            if reply.is_error() {
+                return Err(format!("{line}: {reply:?}"));
+            }
         }
     }
+    Ok(())
+}
+
+/// The first line of a document that does something else, if the minute has not changed meanwhile.
+fn differs(file: &Path) -> Option<Result<(), String>> {
+    let server = Server::start();
+    let mut connection = server.connection();
+    let minute = connection.now() / 60_000;
+    let text = read(file);
+    let blocks = blocks(&text);
+    let mut blocks = blocks
+        .iter()
+        .filter(|block| ["", "redis"].contains(&block.language));
+    let outcome = blocks.try_for_each(|block| run_lines(&mut connection, &block.lines));
+    (connection.now() / 60_000 == minute).then_some(outcome)
 }
 
 #[test]
@@ -127,13 +150,8 @@ fn every_line_for_redis_cli_works() {
         .iter()
         .filter(|file| !file.ends_with("README.md"))
     {
-        let server = Server::start();
-        let mut connection = server.connection();
-        for block in blocks(&read(file)) {
-            if ["", "redis"].contains(&block.language) {
-                run_lines(&mut connection, &block.lines);
-            }
-        }
+        let outcome = std::iter::repeat_with(|| differs(file)).flatten().next();
+        assert_eq!(outcome, Some(Ok(())), "{}", file.display());
     }
 }
 
@@ -225,6 +243,7 @@ fn check_shell_line(line: &str) {
                 "examples/",
                 "tests/",
                 "docs/",
+                "core/",
                 "src/",
                 "benches/",
             ];
@@ -252,18 +271,61 @@ fn every_line_for_a_shell_names_what_there_is() {
     assert!(checked >= 5, "{checked}");
 }
 
+/// The place on a page that a link to a heading names.
+fn anchor(heading: &str) -> String {
+    let kept = heading.to_lowercase();
+    let kept = kept
+        .chars()
+        .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+/// Every relative link of a page leads to a file that is there, and to a heading that it has. Gives
+/// how many there are.
+pub fn check_links(file: &Path) -> usize {
+    let text = read(file);
+    let links = text
+        .split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next());
+    let links: Vec<&str> = links.filter(|link| !link.contains("://")).collect();
+    for link in &links {
+        let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+        let folder = file.parent().expect("a folder");
+        let target = match path {
+            "" => file.to_owned(),
+            path => folder.join(path),
+        };
+        assert!(target.exists(), "{}: {link}", file.display());
+        let headings = |page: String| {
+            let lines = page.lines().filter(|line| line.starts_with('#'));
+            let lines = lines.map(|line| anchor(line.trim_start_matches('#').trim()));
+            lines.collect::<Vec<String>>()
+        };
+        let is_there = heading.is_empty() || headings(read(&target)).contains(&heading.to_owned());
+        assert!(is_there, "{}: {link}", file.display());
+    }
+    links.len()
+}
+
 #[test]
 fn no_link_leads_nowhere() {
     for file in documents() {
-        let text = read(&file);
-        let links = text
-            .split("](")
-            .skip(1)
-            .filter_map(|rest| rest.split(')').next());
-        for link in links.filter(|link| !link.contains("://")) {
-            let path = link.split('#').next().unwrap_or_default();
-            let folder = file.parent().expect("a folder");
-            assert!(folder.join(path).exists(), "{}: {link}", file.display());
-        }
+        check_links(&file);
+    }
+}
+
+#[test]
+fn no_page_uses_a_private_metaphor() {
+    const METAPHORS: [&str; 10] = [
+        "tray", "trays", "lane", "lanes", "desk", "nest", "news", "settled", "told", "heard",
+    ];
+    let mut pages = documents();
+    pages.extend(["CHANGELOG.md", "redis.conf", "Makefile"].map(project_file));
+    for page in pages {
+        let text = read(&page).to_lowercase();
+        let mut words = text.split(|c: char| !c.is_alphanumeric());
+        let found = words.find(|word| METAPHORS.contains(word));
+        assert_eq!(found, None, "{}", page.display());
     }
 }

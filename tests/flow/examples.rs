@@ -4,7 +4,7 @@
 use std::env;
 use std::process::Command;
 
-use testkit::programs::{point_at, printed, program, run};
+use testkit::programs::{point_at, prepared, printed, program, run};
 use testkit::project::{project_file, target_dir};
 use testkit::{Cluster, Server};
 
@@ -66,6 +66,36 @@ fn redis_rs() {
     let built = cargo.status().expect("cargo can be run");
     assert!(built.success(), "the example does not build");
     prints_the_same(|| Some(Command::new(target_dir().join("debug/examples/redis_rs"))));
+}
+
+/// The program in Python of the README, and what its comments say that it prints.
+fn of_the_readme() -> (String, String) {
+    let readme = include_str!("../../README.md");
+    let program = readme
+        .split_once("```python\n")
+        .and_then(|(_, rest)| rest.split_once("```"));
+    let (program, _) = program.expect("a program in Python");
+    let printed = program.lines().filter(|line| line.starts_with("print("));
+    let printed = printed.map(|line| line.split_once("  # ").expect("what it prints").1);
+    let printed: Vec<String> = printed.map(|line| format!("{line}\n")).collect();
+    (program.to_owned(), printed.concat())
+}
+
+#[test]
+fn the_snippet_of_the_readme() {
+    let Some(python) = prepared("python") else {
+        return;
+    };
+    let server = Server::start();
+    let (program, expected) = of_the_readme();
+    assert_eq!(program.matches("redis.Redis(").count(), 1);
+    let here = format!("redis.Redis(port={}, ", server.port());
+    let mut command = Command::new(python);
+    command
+        .arg("-c")
+        .arg(program.replace("redis.Redis(", &here));
+    assert_eq!(printed(command), expected);
+    assert_eq!(expected.lines().count(), 2);
 }
 
 #[test]

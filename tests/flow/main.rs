@@ -29,6 +29,7 @@ mod examples;
 mod explain;
 mod export;
 mod failover;
+mod figures;
 mod get;
 mod golden;
 mod hostile_arguments;

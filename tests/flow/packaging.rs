@@ -1,17 +1,21 @@
-//! What is handed on: the tarball of `make package` starts where it is unpacked, and `make install`
-//! puts the module where its redis.conf says.
+//! What is handed on: the tarball of `make package` starts where it is unpacked, `make install` puts the
+//! module where its redis.conf says, and both have the pages and programs that the README links to.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::docs::check_links;
 use testkit::programs::{printed, run};
 use testkit::project::project_file;
 use testkit::{module_file, Server};
 
-/// What is handed on as it stands.
+/// What is handed on as it stands, beside the folders.
 const TEXTS: [&str; 3] = ["CHANGELOG.md", "LICENSE", "README.md"];
+const FOLDERS: [&str; 3] = ["docs", "examples", "scripts"];
+/// The scripts that work without the sources.
+const SCRIPTS: [&str; 3] = ["clients", "metrics", "migrate"];
 
 /// A command of the project, with the module under test as what was built.
 fn command(program: &str, words: &[&str]) -> Command {
@@ -34,6 +38,48 @@ fn names(folder: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+/// The names of what a package has, with these files.
+fn with<'n>(files: &[&'n str]) -> Vec<&'n str> {
+    let mut names = [&TEXTS[..], &FOLDERS, files].concat();
+    names.sort_unstable();
+    names
+}
+
+/// The files of a folder of the project, without the folders in it.
+fn files(folder: &str) -> Vec<String> {
+    let mut files = names(&project_file(folder));
+    files.retain(|name| project_file(folder).join(name).is_file());
+    files
+}
+
+/// The pages are there with all that they link to, and with the programs that they speak of.
+fn assert_documented(folder: &Path) {
+    for file in TEXTS {
+        let packed = fs::read(folder.join(file)).expect("a file of the package");
+        assert_eq!(
+            packed,
+            fs::read(project_file(file)).expect("a file"),
+            "{file}"
+        );
+    }
+    assert_eq!(names(&folder.join("docs")), files("docs"));
+    assert_eq!(names(&folder.join("examples")), files("examples"));
+    assert_eq!(names(&folder.join("scripts")), SCRIPTS);
+    for script in SCRIPTS {
+        let file = fs::metadata(folder.join("scripts").join(script)).expect("a script");
+        assert_eq!(file.permissions().mode() & 0o777, 0o755, "{script}");
+    }
+    assert!(check_links(&folder.join("README.md")) > 10);
+    let pages = names(&folder.join("docs"))
+        .into_iter()
+        .filter(|name| name.ends_with(".md"));
+    for page in pages.map(|page| format!("docs/{page}")) {
+        check_links(&folder.join(page));
+    }
+    check_links(&folder.join("CHANGELOG.md"));
+    check_links(&folder.join("examples/README.md"));
 }
 
 fn loaded_from(file: &Path) -> String {
@@ -93,18 +139,9 @@ fn the_tarball_starts_where_it_is_unpacked() {
     printed(unpack);
     let unpacked = elsewhere.join(name);
     assert_eq!(names(&elsewhere).len(), 1);
-    assert_eq!(
-        names(&unpacked),
-        [&TEXTS[..], &["libredis_analytics.so", "redis.conf"]].concat()
-    );
-    for file in TEXTS {
-        let packed = fs::read(unpacked.join(file)).expect("a file of the package");
-        assert_eq!(
-            packed,
-            fs::read(project_file(file)).expect("a file"),
-            "{file}"
-        );
-    }
+    let more = ["libredis_analytics.so", "redis.conf"];
+    assert_eq!(names(&unpacked), with(&more));
+    assert_documented(&unpacked);
     assert_serves(&started_in(&unpacked));
 }
 
@@ -124,7 +161,8 @@ fn make_install_puts_the_module_where_its_settings_say() {
         assert!(said.lines().any(|said| said.trim() == line), "{said}");
     }
     let docs = root.join("usr/share/doc/redis-analytics");
-    assert_eq!(names(&docs), [&TEXTS[..], &["redis.conf"]].concat());
+    assert_eq!(names(&docs), with(&["redis.conf"]));
+    assert_documented(&docs);
     let path = loaded_from(&docs.join("redis.conf"));
     assert_eq!(path, "/usr/lib/redis/modules/libredis_analytics.so");
     let installed = root.join(path.trim_start_matches('/'));

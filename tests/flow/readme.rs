@@ -1,10 +1,13 @@
-//! The tour of the README: every line of it, on a fresh server, replies what stands there.
+//! The tour of the README: every line of it, on a fresh server, replies what stands there. And the
+//! README stays short.
 
 use testkit::transcript::{commands, is_timeless, shown};
 use testkit::Server;
 
+const README: &str = include_str!("../../README.md");
+
 fn tour() -> Vec<(String, Vec<String>)> {
-    commands(include_str!("../../README.md"))
+    commands(README)
 }
 
 /// The first line of the tour that replies something else, if the minute has not changed meanwhile.
@@ -32,7 +35,13 @@ fn differs() -> Option<Result<(), String>> {
 
 #[test]
 fn the_tour_replies_what_stands_there() {
-    assert!(tour().len() >= 20);
+    assert!(tour().len() >= 18);
     let outcome = std::iter::repeat_with(differs).flatten().next();
     assert_eq!(outcome, Some(Ok(())));
+}
+
+#[test]
+fn the_readme_has_at_most_1800_words() {
+    let words = README.split_whitespace().count();
+    assert!(words <= 1_800, "{words}");
 }
