@@ -1,0 +1,60 @@
+//! Another module that is loaded beside ours does what none should: in the middle of our commands it deletes,
+//! renames, expires, flushes and writes the very keys that they are at work on (`tests/hostile`).
+//!
+//! The table: each command of `hostile_module_scenes` x each point at which it calls back x each deed. What must
+//! hold is said in `hostile_module_stage`. A usual run takes a part of the table, `make faults` all of it;
+//! `ANALYTICS_HOSTILE=words` names the rows to play, by what their names contain.
+
+use crate::faults::asked;
+use crate::hostile_module_scenes::{DEEDS, SCENES};
+use crate::hostile_module_stage::Stage;
+
+/// Plays every `stride`th row of the table; gives what went wrong.
+fn play(is_first: bool, stride: u64, turn: u64) -> Vec<String> {
+    let wanted = std::env::var("ANALYTICS_HOSTILE").unwrap_or_default();
+    let wanted: Vec<&str> = wanted.split(',').map(str::trim).collect();
+    let mut stage = Stage::new(is_first);
+    let (mut number, mut played, mut problems) = (0, 0, Vec::new());
+    for scene in SCENES {
+        for (place, point) in stage.points(scene).iter().enumerate() {
+            for deed in DEEDS {
+                let row = format!("{} | {point} | {}", scene.name, deed.line);
+                if !wanted.iter().all(|part| row.contains(part)) || stage.is_beyond_redis(point, deed) {
+                    continue;
+                }
+                number += 1;
+                if number % stride != turn % stride {
+                    continue;
+                }
+                played += 1;
+                if let Some(problem) = stage.play(scene, place, deed) {
+                    eprintln!("WRONG {row}\n  = {problem}");
+                    problems.push(row);
+                    if problem.contains(" died") {
+                        stage.renew();
+                    }
+                }
+            }
+        }
+    }
+    eprintln!("{played} of {number} rows played, {} went wrong", problems.len());
+    problems
+}
+
+/// One row in so many.
+fn stride() -> u64 {
+    asked("ANALYTICS_HOSTILE_STRIDE", 7)
+}
+
+#[test]
+fn commands_in_the_middle_of_ours_are_executed_before_or_after_them() {
+    let problems = play(true, stride(), 0);
+    assert!(problems.is_empty(), "{} rows:\n{}", problems.len(), problems.join("\n"));
+}
+
+/// Which module is called first is a matter of the order in which they were loaded.
+#[test]
+fn also_where_the_other_module_was_loaded_after_ours() {
+    let problems = play(false, 3 * stride(), 1);
+    assert!(problems.is_empty(), "{} rows:\n{}", problems.len(), problems.join("\n"));
+}
