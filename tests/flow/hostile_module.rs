@@ -16,7 +16,9 @@ fn play(is_first: bool, stride: u64, turn: u64) -> Vec<String> {
     let mut stage = Stage::new(is_first);
     let (mut number, mut played, mut problems) = (0, 0, Vec::new());
     for scene in SCENES {
-        for (place, point) in stage.points(scene).iter().enumerate() {
+        let points = stage.points(scene);
+        eprintln!("{}: {points:?}", scene.name);
+        for (place, point) in points.iter().enumerate() {
             for deed in DEEDS {
                 let row = format!("{} | {point} | {}", scene.name, deed.line);
                 if !wanted.iter().all(|part| row.contains(part)) || stage.is_beyond_redis(point, deed) {
