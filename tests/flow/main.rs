@@ -52,6 +52,7 @@ mod harness;
 mod holds;
 mod hostile_arguments;
 mod hostile_module;
+mod hostile_module_events;
 mod hostile_module_file;
 mod hostile_module_scenes;
 mod hostile_module_stage;
