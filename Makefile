@@ -43,11 +43,12 @@ package: build ## a tarball to install elsewhere, under target/package
 bench: ## every figure of docs/speed.md, about ten minutes; BENCHES="load memory" for some of them
 	@scripts/bench $(BENCHES)
 
-faults: ## the tests of faults for longer: 100 power cuts, 50,000 operations on replicas, on held buckets and of batches, 100,000 buckets expire
+faults: ## the tests of faults for longer: 100 power cuts, 50,000 operations on replicas, on held buckets and of batches, 100,000 buckets expire, the whole table of the hostile module
 	@scripts/setup
 	cargo build --release --lib
 	ANALYTICS_FAULT_CYCLES=100 ANALYTICS_FAULT_OPERATIONS=50000 ANALYTICS_FAULT_BUCKETS=100000 \
-		cargo test --test flow -- power_cuts:: links:: memory_use:: holds:: batches::
+		ANALYTICS_HOSTILE_STRIDE=1 \
+		cargo test --test flow -- power_cuts:: links:: memory_use:: holds:: batches:: hostile_module
 
 valgrind: ## servers with the module under valgrind: no errors, nothing lost
 	@scripts/valgrind

@@ -8,9 +8,7 @@ use std::sync::OnceLock;
 /// `ANALYTICS_HOSTILE_MODULE` names another library than the one built here.
 pub fn hostile_file() -> &'static Path {
     static FILE: OnceLock<PathBuf> = OnceLock::new();
-    FILE.get_or_init(|| {
-        env::var_os("ANALYTICS_HOSTILE_MODULE").map_or_else(build, PathBuf::from)
-    })
+    FILE.get_or_init(|| env::var_os("ANALYTICS_HOSTILE_MODULE").map_or_else(build, PathBuf::from))
 }
 
 /// In the profile of the tests, which has most of it built.

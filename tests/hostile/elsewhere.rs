@@ -31,12 +31,7 @@ struct Timer {
 
 /// # Safety
 /// A context of this module, under the server's lock.
-pub unsafe fn start_timer(
-    ctx: *mut raw::RedisModuleCtx,
-    every: i64,
-    times: i64,
-    program: Program,
-) {
+pub unsafe fn start_timer(ctx: *mut raw::RedisModuleCtx, every: i64, times: i64, program: Program) {
     RUNNING.fetch_add(1, SeqCst);
     let timer = Timer {
         every,

@@ -55,13 +55,7 @@ pub unsafe fn register(ctx: *mut raw::RedisModuleCtx) -> bool {
 unsafe fn subscribe(ctx: *mut raw::RedisModuleCtx, id: u64) -> bool {
     let event = raw::RedisModuleEvent { id, dataver: 1 };
     // SAFETY: by the contract.
-    unsafe {
-        api!(RedisModule_SubscribeToServerEvent(
-            ctx,
-            event,
-            Some(server)
-        )) == OK
-    }
+    unsafe { api!(RedisModule_SubscribeToServerEvent(ctx, event, Some(server))) == OK }
 }
 
 /// # Safety
