@@ -11,6 +11,9 @@ use crate::hostile_module_scenes::{DEEDS, SCENES};
 use crate::hostile_module_stage::Stage;
 use crate::server::Server;
 
+/// A table with so much wrong is not played to its end, unless rows are named.
+const MOST_WRONG: usize = 25;
+
 /// Plays every `stride`th row of the table; gives what went wrong.
 fn play(is_first: bool, stride: u64, turn: u64) -> Vec<String> {
     let wanted = std::env::var("ANALYTICS_HOSTILE").unwrap_or_default();
@@ -29,7 +32,8 @@ fn play(is_first: bool, stride: u64, turn: u64) -> Vec<String> {
                     continue;
                 }
                 number += 1;
-                if number % stride != turn % stride {
+                let is_enough = problems.len() >= MOST_WRONG && wanted == [""];
+                if is_enough || number % stride != turn % stride {
                     continue;
                 }
                 played += 1;
