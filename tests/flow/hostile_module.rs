@@ -5,6 +5,8 @@
 //! hold is said in `hostile_module_stage`. A usual run takes a part of the table, `make faults` all of it;
 //! `ANALYTICS_HOSTILE=words` names the rows to play, by what their names contain.
 
+use std::collections::BTreeMap;
+
 use crate::faults::asked;
 use crate::hostile_module_file::hostile_file;
 use crate::hostile_module_scenes::{DEEDS, SCENES};
@@ -23,8 +25,12 @@ fn play(is_first: bool, stride: u64, turn: u64) -> Vec<String> {
     for scene in SCENES {
         let points = stage.points(scene);
         eprintln!("{}: {points:?}", scene.name);
+        let mut seen: BTreeMap<String, u32> = BTreeMap::new();
         for (place, point) in points.iter().enumerate() {
-            if is_like_many(&points, place) {
+            // A walk over all minutes of a day is as hostile at the third of them.
+            let count = seen.entry(kind(point)).or_insert(0);
+            *count += 1;
+            if *count > 2 {
                 continue;
             }
             for deed in DEEDS {
@@ -57,11 +63,9 @@ fn play(is_first: bool, stride: u64, turn: u64) -> Vec<String> {
     problems
 }
 
-/// Two such points come before it: a walk over all minutes of a day is as hostile at the third of them.
-fn is_like_many(points: &[String], place: usize) -> bool {
-    let kind = |point: &String| point.split(":2").next().unwrap_or_default().to_owned();
-    let before = points[..place].iter().map(kind);
-    before.filter(|it| *it == kind(&points[place])).count() >= 2
+/// What kind of point it is: that of a bucket without its period.
+fn kind(point: &str) -> String {
+    point.split(":2").next().unwrap_or_default().to_owned()
 }
 
 /// One row in so many.
