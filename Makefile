@@ -53,7 +53,7 @@ faults: ## the tests of faults for longer: 100 power cuts, 50,000 operations on 
 valgrind: ## servers with the module under valgrind: no errors, nothing lost
 	@scripts/valgrind
 
-sanitize: ## the unit tests under AddressSanitizer, with a nightly compiler
+sanitize: ## the unit tests and the hostile module's under AddressSanitizer, with a nightly compiler
 	@scripts/sanitize
 
 fuzz: ## hostile bytes for the decoders and parsers, FUZZ_SECONDS=900 for each of five
