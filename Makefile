@@ -43,16 +43,17 @@ package: build ## a tarball to install elsewhere, under target/package
 bench: ## every figure of docs/speed.md, about ten minutes; BENCHES="load memory" for some of them
 	@scripts/bench $(BENCHES)
 
-faults: ## the tests of faults for longer: 100 power cuts, 50,000 operations on replicas, bucket handles and batches, 100,000 expiring buckets
+faults: ## the tests of faults for longer: 100 power cuts, 50,000 operations on replicas, bucket handles and batches, 100,000 expiring buckets, the whole table of the hostile module
 	@scripts/setup
 	cargo build --release --lib
 	ANALYTICS_FAULT_CYCLES=100 ANALYTICS_FAULT_OPERATIONS=50000 ANALYTICS_FAULT_BUCKETS=100000 \
-		cargo test --test flow -- power_cuts:: links:: memory_use:: bucket_handles:: batches::
+		ANALYTICS_HOSTILE_STRIDE=1 \
+		cargo test --test flow -- power_cuts:: links:: memory_use:: bucket_handles:: batches:: hostile_module
 
 valgrind: ## servers with the module under valgrind: no errors, nothing lost
 	@scripts/valgrind
 
-sanitize: ## the unit tests under AddressSanitizer, with a nightly compiler
+sanitize: ## the unit tests and the hostile module's under AddressSanitizer, with a nightly compiler
 	@scripts/sanitize
 
 fuzz: ## hostile bytes for the decoders and parsers, FUZZ_SECONDS=900 for each of five

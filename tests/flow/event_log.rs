@@ -168,7 +168,11 @@ fn a_stream_that_takes_nothing_refuses_the_event_before_it_counts() {
     cmd!(connection, "DEL", STREAM).int();
     cmd!(connection, "SET", STREAM, "text").ok();
     for line in events {
-        refused_line(&mut connection, line, &[STREAM, "no stream", "LOG off"]);
+        refused_line(
+            &mut connection,
+            line,
+            &[STREAM, "is not a stream", "LOG off"],
+        );
     }
     cmd!(connection, "DEL", STREAM).int();
     let last = "18446744073709551615-18446744073709551615";

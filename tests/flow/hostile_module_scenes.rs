@@ -1,0 +1,306 @@
+//! The table of `hostile_module`: commands of ours at their work, and what a hostile module does to them.
+//!
+//! In a line `$m $h $d $w $M` are the buckets of the time `$t`, from the minute to the month, `$p` that of
+//! the minute before, at whose time `$pt` is; `$log` and `$alerts` are the streams of the site, and
+//! `$site` and `$bucket` what DUMP says of another site and of its minute.
+
+/// A command of ours, and what is there before it.
+pub struct Scene {
+    pub name: &'static str,
+    pub setup: &'static [&'static str],
+    pub command: &'static str,
+    /// It changes nothing: what it replies is not looked at.
+    pub is_read: bool,
+}
+
+const fn writes(
+    name: &'static str,
+    setup: &'static [&'static str],
+    command: &'static str,
+) -> Scene {
+    Scene {
+        name,
+        setup,
+        command,
+        is_read: false,
+    }
+}
+
+const fn reads(name: &'static str, command: &'static str) -> Scene {
+    Scene {
+        name,
+        setup: ONLY_HOURS,
+        command,
+        is_read: true,
+    }
+}
+
+/// Every scene has another site, which the hostile module puts over this one.
+pub const ALWAYS: &[&str] = &[
+    "ANALYTICS.TRACK other view zoe AT $t",
+    "ANALYTICS.TRACK other view eve AT $t DIM page /",
+    "XADD entries 5-1 event view user zoe time $t",
+    "XADD entries 6-1 event view user bob time $pt",
+];
+
+const SITE: &[&str] = &[
+    "ANALYTICS.CREATE shop RETENTION minute 1d",
+    "ANALYTICS.TRACK shop view ann AT $pt",
+];
+const FULL: &[&str] = &[
+    "ANALYTICS.CREATE shop RETENTION minute 1d DIM page VAL price",
+    "ANALYTICS.MTRACK shop EVENT view ann AT $pt EVENT view bob AT $t DIM page /a VAL price 2.5",
+];
+/// The keys that expire are over when the command comes, and Redis has not removed them.
+const OVER: &[&str] = &[
+    "ANALYTICS.CREATE shop RETENTION minute 1d DIM page VAL price",
+    "ANALYTICS.MTRACK shop EVENT view ann AT $pt EVENT view bob AT $t DIM page /a VAL price 2.5",
+    "PEXPIRE $m 1",
+    "PEXPIRE $d 1",
+    "PEXPIRE $M 1",
+];
+const LOGGED: &[&str] = &["ANALYTICS.CREATE shop RETENTION minute 1d LOG 100"];
+const LOGGED_OVER: &[&str] = &[
+    "ANALYTICS.CREATE shop RETENTION minute 1d LOG 100",
+    "ANALYTICS.TRACK shop view ann AT $t",
+    "PEXPIRE $m 1",
+    "PEXPIRE $w 1",
+];
+const LOG_OVER: &[&str] = &[
+    "ANALYTICS.CREATE shop RETENTION minute 1d LOG 100",
+    "ANALYTICS.TRACK shop view ann AT $t",
+    "PEXPIRE $log 1",
+    "PEXPIRE $h 1",
+];
+const SITE_OVER: &[&str] = &[
+    "ANALYTICS.CREATE shop RETENTION minute 1d",
+    "ANALYTICS.TRACK shop view ann AT $t",
+    "PEXPIRE shop 1",
+];
+/// Events wait to be counted.
+const WAITING: &[&str] = &[
+    "ANALYTICS.CREATE shop RETENTION minute 1d DIM page VAL price",
+    "ANALYTICS.TRACK shop view ann AT $t DIM page /a",
+    "ANALYTICS.TRACK shop view bob AT $t DIM page /b",
+    "ANALYTICS.TRACK shop view cat AT $t DIM page /a VAL price 3",
+    "ANALYTICS.TRACK shop view ann AT $t DIM page /b",
+    "ANALYTICS.TRACK shop view dan AT $t DIM page /c",
+];
+const ONLY_HOURS: &[&str] = &[
+    "ANALYTICS.CREATE shop RETENTION minute 1d DIM page VAL price",
+    "ANALYTICS.TRACK shop view ann AT $t DIM page /a",
+    "ANALYTICS.TRACK shop view bob AT $t DIM page /b",
+    "ANALYTICS.TRACK shop view cat AT $t DIM page /a VAL price 3",
+    "ANALYTICS.TRACK shop view dan AT $pt DIM page /c",
+    "ANALYTICS.TRACK shop view dan AT $old DIM page /c",
+    "PEXPIRE $p 1",
+    "PEXPIRE $d 1",
+];
+
+pub const SCENES: &[Scene] = &[
+    writes("track-new-site", &[], "ANALYTICS.TRACK shop view ann AT $t"),
+    writes(
+        "track-new-minute",
+        SITE,
+        "ANALYTICS.TRACK shop view bob AT $t",
+    ),
+    writes(
+        "track-late-clock",
+        SITE,
+        "ANALYTICS.TRACK shop view bob DIM page / VAL price 2 ID x",
+    ),
+    writes(
+        "track-expired",
+        OVER,
+        "ANALYTICS.TRACK shop view cat AT $t DIM page /a VAL price 1 ID y",
+    ),
+    writes("track-log", LOGGED, "ANALYTICS.TRACK shop view bob AT $t"),
+    writes(
+        "track-log-buckets-expired",
+        LOGGED_OVER,
+        "ANALYTICS.TRACK shop view bob AT $t",
+    ),
+    writes(
+        "track-log-expired",
+        LOG_OVER,
+        "ANALYTICS.TRACK shop view bob AT $t",
+    ),
+    writes(
+        "track-site-expired",
+        SITE_OVER,
+        "ANALYTICS.TRACK shop view bob AT $t",
+    ),
+    writes(
+        "track-waits",
+        WAITING,
+        "ANALYTICS.TRACK shop view eve AT $t DIM page /a",
+    ),
+    writes(
+        "track-learns",
+        WAITING,
+        "ANALYTICS.TRACK shop view eve AT $t DIM colour red",
+    ),
+    writes(
+        "track-elsewhere",
+        WAITING,
+        "ANALYTICS.TRACK shop view eve AT $old DIM page /a",
+    ),
+    writes(
+        "mtrack-many",
+        SITE,
+        "ANALYTICS.MTRACK shop EVENT view bob AT $t EVENT view bob AT $pt EVENT view cat AT $old ID a EVENT view cat AT $old ID a",
+    ),
+    writes(
+        "mtrack-expired",
+        OVER,
+        "ANALYTICS.MTRACK shop EVENT view bob AT $t EVENT view bob AT $pt DIM colour red EVENT view cat AT $old",
+    ),
+    writes(
+        "mtrack-log",
+        LOGGED_OVER,
+        "ANALYTICS.MTRACK shop EVENT view bob AT $t EVENT view bob AT $pt EVENT view cat AT $old",
+    ),
+    writes(
+        "trackjson",
+        OVER,
+        "ANALYTICS.TRACKJSON shop [{\"event\":\"view\",\"user_id\":\"bob\",\"timestamp\":$t},{\"event\":\"view\",\"user_id\":\"c\\u0061t\",\"timestamp\":$old}]",
+    ),
+    writes(
+        "import-new",
+        SITE,
+        "ANALYTICS.IMPORT shop minute $t users $hll",
+    ),
+    writes(
+        "import-new-site",
+        &[],
+        "ANALYTICS.IMPORT shop hour $t users $hll",
+    ),
+    writes(
+        "import-expired",
+        OVER,
+        "ANALYTICS.IMPORT shop minute $t users $hll page /a",
+    ),
+    writes(
+        "alter-retention",
+        OVER,
+        "ANALYTICS.ALTER shop RETENTION minute 2d RETENTION day 30d RETENTION month off",
+    ),
+    writes(
+        "alter-off",
+        WAITING,
+        "ANALYTICS.ALTER shop RETENTION minute off RETENTION week off LOG 10",
+    ),
+    writes("drop", OVER, "ANALYTICS.DROP shop"),
+    writes("drop-log", LOGGED_OVER, "ANALYTICS.DROP shop"),
+    writes("drop-log-expired", LOG_OVER, "ANALYTICS.DROP shop"),
+    writes("replay-new", SITE, "ANALYTICS.REPLAY shop FROM entries"),
+    writes("replay-expired", OVER, "ANALYTICS.REPLAY shop FROM entries"),
+    writes("replay-log", LOGGED_OVER, "ANALYTICS.REPLAY shop FROM entries"),
+    writes("create", &[], "ANALYTICS.CREATE shop TZ Europe/Paris LOG 10"),
+    writes("create-expired", SITE_OVER, "ANALYTICS.CREATE shop"),
+    writes(
+        "alert-set",
+        FULL,
+        "ANALYTICS.ALERT shop SET busy events 1h > 5",
+    ),
+    writes(
+        "live-set",
+        FULL,
+        "ANALYTICS.LIVE shop SET now 10s WINDOW 1m events",
+    ),
+    writes("del-waiting", WAITING, "DEL shop"),
+    writes("rename-waiting", WAITING, "RENAME shop market"),
+    writes("set-over-waiting", WAITING, "SET shop text"),
+    writes("bucket-del-waiting", WAITING, "DEL $m"),
+    writes("copy-waiting", WAITING, "COPY $m copy"),
+    writes("expire-waiting", WAITING, "PEXPIREAT $m 4102444800000"),
+    writes("restore-waiting", WAITING, "RESTORE $m 0 $bucket REPLACE"),
+    reads("get", "ANALYTICS.GET shop 1d events users price:p95 events@page=/a"),
+    reads("range", "ANALYTICS.RANGE shop 2h 5m events users"),
+    reads("unique", "ANALYTICS.UNIQUE shop 30d"),
+    reads("top", "ANALYTICS.TOP shop 2d page BY users"),
+    reads("compare", "ANALYTICS.COMPARE shop 1h events users"),
+    reads("dashboard", "ANALYTICS.DASHBOARD shop"),
+    reads("explain", "ANALYTICS.EXPLAIN shop 7d"),
+    reads("info", "ANALYTICS.INFO shop"),
+    reads("export", "ANALYTICS.EXPORT shop day $t users"),
+    reads("dump", "DUMP $h"),
+];
+
+/// What the hostile module does.
+pub struct Deed {
+    pub line: &'static str,
+    /// Which keys it takes away, or puts others over: `*` is all of them, `shop` what is the site's.
+    pub removes: &'static [&'static str],
+}
+
+const fn deed(line: &'static str, removes: &'static [&'static str]) -> Deed {
+    Deed { line, removes }
+}
+
+const BUCKETS: &[&str] = &["$m", "$h", "$d", "$w", "$M"];
+
+pub const DEEDS: &[Deed] = &[
+    deed("DEL shop", &["shop"]),
+    deed("DEL $m", &["$m"]),
+    deed("DEL $m $h $d $w $M", BUCKETS),
+    deed("UNLINK $M", &["$M"]),
+    deed("DEL $log", &["$log"]),
+    deed("XADD $log 9999999999999-1 a b", &[]),
+    deed("RENAME shop away", &["shop"]),
+    deed("RENAME shop away ; RENAME away shop", &["shop"]),
+    deed("RENAME other shop", &["shop", "other"]),
+    deed("RENAME $m away ; RENAME away $m", &["$m"]),
+    deed("RENAME $p $m", &["$m", "$p"]),
+    deed("RENAME $log away", &["$log"]),
+    deed("PEXPIRE shop -1", &["shop"]),
+    deed("PEXPIRE $h -1", &["$h"]),
+    deed("PEXPIREAT $m 4102444800000", &[]),
+    deed("PEXPIREAT shop 4102444800000", &[]),
+    deed("PERSIST $m ; PERSIST $M ; PERSIST $log", &[]),
+    deed("MOVE shop 1", &["shop"]),
+    deed("MOVE $h 1", &["$h"]),
+    deed("COPY shop copy ; COPY $m $w REPLACE", &["$w"]),
+    deed("SWAPDB 0 1", &["*"]),
+    deed("SWAPDB 0 1 ; SWAPDB 0 1", &["*"]),
+    deed("FLUSHDB ASYNC", &["*"]),
+    deed("FLUSHDB SYNC", &["*"]),
+    deed("FLUSHALL ASYNC", &["*"]),
+    deed("FLUSHALL SYNC", &["*"]),
+    deed("SET shop text", &["shop"]),
+    deed("SET $m text", &["$m"]),
+    deed("SET $log text", &["$log"]),
+    deed("RESTORE shop 0 $site REPLACE", &["shop"]),
+    deed("RESTORE $m 0 $bucket REPLACE", &["$m"]),
+    deed("RESTORE $m 1 $bucket REPLACE", &["$m"]),
+    deed("ANALYTICS.TRACK shop view zed AT $t", &[]),
+    deed("ANALYTICS.TRACK shop buy zed AT $old DIM shape round", &[]),
+    deed("DEL shop ; ANALYTICS.TRACK shop view zed AT $t", &["shop"]),
+    deed(
+        "ANALYTICS.MTRACK shop EVENT view zed AT $t EVENT view zed AT $pt",
+        &[],
+    ),
+    deed(
+        "ANALYTICS.TRACKJSON shop {\"event\":\"view\",\"user_id\":\"z\\u0065d\",\"timestamp\":$t}",
+        &[],
+    ),
+    deed("ANALYTICS.TRACK other view zed AT $t", &[]),
+    deed("ANALYTICS.ALTER shop RETENTION minute 2h DIM size", &[]),
+    deed("ANALYTICS.ALTER shop RETENTION day off", &["$d"]),
+    deed("ANALYTICS.ALTER shop LOG off", &[]),
+    deed("ANALYTICS.ALTER shop LOG 50 CAPACITY 5", &[]),
+    deed("ANALYTICS.IMPORT shop minute $t users $hll", &[]),
+    deed("ANALYTICS.DROP shop", &["*"]),
+    deed("ANALYTICS.REPLAY shop FROM entries", &[]),
+    deed("ANALYTICS.CREATE shop LOG 10", &[]),
+    deed(
+        "DEL shop ; ANALYTICS.CREATE shop TZ Asia/Kolkata LOG 10",
+        &["shop"],
+    ),
+    deed("ANALYTICS.ALERT shop SET calm events 1h < 5", &[]),
+    deed(
+        "ANALYTICS.GET shop 1d events users ; ANALYTICS.DASHBOARD shop ; ANALYTICS.TOP shop 1d page ; ANALYTICS.INFO shop ; ANALYTICS.EXPORT shop day $t users",
+        &[],
+    ),
+    deed("DUMP shop ; DUMP $m ; MEMORY USAGE $m ; DEBUG DIGEST", &[]),
+];
