@@ -23,6 +23,7 @@ use crate::ingest::origin::Origin;
 use crate::ingest::site::OpenSite;
 use crate::ingest::{directories, replicate};
 use crate::store::bucket_value::{renamed, BucketValue};
+use crate::store::changes::{self, Changes};
 use crate::store::{cluster, value};
 use crate::{config, stats};
 use analytics_core::apply::{Import, Row};
@@ -68,6 +69,7 @@ pub fn import(ctx: Ctx, words: Words) -> Outcome {
     let pairs = pairs(arguments.after(4))?;
 
     let mut guard = WriteGuard::new()?;
+    let changes = Changes::until_now();
     let mut open = OpenSite::find(ctx, &mut guard, site, name, ctx.now())?;
     let is_new = open.is_new();
     if is_new {
@@ -92,6 +94,8 @@ pub fn import(ctx: Ctx, words: Words) -> Outcome {
     let mut targets = Target::all(name, &settings, &period, clock)?;
     Target::open_all(ctx, &mut guard, &mut targets, site, &settings)?;
 
+    changes.refuse_more()?;
+
     // From here on nothing can fail.
     let import = Import { what, sketch, row };
     let mut is_news = false;
@@ -99,9 +103,6 @@ pub fn import(ctx: Ctx, words: Words) -> Outcome {
         is_news |= target.import(&guard, &import, &settings);
     }
     if is_news {
-        for target in targets {
-            target.publish(ctx, &mut guard);
-        }
         let value = open.value_mut(&guard);
         value.site.learn(&batch.dimensions, &[]);
         // Of a period that lasts nothing is known beyond now.
@@ -110,9 +111,13 @@ pub fn import(ctx: Ctx, words: Words) -> Outcome {
         if is_new && origin == Origin::Client {
             replicate::creation(ctx, site, &value.site.settings);
         }
+        // Before a key is made: what foreign code does then comes later.
+        replicate_import(ctx, site, arguments, clock, &period);
+        for target in targets {
+            target.publish(ctx, &mut guard);
+        }
         open.store(ctx, &mut guard, site);
         drop(open);
-        replicate_import(ctx, site, arguments, clock, &period);
         ctx.signal_modified(site);
         guard.notify(ctx, c"analytics.import", site);
     }
@@ -194,7 +199,7 @@ impl Target {
         let mut missing = None;
         for target in targets {
             let name = target.name.raw();
-            let key = Key::for_writing(ctx, guard, name);
+            let key = changes::opening(name, || Key::for_writing(ctx, guard, name));
             match value::write::<BucketValue>(key)? {
                 None => missing = missing.or(Some(name)),
                 Some(bucket) => {

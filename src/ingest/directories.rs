@@ -34,6 +34,8 @@ struct Directories {
     by_name: Vec<PendingId>,
     /// The command at hand has one; true when all data of its database went meanwhile.
     lent: Option<bool>,
+    /// A database is being flushed.
+    is_flushing: bool,
     /// The one that is looked after next.
     next: usize,
     scratch: ApplyScratch,
@@ -110,7 +112,9 @@ pub fn lend(ctx: Ctx, name: &[u8], site: &SiteValue, clock: LatenessClock) -> Bo
 /// Keeps the directory of a command for the next one, unless the site has left its key meanwhile.
 pub fn give_back(mut directory: Box<SiteDirectory>, site: &SiteValue) {
     let dropped = with(|directories| {
-        let is_gone = directories.lent.take().unwrap_or(true) || site.is_unlinked();
+        let is_gone = directories.lent.take().unwrap_or(true)
+            || site.is_unlinked()
+            || directories.is_flushing;
         if is_gone || directory.is_large() {
             let id = std::mem::take(&mut directory.id);
             directory.clear();
@@ -235,8 +239,10 @@ pub fn detach_named(ctx: Ctx, name: &[u8]) {
     });
 }
 
-/// The data of this database is about to go, or that of all: what waits goes with it.
-pub fn discard(db: Option<c_int>) {
+/// The data of this database is about to go, or has just gone, or that of all: what waits goes with it.
+/// In between, values go without a word, so that no directory is kept.
+pub fn discard(db: Option<c_int>, begins: bool) {
+    with(|directories| directories.is_flushing = begins);
     drop_all(|directory| {
         let is_it = db.is_none_or(|db| directory.db == db);
         if is_it {
@@ -273,20 +279,9 @@ fn drop_all(mut goes: impl FnMut(&mut SiteDirectory) -> bool) {
     }));
 }
 
-/// Two databases have changed places.
-pub fn swap(one: c_int, other: c_int) {
-    with(|directories| {
-        for directory in directories.all.iter_mut().flatten() {
-            directory.db = match directory.db {
-                db if db == one => other,
-                db if db == other => one,
-                db => db,
-            };
-        }
-        if let Some(is_gone) = &mut directories.lent {
-            *is_gone = true;
-        }
-    });
+/// Two databases have changed places. A directory may have been made just before this is known.
+pub fn drop_of_databases(one: c_int, other: c_int) {
+    drop_all(|directory| directory.db == one || directory.db == other);
 }
 
 /// How many events wait.

@@ -14,6 +14,7 @@ use super::site::OpenSite;
 use super::write::{DirectWrite, TrackOutcome};
 use crate::api::guard::WriteGuard;
 use crate::api::redis::{Ctx, Failure, Outcome, Words};
+use crate::store::changes::Changes;
 use crate::store::cluster;
 use crate::{config, stats};
 use analytics_core::error::{shown, Error};
@@ -43,6 +44,7 @@ fn count_with<'c>(
     let Scratch { request, write } = scratch;
     let (key, name) = (words.string(1), words.get(1).ok_or(Failure::WrongArity)?);
     let (origin, now) = (Origin::of(ctx), ctx.now());
+    let changes = Changes::until_now();
     let mut site = OpenSite::find(ctx, &mut guard, key, name, now)?;
     let is_new = site.is_new();
     if is_new {
@@ -70,42 +72,21 @@ fn count_with<'c>(
         true => Some(OpenLog::open(ctx, &mut guard, key, log)?),
         false => None,
     };
-    let mut waits =
-        learned.is_none() && directories::accept(site.value(&guard), &request.batch, clock);
-    let mut is_logged = false;
-    if let Some(log) = log.as_ref().filter(|_| waits) {
-        let all: Vec<usize> = (0..request.batch.events.len()).collect();
-        log.append(ctx, &mut guard, words, request, &all)?;
-        is_logged = true;
-        // To make a stream runs foreign code.
-        waits = directories::accept(site.value(&guard), &request.batch, clock);
-    }
-    let outcome = if waits {
-        let value = site.value_mut(&guard);
-        directories::add(ctx, value, &request.batch, &mut write.resolver);
-        TrackOutcome {
-            counted: request.batch.events.len() as u64,
-            ..TrackOutcome::default()
-        }
-    } else {
-        let direct = Direct {
-            ctx,
-            words,
-            name,
-            clock,
-            learned: learned.as_deref(),
-            log: log.as_ref().filter(|_| !is_logged),
-        };
-        direct.count(&mut guard, &mut site, request, write)?
+    let event = Tracked {
+        ctx,
+        words,
+        name,
+        origin,
+        clock,
+        changes,
+        learned: learned.as_deref(),
+        log: log.as_ref(),
     };
-    if origin != Origin::Client {
-        ctx.replicate_verbatim();
-    } else if outcome.counted > 0 {
-        if is_new {
-            replicate::creation(ctx, key, &site.value(&guard).site.settings);
-        }
-        replicate::events(ctx, words, request, &outcome, clock, write.partly_late);
-    }
+    let waits = learned.is_none() && directories::accept(site.value(&guard), &request.batch, clock);
+    let outcome = match waits {
+        true => event.let_wait(&mut guard, &mut site, request, write)?,
+        false => event.count(&mut guard, &mut site, request, write)?,
+    };
     if outcome.counted > 0 {
         site.store(ctx, &mut guard, key);
         stats::EVENTS.add(outcome.counted);
@@ -131,18 +112,46 @@ fn event_of(request: &Request) -> &'static CStr {
     }
 }
 
-/// Events that do not wait.
-struct Direct<'c, 'w> {
+/// The events of a command, parsed and checked. What it changes is replicated before a key is made: what
+/// foreign code does then comes later, here and on replicas.
+struct Tracked<'c, 'w> {
     ctx: Ctx<'c>,
     words: Words<'c>,
     name: &'c [u8],
+    origin: Origin,
     clock: LatenessClock,
+    /// When the command began.
+    changes: Changes,
     /// The settings with what the events are the first to name.
     learned: Option<&'w Settings>,
     log: Option<&'w OpenLog>,
 }
 
-impl<'c> Direct<'c, '_> {
+impl<'c> Tracked<'c, '_> {
+    /// All its events wait.
+    fn let_wait(
+        self,
+        guard: &mut WriteGuard,
+        site: &mut OpenSite,
+        request: &Request<'c>,
+        write: &mut DirectWrite<'c>,
+    ) -> Outcome<TrackOutcome> {
+        let outcome = TrackOutcome {
+            counted: request.batch.events.len() as u64,
+            ..TrackOutcome::default()
+        };
+        let numbers: Vec<usize> = match self.log {
+            Some(_) => (0..request.batch.events.len()).collect(),
+            None => Vec::new(),
+        };
+        self.append_to_stream(guard, request, &numbers)?;
+        let value = site.value_mut(guard);
+        directories::add(self.ctx, value, &request.batch, &mut write.resolver);
+        self.replicate(guard, site, request, &outcome, write.partly_late);
+        self.make_stream(guard, request, &numbers);
+        Ok(outcome)
+    }
+
     fn count(
         self,
         guard: &mut WriteGuard,
@@ -185,14 +194,59 @@ impl<'c> Direct<'c, '_> {
         if let Some(name) = write.check_buckets(guard, directory, settings)? {
             cluster::refuse_if_bucket_is_elsewhere(ctx, &mut *guard, self.words.string(1), name)?;
         }
-        if let Some(log) = self.log {
-            let counting = write.counting(guard, directory, &request.batch);
-            log.append(ctx, guard, self.words, request, &counting)?;
-        }
+        self.changes.refuse_more()?;
+        let numbers = match self.log {
+            Some(_) => write.counting(guard, directory, &request.batch),
+            None => Vec::new(),
+        };
+        self.append_to_stream(guard, request, &numbers)?;
         let (learns, value) = (self.learned.is_some(), site.value_mut(guard));
         let outcome = write.apply(guard, directory, value, learns, &request.batch);
+        self.replicate(guard, site, request, &outcome, write.partly_late);
+        self.make_stream(guard, request, &numbers);
         write.publish(ctx, guard, directory, now);
         Ok(outcome)
+    }
+
+    fn replicate(
+        &self,
+        guard: &WriteGuard,
+        site: &OpenSite,
+        request: &Request,
+        outcome: &TrackOutcome,
+        partly_late: bool,
+    ) {
+        let (ctx, words) = (self.ctx, self.words);
+        if self.origin != Origin::Client {
+            ctx.replicate_verbatim();
+        } else if outcome.counted > 0 {
+            if site.is_new() {
+                let settings = &site.value(guard).site.settings;
+                replicate::creation(ctx, words.string(1), settings);
+            }
+            replicate::events(ctx, words, request, outcome, self.clock, partly_late);
+        }
+    }
+
+    /// Appends to the log where its stream is there: that may fail, and comes before any change.
+    fn append_to_stream(
+        &self,
+        guard: &mut WriteGuard,
+        request: &Request,
+        numbers: &[usize],
+    ) -> Outcome {
+        match self.log.filter(|log| log.exists()) {
+            Some(log) => log.append(self.ctx, guard, self.words, request, numbers),
+            None => Ok(()),
+        }
+    }
+
+    /// Appends to the log where its stream is to be made: that runs foreign code, and comes when all is
+    /// replicated. It fails only where that code puts something else under the key, after this command.
+    fn make_stream(&self, guard: &mut WriteGuard, request: &Request, numbers: &[usize]) {
+        if let Some(log) = self.log.filter(|log| !log.exists()) {
+            let _ = log.append(self.ctx, guard, self.words, request, numbers);
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicI64, AtomicPtr, AtomicU64, Ordering::Relaxed};
 
 use redis_module::raw;
 
+use super::changes;
 use super::hooks::{self, PendingId};
 use crate::api::guard::{self, free_when_unused, WriteGuard};
 use crate::api::key::Key;
@@ -197,6 +198,7 @@ unsafe extern "C" fn rdb_load<T: Value>(
     // SAFETY: Redis hands in its own stream.
     match unsafe { load::<T>(io, encoding) } {
         Ok(value) => {
+            changes::note();
             // SAFETY: `io` is valid; null is a key without a name.
             unsafe {
                 let name = api!(RedisModule_GetKeyNameFromIO(io));
@@ -392,7 +394,10 @@ unsafe extern "C" fn unlink<T: Value>(place: *mut raw::RedisModuleKeyOptCtx, val
         hooks::flush_and_detach(T::pending(value.cast()));
         value_of::<T>(value).unlinked();
         let name = api!(RedisModule_GetKeyNameFromOptCtx(place));
-        if !name.is_null() {
+        if name.is_null() {
+            changes::note();
+        } else {
+            changes::note_unlinked(bytes_of(name));
             let db = api!(RedisModule_GetDbIdFromOptCtx(place));
             value_of::<T>(value).went(db, bytes_of(name));
         }
@@ -416,6 +421,7 @@ unsafe extern "C" fn copy<T: Value>(
     _to: *mut raw::RedisModuleString,
     value: *const c_void,
 ) -> *mut c_void {
+    changes::note();
     // SAFETY: a value of this type.
     let copy = unsafe { flushed::<T>(value).copy() };
     made(copy).as_ptr().cast()

@@ -2,7 +2,7 @@
 
 use redis_module::raw::RedisModuleString;
 
-use super::cluster;
+use super::{changes, cluster};
 use crate::api::guard::Again;
 use crate::api::redis::{bytes_of, Ctx, Outcome, OwnedString};
 use crate::config;
@@ -49,7 +49,8 @@ pub fn live(
 ) -> Outcome<Vec<Found>> {
     let (mut there, mut missing) = (Vec::new(), None);
     for place in places(ctx, site, settings, granularity, last) {
-        if ctx.exists(guard.again(), place.name.raw()) {
+        let name = place.name.raw();
+        if changes::opening(name, || ctx.exists(guard.again(), name)) {
             there.push(place);
         } else {
             missing.get_or_insert(place.name);
