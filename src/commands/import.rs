@@ -70,10 +70,10 @@ pub fn import(ctx: Ctx, words: Words) -> Outcome {
 
     let mut guard = WriteGuard::new()?;
     let changes = Changes::until_now();
-    let mut open = OpenSite::find(ctx, &mut guard, site, name, ctx.now())?;
+    let mut open = OpenSite::find(ctx, &mut guard, ctx.flags(), site, name, ctx.now())?;
     let is_new = open.is_new();
+    check_site_name(name)?;
     if is_new {
-        check_site_name(name)?;
         cluster::refuse_if_site_is_elsewhere(ctx, &mut guard, site, name)?;
     }
     let origin = Origin::of(ctx);

@@ -6,13 +6,14 @@ use redis_module::raw::RedisModuleString;
 
 use super::directory::SiteDirectory;
 use super::lateness::LatenessClock;
-use crate::api::redis::Ctx;
+use crate::api::redis::{Ctx, Outcome};
 use crate::api::under_lock::UnderLock;
 use crate::store::hooks::PendingId;
 use crate::store::site_value::SiteValue;
 use analytics_core::apply::{ApplyScratch, RowResolver};
 use analytics_core::event::Batch;
 use analytics_core::hash::keyed_hash;
+use analytics_core::schema::keys::check_site_name;
 
 /// Events are applied when they take so much memory, some two hundred events; or less where so many
 /// directories take events that together they would take more than that.
@@ -92,8 +93,13 @@ pub fn add<'c>(ctx: Ctx, site: &mut SiteValue, batch: &Batch<'c>, resolver: &mut
 }
 
 /// Takes the directory of a site out for a command, with no event waiting: the one that it has, or a new
-/// one. It is given back after the command.
-pub fn lend(ctx: Ctx, name: &[u8], site: &SiteValue, clock: LatenessClock) -> Box<SiteDirectory> {
+/// one, which no name has that cannot be a site's. It is given back after the command.
+pub fn lend(
+    ctx: Ctx,
+    name: &[u8],
+    site: &SiteValue,
+    clock: LatenessClock,
+) -> Outcome<Box<SiteDirectory>> {
     let db = ctx.db();
     let lent = with(|directories| {
         directories.lent = Some(false);
@@ -102,11 +108,19 @@ pub fn lend(ctx: Ctx, name: &[u8], site: &SiteValue, clock: LatenessClock) -> Bo
         directory.flush(&mut directories.scratch);
         Some(directory)
     });
-    let mut directory = lent.unwrap_or_else(|| Box::new(SiteDirectory::new(0, db, name, site)));
+    let mut directory = match lent {
+        Some(directory) => directory,
+        None => {
+            // It may have been renamed.
+            check_site_name(name)?;
+            Box::new(SiteDirectory::new(0, db, name, site))
+        }
+    };
+    directory.used_at = clock.now;
     if !directory.pending.takes_events(clock) {
         directory.pending.detach(&mut directory.buckets);
     }
-    directory
+    Ok(directory)
 }
 
 /// Keeps the directory of a command for the next one, unless the site has left its key meanwhile.
@@ -302,7 +316,7 @@ pub fn tidy(now: i64) {
             let Some(directory) = all.get_mut(place) else {
                 continue;
             };
-            if let Some(mut directory) = directory.take_if(|it| it.pending.is_idle(now)) {
+            if let Some(mut directory) = directory.take_if(|it| it.is_idle(now)) {
                 directory.flush_and_detach(scratch);
                 directories.vacant.push(place as PendingId + 1);
                 gone.push(directory);

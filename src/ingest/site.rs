@@ -32,11 +32,12 @@ impl OpenSite {
     pub fn find(
         ctx: Ctx,
         guard: &mut WriteGuard,
+        flags: u32,
         site: *mut RedisModuleString,
         name: &[u8],
         now: i64,
     ) -> Outcome<OpenSite> {
-        let waiting = match may_be_inside_of_an_event(ctx) {
+        let waiting = match may_be_inside_of_an_event(flags) {
             true => None,
             false => directories::site(ctx, name, now),
         };
@@ -114,8 +115,7 @@ impl OpenSite {
 /// Another module may call from a callback for a server event of which ours is not called yet, such as
 /// two databases changing places: then a directory may be of the other one. Its calls may not block; nor
 /// may those of transactions and scripts, which open the key as well.
-fn may_be_inside_of_an_event(ctx: Ctx) -> bool {
-    let flags = ctx.flags();
+fn may_be_inside_of_an_event(flags: u32) -> bool {
     flags & REDISMODULE_CTX_FLAGS_DENY_BLOCKING != 0 && flags & REDISMODULE_CTX_FLAGS_LOADING == 0
 }
 

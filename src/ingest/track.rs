@@ -43,9 +43,11 @@ fn count_with<'c>(
 ) -> Outcome<u64> {
     let Scratch { request, write } = scratch;
     let (key, name) = (words.string(1), words.get(1).ok_or(Failure::WrongArity)?);
-    let (origin, now) = (Origin::of(ctx), ctx.now());
+    // The server looks at its memory for them: they are asked for once.
+    let flags = ctx.flags();
+    let (origin, now) = (Origin::from_flags(flags), ctx.now());
     let changes = Changes::until_now();
-    let mut site = OpenSite::find(ctx, &mut guard, key, name, now)?;
+    let mut site = OpenSite::find(ctx, &mut guard, flags, key, name, now)?;
     let is_new = site.is_new();
     if is_new {
         check_site_name(name)?;
@@ -160,7 +162,7 @@ impl<'c> Tracked<'c, '_> {
         write: &mut DirectWrite<'c>,
     ) -> Outcome<TrackOutcome> {
         let value = site.value(guard);
-        let mut directory = directories::lend(self.ctx, self.name, value, self.clock);
+        let mut directory = directories::lend(self.ctx, self.name, value, self.clock)?;
         if self.learned.is_some() {
             // Whether a bucket has room for new names is looked at when it is opened.
             directory.detach();

@@ -219,7 +219,12 @@ impl Stage {
         let is_it = |word: &&str| self.dictionary.name(word) == name.as_bytes();
         // A key is made before it gets its expiry, by `SETEX` as well: a copy of it has none.
         let copies = deed.line.contains("COPY $m") && is_it(&"$m");
-        copies || deed.removes.iter().any(|word| *word == "*" || is_it(word))
+        // And any expiry that it has by then is taken away, by `SET` as well.
+        let expires = deed.line.strip_prefix("PEXPIREAT ");
+        let expires = expires.and_then(|line| line.split(' ').next());
+        copies
+            || expires.is_some_and(|word| is_it(&word))
+            || deed.removes.iter().any(|word| *word == "*" || is_it(word))
     }
 
     /// What is wrong when the deed is done at this point of the scene's command; None if nothing is.
