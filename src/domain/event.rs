@@ -1,6 +1,7 @@
 //! An event as it came in, and what it says to the buckets that it belongs to.
 
-use super::bucket::{Fingerprint, Kind};
+use super::bucket::Kind;
+use super::fingerprint::Fingerprint;
 use super::hll::Member;
 use super::number::Number;
 use super::text::Text;

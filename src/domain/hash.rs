@@ -106,6 +106,14 @@ pub mod tests {
         })
     }
 
+    /// Another text that MurmurHash64A takes for this one under any seed.
+    pub fn partner(text: &[u8; 16]) -> [u8; 16] {
+        let (words, _) = text.as_chunks::<8>();
+        let other = |word: &[u8; 8]| unmix(mix(u64::from_le_bytes(*word)) ^ 1 << 63).to_le_bytes();
+        let [a, b] = [&words[0], &words[1]].map(other);
+        std::array::from_fn(|at| if at < 8 { a[at] } else { b[at - 8] })
+    }
+
     /// The word that `mix` makes this of.
     fn unmix(mixed: u64) -> u64 {
         let inverse = (0..6).fold(1u64, |x, _| {

@@ -1,9 +1,9 @@
 //! What an event may say, whether it comes in words or in JSON: an event is put together piece by
 //! piece, and each piece is checked as it comes.
 
-use super::bucket::Fingerprint;
 use super::error::{shown, Error, Result};
 use super::event::{Batch, Event, Run};
+use super::fingerprint::Fingerprint;
 use super::hash::hash;
 use super::limits;
 use super::site;

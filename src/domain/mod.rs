@@ -8,6 +8,7 @@ pub mod counters;
 pub mod desk;
 pub mod error;
 pub mod event;
+pub mod fingerprint;
 pub mod fold;
 pub mod hash;
 pub mod hll;

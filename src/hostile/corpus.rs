@@ -1,10 +1,11 @@
 //! Payloads to begin with: together they have every field of both formats.
 
 use crate::domain::alert::{Rule, State};
-use crate::domain::bucket::{Bucket, Fingerprint};
+use crate::domain::bucket::Bucket;
 use crate::domain::codec::Page;
 use crate::domain::desk::Desk;
 use crate::domain::event::{Batch, Event, Run};
+use crate::domain::fingerprint::Fingerprint;
 use crate::domain::hash::hash;
 use crate::domain::hll::Sketch;
 use crate::domain::import::{Import, Row};

@@ -1,7 +1,8 @@
 //! All that may happen to a bucket once a payload was accepted for one.
 
 use super::corpus::{import, record, Kind};
-use crate::domain::bucket::{Bucket, Fingerprint};
+use crate::domain::bucket::Bucket;
+use crate::domain::fingerprint::Fingerprint;
 use crate::domain::fold::{Answer, Fold};
 use crate::domain::metric::{Measure, Metric};
 use crate::domain::tally::Distinct;

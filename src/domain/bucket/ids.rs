@@ -1,12 +1,11 @@
 //! The event ids that a bucket has seen, so that the same id counts once.
 //!
-//! An id is kept as a fingerprint of 128 bits: two different ids are taken for one with a chance of
-//! n² / 2^129, which is below 1e-24 for a million ids.
+//! An id is kept as its fingerprint of 128 bits (`domain::fingerprint`).
 //!
 //! Kept in shards once there are many, so that growing moves a small part of the set at a time.
-//! Inside of a shard, ids are placed by a key that nobody outside knows: ids are the user's to
-//! choose, and a payload's, and many that share a place would make every look-up a long walk. Where
-//! an id is placed shows nowhere.
+//! Inside of a shard, ids are placed by the keyed hash: ids are the user's to choose, and fingerprints a
+//! payload's, and many that share a place would make every look-up a long walk. Where an id is placed
+//! shows nowhere.
 //!
 //! ```text
 //! stored:  (n | n × 16 bytes)* | 0         ascending, n at most 65,536
@@ -14,40 +13,9 @@
 
 use crate::domain::codec::{corrupt, Reader, Writer};
 use crate::domain::error::Corrupt;
-use crate::domain::hash::{murmur64a, REDIS_SEED};
+use crate::domain::fingerprint::Fingerprint;
+use crate::domain::hash::keyed_hash;
 use crate::domain::memory::allocated;
-use std::hash::{BuildHasher, RandomState};
-
-/// What an id is known by. Never 0, which marks an empty slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Fingerprint(u128);
-
-impl Fingerprint {
-    pub fn of(id: &[u8]) -> Fingerprint {
-        let high = u128::from(murmur64a(id, REDIS_SEED));
-        let low = u128::from(murmur64a(id, !REDIS_SEED));
-        Fingerprint((high << 64 | low).max(1))
-    }
-
-    /// None for the bits of no id.
-    pub fn from_bits(bits: u128) -> Option<Fingerprint> {
-        (bits != 0).then_some(Fingerprint(bits))
-    }
-
-    pub fn bits(self) -> u128 {
-        self.0
-    }
-
-    fn place(self, key: u64, slots: usize) -> usize {
-        let [high, low] = split(self);
-        let mixed = u128::from(high ^ key) * u128::from(low ^ key.rotate_left(32));
-        ((mixed >> 64) ^ mixed) as usize & slots.wrapping_sub(1)
-    }
-
-    fn shard(self) -> usize {
-        (self.0 >> 120) as usize
-    }
-}
 
 const SHARDS: usize = 256;
 const IDS_IN_ONE_SHARD: usize = 2_048;
@@ -58,8 +26,6 @@ pub struct Ids {
     /// One shard, or `SHARDS` of them by the highest byte.
     shards: Vec<Shard>,
     len: usize,
-    /// By which ids are placed: drawn with the first one.
-    key: u64,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -71,8 +37,7 @@ struct Shard {
 
 impl Ids {
     pub fn contains(&self, id: Fingerprint) -> bool {
-        self.shard(id)
-            .is_some_and(|shard| shard.contains(id, self.key))
+        self.shard(id).is_some_and(|shard| shard.contains(id))
     }
 
     /// Whether it is a new one.
@@ -82,17 +47,16 @@ impl Ids {
         }
         if self.shards.is_empty() {
             self.shards.push(Shard::default());
-            self.key = RandomState::new().hash_one(());
         }
         let at = if self.shards.len() < SHARDS {
             0
         } else {
-            id.shard()
+            shard_of(id)
         };
         let is_new = self
             .shards
             .get_mut(at)
-            .is_some_and(|shard| shard.insert(id, self.key));
+            .is_some_and(|shard| shard.insert(id));
         self.len += usize::from(is_new);
         is_new
     }
@@ -105,15 +69,15 @@ impl Ids {
         if self.shards.len() < SHARDS {
             self.shards.first()
         } else {
-            self.shards.get(id.shard())
+            self.shards.get(shard_of(id))
         }
     }
 
     fn split(&mut self) {
         let mut shards = vec![Shard::default(); SHARDS];
         for id in self.iter() {
-            if let Some(shard) = shards.get_mut(id.shard()) {
-                shard.insert(id, self.key);
+            if let Some(shard) = shards.get_mut(shard_of(id)) {
+                shard.insert(id);
             }
         }
         self.shards = shards;
@@ -139,7 +103,7 @@ impl Ids {
             writer.turn_page();
             writer.varint(run.len() as u64);
             for id in run {
-                writer.raw(&id.0.to_be_bytes());
+                writer.raw(&id.bits().to_be_bytes());
             }
         }
         writer.turn_page();
@@ -148,7 +112,7 @@ impl Ids {
 
     pub fn decode(reader: &mut Reader) -> Result<Ids, Corrupt> {
         let mut ids = Ids::default();
-        let mut before = Fingerprint(0);
+        let mut before = None;
         loop {
             reader.turn_page()?;
             let run = reader.count("ids", IDS_IN_A_RUN, 16)?;
@@ -158,40 +122,38 @@ impl Ids {
             for _ in 0..run {
                 let mut bytes = [0; 16];
                 bytes.copy_from_slice(reader.raw("id", 16)?);
-                let id = Fingerprint(u128::from_be_bytes(bytes));
-                if id <= before {
-                    return Err(corrupt("id", "not ascending"));
-                }
+                let id = Fingerprint::from_bits(u128::from_be_bytes(bytes));
+                let is_next = |id: &Fingerprint| before.is_none_or(|before| before < *id);
+                let id = id.filter(is_next);
+                let id = id.ok_or_else(|| corrupt("id", "not ascending"))?;
                 ids.insert(id);
-                before = id;
+                before = Some(id);
             }
         }
     }
 }
 
 impl Shard {
-    fn contains(&self, id: Fingerprint, key: u64) -> bool {
-        self.find(id, key).is_some_and(|slot| slot != EMPTY)
+    fn contains(&self, id: Fingerprint) -> bool {
+        self.find(id).is_some_and(|slot| slot != EMPTY)
     }
 
     /// What stands in the slot where this id is or would be.
-    fn find(&self, id: Fingerprint, key: u64) -> Option<[u64; 2]> {
+    fn find(&self, id: Fingerprint) -> Option<[u64; 2]> {
         let halves = split(id);
-        let (before, after) = self
-            .slots
-            .split_at_checked(id.place(key, self.slots.len()))?;
+        let (before, after) = self.slots.split_at_checked(place(id, self.slots.len()))?;
         let mut slots = after.iter().chain(before);
         slots
             .find(|slot| **slot == halves || **slot == EMPTY)
             .copied()
     }
 
-    fn insert(&mut self, id: Fingerprint, key: u64) -> bool {
+    fn insert(&mut self, id: Fingerprint) -> bool {
         if self.len >= self.slots.len() / 4 * 3 {
-            self.grow(key);
+            self.grow();
         }
         let halves = split(id);
-        let start = id.place(key, self.slots.len());
+        let start = place(id, self.slots.len());
         let Some((before, after)) = self.slots.split_at_mut_checked(start) else {
             return false;
         };
@@ -206,27 +168,37 @@ impl Shard {
         }
     }
 
-    fn grow(&mut self, key: u64) {
+    fn grow(&mut self) {
         let larger = vec![EMPTY; (self.slots.len() * 2).max(4)].into_boxed_slice();
         let full = Shard {
             slots: std::mem::replace(&mut self.slots, larger),
             len: std::mem::take(&mut self.len),
         };
         for id in full.iter() {
-            self.insert(id, key);
+            self.insert(id);
         }
     }
 
     fn iter(&self) -> impl Iterator<Item = Fingerprint> + '_ {
         let taken = self.slots.iter().filter(|slot| **slot != EMPTY);
-        taken.map(|[high, low]| Fingerprint(u128::from(*high) << 64 | u128::from(*low)))
+        taken.filter_map(|[high, low]| {
+            Fingerprint::from_bits(u128::from(*high) << 64 | u128::from(*low))
+        })
     }
 }
 
 const EMPTY: [u64; 2] = [0, 0];
 
 fn split(id: Fingerprint) -> [u64; 2] {
-    [(id.0 >> 64) as u64, id.0 as u64]
+    [(id.bits() >> 64) as u64, id.bits() as u64]
+}
+
+fn place(id: Fingerprint, slots: usize) -> usize {
+    keyed_hash(&id.bits().to_le_bytes()) as usize & slots.wrapping_sub(1)
+}
+
+fn shard_of(id: Fingerprint) -> usize {
+    (id.bits() >> 120) as usize
 }
 
 #[cfg(test)]
@@ -265,7 +237,8 @@ mod tests {
         for shift in [0, 40, 64] {
             let mut ids = Ids::default();
             for id in 1..60_000u128 {
-                assert!(ids.insert(Fingerprint(id << shift | 1 << 60)));
+                let id = Fingerprint::from_bits(id << shift | 1 << 60).unwrap();
+                assert!(ids.insert(id));
             }
             let shard = ids.shards.iter().find(|shard| shard.len > 0).unwrap();
             let longest_run = shard.slots.split(|slot| *slot == EMPTY);

@@ -22,7 +22,7 @@ mod table;
 mod tests;
 
 pub use breakdown::{Breakdown, Kind, OTHER};
-pub use ids::{Fingerprint, Ids};
+pub use ids::Ids;
 pub use index::Index;
 pub use known::Sure;
 pub use record::Terms;
@@ -32,6 +32,7 @@ pub use table::Row;
 use super::codec::{corrupt, in_order, Page, Reader, Writer};
 use super::error::Corrupt;
 use super::event::Facet;
+use super::fingerprint::Fingerprint;
 use super::hll::Sketch;
 use super::limits;
 use super::memory::allocated;

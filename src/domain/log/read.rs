@@ -2,9 +2,9 @@
 //! as the word of a `TRACK` is, and one that no event of ours has is refused.
 
 use super::{DIMENSION, EVENT, ID, ID_HASH, SESSION, SESSION_HASH, TIME, USER, USER_HASH, VALUE};
-use crate::domain::bucket::Fingerprint;
 use crate::domain::error::{shown, Error, Result};
 use crate::domain::event::{Batch, Event, Identity};
+use crate::domain::fingerprint::Fingerprint;
 use crate::domain::numeral::{parse_integer, parse_number};
 use crate::domain::text::Text;
 use crate::domain::time::is_supported;
