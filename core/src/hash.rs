@@ -1,7 +1,8 @@
 //! Two hashes. MurmurHash64A, as Redis's own HyperLogLog uses it, so that our registers are Redis's
-//! registers. And one for tables in memory, by a key that nobody outside knows: texts are the user's to
-//! choose, and it takes no effort to write thousands that MurmurHash64A takes for one, whatever its seed.
+//! registers. And SipHash-1-3 for tables in memory, under a secret key: clients choose the texts, and it
+//! takes no effort to write thousands that MurmurHash64A takes for one, whatever its seed.
 
+use siphasher::sip::SipHasher13;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 
@@ -60,68 +61,26 @@ fn mix(word: u64) -> u64 {
     (k ^ (k >> R)).wrapping_mul(M)
 }
 
-/// Another one in every process: it is stored nowhere, and nothing that shows depends on it.
-static KEY: LazyLock<[u64; 2]> = LazyLock::new(|| {
+/// Drawn once in every process: it is stored nowhere, and nothing that is stored, replicated or replied
+/// depends on it.
+static KEYED: LazyLock<SipHasher13> = LazyLock::new(|| {
     let random = RandomState::new();
-    // Odd: never 0, which would multiply everything away.
-    [random.hash_one(0) | 1, random.hash_one(1) | 1]
+    SipHasher13::new_with_keys(random.hash_one(0), random.hash_one(1))
 });
 
-/// Odd, and nobody outside knows it: to spread numbers that are hashes already.
-#[inline]
-pub fn mixing_key() -> u32 {
-    let [_, key] = *KEY;
-    key as u32 | 1
-}
-
-/// The hash by which names and dimension values are found. Not inline: it would be in many places.
+/// The hash by which names and dimension values are found: SipHash-1-3. Without the key, nobody can
+/// choose texts that share a place. Not inline: it would be in many places.
 #[inline(never)]
 pub fn keyed_hash(bytes: &[u8]) -> u64 {
-    let [start, key] = *KEY;
-    let mut h = start ^ bytes.len() as u64;
-    let mut rest = bytes;
-    while let Some((block, behind)) = rest.split_first_chunk::<16>() {
-        h = fold_block(h, u128::from_le_bytes(*block), key);
-        rest = behind;
-    }
-    if !rest.is_empty() {
-        h = fold_block(h, short(rest), key);
-    }
-    fold(h, key)
+    KEYED.hash(bytes)
 }
 
-/// Up to 15 bytes, each of them somewhere in it: of a given length, no two come to the same.
+/// A secret odd multiplier, drawn once in every process, to spread numbers that are hashes already by
+/// multiply-shift: two given numbers share a place with a chance of 2 in the number of places.
 #[inline]
-fn short(bytes: &[u8]) -> u128 {
-    let (low, high) = match bytes {
-        [] => (0, 0),
-        [a] => (u64::from(*a), 0),
-        [a, b] => (u64::from(*a), u64::from(*b)),
-        [a, b, c] => (u64::from(*a) | u64::from(*b) << 8, u64::from(*c)),
-        _ => match (bytes.first_chunk(), bytes.last_chunk()) {
-            (Some(head), Some(tail)) => (u64::from_le_bytes(*head), u64::from_le_bytes(*tail)),
-            _ => match (bytes.first_chunk(), bytes.last_chunk()) {
-                (Some(head), Some(tail)) => (
-                    u64::from(u32::from_le_bytes(*head)),
-                    u64::from(u32::from_le_bytes(*tail)),
-                ),
-                _ => (0, 0),
-            },
-        },
-    };
-    u128::from(high) << 64 | u128::from(low)
-}
-
-#[inline]
-fn fold_block(h: u64, block: u128, key: u64) -> u64 {
-    fold(h ^ block as u64, key ^ (block >> 64) as u64)
-}
-
-/// Both halves of the product.
-#[inline]
-fn fold(a: u64, b: u64) -> u64 {
-    let product = u128::from(a) * u128::from(b);
-    (product >> 64) as u64 ^ product as u64
+pub fn mixing_key() -> u32 {
+    static KEY: LazyLock<u32> = LazyLock::new(|| RandomState::new().hash_one(2) as u32 | 1);
+    *KEY
 }
 
 #[cfg(test)]
@@ -145,6 +104,14 @@ pub mod tests {
                 .flat_map(|pair| [word(pair), word(pair)].concat())
                 .collect()
         })
+    }
+
+    /// Another text that MurmurHash64A takes for this one under any seed.
+    pub fn partner(text: &[u8; 16]) -> [u8; 16] {
+        let (words, _) = text.as_chunks::<8>();
+        let other = |word: &[u8; 8]| unmix(mix(u64::from_le_bytes(*word)) ^ 1 << 63).to_le_bytes();
+        let [a, b] = [&words[0], &words[1]].map(other);
+        std::array::from_fn(|at| if at < 8 { a[at] } else { b[at - 8] })
     }
 
     /// The word that `mix` makes this of.

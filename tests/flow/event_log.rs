@@ -41,7 +41,7 @@ fn an_event_is_logged_hashed_or_as_it_came() {
         entries(&mut connection, STREAM),
         [format!(
             "event buy user-hash f084eb55a7d8ea05 time {time} session-hash 981dfa43f9f86a15 \
-             id-hash d4b70bdc7a435440798445651fa1436c dim:country FR val:revenue 9.99 val:n 1000"
+             id-hash 131ba1a0efe8eeb4af0c5037de234611 dim:country FR val:revenue 9.99 val:n 1000"
         )]
     );
     connection.run("ANALYTICS.ALTER shop LOGUSERS yes").ok();

@@ -1,12 +1,11 @@
 //! The event ids that a bucket has seen, so that the same id counts once.
 //!
-//! An id is kept as a fingerprint of 128 bits: two different ids are taken for one with a chance of
-//! n² / 2^129, which is below 1e-24 for a million ids.
+//! An id is kept as its fingerprint of 128 bits (`event::id`).
 //!
 //! Kept in shards once there are many, so that growing moves a small part of the set at a time.
-//! Inside of a shard, ids are placed by a key that nobody outside knows: ids are the user's to
-//! choose, and a payload's, and many that share a place would make every look-up a long walk. Where
-//! an id is placed shows nowhere.
+//! Inside of a shard, ids are placed by the keyed hash: ids are the user's to choose, and fingerprints a
+//! payload's, and many that share a place would make every look-up a long walk. Where an id is placed
+//! shows nowhere.
 //!
 //! ```text
 //! stored:  (n | n × 16 bytes)* | 0         ascending, n at most 65,536
@@ -15,19 +14,8 @@
 use crate::codec::{corrupt, Reader, Writer};
 use crate::error::Corrupt;
 use crate::event::Fingerprint;
+use crate::hash::keyed_hash;
 use crate::memory::allocated;
-use std::hash::{BuildHasher, RandomState};
-
-/// Where an id is placed in a shard of so many slots.
-fn place(id: Fingerprint, key: u64, slots: usize) -> usize {
-    let [high, low] = split(id);
-    let mixed = u128::from(high ^ key) * u128::from(low ^ key.rotate_left(32));
-    ((mixed >> 64) ^ mixed) as usize & slots.wrapping_sub(1)
-}
-
-fn shard_of(id: Fingerprint) -> usize {
-    (id.bits() >> 120) as usize
-}
 
 const SHARDS: usize = 256;
 const IDS_IN_ONE_SHARD: usize = 2_048;
@@ -38,8 +26,6 @@ pub struct Ids {
     /// One shard, or `SHARDS` of them by the highest byte.
     shards: Vec<Shard>,
     len: usize,
-    /// By which ids are placed: drawn with the first one.
-    key: u64,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -51,8 +37,7 @@ struct Shard {
 
 impl Ids {
     pub fn contains(&self, id: Fingerprint) -> bool {
-        self.shard(id)
-            .is_some_and(|shard| shard.contains(id, self.key))
+        self.shard(id).is_some_and(|shard| shard.contains(id))
     }
 
     /// Whether it is a new one.
@@ -62,7 +47,6 @@ impl Ids {
         }
         if self.shards.is_empty() {
             self.shards.push(Shard::default());
-            self.key = RandomState::new().hash_one(());
         }
         let at = if self.shards.len() < SHARDS {
             0
@@ -72,7 +56,7 @@ impl Ids {
         let is_new = self
             .shards
             .get_mut(at)
-            .is_some_and(|shard| shard.insert(id, self.key));
+            .is_some_and(|shard| shard.insert(id));
         self.len += usize::from(is_new);
         is_new
     }
@@ -93,7 +77,7 @@ impl Ids {
         let mut shards = vec![Shard::default(); SHARDS];
         for id in self.iter() {
             if let Some(shard) = shards.get_mut(shard_of(id)) {
-                shard.insert(id, self.key);
+                shard.insert(id);
             }
         }
         self.shards = shards;
@@ -139,8 +123,9 @@ impl Ids {
                 let mut bytes = [0; 16];
                 bytes.copy_from_slice(reader.raw("id", 16)?);
                 let id = Fingerprint::from_bits(u128::from_be_bytes(bytes));
-                let id = id.filter(|_| id > before);
-                let id = id.ok_or(corrupt("id", "not ascending"))?;
+                let is_next = |id: &Fingerprint| before.is_none_or(|before| before < *id);
+                let id = id.filter(is_next);
+                let id = id.ok_or_else(|| corrupt("id", "not ascending"))?;
                 ids.insert(id);
                 before = Some(id);
             }
@@ -149,28 +134,26 @@ impl Ids {
 }
 
 impl Shard {
-    fn contains(&self, id: Fingerprint, key: u64) -> bool {
-        self.find(id, key).is_some_and(|slot| slot != EMPTY)
+    fn contains(&self, id: Fingerprint) -> bool {
+        self.find(id).is_some_and(|slot| slot != EMPTY)
     }
 
     /// What stands in the slot where this id is or would be.
-    fn find(&self, id: Fingerprint, key: u64) -> Option<[u64; 2]> {
+    fn find(&self, id: Fingerprint) -> Option<[u64; 2]> {
         let halves = split(id);
-        let (before, after) = self
-            .slots
-            .split_at_checked(place(id, key, self.slots.len()))?;
+        let (before, after) = self.slots.split_at_checked(place(id, self.slots.len()))?;
         let mut slots = after.iter().chain(before);
         slots
             .find(|slot| **slot == halves || **slot == EMPTY)
             .copied()
     }
 
-    fn insert(&mut self, id: Fingerprint, key: u64) -> bool {
+    fn insert(&mut self, id: Fingerprint) -> bool {
         if self.len >= self.slots.len() / 4 * 3 {
-            self.grow(key);
+            self.grow();
         }
         let halves = split(id);
-        let start = place(id, key, self.slots.len());
+        let start = place(id, self.slots.len());
         let Some((before, after)) = self.slots.split_at_mut_checked(start) else {
             return false;
         };
@@ -185,14 +168,14 @@ impl Shard {
         }
     }
 
-    fn grow(&mut self, key: u64) {
+    fn grow(&mut self) {
         let larger = vec![EMPTY; (self.slots.len() * 2).max(4)].into_boxed_slice();
         let full = Shard {
             slots: std::mem::replace(&mut self.slots, larger),
             len: std::mem::take(&mut self.len),
         };
         for id in full.iter() {
-            self.insert(id, key);
+            self.insert(id);
         }
     }
 
@@ -210,11 +193,24 @@ fn split(id: Fingerprint) -> [u64; 2] {
     [(id.bits() >> 64) as u64, id.bits() as u64]
 }
 
+fn place(id: Fingerprint, slots: usize) -> usize {
+    keyed_hash(&id.bits().to_le_bytes()) as usize & slots.wrapping_sub(1)
+}
+
+fn shard_of(id: Fingerprint) -> usize {
+    (id.bits() >> 120) as usize
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::collections::HashSet;
+
+    /// Over all shards, and quicker than to hash: there are millions.
+    fn spread(id: u32) -> Fingerprint {
+        Fingerprint::from_bits(u128::from(id + 1) * (u128::MAX / 6_007)).unwrap()
+    }
 
     proptest! {
         #[test]
@@ -222,7 +218,7 @@ mod tests {
             let mut set = Ids::default();
             let mut oracle = HashSet::new();
             for id in &ids {
-                let fingerprint = Fingerprint::of(&id.to_le_bytes());
+                let fingerprint = spread(*id);
                 prop_assert_eq!(set.contains(fingerprint), oracle.contains(id));
                 prop_assert_eq!(set.insert(fingerprint), oracle.insert(id));
             }
@@ -234,7 +230,7 @@ mod tests {
             reader.finish().unwrap();
             prop_assert_eq!(read.len, oracle.len());
             for id in 0..6_000u32 {
-                let fingerprint = Fingerprint::of(&id.to_le_bytes());
+                let fingerprint = spread(id);
                 prop_assert_eq!(read.contains(fingerprint), oracle.contains(&id));
             }
         }
@@ -246,7 +242,8 @@ mod tests {
         for shift in [0, 40, 64] {
             let mut ids = Ids::default();
             for id in 1..60_000u128 {
-                assert!(ids.insert(Fingerprint::from_bits(id << shift | 1 << 60).unwrap()));
+                let id = Fingerprint::from_bits(id << shift | 1 << 60).unwrap();
+                assert!(ids.insert(id));
             }
             let shard = ids.shards.iter().find(|shard| shard.len > 0).unwrap();
             let longest_run = shard.slots.split(|slot| *slot == EMPTY);

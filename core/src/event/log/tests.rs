@@ -57,7 +57,7 @@ fn the_fields_stand_in_their_order() {
     assert_eq!(
         text(&fields(&event, &identity, &batch, false)),
         "event=purchase user-hash=f084eb55a7d8ea05 time=1733927467123 \
-         session-hash=6e76cb5a7babe5d4 id-hash=10bdfbe3dcd28c7af577003297a9b38e dim:country=FR val:revenue=9.99 val:count=5"
+         session-hash=6e76cb5a7babe5d4 id-hash=0826ec9886c3b250951a16080eebbe8c dim:country=FR val:revenue=9.99 val:count=5"
     );
 }
 
