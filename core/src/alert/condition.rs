@@ -15,8 +15,7 @@ pub enum Op {
     ChangeBelow,
 }
 
-/// Their places are the numbers under which they are stored.
-pub const OPS: [(&str, Op); 7] = [
+pub(super) const OPS: [(&str, Op); 7] = [
     (">", Op::Above),
     (">=", Op::AtLeast),
     ("<", Op::Below),
@@ -70,6 +69,9 @@ pub struct Condition {
 
 impl Condition {
     pub fn new(op: Op, threshold: f64, clear: Option<f64>) -> Result<Condition> {
+        if !threshold.is_finite() || clear.is_some_and(|clear| !clear.is_finite()) {
+            return Err(Error::new("a threshold is a finite number"));
+        }
         let on_its_side = |clear: f64| match op {
             Op::Above | Op::AtLeast | Op::ChangeAbove => clear <= threshold,
             Op::Below | Op::AtMost | Op::ChangeBelow => clear >= threshold,
@@ -86,8 +88,9 @@ impl Condition {
         }
         Ok(Condition {
             op,
-            threshold,
-            clear,
+            // Without the sign of a negative zero.
+            threshold: threshold + 0.0,
+            clear: clear.map(|clear| clear + 0.0),
         })
     }
 

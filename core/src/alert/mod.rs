@@ -12,10 +12,9 @@ mod state;
 mod tests;
 pub mod watch;
 
-pub(super) use condition::OPS;
 pub use condition::{Condition, Op};
 pub use message::Message;
-pub use rule::{check_metric, moving_window, pace, Rule, LEAST, LONGEST, RULE, SLOWEST};
+pub use rule::{check_every, check_metric, check_metric_length, Rule, RULE};
 pub use state::{Saying, State};
 
 /// A rule and where it stands.

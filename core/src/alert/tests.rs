@@ -192,7 +192,7 @@ prop_compose! {
         hold in prop::option::of(1..20i64),
         repeat in prop::option::of(1..20i64),
     ) -> Rule {
-        let (_, op) = super::OPS[op];
+        let (_, op) = super::condition::OPS[op];
         let clear = apart.map(|apart| f64::from(match op {
             Op::Below | Op::AtMost | Op::ChangeBelow => threshold + apart,
             _ => threshold - apart,

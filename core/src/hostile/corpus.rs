@@ -210,14 +210,14 @@ pub fn sites() -> Vec<(&'static str, Page)> {
         .into()
 }
 
-/// Of the second version: with rules in every state, and live metrics.
+/// With rules in every state, and live metrics.
 pub fn watched_sites() -> Vec<(&'static str, Page)> {
     let words = |line: &'static str| line.split_ascii_whitespace().map(str::as_bytes).collect();
     let made = [
-        ("rule", &["quiet events 5m < 1"][..], &[][..]),
+        ("alert", &["quiet events 5m < 1"][..], &[][..]),
         ("live", &[], &["main 5s WINDOW today events users"]),
         (
-            "rich",
+            "watched",
             &[
                 "busy events 1h change> 50 CLEAR 20 FOR 5m EVERY 30s REPEAT 1h SEVERITY page",
                 "late ms:p95@country=FR today > 250.5 FOR 1m",
@@ -261,13 +261,12 @@ pub fn watched_sites() -> Vec<(&'static str, Page)> {
     made.collect()
 }
 
-/// Of both versions.
 pub fn all_sites() -> impl Iterator<Item = (&'static str, Page)> {
     let sites = sites().into_iter().chain(watched_sites());
     sites.chain(logged_sites())
 }
 
-/// Of the second version, too: with an event log, and nothing else or everything beside it.
+/// With an event log, and nothing else or everything beside it.
 pub fn logged_sites() -> Vec<(&'static str, Page)> {
     let everything = "TZ Europe/Paris DIM country CUBE event,country VAL ms STRICT LOG 1000";
     let mut rich = site(everything, 50);
@@ -327,14 +326,12 @@ fn the_payloads_have_every_form() {
 #[test]
 #[ignore = "writes to tests/golden"]
 fn write_the_golden_files() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden");
     let buckets = buckets().into_iter();
     let buckets = buckets.map(|(name, _, page)| (format!("bucket-v1-{name}.bin"), page));
-    let sites = sites().into_iter();
+    let sites = all_sites();
     let sites = sites.map(|(name, page)| (format!("site-v1-{name}.bin"), page));
-    let watched = watched_sites().into_iter().chain(logged_sites());
-    let watched = watched.map(|(name, page)| (format!("site-v2-{name}.bin"), page));
-    for (name, page) in buckets.chain(sites).chain(watched) {
+    for (name, page) in buckets.chain(sites) {
         let file = folder.join(name);
         if !file.exists() {
             std::fs::write(file, page).unwrap();

@@ -71,6 +71,7 @@ impl<'p> Mutations<'p> {
     pub fn structural(self, most: usize) -> impl Iterator<Item = Vec<u8>> + 'p {
         places(self.0.len(), most).flat_map(move |place| {
             let numbers = NUMBERS.map(|number| self.with_number(place, number));
+            let words = NUMBERS.map(|number| self.with_word(place, number));
             let floats = FLOATS.map(|float| self.with(place, 8, &float.to_le_bytes()));
             let bytes = [
                 self.0[..place].to_vec(),
@@ -80,7 +81,7 @@ impl<'p> Mutations<'p> {
                 self.with(place, 0, &self.0[place..]),
                 self.with(place, 1, &[self.0[place] ^ 0x80]),
             ];
-            numbers.into_iter().chain(floats).chain(bytes)
+            numbers.into_iter().chain(words).chain(floats).chain(bytes)
         })
     }
 
@@ -113,6 +114,24 @@ impl<'p> Mutations<'p> {
         let mut writer = Writer::new();
         writer.varint(number);
         self.with(place, len, &writer.into_bytes())
+    }
+
+    /// Another number where one of bincode may stand: one byte, or a marker and 2, 4 or 8 bytes.
+    fn with_word(self, place: usize, number: u64) -> Vec<u8> {
+        let len = match self.0[place] {
+            251 => 3,
+            252 => 5,
+            253 => 9,
+            _ => 1,
+        };
+        let word = number.to_le_bytes();
+        let bytes = match number {
+            0..251 => word[..1].to_vec(),
+            251..0x1_0000 => [&[251], &word[..2]].concat(),
+            0x1_0000..0x1_0000_0000 => [&[252], &word[..4]].concat(),
+            _ => [&[253], &word[..]].concat(),
+        };
+        self.with(place, len, &bytes)
     }
 
     fn with(self, place: usize, len: usize, bytes: &[u8]) -> Vec<u8> {

@@ -22,10 +22,10 @@ pub struct Settings {
     /// Rows that a bucket keeps of each dimension.
     pub capacity: usize,
     pub log: Log,
-    pub(crate) event_users: bool,
-    pub(crate) dimensions: Vec<Dimension>,
-    pub(crate) cubes: Vec<Cube>,
-    pub(crate) values: Vec<Value>,
+    event_users: bool,
+    dimensions: Vec<Dimension>,
+    cubes: Vec<Cube>,
+    values: Vec<Value>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub struct Cube {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Part {
+enum Part {
     Event,
     Dimension(Name),
 }
@@ -97,7 +97,7 @@ impl Settings {
     }
 
     /// Whether a cube may name this dimension.
-    pub(crate) fn declares(&self, name: &Name) -> bool {
+    fn declares(&self, name: &Name) -> bool {
         let known = self.dimension(name.text());
         name.bytes() == b"event" || known.is_some_and(|known| known.declared)
     }
@@ -150,10 +150,13 @@ impl Settings {
         Ok(())
     }
 
-    pub(crate) fn learn_dimension(&mut self, name: Text) -> Result<()> {
+    fn learn_dimension(&mut self, name: Text) -> Result<()> {
         if self.strict {
             let known = self.dimensions.iter().map(|it| &it.name);
             return Err(not_declared("dimension", name, known));
+        }
+        if name.bytes == b"event" {
+            return Err(Error::new("dimension 'event' is built in"));
         }
         if self.dimensions.len() >= limits::DIMENSIONS_PER_SITE {
             return Err(one_too_many(
@@ -170,7 +173,7 @@ impl Settings {
         Ok(())
     }
 
-    pub(crate) fn learn_value(&mut self, name: Text) -> Result<()> {
+    fn learn_value(&mut self, name: Text) -> Result<()> {
         if self.strict {
             let known = self.values.iter().map(|it| &it.name);
             return Err(not_declared("value", name, known));
@@ -190,13 +193,14 @@ impl Settings {
     pub fn with(&self, changes: &[Change], counted: bool, now: i64) -> Result<Settings> {
         let mut settings = self.clone();
         for change in changes {
-            settings.apply(change, counted, now)?;
+            settings.change(change, counted, now)?;
         }
         settings.retention.check()?;
         Ok(settings)
     }
 
-    fn apply(&mut self, change: &Change, counted: bool, now: i64) -> Result<()> {
+    /// One of the changes of `with`, which checks at the end that some granularity is kept.
+    pub(crate) fn change(&mut self, change: &Change, counted: bool, now: i64) -> Result<()> {
         match change {
             Change::Zone(zone) if counted && *zone != self.zone => Err(Error::new(format!(
                 "TZ is fixed once the first event is in: the days of this site are those of {}",
@@ -420,7 +424,7 @@ impl Cube {
         }
     }
 
-    pub(crate) fn has_the_dimensions_of(&self, other: &Cube) -> bool {
+    fn has_the_dimensions_of(&self, other: &Cube) -> bool {
         self.parts.len() == other.parts.len()
             && self.parts.iter().all(|part| other.parts.contains(part))
     }

@@ -2,13 +2,11 @@
 
 mod pace;
 mod schedule;
-mod stored;
 #[cfg(test)]
 mod tests;
 
 pub use pace::Pace;
 pub use schedule::{Census, Due, Place, Schedule};
-pub use stored::{FEEDS, RULES};
 
 use super::live::Feed;
 use crate::alert::{Alarm, Rule, Saying};
@@ -102,6 +100,18 @@ impl Watch {
                 self.alarms.insert(place, Alarm::new(rule));
                 None
             }
+        }
+    }
+
+    /// Sets a rule with its state.
+    pub fn set_alarm(&mut self, alarm: Alarm) {
+        match self.place_of_alarm(&alarm.rule.name) {
+            Ok(place) => {
+                if let Some(known) = self.alarms.get_mut(place) {
+                    *known = alarm;
+                }
+            }
+            Err(place) => self.alarms.insert(place, alarm),
         }
     }
 

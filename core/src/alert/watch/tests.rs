@@ -1,8 +1,6 @@
-//! When what is due is visited, against looking at every instant; and what is stored.
+//! When what is due is visited, against looking at every instant.
 
 use super::*;
-use crate::alert::State;
-use crate::codec::{Reader, Writer};
 use crate::schema::Settings;
 use crate::time::{Duration, Retention, Zone};
 use proptest::prelude::*;
@@ -227,35 +225,5 @@ proptest! {
             let rules = all.values().map(|(watch, _)| watch.census().rules);
             prop_assert_eq!(schedule.census().rules, rules.sum::<u64>());
         }
-    }
-
-    #[test]
-    fn what_is_stored_is_read(
-        rules in prop::collection::vec((0..9u8, prop::option::of(1..99i64), prop::option::of(-5..5i32), 0..3u8, any::<bool>()), 0..5),
-        feeds in prop::collection::vec((0..9u8, 1..99i64), 0..4),
-    ) {
-        let mut watch = Watch::default();
-        for (name, hold, clear, state, paused) in rules {
-            let mut line = format!("r{name} events 5m change> 5");
-            line += &hold.map_or(String::new(), |it| format!(" FOR {it}s REPEAT {it}m"));
-            line += &clear.map_or(String::new(), |it| format!(" CLEAR {it}"));
-            watch.set_rule(rule(&line));
-            let alarm = watch.alarm_mut(format!("r{name}").as_bytes()).unwrap();
-            alarm.paused = paused;
-            alarm.state = match state {
-                0 => State::Ok,
-                1 => State::Pending { since: -5 },
-                _ => State::Firing { since: 5, sent: 1_795_273_743_146 },
-            };
-        }
-        for (name, every) in feeds {
-            watch.set_feed(feed(&format!("f{name} {every}s WINDOW today events users")));
-        }
-        let mut writer = Writer::new();
-        watch.encode(&mut writer);
-        let bytes = writer.into_bytes();
-        let mut reader = Reader::new(&bytes);
-        prop_assert_eq!(Watch::decode(watch.parts(), &mut reader), Ok(watch));
-        prop_assert!(reader.finish().is_ok());
     }
 }
