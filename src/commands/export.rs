@@ -65,7 +65,7 @@ pub fn export(ctx: Ctx, words: Words) -> Outcome {
     }
     let tally = bucket.and_then(|bucket| match &row {
         None => Some(bucket.total()),
-        Some(row) => row.tally(bucket),
+        Some(row) => bucket.tally_of(row),
     });
     let sketch = tally.and_then(|tally| tally.distinct(what));
     match sketch.filter(|sketch| !sketch.is_empty()) {

@@ -7,11 +7,8 @@
 use crate::bucket::tally::Distinct;
 use crate::bucket::Bucket;
 use crate::error::Result;
-use crate::event::RowKind;
-use crate::event::EVENT;
-use crate::event::{Batch, Facet};
-use crate::query::metric::Selector;
-use crate::schema::Settings;
+use crate::event::{Batch, Facet, RowKind, EVENT};
+use crate::schema::{Selector, Settings};
 use crate::sketch::hll::Sketch;
 use crate::text::Text;
 

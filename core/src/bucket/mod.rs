@@ -27,8 +27,7 @@ use super::text::{Name, Text};
 use super::time::{Granularity, Period, DAY, HOUR, MAX_TIME, MINUTE, MIN_TIME};
 use crate::bucket::tally::{Distinct, Tally, ValueOrder};
 use crate::event::{Facet, Fingerprint, RowKind};
-use crate::schema::check_value_name;
-use crate::schema::limits;
+use crate::schema::{check_value_name, limits, Selector};
 use crate::sketch::hll::Sketch;
 
 const VERSION: u8 = 1;
@@ -100,6 +99,11 @@ impl Bucket {
 
     pub fn breakdown(&self, kind: RowKind, name: Text) -> Option<&Breakdown> {
         self.breakdowns.iter().find(|it| it.is(kind, name))
+    }
+
+    /// What was counted of a value of a dimension, or of a cell of a cube.
+    pub fn tally_of(&self, row: &Selector) -> Option<&Tally> {
+        self.breakdown(row.kind(), row.name())?.tally(row.value())
     }
 
     /// The id of a value, in tallies.

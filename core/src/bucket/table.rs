@@ -5,8 +5,11 @@
 
 use crate::bucket::tally::Tally;
 use crate::memory::allocated;
+use crate::schema::limits;
 use crate::text::index::Index;
 use crate::text::{same, Kept, Text};
+
+const _: () = assert!(Index::reaches(limits::DIMENSION_CAPACITY));
 
 #[derive(Debug, Clone)]
 pub struct Row {

@@ -4,10 +4,9 @@ mod build;
 mod id;
 pub mod json;
 pub mod log;
-mod row;
 
+pub use crate::schema::{Facet, RowKind, EVENT};
 pub use id::Fingerprint;
-pub use row::{Facet, RowKind, EVENT};
 
 use super::text::Text;
 use crate::sketch::hll::Member;

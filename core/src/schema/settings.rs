@@ -2,14 +2,13 @@
 //! cubes and values.
 
 use crate::error::{shown, Error, Result};
-use crate::event::log::Log;
-use crate::event::RowKind;
 use crate::memory::allocated;
 use crate::schema::limits;
 use crate::text::{Name, Text};
 use crate::time::{Granularity, Retention, Zone};
 
 use super::options::Change;
+use super::{Cube, RowKind};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -43,19 +42,13 @@ pub struct Value {
     pub declared: bool,
 }
 
-/// A declared pair or triple of dimensions.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cube {
-    /// The dimensions' names, joined by commas.
-    pub name: Name,
-    parts: Vec<Part>,
+/// The event log of a site.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Log {
+    /// How many of the last events the stream keeps at least; 0 is no log.
+    pub most: u64,
+    /// Users, sessions and ids as they came, and not their hashes.
     pub users: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Part {
-    Event,
-    Dimension(Name),
 }
 
 impl Settings {
@@ -105,7 +98,7 @@ impl Settings {
     /// The cube of these dimensions, in any order.
     pub fn cube_of(&self, names: &[&[u8]]) -> Result<&Cube> {
         let is_it = |cube: &&Cube| {
-            cube.parts.len() == names.len() && cube.names().all(|name| names.contains(&name))
+            cube.names().count() == names.len() && cube.names().all(|name| names.contains(&name))
         };
         self.cubes.iter().find(is_it).ok_or_else(|| {
             let asked = shown(&names.join(&b","[..]));
@@ -345,11 +338,6 @@ impl Settings {
 
     pub fn heap_bytes(&self) -> usize {
         let text = |name: &Name| allocated(name.bytes().len());
-        let parts = |cube: &Cube| {
-            text(&cube.name)
-                + allocated(cube.parts.capacity() * size_of::<Part>())
-                + cube.name.bytes().len()
-        };
         allocated(self.dimensions.capacity() * size_of::<Dimension>())
             + allocated(self.cubes.capacity() * size_of::<Cube>())
             + allocated(self.values.capacity() * size_of::<Value>())
@@ -358,7 +346,7 @@ impl Settings {
                 .iter()
                 .map(|it| text(&it.name))
                 .sum::<usize>()
-            + self.cubes.iter().map(parts).sum::<usize>()
+            + self.cubes.iter().map(Cube::heap_bytes).sum::<usize>()
             + self.values.iter().map(|it| text(&it.name)).sum::<usize>()
     }
 
@@ -405,75 +393,6 @@ impl Settings {
             words.extend([b"LOGUSERS".to_vec(), b"yes".to_vec()]);
         }
         words
-    }
-}
-
-impl Cube {
-    pub fn new(parts: &[Name], users: bool) -> Cube {
-        let names: Vec<&[u8]> = parts.iter().map(Name::bytes).collect();
-        Cube {
-            name: Name::new(&names.join(&b","[..])),
-            parts: parts
-                .iter()
-                .map(|name| match name.bytes() {
-                    b"event" => Part::Event,
-                    _ => Part::Dimension(name.clone()),
-                })
-                .collect(),
-            users,
-        }
-    }
-
-    fn has_the_dimensions_of(&self, other: &Cube) -> bool {
-        self.parts.len() == other.parts.len()
-            && self.parts.iter().all(|part| other.parts.contains(part))
-    }
-
-    /// Its dimensions, in the order of a cell's values.
-    pub fn names(&self) -> impl Iterator<Item = &[u8]> {
-        self.parts.iter().map(|part| match part {
-            Part::Event => b"event",
-            Part::Dimension(name) => name.bytes(),
-        })
-    }
-
-    /// The values of a cell, as `write_cell` put them there.
-    pub fn values_of(cell: &[u8]) -> impl Iterator<Item = &[u8]> {
-        let mut rest = cell;
-        std::iter::from_fn(move || {
-            let (len, after) = rest.split_first_chunk::<2>()?;
-            let len = usize::from(u16::from_le_bytes(*len));
-            let (value, after) = after.split_at_checked(len)?;
-            rest = after;
-            Some(value)
-        })
-    }
-
-    /// Whether `write_cell` may have written this for so many dimensions.
-    pub fn is_cell(cell: &[u8], dimensions: usize) -> bool {
-        let values = || Cube::values_of(cell);
-        values().count() == dimensions
-            && values().all(|value| value.len() <= limits::DIMENSION_VALUE)
-            && values().map(|value| 2 + value.len()).sum::<usize>() == cell.len()
-    }
-
-    /// Appends the cell that an event falls in: of each dimension the length of its value (two
-    /// bytes, little-endian) and the value. An event without one of the dimensions is in no cell.
-    pub fn write_cell(&self, event: Text, dimensions: &[(Text, Text)], cell: &mut Vec<u8>) -> bool {
-        self.parts.iter().all(|part| {
-            let value = match part {
-                Part::Event => Some(event),
-                Part::Dimension(name) => dimensions
-                    .iter()
-                    .find(|(given, _)| name.is(*given))
-                    .map(|(_, value)| *value),
-            };
-            if let Some(value) = value {
-                cell.extend_from_slice(&(value.bytes.len() as u16).to_le_bytes());
-                cell.extend_from_slice(value.bytes);
-            }
-            value.is_some()
-        })
     }
 }
 

@@ -95,8 +95,6 @@ fn tag(hash: u64) -> u32 {
     (hash >> 32) as u32 & !ROW
 }
 
-const _: () = assert!(Index::reaches(crate::schema::limits::DIMENSION_CAPACITY));
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,8 @@
 //! A zone is a row of spans with one offset each. Looking up a span costs some 200 ns, asking inside
 //! of the same span again costs nothing, so whoever walks along the calendar keeps one `Local`.
 
-use super::civil::{monday, Date, DayNumber};
+use super::civil::{Date, DayNumber};
+use super::period::{first_day, next_first_day};
 use super::{Granularity, Period, DAY, HOUR, MINUTE, SECOND};
 use jiff::tz::TimeZone;
 use jiff::Timestamp;
@@ -156,21 +157,4 @@ fn timestamp(ms: i64) -> Timestamp {
 /// The date of a local time.
 pub fn day_of(time: i64) -> DayNumber {
     time.div_euclid(DAY) as DayNumber
-}
-
-fn first_day(granularity: Granularity, day: DayNumber) -> DayNumber {
-    match granularity {
-        Granularity::Week => monday(day),
-        Granularity::Month => Date::of(day).month_start(0),
-        _ => day,
-    }
-}
-
-/// The first date of the period after the one that begins on `first_day`.
-pub fn next_first_day(granularity: Granularity, first_day: DayNumber) -> DayNumber {
-    match granularity {
-        Granularity::Week => first_day + 7,
-        Granularity::Month => Date::of(first_day).month_start(1),
-        _ => first_day + 1,
-    }
 }

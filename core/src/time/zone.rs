@@ -49,6 +49,20 @@ impl Zone {
     }
 }
 
+impl Period {
+    /// The period that begins where this one ends.
+    pub fn next(&self, zone: &Zone) -> Option<Period> {
+        zone.period(self.granularity, self.end)
+    }
+
+    /// The period that ends where this one begins.
+    pub fn previous(&self, zone: &Zone) -> Option<Period> {
+        // Part of the very first period lies before the calendar; nothing before it does count.
+        let last = self.start.saturating_sub(1);
+        is_supported(last).then(|| zone.local().period(self.granularity, last))
+    }
+}
+
 impl PartialEq for Zone {
     fn eq(&self, other: &Zone) -> bool {
         self.name() == other.name()

@@ -17,19 +17,11 @@ mod read;
 #[cfg(test)]
 mod tests;
 
+pub use crate::schema::Log;
 pub use read::read;
 
 use crate::event::{Batch, Event, Identity};
 use crate::text::numeral::shown_number;
-
-/// What a site does with its events besides counting them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Log {
-    /// How many of the last events the stream keeps at least; 0 is no log.
-    pub most: u64,
-    /// Users, sessions and ids as they came, and not their hashes.
-    pub users: bool,
-}
 
 const EVENT: &[u8] = b"event";
 const USER: &[u8] = b"user";

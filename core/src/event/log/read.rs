@@ -16,7 +16,7 @@ pub fn read<'a>(
 ) -> Result<Identity<'a>> {
     let mut event = batch.begin(0);
     let mut identity = Identity::default();
-    let mut seen = RowEvents::default();
+    let mut seen = GivenFields::default();
     for (field, text) in fields {
         if let Some(name) = field.strip_prefix(DIMENSION) {
             batch.add_dimension(&mut event, Text::new(name), text)?;
@@ -69,7 +69,7 @@ fn set<'a>(
 
 /// Which of the fields that an event has once were there.
 #[derive(Default)]
-struct RowEvents([bool; FIELDS.len()]);
+struct GivenFields([bool; FIELDS.len()]);
 
 /// Each under its names, and whether an event must have it.
 const FIELDS: [([&[u8]; 2], bool); 5] = [
@@ -80,7 +80,7 @@ const FIELDS: [([&[u8]; 2], bool); 5] = [
     ([ID, ID_HASH], false),
 ];
 
-impl RowEvents {
+impl GivenFields {
     fn once(&mut self, field: &[u8]) -> Result<()> {
         let mut fields = FIELDS.iter().zip(&mut self.0);
         let Some((_, seen)) = fields.find(|((names, _), _)| names.contains(&field)) else {

@@ -50,7 +50,7 @@ impl Fold {
         for (row, state) in &mut self.rows {
             let tally = match row {
                 None => Some(bucket.total()),
-                Some(row) => row.tally(bucket),
+                Some(row) => bucket.tally_of(row),
             };
             if let Some(tally) = tally {
                 state.add(piece, bucket, tally);

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! latency:p95@event=checkout&country=FR
-//! |       |   '- the row: selector.rs
+//! |       |   '- the row: schema/selector.rs
 //! |       '- after the last colon before the @: a value's name may have colons of its own
 //! '- events, users, sessions or the name of a value, as it was given with the events
 //! ```
@@ -16,11 +16,10 @@
 //!
 //! Aggregates are read in any case. What the site has never seen is no error: it has counted nothing.
 
-mod selector;
 #[cfg(test)]
 mod tests;
 
-pub use selector::{no_users, Selector};
+pub use crate::schema::Selector;
 
 use crate::error::{shown, Error, Result};
 use crate::schema::limits;

@@ -1,10 +1,7 @@
 //! What `TOP` lists the values of: a dimension, or a cube, as `country` or `event,country`.
 
 use crate::error::Result;
-use crate::event::RowKind;
-use crate::event::EVENT;
-use crate::query::metric::no_users;
-use crate::schema::{check_dimension_name, Cube, Settings};
+use crate::schema::{check_dimension_name, no_users, Cube, RowKind, Settings, EVENT};
 use crate::text::{Name, Text};
 
 #[derive(Debug, Clone)]

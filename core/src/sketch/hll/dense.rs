@@ -4,10 +4,11 @@
 //! the step is taken once, at the same content, in whatever order the content came.
 
 use super::entry::{rank, register};
+use super::layout::{Full, PACKED_BYTES};
 use super::nibbles::Nibbles;
-use super::packed::{Packed, PACKED_BYTES};
+use super::packed::Packed;
 use super::registers::Registers;
-use super::sparse::{Full, Sparse};
+use super::sparse::Sparse;
 
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Dense {

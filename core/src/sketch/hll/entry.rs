@@ -16,15 +16,8 @@
 //! No entry is 0: an index below 16,384 has an extra of at least 1. Of two entries with one index
 //! the one with the larger rank is the larger number.
 
-use super::nibbles::FULL_NIBBLE;
+use super::layout::{FULL_NIBBLE, INDEX_BITS, MAX_INDEX, PRECISION, REGISTERS};
 
-/// Redis's precision: 14 bits choose the register.
-pub(super) const PRECISION: u32 = 14;
-pub(super) const REGISTERS: usize = 1 << PRECISION;
-pub(super) const MAX_RANK: u8 = 64 - PRECISION as u8 + 1;
-
-pub(super) const INDEX_BITS: u32 = 25;
-pub(super) const MAX_INDEX: u32 = (1 << INDEX_BITS) - 1;
 /// As many ranks as the index itself can tell.
 const RANKS_IN_INDEX: u8 = (INDEX_BITS - PRECISION) as u8;
 /// The smallest rank that stands in the extra.

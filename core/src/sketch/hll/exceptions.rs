@@ -5,11 +5,8 @@
 //! exception  | 0      | register    | rank   |      ascending, one per register, at most 512
 //! ```
 
-use super::sparse::Full;
+use super::layout::{Full, MAX_EXCEPTIONS};
 use crate::memory::allocated;
-
-/// Beyond this many, 6 bits for every register take less memory and less time.
-pub(super) const MAX_EXCEPTIONS: usize = 512;
 
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Exceptions(Vec<u32>);

@@ -15,6 +15,7 @@ mod dense;
 mod entry;
 mod estimate;
 mod exceptions;
+mod layout;
 mod nibbles;
 mod order;
 mod packed;
@@ -33,8 +34,9 @@ mod tests;
 
 use crate::prefetch::prefetch_slice;
 use dense::Dense;
+use layout::Full;
 use registers::Registers;
-use sparse::{Full, Sparse};
+use sparse::Sparse;
 use std::fmt;
 
 pub use entry::Member;

@@ -13,15 +13,11 @@
 //! So the low nibbles of a block are 32 neighbours and the high ones the next 32: widening is a mask
 //! and a shift of whole vectors, without any shuffle.
 
-use super::entry::REGISTERS;
 use super::exceptions::Exceptions;
+use super::layout::{Full, FULL_NIBBLE, NIBBLE_BYTES, REGISTERS};
 use super::registers::{zeroed, Registers};
-use super::sparse::Full;
 use super::widen;
 use crate::memory::allocated;
-
-pub(super) const NIBBLE_BYTES: usize = REGISTERS / 2;
-pub(super) const FULL_NIBBLE: u8 = 15;
 
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Nibbles {

@@ -4,7 +4,8 @@
 //! belongs, and the few that do not are a step away. Entries that were made to lie together are sorted
 //! as any other numbers.
 
-use super::entry::{index, INDEX_BITS};
+use super::entry::index;
+use super::layout::INDEX_BITS;
 
 const BIN_BITS: u32 = 10;
 const BINS: usize = 1 << BIN_BITS;
@@ -70,7 +71,8 @@ fn step_down(mut entries: &mut [u32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sketch::hll::entry::{entry_of_hash, MAX_INDEX};
+    use crate::sketch::hll::entry::entry_of_hash;
+    use crate::sketch::hll::layout::MAX_INDEX;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 

@@ -14,7 +14,8 @@
 //! ```
 
 use super::dense::Dense;
-use super::packed::{Packed, PACKED_BYTES};
+use super::layout::PACKED_BYTES;
+use super::packed::Packed;
 use super::registers::Registers;
 use super::{Form, Sketch};
 use crate::codec::{corrupt, Reader, Writer};

@@ -1,7 +1,6 @@
 //! Registers at a byte each: what all other forms are widened to when they are counted or united.
 
-use super::entry::REGISTERS;
-use super::estimate::Histogram;
+use super::layout::{Histogram, REGISTERS};
 use super::widen;
 
 #[derive(Clone, PartialEq, Eq)]

@@ -11,19 +11,13 @@
 //! it, which may be in a wider one than it needs.
 
 use super::entry::index;
+use super::layout::{Full, Probe, MAX_ENTRIES};
 use super::order;
 use super::registers::Registers;
 use super::tight;
 use super::wide::{self, IN_PLACE};
 use crate::memory::allocated;
 use std::iter;
-
-/// Beyond that, registers are smaller.
-pub(super) const MAX_ENTRIES: usize = 2560;
-
-/// The entries would be more than `MAX_ENTRIES`; nothing was changed.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Full;
 
 /// `len` counts the entries.
 #[derive(Clone)]
@@ -40,13 +34,6 @@ impl Default for Sparse {
             slots: [0; IN_PLACE],
         }
     }
-}
-
-pub(super) enum Probe {
-    Taken(usize),
-    Vacant(usize),
-    /// Only a wide table can have it.
-    Crowded,
 }
 
 impl Sparse {
@@ -327,7 +314,8 @@ impl Eq for Sparse {}
 
 #[cfg(test)]
 mod tests {
-    use super::super::entry::{entry, has_extra, index, MAX_INDEX};
+    use super::super::entry::{entry, has_extra, index};
+    use super::super::layout::MAX_INDEX;
     use super::*;
     use proptest::collection::vec;
     use proptest::prelude::*;

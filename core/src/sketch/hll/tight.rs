@@ -15,11 +15,10 @@
 //! More than ten for the spares has one set of users in ten million, and more steps than half of the
 //! slots none but one that was made for it.
 
-use super::entry::{
-    entry, has_extra, index, rank, register, INDEX_BITS, MIN_EXTRA_RANK, PRECISION, REGISTERS,
-};
+use super::entry::{entry, has_extra, index, rank, register, MIN_EXTRA_RANK};
+use super::layout::{Probe, INDEX_BITS, MAX_ENTRIES, PRECISION, REGISTERS};
 use super::registers::Registers;
-use super::sparse::{Probe, MAX_ENTRIES};
+
 use std::hint::select_unpredictable;
 
 pub(super) type Slot = [u8; 3];
@@ -208,7 +207,7 @@ fn entry_of_spare(spare: u32) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::entry::{MAX_INDEX, MAX_RANK};
+    use super::super::layout::{MAX_INDEX, MAX_RANK};
     use super::*;
 
     #[test]

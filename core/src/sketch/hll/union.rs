@@ -2,8 +2,9 @@
 
 use super::dense::Dense;
 use super::estimate;
+use super::layout::MAX_ENTRIES;
 use super::registers::Registers;
-use super::sparse::{Sparse, MAX_ENTRIES};
+use super::sparse::Sparse;
 use super::{Form, Sketch};
 
 /// Entries while every sketch was sparse and their union fits, registers of a byte beyond: at any

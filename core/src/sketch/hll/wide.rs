@@ -9,8 +9,8 @@
 //! every look-up a walk. It shows nowhere: what is stored is in the order of the entries.
 
 use super::entry::{index, rank, register};
+use super::layout::Probe;
 use super::registers::Registers;
-use super::sparse::Probe;
 use crate::hash::mixing_key;
 use std::hint::select_unpredictable;
 

@@ -3,10 +3,7 @@
 //! Written once, in a shape that compilers turn into vector code, and compiled twice: for any
 //! processor, and for AVX2, chosen at run time. 6-bit registers and counting need AVX2 by hand.
 
-use super::entry::REGISTERS;
-use super::estimate::Histogram;
-use super::nibbles::NIBBLE_BYTES;
-use super::packed::PACKED_BYTES;
+use super::layout::{Histogram, NIBBLE_BYTES, PACKED_BYTES, REGISTERS};
 
 type Ranks = [u8; REGISTERS];
 
@@ -37,8 +34,17 @@ pub(super) fn histogram(ranks: &Ranks) -> Histogram {
     fastest!(histogram(ranks))
 }
 
+/// Eight registers out of six bytes: halves move apart, then quarters, then the registers.
+#[inline(always)]
+pub(super) fn unpack(six: &[u8; 6]) -> [u8; 8] {
+    let [a, b, c, d, e, f] = *six;
+    let x = u64::from_le_bytes([a, b, c, 0, d, e, f, 0]);
+    let x = (x & 0x0000_0fff_0000_0fff) | (x & 0x00ff_f000_00ff_f000) << 4;
+    let x = (x & 0x003f_003f_003f_003f) | (x & 0x0fc0_0fc0_0fc0_0fc0) << 2;
+    x.to_le_bytes()
+}
+
 mod portable {
-    use super::super::packed::unpack;
     use super::*;
 
     #[inline(always)]

@@ -13,9 +13,12 @@
 use super::super::civil::{Date, DayNumber};
 use super::super::local::Local;
 use super::super::{Granularity, Range, DAY, HOUR};
+use super::grain::Grain;
 use super::step::{Length, Pace};
-use super::{Grain, MAX_POINTS};
 use crate::error::{Error, Result};
+
+/// The most points that a series may have.
+pub const MAX_POINTS: usize = 10_000;
 
 /// The edges of the cells that hold a window: one more than there are cells.
 pub fn edges(

@@ -7,6 +7,7 @@
 //! need no bucket.
 
 mod edges;
+mod grain;
 mod plan;
 mod step;
 #[cfg(test)]
@@ -20,23 +21,13 @@ use edges::edges;
 use plan::Plan;
 use step::Length;
 
+pub use edges::MAX_POINTS;
+pub use grain::Grain;
 pub use plan::Read;
 pub use step::Step;
 
-/// The most points that a series may have.
-pub const MAX_POINTS: usize = 10_000;
-
 /// About as many does `auto` ask for.
 const AUTO_POINTS: i64 = 120;
-
-/// What a cell is put together from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Grain {
-    /// Slots, for counts and sums.
-    Slot,
-    /// Whole buckets, for distinct counts and percentiles: those know no slots.
-    Bucket,
-}
 
 /// The cells of a series, in the order of time and without holes, and the buckets that fill them.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,19 +9,19 @@
 use super::super::cover::MAX_PIECES;
 use super::super::local::Local;
 use super::super::{Granularity, Period, Piece, Range};
-use super::Grain;
+use super::grain::Grain;
 use crate::error::{Error, Result};
 
 /// A bucket to open, and what it gives to which cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Read<'a> {
     pub period: Period,
-    shares: &'a [ApplyScratch],
+    shares: &'a [Share],
 }
 
 /// Adjacent slots of a bucket that lie in one cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct ApplyScratch {
+struct Share {
     cell: u32,
     first_slot: u8,
     end_slot: u8,
@@ -46,7 +46,7 @@ impl<'a> Read<'a> {
 pub struct Plan {
     /// Each with where its shares end.
     buckets: Vec<(Period, usize)>,
-    shares: Vec<ApplyScratch>,
+    shares: Vec<Share>,
 }
 
 impl Plan {
@@ -137,7 +137,7 @@ impl Plan {
     }
 
     fn push(&mut self, cell: usize, first_slot: u8, end_slot: u8) {
-        self.shares.push(ApplyScratch {
+        self.shares.push(Share {
             cell: cell as u32,
             first_slot,
             end_slot,

@@ -1,7 +1,7 @@
 //! How far apart the points of a series are, as users write it: `10s 5m 1h 1d 2w 1mo 1y auto`.
 
 use super::super::{Duration, Granularity, DAY, HOUR, MINUTE, SECOND, WEEK};
-use super::Grain;
+use super::grain::Grain;
 use crate::error::{shown, Error, Result};
 use std::fmt;
 

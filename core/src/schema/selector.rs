@@ -1,4 +1,4 @@
-//! The row of a metric: `dimension=value`, or two or three of them joined by `&`, for a cube.
+//! A row as users name it: `dimension=value`, or two or three of them joined by `&`, for a cube.
 //!
 //! A name ends at its `=`, for it contains neither `=` nor `&`; a value may contain both. So an `&`
 //! begins the next dimension only where the name of a dimension that the site knows, or `event`,
@@ -13,13 +13,9 @@
 //! In front of a known name a run of n + 1 is n that belong to the value. A value that ends with an
 //! `&` comes last, where it needs no doubling.
 
-use crate::bucket::tally::Tally;
-use crate::bucket::Bucket;
+use super::limits;
+use super::{check_dimension_name, check_name, RowKind, Settings, EVENT};
 use crate::error::{shown, Error, Result};
-use crate::event::RowKind;
-use crate::event::EVENT;
-use crate::schema::limits;
-use crate::schema::{check_dimension_name, check_name, Settings};
 use crate::text::{Name, Text};
 
 /// A value of a dimension, or a cell of a cube.
@@ -33,7 +29,7 @@ pub struct Selector {
     users: bool,
 }
 
-pub(super) type Part<'t> = (&'t [u8], Vec<u8>);
+pub(crate) type Part<'t> = (&'t [u8], Vec<u8>);
 
 impl Selector {
     pub fn parse(text: &[u8], site: Option<&Settings>) -> Result<Selector> {
@@ -124,11 +120,18 @@ impl Selector {
         })
     }
 
-    /// What a bucket has counted there.
-    pub fn tally<'b>(&self, bucket: &'b Bucket) -> Option<&'b Tally> {
-        bucket
-            .breakdown(self.kind, self.name.text())?
-            .tally(self.value.text())
+    pub fn kind(&self) -> RowKind {
+        self.kind
+    }
+
+    /// Of the dimension or the cube.
+    pub fn name(&self) -> Text<'_> {
+        self.name.text()
+    }
+
+    /// Of the dimension, or the cell of the cube.
+    pub fn value(&self) -> Text<'_> {
+        self.value.text()
     }
 
     pub fn check_users(&self) -> Result<()> {
@@ -167,7 +170,7 @@ fn check(name: &[u8], value: &[u8]) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn split<'t>(text: &'t [u8], site: Option<&Settings>) -> Result<Vec<Part<'t>>> {
+pub(crate) fn split<'t>(text: &'t [u8], site: Option<&Settings>) -> Result<Vec<Part<'t>>> {
     let mut parts: Vec<Part> = Vec::with_capacity(1);
     let mut rest = Some(text);
     while let Some(part) = rest {

@@ -1,0 +1,10 @@
+//! Slots or whole buckets: what the cells of a series are made of.
+
+/// What a cell is put together from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grain {
+    /// Slots, for counts and sums.
+    Slot,
+    /// Whole buckets, for distinct counts and percentiles: those know no slots.
+    Bucket,
+}
