@@ -171,7 +171,14 @@ fn logs_of_version_1_are_read_and_written_as_they_were() {
     for (name, most, users, rules) in LOGGED {
         let page = page(&format!("site-v1-{name}.bin"));
         let site = Site::decode(std::slice::from_ref(&page)).unwrap();
-        assert_eq!(site.settings.log, Log { most, users }, "{name}");
+        assert_eq!(
+            site.settings.log,
+            Log {
+                entries: most,
+                users
+            },
+            "{name}"
+        );
         let found = site.watch().map_or(0, |watch| watch.alarms().len());
         assert_eq!(found, rules, "{name}");
         assert!(site.encode() == [page], "{name}");

@@ -19,7 +19,7 @@ pub use hints::register;
 pub use measure::measure;
 
 use crate::api::redis::Ctx;
-use analytics_core::alert::watch::{Census, Place, Schedule, Watch};
+use analytics_core::alert::watch::{Counts, Schedule, SiteKey, Watch};
 use analytics_core::schema::keys::check_site_name;
 use analytics_core::site::Site;
 
@@ -30,8 +30,8 @@ fn schedule() -> MutexGuard<'static, Schedule> {
     SCHEDULE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn place(db: c_int, site: &[u8]) -> Place {
-    Place {
+fn place(db: c_int, site: &[u8]) -> SiteKey {
+    SiteKey {
         db,
         site: Arc::from(site),
     }
@@ -41,7 +41,7 @@ fn place(db: c_int, site: &[u8]) -> Place {
 pub fn note(db: c_int, name: &[u8], site: &Site, now: i64) {
     match site.watch().filter(|_| check_site_name(name).is_ok()) {
         Some(watch) => {
-            schedule().note(place(db, name), watch, now);
+            schedule().set(place(db, name), watch, now);
             hints::listen();
             timer::wake();
         }
@@ -58,7 +58,7 @@ pub fn note_here(ctx: Ctx, name: &[u8], site: &Site) {
 pub fn forget(db: c_int, name: &[u8]) {
     let mut schedule = schedule();
     if schedule.sites() > 0 {
-        schedule.forget(&place(db, name));
+        schedule.remove(&place(db, name));
     }
 }
 
@@ -67,11 +67,11 @@ pub fn figures() -> Vec<(&'static CStr, u64)> {
     let Ok(schedule) = SCHEDULE.try_lock() else {
         return Vec::new();
     };
-    let Census {
+    let Counts {
         rules,
         feeds,
         firing,
-    } = schedule.census();
+    } = schedule.counts();
     vec![
         (c"alert_rules", rules),
         (c"alert_rules_firing", firing),

@@ -17,7 +17,7 @@ use crate::store::cluster;
 use crate::store::site_value::SiteValue;
 use crate::{alerts, stats};
 use analytics_core::alert::watch::Watch;
-use analytics_core::alert::{Alarm, Rule, Saying, State, RULE};
+use analytics_core::alert::{Alarm, Notice, Rule, State, RULE};
 use analytics_core::error::{shown, Error};
 use analytics_core::schema::keys::check_site_name;
 use analytics_core::text::numeral::{parse_integer, shown_number};
@@ -122,10 +122,10 @@ fn set(ctx: Ctx, words: Words) -> Outcome {
     let value = site_to_change(ctx, words, &key)?;
     let rule = Rule::parse(&words.after(3).to_vec(), &value.site.settings)?;
     let known = value.site.watch().unwrap_or(alerts::none());
-    known.has_room_for_rule(&rule.name)?;
+    known.check_room_for_rule(&rule.name)?;
     if let Some(alarm) = known.alarm(&rule.name) {
-        let (_, saying) = alarm.becomes(rule.clone());
-        cancel(ctx, words, alarm, saying)?;
+        let (_, notice) = alarm.with_rule(rule.clone());
+        cancel(ctx, words, alarm, notice)?;
     }
     let resolved = [vec![b"SET".to_vec()], rule.words()].concat();
     replicate::in_words(ctx, c"ANALYTICS.ALERT", words.string(1), &resolved);
@@ -144,8 +144,8 @@ fn delete(ctx: Ctx, words: Words) -> Outcome {
         ctx.reply_integer(0);
         return Ok(());
     };
-    let saying = alarm.state.is_firing().then_some(Saying::Cancelled);
-    cancel(ctx, words, alarm, saying)?;
+    let notice = alarm.state.is_firing().then_some(Notice::Cancelled);
+    cancel(ctx, words, alarm, notice)?;
     ctx.replicate_verbatim();
     value.site.change_watch(|watch| watch.remove_rule(name));
     changed(ctx, words, value, c"analytics.alert")?;
@@ -154,14 +154,14 @@ fn delete(ctx: Ctx, words: Words) -> Outcome {
 }
 
 /// Nothing will resolve this rule any more. Replicas are told so by what is said.
-fn cancel(ctx: Ctx, words: Words, alarm: &Alarm, saying: Option<Saying>) -> Outcome {
-    if saying.is_none() || Origin::of(ctx) == Origin::Master {
+fn cancel(ctx: Ctx, words: Words, alarm: &Alarm, notice: Option<Notice>) -> Outcome {
+    if notice.is_none() || Origin::of(ctx) == Origin::Master {
         return Ok(());
     }
     let change = Change {
         rule: alarm.rule.clone(),
         state: None,
-        saying,
+        notice,
         value: None,
         time: ctx.now(),
     };
@@ -322,7 +322,7 @@ fn test(ctx: Ctx, words: Words) -> Outcome {
     let alarm = query.site.watch().and_then(|watch| watch.alarm(name));
     let alarm = alarm.ok_or_else(|| no_rule(name))?;
     let measured = alerts::measure(&query, &alarm.rule)?;
-    let (state, saying) = alarm.state.step(&alarm.rule, measured, query.now);
+    let (state, notice) = alarm.state.step(&alarm.rule, measured, query.now);
     stats::ALERT_EVALUATIONS.add(1);
 
     let text = |name: &str, text: &[u8]| {
@@ -341,8 +341,8 @@ fn test(ctx: Ctx, words: Words) -> Outcome {
     text("state", alarm.state.name().as_bytes());
     text("next-state", state.name().as_bytes());
     ctx.reply_bytes(b"says");
-    match saying {
-        Some(saying) => ctx.reply_bytes(saying.name().as_bytes()),
+    match notice {
+        Some(notice) => ctx.reply_bytes(notice.name().as_bytes()),
         None => ctx.reply_null(),
     }
     Ok(())

@@ -104,7 +104,7 @@ pub(super) fn not_kept(period: &Period, settings: &Settings, now: i64) -> Option
         Some(expiry) if expiry > now => None,
         Some(_) => Some(Error::new(format!(
             "{name} {label} is over and gone: this site keeps {name}s for {} after their end",
-            settings.kept(granularity)
+            settings.retention_text(granularity)
         ))),
         None => Some(Error::new(format!(
             "this site keeps no {name}s: its RETENTION {name} is off"

@@ -86,7 +86,7 @@ pub fn import(ctx: Ctx, words: Words) -> Outcome {
     }
     let row = Row::new(&pairs, settings)?;
     let batch = row.batch();
-    let learned = value.site.learned(&batch)?;
+    let learned = value.site.settings_for(&batch)?;
     let settings = learned.as_deref().unwrap_or(settings);
     let mut targets = Target::open_all(ctx, words, settings, &period, clock)?;
 

@@ -118,7 +118,7 @@ fn parse_id(word: &[u8]) -> Outcome<EntryId> {
 /// What a site has logged, it has counted, and would log again.
 fn refuse_own_log(ctx: Ctx, words: Words, name: &[u8], from: &[u8]) -> Outcome {
     let key = Key::for_reading(ctx, words.string(1));
-    let logs = |value: &SiteValue| value.site.settings.log.most > 0;
+    let logs = |value: &SiteValue| value.site.settings.log.entries > 0;
     if key.value::<SiteValue>()?.is_some_and(logs) && from == events_stream(name) {
         let from = shown(from);
         return Err(Error::new(format!(

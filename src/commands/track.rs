@@ -126,10 +126,10 @@ fn count_with<'c>(
     if origin == Origin::Client {
         refuse_future(request, now)?;
     }
-    let learned = value.site.learned(&request.batch)?;
+    let learned = value.site.settings_for(&request.batch)?;
     let settings = learned.as_deref().unwrap_or(&value.site.settings);
     // To open a key that is over calls whoever listens for that: before it is seen what may wait.
-    let log = match settings.log.most > 0 && origin == Origin::Client {
+    let log = match settings.log.entries > 0 && origin == Origin::Client {
         true => Some(OpenLog::open(ctx, site, settings.log)?),
         false => None,
     };

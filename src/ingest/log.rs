@@ -66,7 +66,9 @@ impl<'c> OpenLog<'c> {
             ids.push(id);
             // What is trimmed cannot be given back: only once all are in.
             let is_last = ids.len() == numbers.len();
-            let trimmed = is_last.then(|| self.stream.trim(self.log.most)).flatten();
+            let trimmed = is_last
+                .then(|| self.stream.trim(self.log.entries))
+                .flatten();
             let limit = trimmed.map(|len| {
                 let len = len.to_string();
                 [&b"MAXLEN"[..], b"=", len.as_bytes()].map(OwnedString::new)

@@ -204,7 +204,7 @@ impl<'c> Routes<'c> {
                 None => true,
                 Some(id) => {
                     let bucket = stop(&self.targets, finest).and_then(Target::bucket);
-                    !bucket.is_some_and(|it| it.has_seen(id)) && ids.insert((finest, id))
+                    !bucket.is_some_and(|it| it.contains_id(id)) && ids.insert((finest, id))
                 }
             });
             if counts {
@@ -372,12 +372,12 @@ fn admits(
     let Some(target) = stop_mut(targets, finest) else {
         return false;
     };
-    if target.bucket().is_some_and(|bucket| bucket.has_seen(id)) {
+    if target.bucket().is_some_and(|bucket| bucket.contains_id(id)) {
         value.dropped.duplicates += 1;
         stats::DUPLICATES.add(1);
         return false;
     }
-    target.bucket_or_new().remember(id);
+    target.bucket_or_new().insert_id(id);
     way.counts = true;
     true
 }

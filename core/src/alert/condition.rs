@@ -1,4 +1,4 @@
-//! What a rule is on the look-out for.
+//! The condition of a rule: an op, a threshold and, for hysteresis, a second one.
 
 use crate::error::{shown, Error, Result};
 use crate::text::nearest::did_you_mean;
@@ -63,7 +63,7 @@ impl Op {
 pub struct Condition {
     op: Op,
     threshold: f64,
-    /// What the value has to come back over for a firing rule to resolve: hysteresis.
+    /// The threshold by which a firing rule resolves: hysteresis.
     clear: Option<f64>,
 }
 
@@ -112,7 +112,7 @@ impl Condition {
     }
 
     /// Whether this value keeps a rule firing that does.
-    pub fn lasts(&self, value: f64) -> bool {
+    pub fn keeps_firing(&self, value: f64) -> bool {
         self.op.holds(value, self.clear.unwrap_or(self.threshold))
     }
 }

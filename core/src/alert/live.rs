@@ -1,7 +1,7 @@
-//! Live metrics, as `ANALYTICS.LIVE site SET` says them:
+//! Live metrics, in the words of `ANALYTICS.LIVE site SET`:
 //! `name every [WINDOW window] metric [metric ...]`.
 //!
-//! The word WINDOW cannot be a metric: a value is asked for with an aggregate behind a colon.
+//! The word WINDOW is no metric: the metric of a value has an aggregate behind a colon.
 
 use crate::alert::{check_every, check_metric, check_metric_length};
 use crate::error::{shown, Error, Result};
@@ -60,8 +60,8 @@ impl Feed {
         Ok(feed)
     }
 
-    /// Checks what holds of live metrics of any site, and names the field that is wrong. Whether a site
-    /// can answer the metrics is another question: its settings may change.
+    /// Checks what does not depend on the site, and names the field that is wrong. Whether a site
+    /// has the metrics is not checked, for its settings may change.
     pub fn check(&self) -> std::result::Result<(), (&'static str, Error)> {
         check_name("live metric", &self.name).map_err(|error| ("live metric", error))?;
         check_every("every", self.every).map_err(|error| ("every", error))?;

@@ -1,4 +1,4 @@
-//! A rule, as `ANALYTICS.ALERT site SET` says it:
+//! A rule, in the words of `ANALYTICS.ALERT site SET`:
 //! `name metric window op threshold [CLEAR threshold] [FOR duration] [EVERY duration]
 //! [REPEAT duration] [SEVERITY word]`.
 
@@ -15,7 +15,7 @@ use crate::time::{Duration, Window, MINUTE, SECOND};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
     pub name: Box<[u8]>,
-    /// As it was given: it is read anew at every evaluation, for the site's settings may change.
+    /// As it was given: it is parsed at every evaluation, for the site's settings may change.
     pub metric: Box<[u8]>,
     pub window: Window,
     pub condition: Condition,
@@ -104,8 +104,8 @@ impl Rule {
         Ok(rule)
     }
 
-    /// Checks what holds of a rule of any site, and names the field that is wrong. Whether a site can
-    /// answer the metric is another question: its settings may change.
+    /// Checks what does not depend on the site, and names the field that is wrong. Whether a site has the
+    /// metric is not checked, for its settings may change.
     pub fn check(&self) -> std::result::Result<(), (&'static str, Error)> {
         let of = |field| move |error| (field, error);
         check_name("rule", &self.name).map_err(of("rule"))?;
@@ -114,7 +114,7 @@ impl Rule {
             [("for", "FOR", self.hold), ("repeat", "REPEAT", self.repeat)]
         {
             if let Some(length) = length {
-                check_length(option, length, LEAST, LONGEST).map_err(of(field))?;
+                check_length(option, length, MIN_LENGTH, MAX_LENGTH).map_err(of(field))?;
             }
         }
         check_every("EVERY", self.every).map_err(of("every"))?;
@@ -146,8 +146,8 @@ impl Rule {
         words
     }
 
-    /// Whether this one is on the look-out for the same: where it fires, the other one does.
-    pub fn looks_for_the_same(&self, other: &Rule) -> bool {
+    /// Whether this rule fires exactly when the other one does.
+    pub fn fires_like(&self, other: &Rule) -> bool {
         self.metric == other.metric
             && self.window == other.window
             && self.condition == other.condition
@@ -162,11 +162,11 @@ impl Rule {
     }
 }
 
-const LEAST: i64 = SECOND;
+const MIN_LENGTH: i64 = SECOND;
 /// Of FOR and REPEAT.
-const LONGEST: i64 = 366 * 24 * 60 * MINUTE;
+const MAX_LENGTH: i64 = 366 * 24 * 60 * MINUTE;
 /// Of EVERY.
-const SLOWEST: i64 = 24 * 60 * MINUTE;
+const MAX_EVERY: i64 = 24 * 60 * MINUTE;
 
 /// A thirtieth of the window, but at least ten seconds and at most a minute; a minute for a window
 /// that is a word.
@@ -197,7 +197,7 @@ pub fn check_metric_length(metric: &[u8]) -> Result<()> {
 
 /// How often a rule is evaluated, or live metrics are published.
 pub fn check_every(option: &str, length: Duration) -> Result<()> {
-    check_length(option, length, LEAST, SLOWEST)
+    check_length(option, length, MIN_LENGTH, MAX_EVERY)
 }
 
 fn check_length(option: &str, length: Duration, least: i64, most: i64) -> Result<()> {

@@ -36,7 +36,7 @@ pub enum InsertPolicy {
     Always,
 }
 
-/// A bucket's place among those that the same events go to.
+/// The position of a bucket among those that the same events go to.
 #[derive(Debug, Clone, Copy)]
 pub struct Containment {
     pub own: Granularity,
@@ -45,8 +45,8 @@ pub struct Containment {
 }
 
 impl Containment {
-    /// Inserts a user or a session into a row of this bucket, as far as the policy asks for it. `insert`
-    /// says whether it was absent. `known_in`: the granularities that are certain to have it there.
+    /// Inserts a user or a session into a row of this bucket where the policy demands it. `insert` returns
+    /// whether it was absent. `known_in`: the granularities that are certain to have it there.
     #[inline]
     pub fn insert(
         self,
@@ -89,7 +89,7 @@ impl Unresolved {
 
     /// Goes through those of a row, and moves what stays to the front.
     #[inline]
-    pub fn retain(&mut self, events: RowEvents, mut stays: impl FnMut(EventRow) -> bool) {
+    pub fn retain(&mut self, events: RowEvents, mut keep: impl FnMut(EventRow) -> bool) {
         let Some(left) = self.left.get_mut(events.row as usize) else {
             return;
         };
@@ -98,9 +98,9 @@ impl Unresolved {
         // Read and written at once, in two places.
         let event_rows = Cell::from_mut(event_rows.unwrap_or_default()).as_slice_of_cells();
         let mut front = event_rows.iter();
-        for event_row in event_rows.iter().map(Cell::get).filter(|it| stays(*it)) {
-            if let Some(place) = front.next() {
-                place.set(event_row);
+        for event_row in event_rows.iter().map(Cell::get).filter(|it| keep(*it)) {
+            if let Some(free) = front.next() {
+                free.set(event_row);
             }
         }
         *left -= front.len() as u32;

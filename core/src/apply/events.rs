@@ -52,16 +52,16 @@ impl Bucket {
         self.count(&sample, resolved.facets.iter(), terms, known_in);
     }
 
-    /// Counts the event in this place.
+    /// Counts the event of this position.
     pub fn apply_one(
         &mut self,
         all: &RowBatch,
-        place: usize,
+        index: usize,
         slot: u8,
         terms: &ApplyTerms,
         scratch: &mut ApplyScratch,
     ) {
-        let (Some(event), Some(user)) = (all.events().get(place), all.users().get(place)) else {
+        let (Some(event), Some(user)) = (all.events().get(index), all.users().get(index)) else {
             return;
         };
         let mut ids = [0; limits::VALUES_PER_EVENT];
@@ -72,7 +72,7 @@ impl Bucket {
             numbers: all.numbers_of(event),
         };
         let sample = Sample::new(slot, *user, &more);
-        let known_in = scratch.known_in_of(all.rows_of(event, place));
+        let known_in = scratch.known_in_of(all.rows_of(event, index));
         self.count(&sample, all.facets_of(event), terms, known_in);
     }
 
@@ -100,8 +100,8 @@ impl Bucket {
             containment,
         };
         count.in_row(self.total_mut(), InsertPolicy::IfUnresolved, whole);
-        for ((place, facet), known_in) in facets.enumerate().zip(known_in) {
-            self.count_in(facet.borrow(), place, terms.capacity, |tally, policy| {
+        for ((index, facet), known_in) in facets.enumerate().zip(known_in) {
+            self.count_in(facet.borrow(), index, terms.capacity, |tally, policy| {
                 count.in_row(tally, policy, known_in);
             });
         }
@@ -111,9 +111,9 @@ impl Bucket {
     /// Then all is done in the order in which the events came, as if each had come by itself.
     pub fn apply_all(&mut self, all: &RowBatch, scratch: &mut ApplyScratch, terms: &ApplyTerms) {
         if !self.keeps_its_rows(all, terms.capacity) {
-            for place in 0..all.events().len() {
-                if let Some(slot) = scratch.slot(place) {
-                    self.apply_one(all, place, slot, terms, scratch);
+            for index in 0..all.events().len() {
+                if let Some(slot) = scratch.slot(index) {
+                    self.apply_one(all, index, slot, terms, scratch);
                 }
             }
             return;
@@ -179,8 +179,8 @@ impl Bucket {
         }
         let mut known = [None; limits::VALUES_PER_SITE];
         scratch.ids.clear();
-        for (place, event) in all.events().iter().enumerate() {
-            let is_here = scratch.slot(place).is_some();
+        for (index, event) in all.events().iter().enumerate() {
+            let is_here = scratch.slot(index).is_some();
             for number in all.name_numbers_of(event) {
                 let id = known.get_mut(usize::from(*number)).filter(|_| is_here);
                 let id = id.map(|id| match id {
@@ -192,7 +192,7 @@ impl Bucket {
         }
     }
 
-    /// `likely`: where the breakdown of the facet may stand.
+    /// `likely`: the probable index of the facet's breakdown.
     #[inline]
     fn count_in(
         &mut self,
@@ -201,8 +201,8 @@ impl Bucket {
         capacity: usize,
         count: impl FnOnce(&mut Tally, InsertPolicy),
     ) {
-        let place = self.place_of(facet, likely);
-        if let Some(breakdown) = self.breakdown_mut(place) {
+        let index = self.place_of(facet, likely);
+        if let Some(breakdown) = self.breakdown_mut(index) {
             let policy = match (facet.users, breakdown.is_whole()) {
                 (false, _) => InsertPolicy::Never,
                 (true, true) => InsertPolicy::IfUnresolved,
@@ -273,8 +273,8 @@ fn count_all(
         return;
     }
     for event_row in event_rows {
-        let place = event_row.event as usize;
-        let (Some(event), Some(slot)) = (all.events().get(place), scratch.slot(place)) else {
+        let index = event_row.event as usize;
+        let (Some(event), Some(slot)) = (all.events().get(index), scratch.slot(index)) else {
             continue;
         };
         if let Some(session) = event.session {

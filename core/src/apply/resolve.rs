@@ -92,10 +92,10 @@ fn push_cube_facets<'e>(
     let mut found: [Option<(&Cube, usize, usize)>; limits::CUBES_PER_SITE] =
         [None; limits::CUBES_PER_SITE];
     cells.clear();
-    for (cube, place) in settings.cubes().iter().zip(&mut found) {
+    for (cube, index) in settings.cubes().iter().zip(&mut found) {
         let start = cells.len();
         if cube.write_cell(event.kind, dimensions, cells) {
-            *place = Some((cube, start, cells.len()));
+            *index = Some((cube, start, cells.len()));
         } else {
             cells.truncate(start);
         }

@@ -51,12 +51,12 @@ pub struct BatchEvent {
 impl BatchEvent {
     /// Every event has a row more than entries: the whole, which comes first.
     #[inline]
-    fn first_row(&self, place: u32) -> u32 {
-        self.entries.start + place
+    fn first_row(&self, position: u32) -> u32 {
+        self.entries.start + position
     }
 }
 
-/// From the earliest of the events to the latest, which lies in it.
+/// From the earliest of the events to the latest, inclusive.
 #[derive(Debug, Clone, Copy)]
 pub struct Span {
     pub first: i64,
@@ -85,9 +85,9 @@ pub struct RowEvents {
 /// An event in one of its rows, or in the whole.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EventRow {
-    /// Its place in `events`.
+    /// Its index in `events`.
     pub event: u32,
-    /// Where the row stands among those of all events.
+    /// The index of the row among those of all events.
     pub row: u32,
 }
 
@@ -109,7 +109,7 @@ struct Table {
     rows: usize,
 }
 
-/// Where a text lies.
+/// The range of a text in the buffer.
 #[derive(Debug, Clone, Copy, Default)]
 struct Kept {
     hash: u64,
@@ -180,7 +180,7 @@ impl RowBatch {
         });
     }
 
-    /// When all events are there, before it is asked for rows.
+    /// To be called when all events are added, before rows are read.
     pub fn sort(&mut self) {
         let whole = self.events.iter().zip(0..).map(|(it, event)| EventRow {
             event,
@@ -194,15 +194,18 @@ impl RowBatch {
             start += std::mem::take(&mut row.events.len);
         }
         self.sorted.resize(self.row_count(), EventRow::default());
-        for (event, place) in self.events.iter().zip(0..) {
-            let rows = event.first_row(place) + 1..;
+        for (event, position) in self.events.iter().zip(0..) {
+            let rows = event.first_row(position) + 1..;
             for (number, row) in event.entries.of(&self.entries).iter().zip(rows) {
                 let Some(it) = self.rows.get_mut(*number as usize) else {
                     continue;
                 };
                 let next = (it.events.start + it.events.len) as usize;
                 if let Some(next) = self.sorted.get_mut(next) {
-                    *next = EventRow { event: place, row };
+                    *next = EventRow {
+                        event: position,
+                        row,
+                    };
                 }
                 it.events.len += 1;
             }
@@ -267,10 +270,10 @@ impl RowBatch {
         self.events.len() + self.entries.len()
     }
 
-    /// Where those of an event stand among them.
+    /// The range of an event's among them.
     #[inline]
-    pub fn rows_of(&self, event: &BatchEvent, place: usize) -> std::ops::Range<usize> {
-        let first = event.first_row(place as u32) as usize;
+    pub fn rows_of(&self, event: &BatchEvent, position: usize) -> std::ops::Range<usize> {
+        let first = event.first_row(position as u32) as usize;
         first..first + 1 + event.entries.len as usize
     }
 
@@ -411,7 +414,7 @@ impl RowBatch {
             let hashes = self.rows.iter().map(|row| hash(row.table, row.value.hash));
             self.index = Index::build(hashes);
         } else if self.index.is_built() {
-            self.index.place(hash(table, value.hash), number);
+            self.index.insert(hash(table, value.hash), number);
         }
         number as u32
     }

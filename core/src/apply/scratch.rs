@@ -40,7 +40,7 @@ impl ApplyScratch {
         self.slots.resize(all.events().len(), slot);
     }
 
-    /// Each event has this slot in the bucket that comes next, or none. Is there one that has?
+    /// Each event has this slot in the next bucket, or none. Whether there is one that has.
     pub fn fill_each(
         &mut self,
         all: &RowBatch,
@@ -59,25 +59,25 @@ impl ApplyScratch {
         self.common
     }
 
-    /// Of the event in this place, if it counts in the bucket.
+    /// The slot of the event of this index, if it counts in the bucket.
     #[inline]
-    pub(super) fn slot(&self, place: usize) -> Option<u8> {
-        slot(&self.slots, place)
+    pub(super) fn slot(&self, index: usize) -> Option<u8> {
+        slot(&self.slots, index)
     }
 
     /// Whether any of them counts in the bucket.
     #[inline]
     pub(super) fn has_any(&self, event_rows: &[EventRow]) -> bool {
-        let mut places = event_rows.iter().map(|it| it.event as usize);
-        places.any(|place| self.slot(place).is_some())
+        let mut indexes = event_rows.iter().map(|it| it.event as usize);
+        indexes.any(|index| self.slot(index).is_some())
     }
 
     pub(super) fn known_in_of(&mut self, rows: std::ops::Range<usize>) -> &mut [KnownIn] {
         self.known_in.get_mut(rows).unwrap_or_default()
     }
 
-    /// Inserts the users of the events of a row that count in the bucket, as far as the policy asks for it.
-    /// `insert` says whether a user was absent.
+    /// Inserts the users of the events of a row that count in the bucket, where the policy demands it.
+    /// `insert` returns whether a user was absent.
     #[inline]
     pub(super) fn insert_users(
         &mut self,
@@ -134,7 +134,7 @@ impl ApplyScratch {
 }
 
 #[inline]
-fn slot(slots: &[u8], place: usize) -> Option<u8> {
-    let slot = slots.get(place).copied();
+fn slot(slots: &[u8], index: usize) -> Option<u8> {
+    let slot = slots.get(index).copied();
     slot.filter(|slot| *slot != ELSEWHERE)
 }

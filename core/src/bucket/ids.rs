@@ -1,12 +1,11 @@
-//! The event ids that a bucket has seen, so that the same id counts once.
+//! The ids of the events of a bucket, so that an event of the same id counts once.
 //!
 //! An id is kept as a fingerprint of 128 bits: two different ids are taken for one with a chance of
 //! n² / 2^129, which is below 1e-24 for a million ids.
 //!
 //! Kept in shards once there are many, so that growing moves a small part of the set at a time.
-//! Inside of a shard, ids are placed by a key that nobody outside knows: ids are the user's to
-//! choose, and a payload's, and many that share a place would make every look-up a long walk. Where
-//! an id is placed shows nowhere.
+//! In a shard the slots of ids follow from a secret key: clients choose their ids, and many ids of one
+//! slot would make every look-up slow. The slots are not stored.
 //!
 //! ```text
 //! stored:  (n | n × 16 bytes)* | 0         ascending, n at most 65,536
@@ -19,7 +18,7 @@ use crate::memory::allocated;
 use std::hash::{BuildHasher, RandomState};
 
 /// Where an id is placed in a shard of so many slots.
-fn place(id: Fingerprint, key: u64, slots: usize) -> usize {
+fn slot_of(id: Fingerprint, key: u64, slots: usize) -> usize {
     let [high, low] = split(id);
     let mixed = u128::from(high ^ key) * u128::from(low ^ key.rotate_left(32));
     ((mixed >> 64) ^ mixed) as usize & slots.wrapping_sub(1)
@@ -153,12 +152,12 @@ impl Shard {
         self.find(id, key).is_some_and(|slot| slot != EMPTY)
     }
 
-    /// What stands in the slot where this id is or would be.
+    /// The content of the slot where this id is or would be.
     fn find(&self, id: Fingerprint, key: u64) -> Option<[u64; 2]> {
         let halves = split(id);
         let (before, after) = self
             .slots
-            .split_at_checked(place(id, key, self.slots.len()))?;
+            .split_at_checked(slot_of(id, key, self.slots.len()))?;
         let mut slots = after.iter().chain(before);
         slots
             .find(|slot| **slot == halves || **slot == EMPTY)
@@ -170,7 +169,7 @@ impl Shard {
             self.grow(key);
         }
         let halves = split(id);
-        let start = place(id, key, self.slots.len());
+        let start = slot_of(id, key, self.slots.len());
         let Some((before, after)) = self.slots.split_at_mut_checked(start) else {
             return false;
         };
@@ -241,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_that_look_alike_are_placed_apart() {
+    fn similar_ids_are_in_different_slots() {
         // All of one shard, and alike in half of their bits.
         for shift in [0, 40, 64] {
             let mut ids = Ids::default();

@@ -41,7 +41,7 @@ pub struct Bucket {
     total: Tally,
     /// Rarely any are new: no room is kept.
     breakdowns: Box<[Breakdown]>,
-    /// The names of values; a value's id is its place. Behind one word: many buckets have none.
+    /// The names of values; a value's id is its index. Behind one word: many buckets have none.
     #[allow(clippy::box_collection)]
     values: Option<Box<Vec<Name>>>,
     ids: Option<Box<Ids>>,
@@ -89,8 +89,8 @@ impl Bucket {
         self.granularity
     }
 
-    pub(crate) fn breakdown_mut(&mut self, place: usize) -> Option<&mut Breakdown> {
-        self.breakdowns.get_mut(place)
+    pub(crate) fn breakdown_mut(&mut self, position: usize) -> Option<&mut Breakdown> {
+        self.breakdowns.get_mut(position)
     }
 
     pub fn breakdowns(&self) -> &[Breakdown] {
@@ -108,8 +108,8 @@ impl Bucket {
 
     /// The id of a value, in tallies.
     pub fn value(&self, name: Text) -> Option<u8> {
-        let place = self.values().iter().position(|value| value.is(name))?;
-        u8::try_from(place).ok()
+        let position = self.values().iter().position(|value| value.is(name))?;
+        u8::try_from(position).ok()
     }
 
     #[inline]
@@ -117,11 +117,11 @@ impl Bucket {
         self.values.as_deref().map_or(&[], Vec::as_slice)
     }
 
-    pub fn has_seen(&self, id: Fingerprint) -> bool {
+    pub fn contains_id(&self, id: Fingerprint) -> bool {
         self.ids.as_ref().is_some_and(|ids| ids.contains(id))
     }
 
-    pub fn remember(&mut self, id: Fingerprint) {
+    pub fn insert_id(&mut self, id: Fingerprint) {
         self.ids.get_or_insert_default().insert(id);
     }
 
@@ -158,7 +158,7 @@ impl Bucket {
     fn search(&mut self, facet: &Facet) -> usize {
         let named = |it: &Breakdown| it.is(facet.kind, facet.name);
         match self.breakdowns.iter().position(named) {
-            Some(place) => place,
+            Some(position) => position,
             None => self.make_breakdown(facet),
         }
     }
@@ -172,8 +172,8 @@ impl Bucket {
         self.breakdowns.len() - 1
     }
 
-    /// Takes in users or sessions that were counted elsewhere, in all the rows that they were seen in
-    /// and in the whole. Is any of it new?
+    /// Merges users or sessions that were counted elsewhere into these rows and the whole. Whether that
+    /// changed anything.
     pub fn import(
         &mut self,
         facets: &[Facet],
@@ -187,8 +187,8 @@ impl Bucket {
         }
         let mut is_new = self.total.import(what, sketch);
         for facet in facets.iter().filter(|facet| facet.users) {
-            let place = self.place_of(facet, 0);
-            if let Some(breakdown) = self.breakdowns.get_mut(place) {
+            let position = self.place_of(facet, 0);
+            if let Some(breakdown) = self.breakdowns.get_mut(position) {
                 is_new |= breakdown.import(facet.value, what, sketch, capacity);
             }
         }
@@ -262,10 +262,10 @@ impl Bucket {
         names.sort_unstable();
         writer.varint(names.len() as u64);
         let mut stored = vec![0; names.len()];
-        for (place, (name, id)) in names.into_iter().enumerate() {
+        for (position, (name, id)) in names.into_iter().enumerate() {
             writer.bytes(name);
             if let Some(stored) = stored.get_mut(id) {
-                *stored = place as u8;
+                *stored = position as u8;
             }
         }
         ValueOrder::new(stored)
@@ -277,7 +277,7 @@ impl Bucket {
 
     fn read(mut reader: Reader) -> Result<Bucket, Corrupt> {
         if reader.u8("version")? != VERSION {
-            return Err(corrupt("version", "not one that this module knows"));
+            return Err(corrupt("version", "not one that this module reads"));
         }
         let granularity = usize::from(reader.u8("granularity")?);
         let granularity = *Granularity::ALL
@@ -332,7 +332,8 @@ impl Bucket {
     }
 }
 
-/// How many slots a period may have that lies so; None if none of this granularity does in any zone.
+/// How many slots a period of this start and length may have; None if no zone has such a period of
+/// this granularity.
 fn most_slots(granularity: Granularity, start: i64, end: i64) -> Option<u8> {
     let len = end.checked_sub(start)?;
     let lies_in_time = MIN_TIME - MONTH <= start && end <= MAX_TIME + MONTH;

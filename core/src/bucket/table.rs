@@ -1,7 +1,7 @@
 //! The rows of a breakdown, and what left them.
 //!
-//! Most breakdowns of most buckets have one row: it lies in place, where a table of many has its
-//! pointers.
+//! Most breakdowns of most buckets have one row: it is stored inline, where a table of many rows has
+//! its pointers.
 
 use crate::bucket::tally::Tally;
 use crate::memory::allocated;
@@ -22,7 +22,7 @@ pub struct Row {
 pub(super) struct Spill {
     pub floor: u64,
     pub other: Tally,
-    /// Of every row, how many of its events may lie in `other`; 0 for the rows behind.
+    /// Of every row, the most events that may be counted in `other`; 0 for the rows behind.
     pub errors: Vec<u64>,
 }
 
@@ -166,7 +166,7 @@ impl Many {
         if self.index.is_full(at) {
             self.build_index();
         } else if self.index.is_built() {
-            self.index.place(hash, at);
+            self.index.insert(hash, at);
         }
     }
 

@@ -2,7 +2,7 @@
 //! cell of a cube.
 //!
 //! ```text
-//! stored:  slots | users | 0                                      nothing else was seen
+//! stored:  slots | users | 0                                      nothing else was counted
 //!          slots | users | 1 | sessions | n | n × (value id, summaries, quantiles)   ids ascending
 //! ```
 //!
@@ -25,7 +25,7 @@ pub struct Tally {
     /// Events per slot.
     slots: Counters,
     users: Sketch,
-    /// Most things have neither sessions nor values: those cost a pointer until they are seen.
+    /// Most tallies have neither sessions nor values: those cost a pointer until the first is counted.
     rest: Option<Box<Rest>>,
 }
 
@@ -256,31 +256,31 @@ impl Tally {
 impl Rest {
     #[inline]
     fn measured(&mut self, id: u8) -> &mut Measured {
-        // Where all values of a bucket are measured, each stands at its id.
+        // Where a tally has all values of its bucket, the index of each is its id.
         let likely = usize::from(id);
-        let place = match self.values.get(likely) {
+        let index = match self.values.get(likely) {
             Some(value) if value.id == id => likely,
             _ => self.place_of(id),
         };
         // The entry was found or has just been put there.
         #[allow(clippy::indexing_slicing)]
-        &mut self.values[place]
+        &mut self.values[index]
     }
 
     #[inline(never)]
     fn place_of(&mut self, id: u8) -> usize {
-        let place = self.values.iter().position(|value| value.id >= id);
-        let place = place.unwrap_or(self.values.len());
-        if self.values.get(place).is_none_or(|value| value.id != id) {
-            self.make_room_at(place, id);
+        let index = self.values.iter().position(|value| value.id >= id);
+        let index = index.unwrap_or(self.values.len());
+        if self.values.get(index).is_none_or(|value| value.id != id) {
+            self.make_room_at(index, id);
         }
-        place
+        index
     }
 
     #[cold]
-    fn make_room_at(&mut self, place: usize, id: u8) {
+    fn make_room_at(&mut self, index: usize, id: u8) {
         self.values.reserve_exact(1);
-        self.values.insert(place, Measured::new(id));
+        self.values.insert(index, Measured::new(id));
     }
 
     fn decode(reader: &mut Reader, slots: u8, known: usize) -> Result<Rest, Corrupt> {

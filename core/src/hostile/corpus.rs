@@ -38,11 +38,11 @@ pub fn site(options: &str, capacity: usize) -> Site {
     Site::new(settings.with(&changes, false, 0).unwrap())
 }
 
-/// Of everything that a site can be told.
+/// With every option of a site.
 const RICH: &str = "TZ Europe/Paris RETENTION minute 2h RETENTION week off RETENTION month 36mo \
     DIM plan NOUSERS DIM country CUBE event,country CUBE plan,country,city NOUSERS VAL price VAL ms";
 
-/// The hash of a user: from here on such that registers are as high as no crowd ever makes them.
+/// The hash of a user: from here on such that registers are higher than those of any real users.
 const HIGH: u64 = 1_000_000;
 
 fn user(n: u64) -> u64 {
@@ -100,7 +100,7 @@ fn bucket(kind: &Kind, events: Range<u64>, ids: u64) -> Bucket {
     let mut bucket = Bucket::new(&kind.period);
     events.for_each(|n| record(&mut bucket, kind, n));
     for id in 0..ids {
-        bucket.remember(Fingerprint::of(&id.to_le_bytes()));
+        bucket.insert_id(Fingerprint::of(&id.to_le_bytes()));
     }
     bucket
 }
@@ -135,7 +135,7 @@ pub fn buckets() -> Vec<(&'static str, Kind, Page)> {
         .collect()
 }
 
-/// Users and sessions without an event, in rows that stayed and one that found no place.
+/// Users and sessions without an event, in rows that stayed and one for which there was no room.
 fn imported() -> (Kind, Page) {
     let kind = kind(Granularity::Day, "CUBE event,country", 1);
     let mut bucket = Bucket::new(&kind.period);
@@ -160,7 +160,7 @@ pub fn import(bucket: &mut Bucket, kind: &Kind, what: Distinct, users: Range<u64
     }
 }
 
-/// Short enough to be broken at every place, and yet with every field: two events of one slot, and
+/// Short enough to be mutated at every position, and yet with every field: two events of one slot, and
 /// with a capacity of one a row that left.
 pub fn small_buckets() -> Vec<(Kind, Page)> {
     let made = [1_000, 1].map(|capacity| {
@@ -190,7 +190,7 @@ pub fn sites() -> Vec<(&'static str, Page)> {
         dimensions: vec![(text("learned"), text("x")), (text("another"), text("x"))],
         values: vec![(text("weight"), 1.0), (text("age"), 1.0)],
     };
-    rich.settings = *rich.learned(&batch).unwrap().unwrap();
+    rich.settings = *rich.settings_for(&batch).unwrap().unwrap();
     rich.count(TIME);
     rich.count(TIME + 5);
     let strict = site(

@@ -1,4 +1,4 @@
-//! Payloads that nobody's server wrote: what the decoders of both types refuse, and what they take.
+//! Payloads that no server wrote: what the decoders of both types refuse, and what they accept.
 //!
 //! Every byte of a payload is taken for the start of a number and of a float and replaced by the
 //! ones that break things, whether a field begins there or not; then bytes are cut off, flipped, put

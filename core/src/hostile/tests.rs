@@ -51,7 +51,7 @@ fn try_site(pages: &[Page]) -> bool {
     true
 }
 
-/// Tries the mutations of a payload at all places, or at so many of them; the test means nothing if
+/// Tries the mutations of a payload at all positions, or at so many of them; the test means nothing if
 /// none or all are accepted.
 fn try_all(page: &Page, most: usize, mut accepts: impl FnMut(&[Page]) -> bool) {
     assert!(accepts(std::slice::from_ref(page)), "the payload itself");
@@ -102,7 +102,7 @@ fn every_field_of_a_site_is_refused_or_as_good_as_one_of_ours() {
 #[test]
 fn a_payload_cut_short_is_refused() {
     for (_, _, page) in corpus::buckets() {
-        for end in super::mutation::places(page.len(), 30) {
+        for end in super::mutation::positions(page.len(), 30) {
             assert!(Bucket::decode(&[page[..end].to_vec()]).is_err(), "{end}");
         }
     }

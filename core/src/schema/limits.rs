@@ -22,16 +22,16 @@ pub const FEEDS_PER_SITE: usize = 32;
 /// Of a rule or of live metrics: kept as text.
 pub const METRIC: usize = 1_024;
 pub const EVENTS_PER_CALL: usize = 10_000;
-/// That a site may be told to keep in its stream of events.
+/// That the event log of a site may be set to.
 pub const LOG_ENTRIES: u64 = 1_000_000_000;
 pub const METRICS_PER_QUERY: usize = 64;
-/// That `TOP` may be asked for.
+/// The most rows of a reply of `TOP`.
 pub const ROWS_PER_TOP: usize = 10_000;
 
 /// Rows that a bucket keeps of one dimension; the rest is in `~other`.
 pub const DIMENSION_CAPACITY: usize = 100_000;
 
-/// A bucket outlives the site that filled it when only the site's key is deleted, and may then meet
-/// the names of another one. It takes that many before it refuses.
+/// A bucket outlives its site when only the site's key is deleted. A new site of the same name may then
+/// add other names to the bucket, up to these limits.
 pub const BREAKDOWNS_PER_BUCKET: usize = 128;
 pub const VALUES_PER_BUCKET: usize = 128;

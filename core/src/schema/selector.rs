@@ -1,8 +1,8 @@
 //! A row as users name it: `dimension=value`, or two or three of them joined by `&`, for a cube.
 //!
 //! A name ends at its `=`, for it contains neither `=` nor `&`; a value may contain both. So an `&`
-//! begins the next dimension only where the name of a dimension that the site knows, or `event`,
-//! and `=` follow. Where they do and the `&` belongs to the value all the same, it is doubled:
+//! begins the next dimension only where the name of a dimension of the site, or `event`, and `=`
+//! follow. Where they do and the `&` belongs to the value all the same, it is doubled:
 //!
 //! ```text
 //! page=/x?a=1&b=2              the page /x?a=1&b=2, as long as b is no dimension
@@ -10,7 +10,7 @@
 //! page=/x?a=1&country=FR       the page /x?a=1 in FR: a cell of the cube page,country
 //! ```
 //!
-//! In front of a known name a run of n + 1 is n that belong to the value. A value that ends with an
+//! In front of a dimension's name a run of n + 1 is n that belong to the value. A value that ends with an
 //! `&` comes last, where it needs no doubling.
 
 use super::limits;
@@ -43,8 +43,8 @@ impl Selector {
                 "a cube has at most {MOST_PARTS} dimensions"
             )));
         }
-        for (place, (name, _)) in pairs.iter().enumerate() {
-            if pairs.iter().take(place).any(|(before, _)| before == name) {
+        for (index, (name, _)) in pairs.iter().enumerate() {
+            if pairs.iter().take(index).any(|(before, _)| before == name) {
                 let name = shown(name);
                 return Err(Error::new(format!("dimension '{name}' is given twice")));
             }
@@ -147,7 +147,7 @@ impl Selector {
     }
 }
 
-/// Why a breakdown does not say who was there.
+/// The refusal of distinct counts where none are kept.
 pub fn no_users(what: &str, name: &[u8]) -> Error {
     Error::new(format!(
         "{what} '{}' is declared NOUSERS: it keeps counts and values, but no users and sessions",

@@ -1,5 +1,5 @@
-//! What a site was told to keep: its time zone, how long each granularity lives, its dimensions,
-//! cubes and values.
+//! The settings of a site: its time zone, the retention of each granularity, its dimensions, cubes and
+//! values.
 
 use crate::error::{shown, Error, Result};
 use crate::memory::allocated;
@@ -46,7 +46,7 @@ pub struct Value {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Log {
     /// How many of the last events the stream keeps at least; 0 is no log.
-    pub most: u64,
+    pub entries: u64,
     /// Users, sessions and ids as they came, and not their hashes.
     pub users: bool,
 }
@@ -123,7 +123,7 @@ impl Settings {
         self.values.iter().any(|value| value.name.is(name))
     }
 
-    /// Makes the dimensions and values known that are new, up to the first for which there is no room.
+    /// Adds the dimensions and values that are new, up to the first for which there is no room.
     #[cold]
     pub(crate) fn learn(
         &mut self,
@@ -224,7 +224,7 @@ impl Settings {
                 Ok(())
             }
             Change::Log(most) => {
-                self.log.most = *most;
+                self.log.entries = *most;
                 Ok(())
             }
             Change::LogUsers(users) => {
@@ -248,13 +248,13 @@ impl Settings {
             users,
             declared: true,
         };
-        if let Some(place) = self.dimensions.iter().position(|it| it.name == *name) {
-            let known = self.dimensions.remove(place);
+        if let Some(position) = self.dimensions.iter().position(|it| it.name == *name) {
+            let known = self.dimensions.remove(position);
             keeps_users(&shown(name.bytes()), known.users, users, counted)?;
-            // Declared ones keep their places, a learned one joins them at the end.
+            // A declared one keeps its position, a learned one becomes the last of the declared.
             let end = self.dimensions.iter().filter(|it| it.declared).count();
-            let place = if known.declared { place } else { end };
-            self.dimensions.insert(place, dimension);
+            let position = if known.declared { position } else { end };
+            self.dimensions.insert(position, dimension);
             return Ok(());
         }
         if self.dimensions.len() >= limits::DIMENSIONS_PER_SITE {
@@ -274,12 +274,12 @@ impl Settings {
             name: name.clone(),
             declared: true,
         };
-        if let Some(place) = self.values.iter().position(|it| it.name == *name) {
-            if !self.values.remove(place).declared {
+        if let Some(position) = self.values.iter().position(|it| it.name == *name) {
+            if !self.values.remove(position).declared {
                 let end = self.values.iter().filter(|it| it.declared).count();
                 self.values.insert(end, value);
             } else {
-                self.values.insert(place, value);
+                self.values.insert(position, value);
             }
             return Ok(());
         }
@@ -351,7 +351,7 @@ impl Settings {
     }
 
     /// How long a granularity is kept, as it is given and shown.
-    pub fn kept(&self, granularity: Granularity) -> String {
+    pub fn retention_text(&self, granularity: Granularity) -> String {
         let kept = self.retention.get(granularity);
         kept.map_or("off".to_owned(), |kept| kept.to_string())
     }
@@ -362,7 +362,7 @@ impl Settings {
         for granularity in Granularity::ALL {
             words.push(b"RETENTION".to_vec());
             words.push(granularity.name().into());
-            words.push(self.kept(granularity).into_bytes());
+            words.push(self.retention_text(granularity).into_bytes());
         }
         words.extend([b"CAPACITY".to_vec(), self.capacity.to_string().into_bytes()]);
         let mut declare = |option: &[u8], name: &[u8], users: bool| {
@@ -386,8 +386,8 @@ impl Settings {
         if self.strict {
             words.push(b"STRICT".to_vec());
         }
-        if self.log.most > 0 {
-            words.extend([b"LOG".to_vec(), self.log.most.to_string().into_bytes()]);
+        if self.log.entries > 0 {
+            words.extend([b"LOG".to_vec(), self.log.entries.to_string().into_bytes()]);
         }
         if self.log.users {
             words.extend([b"LOGUSERS".to_vec(), b"yes".to_vec()]);

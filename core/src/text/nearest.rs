@@ -20,7 +20,7 @@ pub fn did_you_mean<'w>(word: &[u8], accepted: impl Iterator<Item = &'w [u8]>) -
     nearest(word, accepted).map_or(String::new(), suggest)
 }
 
-/// The same, where it is known what is meant.
+/// The same for a word that was found.
 pub fn suggest(meant: &[u8]) -> String {
     format!("; did you mean {}?", shown(meant))
 }

@@ -339,7 +339,7 @@ fn where_minutes_are_gone_an_hour_answers_with_its_minutes() {
 }
 
 #[test]
-fn a_day_that_begins_inside_an_hour_shares_it() {
+fn a_day_that_begins_inside_an_hour_includes_it() {
     assert_eq!(
         pieces(
             "Asia/Kolkata",

@@ -1,7 +1,7 @@
 //! Local time in a zone, and back.
 //!
-//! A zone is a row of spans with one offset each. Looking up a span costs some 200 ns, asking inside
-//! of the same span again costs nothing, so whoever walks along the calendar keeps one `Local`.
+//! A zone is a sequence of spans with one offset each. Finding a span costs some 200 ns, another time in
+//! the same span nothing: code that goes through the calendar in order keeps one `Local`.
 
 use super::civil::{Date, DayNumber};
 use super::period::{first_day, next_first_day};
@@ -12,7 +12,7 @@ use jiff::Timestamp;
 /// More than any zone has been away from UTC: jiff's own bound.
 const MAX_OFFSET: i64 = 26 * HOUR;
 
-/// A zone, and the span of it that was asked for last.
+/// A zone, and the span of it that was used last.
 pub struct Local<'a> {
     zone: &'a TimeZone,
     span: Span,
@@ -40,7 +40,7 @@ impl<'a> Local<'a> {
         let span = if *zone == TimeZone::UTC {
             Span::of(i64::MIN, i64::MAX)
         } else {
-            // Empty: the first question looks it up.
+            // Empty: the first use finds it.
             Span::of(0, 0)
         };
         Local { zone, span }

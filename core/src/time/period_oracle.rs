@@ -231,7 +231,7 @@ fn a_day_without_a_midnight_starts_at_the_first_instant_of_its_date() {
 }
 
 #[test]
-fn where_the_old_date_comes_again_the_new_day_goes_on() {
+fn where_the_old_date_repeats_the_new_day_continues() {
     // At 00:01 on the 29th the clocks went back to 23:01 on the 28th.
     let day = period("America/St_Johns", Granularity::Day, "2006-10-29").unwrap();
     assert_eq!(at(day.start()).to_string(), "2006-10-29T02:30:00Z");

@@ -41,8 +41,8 @@ impl Retention {
                 granularity.name()
             )));
         }
-        if let Some(place) = self.0.get_mut(granularity.index()) {
-            *place = kept;
+        if let Some(entry) = self.0.get_mut(granularity.index()) {
+            *entry = kept;
         }
         Ok(())
     }
@@ -62,7 +62,7 @@ impl Retention {
         })
     }
 
-    /// A site keeps something: to be asked when all its options have been read.
+    /// Refuses a site that keeps nothing: to be called when all its options have been applied.
     pub fn check(&self) -> Result<()> {
         if self.0.iter().any(Option::is_some) {
             Ok(())
@@ -231,7 +231,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_kept_begins_where_kept_from_says(
+        fn kept_from_is_where_what_is_kept_begins(
             zone in zone(),
             now in instant(),
             millis in 1..100_000 * MINUTE,

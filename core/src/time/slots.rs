@@ -6,7 +6,7 @@ use super::{Granularity, Period, Range, Zone, DAY, HOUR, MINUTE, SECOND};
 use crate::memory::allocated;
 
 /// Where the slots of one period begin and end. A caller keeps it beside the period, so that finding
-/// an event's slot asks no calendar.
+/// an event's slot needs no calendar.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slots {
     start: i64,

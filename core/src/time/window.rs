@@ -1,4 +1,4 @@
-//! The stretch of time a query asks about, as users write it.
+//! The window of a query, as users write it.
 
 use super::instant::read_instant;
 use super::local::{day_of, Local};
@@ -6,7 +6,7 @@ use super::{is_supported, Duration, Granularity, Period, Range, Zone, DAY, MAX_T
 use crate::error::{shown, Error, Result};
 use std::fmt;
 
-/// A window, read once and asked with the clock of each query.
+/// A window, parsed once and resolved with the clock of each query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window(Kind);
 
@@ -58,7 +58,7 @@ impl Window {
             })
     }
 
-    /// A window that goes with the clock: a duration or a calendar word.
+    /// A window relative to now: a duration or a calendar word.
     pub fn parse_moving(text: &[u8]) -> Result<Window> {
         match sides(text) {
             None => Window::parse(text, &Zone::UTC),
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn from_to_is_what_it_says() {
+    fn from_to_is_the_range_between_both() {
         let now = "2024-07-04T10:00:00Z";
         let (day, before) = ranges("2024-07-04..2024-07-05", now);
         assert_eq!(day, range("2024-07-03T22:00:00Z", "2024-07-04T22:00:00Z"));
@@ -412,7 +412,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_a_window_is_compared_with_lies_before_it(
+        fn the_window_of_comparison_is_before_the_window(
             zone in super::super::period_oracle::zone(),
             now in super::super::period_oracle::instant(),
             word in 0..WORDS.len(),

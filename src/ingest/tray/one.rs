@@ -179,7 +179,7 @@ impl Tray {
                 self.tell(way, is_one, names);
             }
             if let Some(id) = event.id {
-                self.in_finest(way, |bucket| bucket.remember(id));
+                self.in_finest(way, |bucket| bucket.insert_id(id));
             }
             desk.resolve_rows(&site.settings, event, batch, |resolved| {
                 self.all.add(way, event.time, resolved);
@@ -196,7 +196,7 @@ impl Tray {
         let Some(id) = event.id else { return true };
         let mut is_new = false;
         if events == 1 {
-            self.in_finest(way, |bucket| is_new = !bucket.has_seen(id));
+            self.in_finest(way, |bucket| is_new = !bucket.contains_id(id));
         }
         is_new
     }

@@ -14,7 +14,7 @@
 //!    "items": [{"sku": 5}]}}       nothing to count by: skipped, or refused by a strict site
 //! ```
 //!
-//! Other members are the collector's own and skipped, unless they are known ones in another spelling.
+//! Other members are skipped, unless their names are another spelling of these.
 
 use super::member::Member;
 use super::reader::{Fault, Read, Reader, Value};
@@ -48,7 +48,7 @@ pub fn has_escapes(json: &[u8]) -> bool {
 }
 
 impl Events<'_, '_> {
-    /// Reads them all; tells whether every event came with a time that is the same in every zone.
+    /// Reads them all; true if the time of every event is the same in every zone.
     pub fn read(self) -> Result<bool> {
         let mut reading = Reading {
             reader: Reader::new(self.json),
@@ -113,7 +113,7 @@ impl<'a> Reading<'a, '_> {
         let begun = self.reader.at();
         let mut event = self.events.batch.begin(self.events.now);
         let mut identity = Identity::default();
-        let (mut seen, mut timed) = (0, false);
+        let (mut members, mut timed) = (0, false);
         let mut name = self.reader.first_member()?;
         while let Some(given) = name {
             let at = self.reader.at();
@@ -129,11 +129,11 @@ impl<'a> Reading<'a, '_> {
                 name = self.reader.next_member()?;
                 continue;
             };
-            if seen & member.bit() != 0 {
+            if members & member.bit() != 0 {
                 let error = Error::new(format!("'{}' is given twice", shown(given)));
                 return Err(Fault { at, error });
             }
-            seen |= member.bit();
+            members |= member.bit();
             let fault = |error| Fault { at, error };
             match (member, value) {
                 (_, Value::Null) => {}

@@ -128,8 +128,8 @@ impl Number<'_> {
         text.parse::<f64>().map_or(f64::NAN, |number| number + 0.0)
     }
 
-    /// How many digits stand before the point when there is no exponent; 0 for what is below 1.
-    pub fn places(&self) -> i64 {
+    /// The number of digits before the point, as without an exponent; 0 for what is below 1.
+    pub fn whole_digits(&self) -> i64 {
         match self.digits.checked_ilog10() {
             None => 0,
             Some(log) => (i64::from(log) + 1 + self.exponent).max(0),

@@ -1,6 +1,6 @@
 //! Objects of texts and numbers, as far as messages need them.
 //!
-//! Names may be any bytes and JSON knows only Unicode: what is no UTF-8 becomes U+FFFD.
+//! Names may be any bytes and JSON holds only Unicode: what is no UTF-8 becomes U+FFFD.
 
 use crate::text::numeral::shown_number;
 

@@ -1,6 +1,6 @@
 //! Folds buckets into what answers the metrics of a query.
 //!
-//! What merges (a [`Fold`], with a state per row that is asked about) and what is read off it (an
+//! What merges (a [`Fold`], with a state per row of the query) and what is read off it (an
 //! [`Answer`] per metric) are different things: the first is added to bucket by bucket, the second
 //! is only a number. Metrics of the same row share one look-up a bucket, and one state.
 
@@ -16,7 +16,7 @@ use crate::time::{Piece, Range};
 
 pub struct Fold {
     rows: Vec<(Option<Selector>, State)>,
-    /// Of each metric the place of its row, and what is asked of it.
+    /// Of each metric the index of its row, and its measure.
     metrics: Vec<(usize, Measure)>,
     /// Sketches, before the last time that it was cleared.
     united: u64,
@@ -30,22 +30,22 @@ impl Fold {
             united: 0,
         };
         for metric in metrics {
-            let place = fold.rows.iter().position(|(row, _)| *row == metric.row);
-            let place = place.unwrap_or_else(|| {
+            let index = fold.rows.iter().position(|(row, _)| *row == metric.row);
+            let index = index.unwrap_or_else(|| {
                 fold.rows.push((metric.row.clone(), State::default()));
                 fold.rows.len() - 1
             });
-            if let Some((_, state)) = fold.rows.get_mut(place) {
-                state.want(&metric.measure);
+            if let Some((_, state)) = fold.rows.get_mut(index) {
+                state.add_measure(&metric.measure);
             }
-            fold.metrics.push((place, metric.measure.clone()));
+            fold.metrics.push((index, metric.measure.clone()));
         }
         fold
     }
 
     /// Adds a piece of a cover. Distinct counts and percentiles take the whole bucket, whichever
-    /// slots the piece has of it: whoever adds several pieces of one bucket counts them once anyway,
-    /// but the numbers behind percentiles as often as they are added.
+    /// slots the piece has. Several pieces of one bucket do not change its distinct counts, but count the
+    /// numbers behind percentiles once each.
     pub fn add(&mut self, piece: &Piece, bucket: &Bucket) {
         for (row, state) in &mut self.rows {
             let tally = match row {
@@ -60,9 +60,9 @@ impl Fold {
 
     /// One per metric, in order. `seconds`: what rates are per.
     pub fn answers(&self, seconds: f64) -> impl ExactSizeIterator<Item = Answer> + '_ {
-        self.metrics.iter().map(move |(place, measure)| {
+        self.metrics.iter().map(move |(index, measure)| {
             self.rows
-                .get(*place)
+                .get(*index)
                 .map_or(Answer::Nothing, |(_, state)| state.answer(measure, seconds))
         })
     }

@@ -1,4 +1,4 @@
-//! What a query asks for: `subject[:aggregate][@dimension=value[&dimension=value]...]`.
+//! A metric of a query: `subject[:aggregate][@dimension=value[&dimension=value]...]`.
 //!
 //! ```text
 //! latency:p95@event=checkout&country=FR
@@ -14,7 +14,7 @@
 //! | `sessions` | `unique`                                              | `:unique`     |
 //! | a value    | `sum` `avg` `min` `max` `count` `rate` `p0` to `p100` | is refused    |
 //!
-//! Aggregates are read in any case. What the site has never seen is no error: it has counted nothing.
+//! Aggregates are read in any case. A value that the site does not have is no error: it counts nothing.
 
 #[cfg(test)]
 mod tests;
@@ -34,7 +34,7 @@ pub struct Metric {
     pub row: Option<Selector>,
 }
 
-/// What is to be known of a row, or of the whole site.
+/// What is measured of a row, or of the whole site.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Measure {
     Events,
@@ -45,7 +45,7 @@ pub enum Measure {
     Value(Name, Aggregate),
 }
 
-/// What is to be known of a named value.
+/// What is measured of a named value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Aggregate {
     /// How many events carried the value.
@@ -72,8 +72,8 @@ const AGGREGATES: [(&[u8], Aggregate); 6] = [
 const ACCEPTED: &str = "sum, avg, min, max, count, rate or a percentile such as p50, p95, p99.9";
 
 impl Metric {
-    /// `site`: the settings by which rows and cubes are known; None when there is no such site, for
-    /// which every metric is well and counts nothing.
+    /// `site`: the settings that hold dimensions and cubes; None when there is no such site: every
+    /// metric is then accepted and counts nothing.
     pub fn parse(text: &[u8], site: Option<&Settings>) -> Result<Metric> {
         let (measure, row) = match text.iter().position(|byte| *byte == b'@') {
             None => (text, None),
@@ -166,7 +166,7 @@ impl Measure {
         matches!(self, Measure::Users | Measure::Sessions)
     }
 
-    /// Whether it knows no slots, and is answered from whole buckets.
+    /// Whether it is not kept by slot, and is answered from whole buckets.
     pub fn widens(&self) -> bool {
         self.is_distinct() || matches!(self, Measure::Value(_, Aggregate::Percentile(_)))
     }
@@ -202,7 +202,7 @@ impl Aggregate {
     }
 }
 
-/// `p95`, `p99.9`; None when that is not what it looks like.
+/// `p95`, `p99.9`; None for a word of any other form.
 fn percent(word: &[u8]) -> Option<Result<f64>> {
     let digits = word
         .strip_prefix(b"p")

@@ -68,7 +68,7 @@ fn subjects_have_defaults_and_values_need_an_aggregate() {
 }
 
 #[test]
-fn an_error_names_the_metric_says_what_is_accepted_and_guesses() {
+fn an_error_names_the_metric_what_is_accepted_and_a_suggestion() {
     for (text, part) in [
         (
             "events:sum",
@@ -131,7 +131,7 @@ fn an_error_names_the_metric_says_what_is_accepted_and_guesses() {
 }
 
 #[test]
-fn what_was_never_seen_is_no_error() {
+fn unknown_names_are_no_error() {
     for text in [
         "weight:avg",
         "events@weather=rain",

@@ -8,7 +8,7 @@ use crate::text::{Name, Text};
 pub struct Axis {
     pub(super) kind: RowKind,
     pub(super) name: Name,
-    /// Of a cube, as the user named its dimensions: the place of each in a cell.
+    /// Of a cube, in the order of the query: the position of each dimension in a cell.
     order: Vec<usize>,
     users: bool,
 }
@@ -48,11 +48,11 @@ impl Axis {
     }
 
     fn of_cube(names: &[&[u8]], cube: &Cube) -> Axis {
-        let place = |name: &&[u8]| cube.names().position(|it| it == *name);
+        let index = |name: &&[u8]| cube.names().position(|it| it == *name);
         Axis {
             kind: RowKind::Cube,
             name: cube.name.clone(),
-            order: names.iter().filter_map(place).collect(),
+            order: names.iter().filter_map(index).collect(),
             users: cube.users,
         }
     }
@@ -74,7 +74,7 @@ impl Axis {
     /// The values of a cell of a cube, in the order in which its dimensions were named.
     pub fn values_of<'b>(&self, cell: &'b [u8]) -> Vec<&'b [u8]> {
         let values: Vec<&[u8]> = Cube::values_of(cell).collect();
-        let value = |place: &usize| values.get(*place).copied();
+        let value = |index: &usize| values.get(*index).copied();
         self.order.iter().filter_map(value).collect()
     }
 }

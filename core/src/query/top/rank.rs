@@ -6,7 +6,7 @@ use super::lines::Line;
 use crate::query::fold::{Answer, State};
 use crate::schema::Cube;
 
-/// Where a value stands among the others: the heaviest comes first.
+/// The order of values: the heaviest is first.
 #[derive(Clone, Copy)]
 pub(super) struct Rank<'l, 'b> {
     pub(super) number: Answer,

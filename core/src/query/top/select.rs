@@ -1,4 +1,4 @@
-//! Tells the heaviest values, as far as rows are shown, from all that lies outside.
+//! Selects the heaviest values, as many as rows are shown; all others are the rest.
 
 use std::collections::BinaryHeap;
 
@@ -19,19 +19,19 @@ pub(super) struct Selection<'l, 'b> {
     pub(super) is_cube: bool,
     /// The lightest is at hand.
     pub(super) shown: BinaryHeap<Candidate<'l, 'b>>,
-    pub(super) outside: Outside,
+    pub(super) others: Others,
     /// Of the value that is offered next.
     pub(super) state: State,
 }
 
 /// All that is in no row.
-pub(super) struct Outside {
+pub(super) struct Others {
     pub(super) state: State,
-    /// Where those of the lines are not wanted, no more than whether there are any.
+    /// Where those of the lines are not needs, no more than whether there are any.
     pub(super) events: u64,
 }
 
-impl Outside {
+impl Others {
     fn add(&mut self, events: u64, state: &State) {
         self.state.merge(state);
         self.events = self.events.saturating_add(events);
@@ -48,7 +48,7 @@ impl<'l, 'b> Selection<'l, 'b> {
         };
         if !is_nothing(rank.number) || self.lines.has_events(self.parts, line) {
             if self.shown.len() < self.limit {
-                let state = std::mem::replace(&mut self.state, State::wanting(self.measure));
+                let state = std::mem::replace(&mut self.state, State::of(self.measure));
                 self.shown.push(Candidate { rank, state });
                 return;
             }
@@ -57,11 +57,11 @@ impl<'l, 'b> Selection<'l, 'b> {
                 lightest = std::mem::replace(&mut first.rank, rank);
                 std::mem::swap(&mut first.state, &mut self.state);
             }
-            let events = match self.lines.wanted.events {
+            let events = match self.lines.needs.events {
                 true => lightest.line.events,
                 false => 1,
             };
-            self.outside.add(events, &self.state);
+            self.others.add(events, &self.state);
         }
         self.state.clear();
     }

@@ -260,7 +260,7 @@ fn distinct_counts_are_those_of_plain_unions() {
 }
 
 #[test]
-fn what_was_not_measured_comes_last_and_shares_are_of_events() {
+fn what_was_not_measured_is_last_and_shares_are_of_events() {
     let event = |page, revenue| Raw {
         time: 0,
         page,

@@ -1,5 +1,5 @@
 //! How a site is stored: plain structs of this folder, written by serde and bincode, and converted
-//! from and to the types of the crate. Only this folder knows the layout.
+//! from and to the types of the crate. The layout is in this folder alone.
 //!
 //! ```text
 //! site:      version 1 | parts | counters | settings | [rules] | [live metrics]

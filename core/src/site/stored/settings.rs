@@ -68,7 +68,7 @@ impl<'a> StoredSettings<'a> {
             capacity: settings.capacity as u64,
             strict: settings.strict,
             event_users: settings.event_users(),
-            log_entries: settings.log.most,
+            log_entries: settings.log.entries,
             log_users: settings.log.users,
             dimensions: declared
                 .iter()

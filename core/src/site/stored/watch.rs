@@ -100,7 +100,7 @@ impl<'a> StoredRule<'a> {
             .map_err(|(field, _)| corrupt(field, "not what a command accepts"))?;
         let state = self.state.checked()?;
         watch
-            .has_room_for_rule(&rule.name)
+            .check_room_for_rule(&rule.name)
             .map_err(refused("rules"))?;
         watch.set_alarm(Alarm {
             rule,
@@ -146,7 +146,7 @@ impl<'a> StoredFeed<'a> {
         feed.check()
             .map_err(|(field, _)| corrupt(field, "not what a command accepts"))?;
         watch
-            .has_room_for_feed(&feed.name)
+            .check_room_for_feed(&feed.name)
             .map_err(refused("live metrics"))?;
         watch.set_feed(feed);
         Ok(())

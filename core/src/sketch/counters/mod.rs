@@ -7,11 +7,10 @@
 //!
 //! One window over the positions that were touched, of 1, 2, 4 or 8 bytes a counter, widened when a
 //! counter would overflow. Everything outside is zero, and so may be the window's ends: it has room
-//! to grow, which says nothing about what was counted. The slots of a bucket and the bins of a
+//! to grow, which is no part of the content. The slots of a bucket and the bins of a
 //! quantile sketch are such counters.
 //!
-//! The window costs memory for every position between the first and the last: whoever adds bounds
-//! them.
+//! The window costs memory for every position between the first and the last: the caller bounds them.
 
 mod block;
 mod cells;
@@ -211,14 +210,14 @@ impl Counters {
         by_width!(own, N => by_width!(width, M => cells::add_all::<N, M>(ours, theirs)));
     }
 
-    /// Whether the window has a place for every position of another one.
+    /// Whether the window contains every position of another one.
     pub fn spans(&self, other: &Counters) -> bool {
         other
             .touched()
             .is_none_or(|(from, to)| self.covers(from, to))
     }
 
-    /// Whether all of `from <= position < to` lie in the window.
+    /// Whether all of `from <= position < to` are in the window.
     fn covers(&self, from: i64, to: i64) -> bool {
         let (width, first, bytes) = self.0.parts();
         let first = i64::from(first);

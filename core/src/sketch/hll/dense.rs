@@ -1,4 +1,4 @@
-//! Registers in the form that their content asks for.
+//! Registers in the form that follows from their content.
 //!
 //! Nibbles while at most 512 registers are 15 or more, packed beyond: registers only ever rise, so
 //! the step is taken once, at the same content, in whatever order the content came.
@@ -37,7 +37,7 @@ impl Dense {
         }
     }
 
-    /// Raises a register to at least this rank. Was it lower?
+    /// Raises a register to at least this rank. Returns whether it was lower.
     #[inline]
     pub(super) fn raise(&mut self, register: u16, rank: u8) -> bool {
         match self {

@@ -13,7 +13,7 @@ pub(super) const MAX_INDEX: u32 = (1 << INDEX_BITS) - 1;
 pub(super) const MAX_ENTRIES: usize = 2560;
 
 pub(super) const NIBBLE_BYTES: usize = REGISTERS / 2;
-/// The rank is this one or a higher one, which stands in the exceptions.
+/// The rank is this one or a higher one, which is in the exceptions.
 pub(super) const FULL_NIBBLE: u8 = 15;
 
 /// Beyond this many, 6 bits for every register take less memory and less time.

@@ -64,7 +64,7 @@ impl Nibbles {
         self.exceptions.iter().flat_map(|e| e.iter())
     }
 
-    /// Raises a register to at least this rank. Was it lower?
+    /// Raises a register to at least this rank. Returns whether it was lower.
     #[inline]
     pub(super) fn raise(&mut self, register: u16, rank: u8) -> Result<bool, Full> {
         if rank < FULL_NIBBLE {
@@ -85,8 +85,8 @@ impl Nibbles {
     /// The rank fits in a nibble that is not full.
     #[inline]
     pub(super) fn raise_nibble(&mut self, register: u16, rank: u8) -> bool {
-        let (byte, shift) = place(register);
-        // The place is masked to lie inside.
+        let (byte, shift) = byte_and_shift(register);
+        // The index is masked to be inside.
         #[allow(clippy::indexing_slicing)]
         let byte = &mut self.bytes[byte];
         let old = (*byte >> shift) & 0x0f;
@@ -123,7 +123,7 @@ impl Nibbles {
 }
 
 #[inline]
-fn place(register: u16) -> (usize, u32) {
+fn byte_and_shift(register: u16) -> (usize, u32) {
     let register = usize::from(register) & (REGISTERS - 1);
     let byte = (register >> 6) << 5 | (register & 31);
     let shift = (register as u32 >> 5 & 1) * 4;

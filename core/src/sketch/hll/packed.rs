@@ -40,7 +40,7 @@ impl Packed {
         &self.0
     }
 
-    /// Raises a register to at least this rank. Was it lower?
+    /// Raises a register to at least this rank. Returns whether it was lower.
     #[inline]
     pub(super) fn raise(&mut self, register: u16, rank: u8) -> bool {
         let register = usize::from(register) & (REGISTERS - 1);

@@ -29,7 +29,7 @@ const HEADER: usize = MAGIC.len() + 4 + OUT_OF_DATE.len();
 
 /// Up to so many bytes Redis itself keeps a string sparse (`hll-sparse-max-bytes`).
 const LONGEST_SPARSE: usize = 3_000;
-/// No VAL says more.
+/// The largest rank of a VAL opcode.
 const MAX_SPARSE_RANK: u8 = 32;
 
 impl Sketch {

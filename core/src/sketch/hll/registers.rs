@@ -6,7 +6,7 @@ use super::widen;
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Registers(Box<[u8; REGISTERS]>);
 
-/// A block of zeros straight from the allocator, without a detour over the stack.
+/// A block of zeros straight from the allocator, without a copy on the stack.
 pub(super) fn zeroed<const N: usize>() -> Box<[u8; N]> {
     let block = vec![0; N].into_boxed_slice();
     block.try_into().unwrap_or_else(|_| Box::new([0; N]))

@@ -2,27 +2,27 @@
 //!
 //! ```text
 //! entries           table
-//! up to 4           in the sketch itself: most sketches of a site see a few users
+//! up to 4           in the sketch itself: most sketches of a site have a few users
 //! up to 1,280       slots of four bytes: `wide`
 //! up to 2,560       slots of three bytes: `tight`, which take less memory and more time
 //! ```
 //!
-//! The table follows from the entries, whatever the order they came in; but for a crowd, made for
-//! it, which may be in a wider one than it needs.
+//! The table follows from the entries, in whatever order they were added; except that entries chosen to
+//! share a home may be in a wider table than they need.
 
 use super::entry::index;
 use super::layout::{Full, Probe, MAX_ENTRIES};
 use super::order;
 use super::registers::Registers;
 use super::tight;
-use super::wide::{self, IN_PLACE};
+use super::wide::{self, INLINE};
 use crate::memory::allocated;
 use std::iter;
 
 /// `len` counts the entries.
 #[derive(Clone)]
 pub(super) enum Sparse {
-    Few { len: u16, slots: [u32; IN_PLACE] },
+    Few { len: u16, slots: [u32; INLINE] },
     Many { len: u16, slots: Box<[u32]> },
     Tight { len: u16, slots: Box<[tight::Slot]> },
 }
@@ -31,7 +31,7 @@ impl Default for Sparse {
     fn default() -> Sparse {
         Sparse::Few {
             len: 0,
-            slots: [0; IN_PLACE],
+            slots: [0; INLINE],
         }
     }
 }
@@ -61,7 +61,7 @@ impl Sparse {
     }
 
     fn wide(capacity: usize) -> Sparse {
-        if capacity <= IN_PLACE {
+        if capacity <= INLINE {
             return Sparse::default();
         }
         Sparse::Many {
@@ -119,14 +119,14 @@ impl Sparse {
         }
     }
 
-    /// Hands on the entries by ascending index.
+    /// Passes the entries to `take` by ascending index.
     pub(super) fn in_order(&self, take: impl FnOnce(&[u32])) {
         match self {
             Sparse::Few { len, slots } => {
                 let mut few = *slots;
                 // Empty slots come first, before an entry of index 0.
                 few.sort_unstable_by_key(|slot| (index(*slot), *slot));
-                let empty = IN_PLACE.saturating_sub(usize::from(*len));
+                let empty = INLINE.saturating_sub(usize::from(*len));
                 take(few.get(empty..).unwrap_or_default());
             }
             Sparse::Many { slots, .. } => take(&order::sort(wide::collect(slots))),
@@ -143,7 +143,7 @@ impl Sparse {
         wide::iter(self.slots()).chain(tight::iter(tight))
     }
 
-    /// Adds an entry; of two with one index the larger rank stays. Was anything new?
+    /// Adds an entry; of two with one index the larger rank stays. Returns whether anything changed.
     #[inline]
     pub(super) fn insert(&mut self, entry: u32) -> Result<bool, Full> {
         let (len, slots) = match self {
@@ -186,10 +186,10 @@ impl Sparse {
         Ok(true)
     }
 
-    /// Takes in all the entries of another table, or none when they would be too many.
+    /// Adds all the entries of another table, or none when they would be too many.
     ///
     /// Counting first means growing once. It also keeps the probes short: entries that come in the
-    /// order of their homes would crowd at the front of a table that is too small for all of them.
+    /// order of their homes would fill the front of a table that is too small for all of them.
     pub(super) fn merge(&mut self, other: &Sparse) -> Result<(), Full> {
         if self.len() == 0 {
             // A series takes most sketches alone: copied, they cost a tenth of entry by entry.
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crowd_that_no_tight_table_takes_gets_a_wide_one() {
+    fn entries_that_no_tight_table_holds_get_a_wide_one() {
         let at_one_home = 20_000..21_980;
         let with_an_extra = (0..20)
             .map(|index| entry(index, 12))

@@ -3,14 +3,14 @@
 //! ```text
 //! slots      | word | 0 | word | word | 0 | ...           0 is an empty slot
 //! word       the low 24 bits of the index
-//! home       (index * slots) >> 25, then slot by slot, around the end, less than half of them
+//! home       (index * slots) >> 25, then slot by slot, from the last to the first, less than half of them
 //!
 //! spares     the last 10 slots: what no word can be, an entry with an extra above all
 //!            | 0 | rank - 10 | register |
 //!              23 19       14 13       0
 //! ```
 //!
-//! Whether the bit that is left out was set tells the half of the table in which the word is at home.
+//! The bit that is left out follows from the half of the table in which the word has its home.
 //!
 //! More than ten for the spares has one set of users in ten million, and more steps than half of the
 //! slots none but one that was made for it.
@@ -79,7 +79,7 @@ fn probe_spares(spares: &[Slot], first: usize, entry: u32) -> Probe {
     Probe::Crowded
 }
 
-/// Writes an entry where a probe found its place.
+/// Writes an entry to the slot that a probe found.
 #[inline]
 pub(super) fn put(table: &mut [Slot], at: usize, entry: u32) {
     let word = if at < parts(table).0.len() {
@@ -179,7 +179,7 @@ fn home(index: u32, slots: usize) -> usize {
     (index as usize * slots) >> INDEX_BITS
 }
 
-/// From one slot to another, around the end.
+/// From one slot to another, from the last on to the first.
 #[inline]
 fn steps(from: usize, to: usize, slots: usize) -> usize {
     let steps = to.wrapping_sub(from);
@@ -211,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_index_is_known_by_its_place_up_to_the_last_step() {
+    fn an_index_is_found_from_its_home_up_to_the_last_step() {
         for capacity in CAPACITIES {
             let mut table = vec![[0; 3]; capacity];
             let slots = capacity - SPARES;
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_word_can_be_lies_in_the_spares() {
+    fn what_no_word_can_be_is_in_the_spares() {
         let ranks = MIN_EXTRA_RANK..=MAX_RANK;
         let extras = ranks.flat_map(|rank| [0, 7, REGISTER].map(|index| entry(index, rank)));
         for entry in extras.chain([LEFT_OUT]) {

@@ -12,7 +12,7 @@ macro_rules! fastest {
     ($name:ident($($argument:expr),*)) => {{
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") {
-            // SAFETY: the processor has just been asked.
+            // SAFETY: the processor has AVX2, by the check above.
             return unsafe { avx2::$name($($argument),*) };
         }
         portable::$name($($argument),*)
@@ -72,7 +72,7 @@ mod portable {
         }
     }
 
-    /// Compares and counts, rank by rank: the ranks of a sketch lie close together.
+    /// Compares and counts, rank by rank: the ranks of a sketch are close to each other.
     #[inline(always)]
     pub(super) fn histogram(ranks: &Ranks) -> Histogram {
         let (lowest, highest) = range(ranks);
@@ -117,7 +117,7 @@ mod avx2 {
     }
 
     /// Four ranks at a time, from the lowest up: one load for four comparisons. The last few
-    /// registers, whose ranks may lie anywhere above, are looked up one by one.
+    /// registers, whose ranks may be anywhere above, are counted one by one.
     #[target_feature(enable = "avx2")]
     pub(super) fn histogram(ranks: &Ranks) -> Histogram {
         const FEW: u32 = 64;
@@ -148,13 +148,13 @@ mod avx2 {
             // SAFETY: the 32 bytes of the row; the load needs no alignment.
             let ranks = unsafe { _mm256_loadu_si256(row.as_ptr().cast()) };
             let reach = _mm256_cmpeq_epi8(_mm256_max_epu8(ranks, floor), ranks);
-            let mut places = _mm256_movemask_epi8(reach) as u32;
-            while places != 0 {
-                let rank = row.get(places.trailing_zeros() as usize).copied();
+            let mut positions = _mm256_movemask_epi8(reach) as u32;
+            while positions != 0 {
+                let rank = row.get(positions.trailing_zeros() as usize).copied();
                 if let Some(number) = histogram.get_mut(usize::from(rank.unwrap_or(0))) {
                     *number += 1;
                 }
-                places &= places - 1;
+                positions &= positions - 1;
             }
         }
     }

@@ -1,8 +1,8 @@
 //! One side of zero: how many numbers fell into which bin of magnitudes.
 //!
-//! In memory the bins are a window of counters where they lie close together, and a sorted list
+//! In memory the bins are a window of counters where they are close to each other, and a sorted list
 //! where they do not, so that a mix of 1e-300 and 1e300 costs bytes and not a window of 130,000
-//! bins. Which of the two says nothing about the content and is not stored.
+//! bins. Which of the two it is, is no part of the content and is not stored.
 
 use std::iter::Peekable;
 
@@ -104,7 +104,7 @@ impl Side {
             let few = std::mem::replace(self, other.clone());
             self.add_all(few.bins());
         } else {
-            // In order, every bin of a list goes to its end.
+            // In order, every bin is appended to the list.
             let mut merged = Side::new();
             merged.add_all(in_order(self.bins(), other.bins()));
             *self = merged;

@@ -5,8 +5,8 @@
 //! summaries  [slot 0, slot 1, slot 3, slot 11]
 //! ```
 //!
-//! A summary is 48 bytes and most slots of most rows never see one: only those that do take room,
-//! in the order of their slots. Time moves forward, so that the last one is nearly always meant.
+//! A summary is 48 bytes and most slots of most rows have none: only those that have one take room, in
+//! the order of their slots. Events are mostly in order of time, so that the last one is searched first.
 
 use super::{Summary, STORED_BYTES};
 use crate::codec::{corrupt, Reader, Writer};

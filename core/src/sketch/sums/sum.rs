@@ -74,7 +74,7 @@ impl Sum {
         Sum([finite.to_bits(), 0, FLOAT as u64])
     }
 
-    /// Whether it is the fixed-point number, which knows no order.
+    /// Whether it is the fixed-point number, which does not depend on the order of what was added.
     #[inline]
     pub fn is_exact(self) -> bool {
         self.high() != FLOAT
@@ -222,7 +222,7 @@ impl Sum {
         }
         let len = usize::from(head & !HEAD_NEGATIVE);
         if !(1..=Magnitude::BYTES).contains(&len) {
-            return Err(corrupt("sum", "of no known form"));
+            return Err(corrupt("sum", "of no form that is written"));
         }
         let scale = u32::from(reader.u8("sum's scale")?);
         let odd = Magnitude::from_le_bytes(reader.raw("sum", len)?);

@@ -6,7 +6,7 @@
 //! edges               0         1         2         3
 //! ```
 //!
-//! A cell has to be answered exactly, so its edges lie where slots or buckets meet. Hours therefore
+//! A cell is answered exactly, so its edges are edges of slots or buckets. Hours therefore
 //! begin with the local day, as its slots do; and where whole buckets are needed, with the hour of UTC
 //! that the local one begins in: in Kolkata, counts come from 10:00 and distinct users from 09:30.
 

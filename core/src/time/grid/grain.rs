@@ -5,6 +5,6 @@
 pub enum Grain {
     /// Slots, for counts and sums.
     Slot,
-    /// Whole buckets, for distinct counts and percentiles: those know no slots.
+    /// Whole buckets, for distinct counts and percentiles, which are not kept by slot.
     Bucket,
 }

@@ -26,7 +26,7 @@ pub use grain::Grain;
 pub use plan::Read;
 pub use step::Step;
 
-/// About as many does `auto` ask for.
+/// About as many points does `auto` make.
 const AUTO_POINTS: i64 = 120;
 
 /// The cells of a series, in the order of time and without holes, and the buckets that fill them.
@@ -65,8 +65,8 @@ impl Grid {
     }
 
     /// When this one begins and ends.
-    pub fn cell(&self, place: usize) -> Option<Range> {
-        let (from, to) = (self.edges.get(place)?, self.edges.get(place + 1)?);
+    pub fn cell(&self, index: usize) -> Option<Range> {
+        let (from, to) = (self.edges.get(index)?, self.edges.get(index + 1)?);
         Some(Range::new(*from, *to))
     }
 

@@ -19,7 +19,7 @@ pub struct Read<'a> {
     shares: &'a [Share],
 }
 
-/// Adjacent slots of a bucket that lie in one cell.
+/// Adjacent slots of a bucket that are in one cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Share {
     cell: u32,

@@ -346,7 +346,7 @@ fn hours_of_whole_buckets_are_those_of_utc() {
 }
 
 #[test]
-fn weeks_months_quarters_and_years_begin_where_the_calendar_says() {
+fn weeks_months_quarters_and_years_begin_with_the_calendar() {
     let utc = Ask::new("UTC", "2025-03-05T12:00");
     let first = |step| {
         edges_of(
@@ -362,7 +362,7 @@ fn weeks_months_quarters_and_years_begin_where_the_calendar_says() {
 }
 
 #[test]
-fn few_buckets_are_opened() {
+fn a_cover_opens_few_buckets() {
     let utc = Ask::new("UTC", "2024-12-11T14:30:20");
     let sizes = |window, step, grain| utc.sizes(window, step, grain);
     for (window, step, grain, points, buckets, granularity) in [
@@ -411,7 +411,7 @@ fn auto_makes_about_a_hundred_points_of_what_is_kept() {
 }
 
 #[test]
-fn a_step_finer_than_what_is_kept_is_told_the_finest() {
+fn the_error_of_a_step_that_is_too_fine_names_the_finest() {
     let utc = Ask::new("UTC", "2024-12-11T14:30:20");
     for (window, step, grain, message) in [
         ("24h", "1s", Grain::Slot, "step 1s is finer than what is still kept of all the window: the finest is 1m"),
@@ -432,7 +432,7 @@ fn a_step_finer_than_what_is_kept_is_told_the_finest() {
 }
 
 #[test]
-fn what_never_was_need_not_be_kept() {
+fn times_without_events_need_not_be_kept() {
     let utc = Ask::new("UTC", "2024-12-11T14:30:20");
     let observed = |step: &str, grain: Grain, first: i64, last: i64| {
         let sources = Sources {
