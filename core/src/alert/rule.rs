@@ -50,7 +50,7 @@ const OPTIONS: &[Argument] = &[CLEAR, FOR, EVERY, REPEAT, SEVERITY];
 const DEFAULT_SEVERITY: &[u8] = b"warning";
 
 impl Rule {
-    /// The words behind `SET`. `site`: by which the metric is checked now.
+    /// The words behind `SET`. `site`: the settings that the metric is checked against.
     pub fn parse(words: &[&[u8]], site: &Settings) -> Result<Rule> {
         let [name, metric, window, op, threshold, options @ ..] = words else {
             return Err(Error::new(
@@ -163,9 +163,9 @@ impl Rule {
 }
 
 const MIN_LENGTH: i64 = SECOND;
-/// Of FOR and REPEAT.
+/// The longest FOR and REPEAT.
 const MAX_LENGTH: i64 = 366 * 24 * 60 * MINUTE;
-/// Of EVERY.
+/// The longest EVERY.
 const MAX_EVERY: i64 = 24 * 60 * MINUTE;
 
 /// A thirtieth of the window, but at least ten seconds and at most a minute; a minute for a window
@@ -182,7 +182,7 @@ pub fn check_metric(metric: &[u8], site: &Settings) -> Result<()> {
     Metric::parse(metric, Some(site)).map(|_| ())
 }
 
-/// That it may be kept as a text.
+/// Refuses a metric that is empty or too long to be kept.
 pub fn check_metric_length(metric: &[u8]) -> Result<()> {
     match metric.len() {
         0 => Err(Error::new("metric '': a metric is not empty")),

@@ -33,10 +33,10 @@ pub enum State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notice {
     Firing,
-    /// It still does.
+    /// It is still firing.
     Repeat,
     Resolved,
-    /// The rule is gone, or is another one now: nothing will resolve it.
+    /// The rule was removed or replaced while it was firing: it will not resolve.
     Cancelled,
 }
 

@@ -12,7 +12,7 @@ use crate::schema::limits;
 use crate::text::Text;
 use crate::time::Granularities;
 
-/// What a bucket needs from its site to count.
+/// How a bucket counts events: what it takes from its site.
 #[derive(Debug, Clone, Copy)]
 pub struct ApplyTerms {
     /// The number of rows that a breakdown keeps.
@@ -32,7 +32,8 @@ impl Bucket {
         self.apply(resolved, slot, &terms, &mut known_in);
     }
 
-    /// Counts an event in all its rows. `known_in`: of each, where its user and session are certain to be.
+    /// Counts an event in all its rows. `known_in`: for each, the buckets that are certain to have its user
+    /// and session.
     #[inline]
     pub fn apply(
         &mut self,
@@ -107,8 +108,8 @@ impl Bucket {
         }
     }
 
-    /// Counts the events that have a slot here: row by row, unless rows may have to leave for others.
-    /// Then all is done in the order in which the events came, as if each had come by itself.
+    /// Counts the events that have a slot here: row by row, unless rows may be evicted. Then events are
+    /// counted one by one, in their order.
     pub fn apply_all(&mut self, all: &RowBatch, scratch: &mut ApplyScratch, terms: &ApplyTerms) {
         if !self.keeps_its_rows(all, terms.capacity) {
             for index in 0..all.events().len() {
@@ -130,7 +131,7 @@ impl Bucket {
             containment,
         );
         for (table, facet, events) in all.rows() {
-            // No row is made for nothing.
+            // A row without an event here is not made.
             if !scratch.has_any(events.run.of(all.event_rows())) {
                 continue;
             }
@@ -147,9 +148,9 @@ impl Bucket {
         }
     }
 
-    /// Whether every row of these events is here, or has room.
+    /// Whether every row of these events is in its table or has room there.
     fn keeps_its_rows(&self, all: &RowBatch, capacity: usize) -> bool {
-        // Of each table that they might fill: how many rows it still takes.
+        // The number of rows that are free in each table.
         let mut room = [None; limits::BREAKDOWNS_PER_SITE];
         for ((kind, name, count), room) in all.tables().zip(&mut room) {
             let rows = self.breakdown(kind, name).map_or(0, |it| it.rows().len());
@@ -172,7 +173,7 @@ impl Bucket {
         })
     }
 
-    /// Finds the ids of the values that the events here have.
+    /// Finds the ids of the values of the events, and adds those that are new.
     fn resolve_value_ids(&mut self, all: &RowBatch, scratch: &mut ApplyScratch) {
         if all.has_only_users() {
             return;
@@ -201,7 +202,7 @@ impl Bucket {
         capacity: usize,
         count: impl FnOnce(&mut Tally, InsertPolicy),
     ) {
-        let index = self.place_of(facet, likely);
+        let index = self.breakdown_or_new(facet, likely);
         if let Some(breakdown) = self.breakdown_mut(index) {
             let policy = match (facet.users, breakdown.is_whole()) {
                 (false, _) => InsertPolicy::Never,
@@ -213,7 +214,7 @@ impl Bucket {
     }
 }
 
-/// Counting an event in its rows in one bucket.
+/// Counts an event in its rows of one bucket.
 struct Count<'e> {
     sample: &'e Sample<'e>,
     containment: Containment,
@@ -248,7 +249,7 @@ impl Count<'_> {
     }
 }
 
-/// Counts the events of one row that have a slot, one thing after the other.
+/// Counts the events of one row that have a slot: slots, then users, then sessions, then values.
 #[inline]
 fn count_all(
     tally: &mut Tally,

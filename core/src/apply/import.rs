@@ -12,7 +12,7 @@ use crate::schema::{Selector, Settings};
 use crate::sketch::hll::Sketch;
 use crate::text::Text;
 
-/// `'a`: the words are borrowed.
+/// `'a`: borrows the arguments.
 pub struct Import<'a> {
     pub what: Distinct,
     pub sketch: Sketch,
@@ -37,7 +37,7 @@ impl<'a> Row<'a> {
         })
     }
 
-    /// The dimensions, as an event names them.
+    /// A batch with these dimensions and no event.
     pub fn batch(&self) -> Batch<'a> {
         Batch {
             dimensions: self.dimensions().copied().collect(),

@@ -7,7 +7,7 @@ use crate::sketch::hll::Member;
 use crate::sketch::Number;
 use crate::text::Text;
 
-/// Keeps its memory from one event to the next.
+/// Resolves events one by one. It keeps its memory from one to the next.
 #[derive(Default)]
 pub struct RowResolver<'a> {
     facets: Vec<Facet<'a>>,
@@ -25,7 +25,7 @@ impl<'a> RowResolver<'a> {
         self.numbers.clear();
     }
 
-    /// Resolves an event of the batch under these settings, and hands it on.
+    /// Resolves an event of the batch by these settings, and passes it to `take`.
     #[inline]
     pub fn resolve_rows(
         &mut self,

@@ -7,25 +7,25 @@ use crate::time::Granularities;
 
 #[derive(Debug, Default)]
 pub struct ApplyScratch {
-    /// Of all buckets.
+    /// The granularities of all buckets.
     granularities: Granularities,
-    /// Of each event, in the bucket at hand.
+    /// The slot of each event in the current bucket.
     slots: Vec<u8>,
     /// The slot of all events, where they have the same.
     common: Option<u8>,
-    /// Of each value that an event has: the id of its name in the bucket.
+    /// The ids in the current bucket of the values' names, in the order of the batch.
     pub(super) ids: Vec<u8>,
-    /// Of each row of each event: which buckets are certain to have its user and session.
+    /// For each row of each event: the buckets that are certain to have its user and session.
     known_in: Vec<KnownIn>,
     unresolved: Unresolved,
 }
 
-/// In place of the slot of an event that does not count in the bucket.
+/// The slot of an event that does not count in the bucket.
 const ELSEWHERE: u8 = u8::MAX;
 
 impl ApplyScratch {
-    /// Before the first of the buckets. They have these granularities, and come from the finest to the
-    /// coarsest.
+    /// To be called before the first bucket. The buckets have these granularities, and are applied from the
+    /// finest to the coarsest.
     pub fn begin(&mut self, all: &RowBatch, granularities: Granularities) {
         self.granularities = granularities;
         self.known_in.clear();
@@ -33,14 +33,14 @@ impl ApplyScratch {
         self.unresolved.begin(all);
     }
 
-    /// All events count in the bucket that comes next, in this slot.
+    /// Starts the next bucket, in which all events count in this slot.
     pub fn fill(&mut self, all: &RowBatch, slot: u8) {
         self.common = Some(slot);
         self.slots.clear();
         self.slots.resize(all.events().len(), slot);
     }
 
-    /// Each event has this slot in the next bucket, or none. Whether there is one that has.
+    /// Starts the next bucket, in which each event has a slot or none. Returns whether any has one.
     pub fn fill_each(
         &mut self,
         all: &RowBatch,
@@ -118,7 +118,7 @@ impl ApplyScratch {
         }
     }
 
-    /// The same of the session of one event.
+    /// The same for the session of one event.
     #[inline]
     pub(super) fn insert_session(
         &mut self,

@@ -23,15 +23,15 @@ use crate::schema::{check_dimension_name, cube_parts, Cube};
 use crate::sketch::hll::Sketch;
 use crate::text::{same, Kept, Text};
 
-/// The row of everything that has no row of its own. A value of that very name belongs there too.
+/// The row of all values that have no row of their own. A value of this name is counted there, too.
 pub const OTHER: &[u8] = b"~other";
 
 #[derive(Debug, Clone)]
 pub struct Breakdown {
     kind: RowKind,
-    /// Half of the name's: enough to exclude nearly all others.
+    /// Half of the name's hash: enough to exclude nearly all others.
     hash: u32,
-    /// None of `event`. Behind a pointer, for a bucket with few users has nothing but breakdowns.
+    /// None for `event`. Behind a pointer, for in a bucket of few users most memory is breakdowns.
     name: Option<Box<Kept>>,
     table: Table,
 }
@@ -86,7 +86,7 @@ impl Breakdown {
         self.table.find(value)
     }
 
-    /// No row ever left it.
+    /// Whether no row was ever evicted.
     #[inline]
     pub fn is_whole(&self) -> bool {
         self.table.spill().is_none()
@@ -100,7 +100,7 @@ impl Breakdown {
         self.row(value).map(|row| &row.tally)
     }
 
-    /// Counts something of a value: in its row, which is made if there is none, or in `~other`.
+    /// Passes the tally of a value to `count`: of its row, which is made if there is none, or of `~other`.
     #[inline]
     pub fn count(&mut self, value: Text, capacity: usize, count: impl FnOnce(&mut Tally)) {
         match self.table.find_mut(value) {
@@ -123,7 +123,7 @@ impl Breakdown {
         self.push(row, value);
     }
 
-    /// Takes in users or sessions of a value that were counted elsewhere. Is any of it new?
+    /// Merges users or sessions of a value that were counted elsewhere. Returns whether anything changed.
     ///
     /// A row without events evicts no other row: when the table is full, its users are counted in `~other`.
     pub fn import(
@@ -145,7 +145,7 @@ impl Breakdown {
         is_new
     }
 
-    /// Its value may have lost as many events to `~other` as the heaviest that left.
+    /// Adds a row. Its error is the floor: so many events of its value may be counted in `~other`.
     fn push(&mut self, row: Row, value: Text) {
         self.table.push(row, value.hash, self.floor());
     }
@@ -157,7 +157,7 @@ impl Breakdown {
         if leave == 0 {
             return;
         }
-        // By weight, then by value: no trace of the order in which the rows came.
+        // By weight, then by value, so that the order of events does not matter.
         let mut order: Vec<(u64, u32)> = (0u32..)
             .zip(self.rows())
             .map(|(row, it)| {
@@ -182,7 +182,7 @@ impl Breakdown {
                 *evicted = true;
             }
         }
-        let many = self.table.many();
+        let many = self.table.to_many();
         let spill = many.spill.get_or_insert_default();
         spill.floor = spill.floor.max(heaviest);
         spill.errors.resize(many.rows.len(), 0);

@@ -17,7 +17,7 @@ use crate::event::Fingerprint;
 use crate::memory::allocated;
 use std::hash::{BuildHasher, RandomState};
 
-/// Where an id is placed in a shard of so many slots.
+/// The first slot of an id in a shard of so many slots.
 fn slot_of(id: Fingerprint, key: u64, slots: usize) -> usize {
     let [high, low] = split(id);
     let mixed = u128::from(high ^ key) * u128::from(low ^ key.rotate_left(32));
@@ -37,13 +37,13 @@ pub struct Ids {
     /// One shard, or `SHARDS` of them by the highest byte.
     shards: Vec<Shard>,
     len: usize,
-    /// By which ids are placed: drawn with the first one.
+    /// The secret key of the slots, drawn with the first id.
     key: u64,
 }
 
 #[derive(Debug, Clone, Default)]
 struct Shard {
-    /// As (high, low) halves: 0, 0 is empty. At most three quarters are taken.
+    /// Fingerprints as (high, low) halves; (0, 0) is empty. At most three quarters are taken.
     slots: Box<[[u64; 2]]>,
     len: usize,
 }
@@ -54,7 +54,7 @@ impl Ids {
             .is_some_and(|shard| shard.contains(id, self.key))
     }
 
-    /// Whether it is a new one.
+    /// Returns whether it was absent.
     pub fn insert(&mut self, id: Fingerprint) -> bool {
         if self.shards.len() < SHARDS && self.len >= IDS_IN_ONE_SHARD {
             self.split();

@@ -39,7 +39,7 @@ pub struct Bucket {
     length: u32,
     granularity: Granularity,
     total: Tally,
-    /// Rarely any are new: no room is kept.
+    /// New ones are rare: there is no spare capacity.
     breakdowns: Box<[Breakdown]>,
     /// The names of values; a value's id is its index. Behind one word: many buckets have none.
     #[allow(clippy::box_collection)]
@@ -76,7 +76,7 @@ impl Bucket {
             && self.end() == period.end()
     }
 
-    /// Of the whole site.
+    /// The tally of the whole site.
     pub fn total(&self) -> &Tally {
         &self.total
     }
@@ -125,14 +125,14 @@ impl Bucket {
         self.ids.get_or_insert_default().insert(id);
     }
 
-    /// Whether the names of any one site fit in beside those that are here.
+    /// Whether there is room for all the names that one site may have.
     #[inline]
     pub fn has_room(&self) -> bool {
         self.breakdowns.len() + limits::BREAKDOWNS_PER_SITE <= limits::BREAKDOWNS_PER_BUCKET
             && self.values().len() + limits::VALUES_PER_SITE <= limits::VALUES_PER_BUCKET
     }
 
-    /// Whether the names of this site do.
+    /// Whether there is room for these names.
     pub fn has_room_for<'n>(
         &self,
         breakdowns: impl Iterator<Item = (RowKind, Text<'n>)>,
@@ -144,9 +144,10 @@ impl Bucket {
             && self.values().len() + new_values.count() <= limits::VALUES_PER_BUCKET
     }
 
-    /// Most events name the same things in the same order: look there first.
+    /// The index of the facet's breakdown, which is added if there is none. Most events have the same
+    /// dimensions in the same order: `likely` is tried first.
     #[inline]
-    pub(crate) fn place_of(&mut self, facet: &Facet, likely: usize) -> usize {
+    pub(crate) fn breakdown_or_new(&mut self, facet: &Facet, likely: usize) -> usize {
         let named = |it: &Breakdown| it.is(facet.kind, facet.name);
         match self.breakdowns.get(likely) {
             Some(it) if named(it) => likely,
@@ -172,8 +173,8 @@ impl Bucket {
         self.breakdowns.len() - 1
     }
 
-    /// Merges users or sessions that were counted elsewhere into these rows and the whole. Whether that
-    /// changed anything.
+    /// Merges users or sessions that were counted elsewhere into these rows and the whole. Returns whether
+    /// anything changed.
     pub fn import(
         &mut self,
         facets: &[Facet],
@@ -181,13 +182,13 @@ impl Bucket {
         sketch: &Sketch,
         capacity: usize,
     ) -> bool {
-        // An empty sketch would leave rows in which nothing is counted.
+        // An empty sketch would make rows in which nothing is counted.
         if sketch.is_empty() {
             return false;
         }
         let mut is_new = self.total.import(what, sketch);
         for facet in facets.iter().filter(|facet| facet.users) {
-            let position = self.place_of(facet, 0);
+            let position = self.breakdown_or_new(facet, 0);
             if let Some(breakdown) = self.breakdowns.get_mut(position) {
                 is_new |= breakdown.import(facet.value, what, sketch, capacity);
             }
@@ -224,7 +225,7 @@ impl Bucket {
             + ids
     }
 
-    /// How much work it is to free: about one for every allocation.
+    /// About the number of its allocations, which is the work to free it.
     pub fn parts(&self) -> usize {
         let rows: usize = self
             .breakdowns
@@ -341,7 +342,7 @@ fn most_slots(granularity: Granularity, start: i64, end: i64) -> Option<u8> {
     let (slots, is_one) = match granularity {
         Granularity::Minute => (60, len == MINUTE && whole(MINUTE)),
         Granularity::Hour => (60, len == HOUR && whole(HOUR)),
-        // A day was left out or lived twice where a zone moved across the date line.
+        // A day was skipped or repeated where a zone moved across the date line.
         Granularity::Day => ((len / HOUR + 1).min(60) as u8, 0 < len && len <= 60 * HOUR),
         Granularity::Week => (7, (5 * DAY..=9 * DAY).contains(&len)),
         Granularity::Month => (31, (26 * DAY..=MONTH).contains(&len)),

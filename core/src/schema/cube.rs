@@ -49,7 +49,7 @@ impl Cube {
         })
     }
 
-    /// The values of a cell, as `write_cell` put them there.
+    /// The values of a cell that `write_cell` has written.
     pub fn values_of(cell: &[u8]) -> impl Iterator<Item = &[u8]> {
         let mut rest = cell;
         std::iter::from_fn(move || {
@@ -69,8 +69,8 @@ impl Cube {
             && values().map(|value| 2 + value.len()).sum::<usize>() == cell.len()
     }
 
-    /// Appends the cell that an event falls in: of each dimension the length of its value (two
-    /// bytes, little-endian) and the value. An event without one of the dimensions is in no cell.
+    /// Appends the cell of an event: of each dimension the length of its value (two bytes, little-endian) and
+    /// the value. Returns false for an event without one of the dimensions, which is in no cell.
     pub fn write_cell(&self, event: Text, dimensions: &[(Text, Text)], cell: &mut Vec<u8>) -> bool {
         self.parts.iter().all(|part| {
             let value = match part {

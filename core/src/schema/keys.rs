@@ -94,7 +94,7 @@ impl BucketName {
     }
 }
 
-/// `{shop}`, by which whatever belongs to the site is in its slot.
+/// `{shop}`: the hash tag that puts all keys of the site into its slot.
 fn tagged(site: &[u8]) -> Vec<u8> {
     match hash_tag(site) {
         Some(_) => site.to_vec(),
@@ -107,7 +107,7 @@ pub fn alerts_stream(site: &[u8]) -> Vec<u8> {
     [&tagged(site)[..], b":alerts"].concat()
 }
 
-/// On which they are published, too: `analytics:alerts:{shop}`.
+/// The channel on which the site's alerts are published, too: `analytics:alerts:{shop}`.
 pub fn alerts_channel(site: &[u8]) -> Vec<u8> {
     [b"analytics:alerts:", &tagged(site)[..]].concat()
 }
@@ -117,7 +117,7 @@ pub fn events_stream(site: &[u8]) -> Vec<u8> {
     [&tagged(site)[..], b":events"].concat()
 }
 
-/// On which live metrics are published: `analytics:live:{shop}:name`.
+/// The channel on which live metrics are published: `analytics:live:{shop}:name`.
 pub fn live_channel(site: &[u8], name: &[u8]) -> Vec<u8> {
     [b"analytics:live:", &tagged(site)[..], b":", name].concat()
 }

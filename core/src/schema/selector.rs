@@ -198,7 +198,7 @@ pub(crate) fn split<'t>(text: &'t [u8], site: Option<&Settings>) -> Result<Vec<P
 
 const MOST_PARTS: usize = 3;
 
-/// At the first `=`.
+/// Splits at the first `=`.
 fn cut(part: &[u8]) -> Option<(&[u8], &[u8])> {
     let at = part.iter().position(|byte| *byte == b'=')?;
     let (name, rest) = part.split_at_checked(at)?;

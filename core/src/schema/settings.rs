@@ -32,7 +32,7 @@ pub struct Dimension {
     pub name: Name,
     /// Whether distinct users and sessions are counted for its values.
     pub users: bool,
-    /// Rather than learned from an event.
+    /// Declared by an option, and not learned from an event.
     pub declared: bool,
 }
 
@@ -45,9 +45,9 @@ pub struct Value {
 /// The event log of a site.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Log {
-    /// How many of the last events the stream keeps at least; 0 is no log.
+    /// The least number of last events that the stream keeps; 0 is no log.
     pub entries: u64,
-    /// Users, sessions and ids as they came, and not their hashes.
+    /// Whether users, sessions and ids are written as they are, in place of their hashes.
     pub users: bool,
 }
 
@@ -204,7 +204,7 @@ impl Settings {
                 Ok(())
             }
             Change::Retention(granularity, kept) => {
-                // What has gone, or was never kept, does not come back with a longer retention.
+                // A longer retention does not restore what has expired or was never kept.
                 let complete = match self.retention.kept_from(*granularity, now, &self.zone) {
                     _ if !counted => i64::MIN,
                     Some(kept_from) => kept_from,

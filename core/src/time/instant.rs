@@ -5,9 +5,8 @@ use super::scan::Scan;
 use super::{is_supported, Zone, DAY, HOUR, MINUTE, SECOND};
 use crate::error::{shown, Error, Result};
 
-/// Reads an instant. ISO times without an offset are in the zone: a time that comes twice there is the
-/// earlier one, a time that never comes is the first instant after the gap, and a date alone is where
-/// that date begins.
+/// Reads an instant. ISO times without an offset are in the zone: a repeated time is the earlier one, a
+/// skipped time is the first instant after the gap, and a date alone is its first instant.
 pub fn parse_instant(argument: &str, text: &[u8], zone: &Zone) -> Result<i64> {
     read_instant(text, zone).ok_or_else(|| {
         Error::new(format!(

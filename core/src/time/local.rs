@@ -9,7 +9,7 @@ use super::{Granularity, Period, DAY, HOUR, MINUTE, SECOND};
 use jiff::tz::TimeZone;
 use jiff::Timestamp;
 
-/// More than any zone has been away from UTC: jiff's own bound.
+/// More than the offset of any zone: jiff's own bound.
 const MAX_OFFSET: i64 = 26 * HOUR;
 
 /// A zone, and the span of it that was used last.
@@ -58,7 +58,7 @@ impl<'a> Local<'a> {
     }
 
     /// The first instant at which the local clock shows this time or a later one: the earlier one of
-    /// a time that comes twice, the end of the gap for a time that never comes.
+    /// a repeated time, the end of the gap for a skipped time.
     pub fn instant(&mut self, time: i64) -> i64 {
         self.seek(time.saturating_sub(MAX_OFFSET));
         loop {
@@ -85,7 +85,7 @@ impl<'a> Local<'a> {
     /// The period an instant is in.
     ///
     /// A local period starts at the first instant of its first date. Where the clocks go back across
-    /// midnight, the old date comes again for a while; those instants stay in the new period, so that
+    /// midnight, the old date repeats for a while; those instants stay in the new period, so that
     /// periods are contiguous and no date has two.
     pub fn period(&mut self, granularity: Granularity, ms: i64) -> Period {
         let step = match granularity {

@@ -12,11 +12,11 @@ pub struct Window(Kind);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// So long, up to and with this very millisecond.
+    /// A duration up to and with this millisecond.
     Last(Duration),
-    /// The period that now is in, as far as it has come: `today`, `this-week`, `this-month`.
+    /// The current period up to now: `today`, `this-week`, `this-month`.
     Current(Granularity),
-    /// The whole one before: `yesterday`, `last-week`, `last-month`.
+    /// The period before the current one: `yesterday`, `last-week`, `last-month`.
     Previous(Granularity),
     /// From an instant to an instant, or to now.
     Between(i64, Option<i64>),
@@ -78,8 +78,8 @@ impl Window {
         }
     }
 
-    /// What the window is, at this time. A window up to now ends just after it, so that an event of
-    /// this very millisecond is inside.
+    /// The range of the window at this time. A window up to now ends just after it, so that an event of this
+    /// millisecond is inside.
     pub fn range(&self, now: i64, zone: &Zone) -> Result<Range> {
         let end = after(now)?;
         let local = &mut zone.local();
@@ -95,7 +95,7 @@ impl Window {
         in_the_calendar(range)
     }
 
-    /// What the window is compared with. For a word that is the calendar's own period before: `today`
+    /// The range that the window is compared with. For a word that is the calendar's period before: `today`
     /// with yesterday up to the same local time, `this-month` with last month up to the same day and
     /// time, at most its end. For everything else it is the same length just before.
     pub fn before(&self, now: i64, zone: &Zone) -> Result<Range> {
@@ -121,7 +121,7 @@ impl Window {
     }
 }
 
-/// As it is read back, in any zone.
+/// Text that `parse` reads as the same window, in any zone.
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {

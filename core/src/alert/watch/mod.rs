@@ -66,7 +66,7 @@ impl Watch {
         self.feeds.binary_search_by(|it| (*it.name).cmp(name))
     }
 
-    /// Whether a rule of this name may be set.
+    /// Refuses a rule of a new name when there are as many as a site may have.
     pub fn check_room_for_rule(&self, name: &[u8]) -> Result<()> {
         room(
             "rule",
@@ -131,7 +131,7 @@ impl Watch {
         }
     }
 
-    /// Whether there was one.
+    /// Returns whether there was one.
     pub fn remove_feed(&mut self, name: &[u8]) -> bool {
         let index = self.find_feed(name);
         index.is_ok_and(|index| {

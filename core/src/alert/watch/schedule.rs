@@ -77,7 +77,7 @@ impl Schedule {
         }
     }
 
-    /// All sites of a database are gone, or, with none given, all sites.
+    /// Removes all sites of a database, or, with none given, of all databases.
     pub fn flush(&mut self, db: Option<i32>) {
         self.entries
             .retain(|key, _| db.is_some_and(|db| key.db != db));

@@ -27,10 +27,10 @@ use crate::schema::limits;
 use crate::text::Text;
 use crate::time::Zone;
 
-/// What to read, and into what.
+/// A JSON text, and the batch that its events are added to.
 pub struct Events<'a, 'r> {
     pub json: &'a [u8],
-    /// Takes the texts that have escapes; as long as the input is enough.
+    /// The buffer for texts that have escapes. The length of the input is always enough.
     pub buffer: &'a mut [u8],
     /// The time of events without one.
     pub now: i64,
@@ -72,7 +72,7 @@ impl Events<'_, '_> {
 struct Reading<'a, 'r> {
     reader: Reader<'a>,
     events: Events<'a, 'r>,
-    /// Of the event of an array that is being read, from 1.
+    /// The number of the current event of an array, from 1.
     number: usize,
     timed: bool,
 }
@@ -108,7 +108,7 @@ impl<'a> Reading<'a, '_> {
         Ok(())
     }
 
-    /// What comes after the brace.
+    /// Reads an event, of which the brace has been read.
     fn event(&mut self) -> Read<()> {
         let begun = self.reader.at();
         let mut event = self.events.batch.begin(self.events.now);
@@ -125,7 +125,7 @@ impl<'a> Reading<'a, '_> {
                     let error = Error::new(format!("unknown member '{given}': write '{meant}'"));
                     return Err(Fault { at, error });
                 }
-                self.pass(&value)?;
+                self.skip_rest(&value)?;
                 name = self.reader.next_member()?;
                 continue;
             };
@@ -272,7 +272,7 @@ impl<'a> Reading<'a, '_> {
         }
     }
 
-    fn pass(&mut self, value: &Value) -> Read<()> {
+    fn skip_rest(&mut self, value: &Value) -> Read<()> {
         match value {
             Value::Array | Value::Object => self.reader.skip(value),
             _ => Ok(()),

@@ -24,9 +24,9 @@ pub enum Value<'a> {
     Bool(bool),
     Number(Number<'a>),
     String(Quoted<'a>),
-    /// `first_item` comes next, or `skip`.
+    /// To be followed by `first_item` or `skip`.
     Array,
-    /// `first_member` comes next, or `skip`.
+    /// To be followed by `first_member` or `skip`.
     Object,
 }
 
@@ -38,7 +38,7 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// A byte order mark in front is passed over.
+    /// Skips a byte order mark at the start.
     pub fn new(text: &'a [u8]) -> Reader<'a> {
         let rest = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
         let mut reader = Reader { text, rest };

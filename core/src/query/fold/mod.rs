@@ -18,7 +18,7 @@ pub struct Fold {
     rows: Vec<(Option<Selector>, State)>,
     /// Of each metric the index of its row, and its measure.
     metrics: Vec<(usize, Measure)>,
-    /// Sketches, before the last time that it was cleared.
+    /// The number of sketches united before the last `clear`.
     united: u64,
 }
 
@@ -58,7 +58,7 @@ impl Fold {
         }
     }
 
-    /// One per metric, in order. `seconds`: what rates are per.
+    /// One per metric, in order. `seconds`: the time that rates divide by.
     pub fn answers(&self, seconds: f64) -> impl ExactSizeIterator<Item = Answer> + '_ {
         self.metrics.iter().map(move |(index, measure)| {
             self.rows
@@ -67,13 +67,13 @@ impl Fold {
         })
     }
 
-    /// How many sketches were united, ever.
+    /// The number of sketches united since the fold was made.
     pub fn united(&self) -> u64 {
         let now = self.rows.iter().map(|(_, state)| state.united());
         self.united + now.sum::<u64>()
     }
 
-    /// Forgets what was added, and keeps the memory.
+    /// Removes what was added, and keeps the memory.
     pub fn clear(&mut self) {
         self.united = self.united();
         for (_, state) in &mut self.rows {
@@ -90,8 +90,8 @@ pub fn seconds(counts: Range, now: i64) -> f64 {
     range.len() as f64 / 1_000.0
 }
 
-/// In percent of what was before; a sum that was below zero and rises has risen. Nothing where there is
-/// nothing to compare: nothing was measured, or it was zero before.
+/// The change in percent of the absolute value of `before`. Nothing where one of both was not measured,
+/// or where it was zero before.
 pub fn change(now: Answer, before: Answer) -> Answer {
     match (now.number(), before.number()) {
         (Some(now), Some(before)) if before != 0.0 => {

@@ -16,7 +16,7 @@ use crate::time::Piece;
 pub enum Answer {
     Count(u64),
     Number(f64),
-    /// Nothing was measured that there could be a number of.
+    /// Nothing was measured: there is no number.
     Nothing,
 }
 
@@ -44,7 +44,7 @@ pub struct State {
 struct Measured {
     name: Name,
     summary: Summary,
-    /// If some percentile is needs.
+    /// Some where a percentile is needed.
     quantiles: Option<Quantiles>,
 }
 
@@ -68,7 +68,7 @@ impl State {
         state
     }
 
-    /// Before anything is added.
+    /// Adds a measure, before anything is counted.
     pub fn add_measure(&mut self, measure: &Measure) {
         match measure {
             Measure::Events | Measure::EventRate => {
@@ -99,7 +99,7 @@ impl State {
         }
     }
 
-    /// Forgets what was added, and keeps the memory and what is needs.
+    /// Removes what was added, and keeps the memory and the measures.
     pub fn clear(&mut self) {
         if let Some(events) = &mut self.events {
             *events = 0;
@@ -165,14 +165,14 @@ impl State {
         self.is_cut |= row.iter().any(|(piece, ..)| !piece.is_whole());
     }
 
-    /// Adds a sketch to the distinct count, of which only one is needs.
+    /// Adds a sketch to the one distinct count of this state.
     pub fn unite(&mut self, sketch: &Sketch) {
         if let Some(union) = self.users.as_mut().or(self.sessions.as_mut()) {
             union.add(sketch);
         }
     }
 
-    /// Adds numbers of the value, of which only one is needs.
+    /// Adds numbers of the one value of this state.
     pub fn add_summary(&mut self, summary: &Summary) {
         if let [value] = self.values.as_mut_slice() {
             value.summary.merge(summary);
@@ -213,7 +213,7 @@ impl State {
         unions.map(Union::added).sum()
     }
 
-    /// The number of one of the measures that are needs. `seconds`: what rates are per.
+    /// The number of one of the measures. `seconds`: the time that rates divide by.
     pub fn answer(&self, measure: &Measure, seconds: f64) -> Answer {
         let count = |count: Option<u64>| Answer::Count(count.unwrap_or(0));
         let distinct = |union: &Option<Union>| {
@@ -264,7 +264,7 @@ impl State {
     }
 }
 
-/// What a piece has of a value.
+/// The sums of a value in a piece.
 #[inline]
 pub fn summary_of(piece: &Piece, measured: &tally::Measured) -> Summary {
     if piece.is_whole() {
@@ -274,12 +274,12 @@ pub fn summary_of(piece: &Piece, measured: &tally::Measured) -> Summary {
     }
 }
 
-/// How many events a piece has of a row.
+/// The number of events of a row in a piece.
 #[inline]
 pub fn events_of(piece: &Piece, tally: &Tally) -> u64 {
     let (from, to) = (i32::from(piece.first_slot), i32::from(piece.end_slot));
     if from + 1 == to {
-        // In a series of the finest steps, most are.
+        // In a series of the finest steps, most pieces are one slot.
         tally.slots().get(from)
     } else if piece.is_whole() {
         tally.events()

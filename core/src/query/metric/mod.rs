@@ -30,7 +30,7 @@ use crate::text::Name;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Metric {
     pub measure: Measure,
-    /// None: the whole site.
+    /// None for the whole site.
     pub row: Option<Selector>,
 }
 
@@ -48,7 +48,7 @@ pub enum Measure {
 /// What is measured of a named value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Aggregate {
-    /// How many events carried the value.
+    /// The number of events with the value.
     Count,
     /// The same, per second.
     Rate,
@@ -171,7 +171,7 @@ impl Measure {
         self.is_distinct() || matches!(self, Measure::Value(_, Aggregate::Percentile(_)))
     }
 
-    /// Whether the numbers of rows add up to the number of all of them.
+    /// Whether the numbers of rows add up to the number of the whole.
     pub fn is_additive(&self) -> bool {
         match self {
             Measure::Events | Measure::EventRate => true,

@@ -1,4 +1,4 @@
-//! What `TOP` lists the values of: a dimension, or a cube, as `country` or `event,country`.
+//! The axis of `TOP`: the dimension or cube whose values it lists, such as `country` or `event,country`.
 
 use crate::error::Result;
 use crate::schema::{check_dimension_name, no_users, Cube, RowKind, Settings, EVENT};
@@ -57,7 +57,7 @@ impl Axis {
         }
     }
 
-    /// Refuses to count users where none were kept.
+    /// Refuses an axis whose users are not counted.
     pub fn check_users(&self) -> Result<()> {
         match (self.users, self.kind) {
             (true, _) => Ok(()),

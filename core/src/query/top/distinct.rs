@@ -47,7 +47,7 @@ pub(super) fn weigh(selection: &mut Selection, what: Distinct) {
     }
 }
 
-/// Of every line the most that can be counted of it.
+/// The upper bound of the distinct count of every line.
 fn most(selection: &Selection, what: Distinct) -> Vec<u64> {
     let mut sums = vec![0usize; selection.lines.lines.len()];
     for entries in selection.lines.entries().chunks(AHEAD) {

@@ -12,16 +12,16 @@ use crate::query::fold::events_of;
 use crate::text::{same, Text};
 use crate::time::Piece;
 
-/// A value, wherever it has a row.
+/// A value with its rows in all parts.
 pub(super) struct Line<'b> {
     pub(super) value: &'b [u8],
-    /// If they are needs.
+    /// Its events, if `Needs` has them.
     pub(super) events: u64,
-    /// Of its rows.
+    /// The sum of the errors of its rows.
     error: u64,
-    /// The floors of the buckets where it has a row.
+    /// The sum of the floors of the buckets where it has a row.
     floors: u64,
-    /// The last of its entries.
+    /// The index of its last entry.
     last: usize,
 }
 
@@ -31,7 +31,7 @@ pub(super) struct Entry<'b> {
     pub(super) tally: &'b Tally,
     part: u32,
     line: u32,
-    /// The one before it of the same value.
+    /// The index of the entry before it of the same value.
     before: usize,
 }
 
@@ -55,16 +55,16 @@ pub(super) struct Needs {
 pub(super) struct Lines<'b> {
     pub(super) needs: Needs,
     pub(super) lines: Vec<Line<'b>>,
-    /// Of one part after the other, in the order of its rows.
+    /// The entries of one part after the other, in the order of its rows.
     entries: Vec<Entry<'b>>,
-    /// What has left its bucket's table.
+    /// The `~other` of each part that has one.
     spilled: Vec<(usize, &'b Tally)>,
     pub(super) spilled_events: u64,
     /// The floors of all buckets.
     floors: u64,
 }
 
-/// What a part holds of a row.
+/// A row in one part.
 pub(super) type PartOfRow<'p, 'b> = (&'p Piece, &'b Bucket, &'b Tally);
 
 impl<'b> Lines<'b> {
@@ -156,7 +156,7 @@ impl<'b> Lines<'b> {
             .filter_map(|entry| part_of_row(parts, entry.part as usize, entry.tally))
     }
 
-    /// Whether any event of a value was counted, where they are not summed up.
+    /// Whether any event of a value was counted, for queries that do not sum them up.
     pub(super) fn has_events(&self, parts: &[(Piece, &'b Bucket)], line: &Line) -> bool {
         line.events > 0 || { self.row(parts, line) }
             .any(|(piece, _, tally)| events_of(piece, tally) > 0)
@@ -232,7 +232,7 @@ impl Hash for Key<'_> {
     }
 }
 
-/// Takes the hash that it is given for the hash.
+/// A hasher for keys that are hashes already.
 #[derive(Default)]
 struct Given(u64);
 

@@ -32,10 +32,10 @@ use select::{is_nothing, Others, Selection};
 /// A value, or the rest: all that is in no row of the reply.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ranked<'b> {
-    /// Of a cube, a cell.
+    /// The value of a dimension, or the cell of a cube.
     pub value: &'b [u8],
     pub number: Answer,
-    /// Of all that carried the dimension: of their number where numbers of rows add up, of all users
+    /// The part of all events with the dimension: of their number where numbers of rows add up, of all users
     /// or sessions for distinct counts, and of the events for averages, extremes and percentiles.
     pub share: Answer,
     /// How much larger the number may be in truth (of `~other`: smaller), because a full bucket moved values
@@ -48,11 +48,11 @@ pub struct Ranked<'b> {
 pub struct Ranking<'b> {
     pub rows: Vec<Ranked<'b>>,
     pub other: Option<Ranked<'b>>,
-    /// How many sketches were united for it.
+    /// The number of sketches that were united.
     pub united: u64,
 }
 
-/// `seconds`: what rates are per.
+/// `seconds`: the time that rates divide by.
 pub fn top<'b>(
     parts: &[(Piece, &'b Bucket)],
     axis: &Axis,

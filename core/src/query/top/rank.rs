@@ -14,13 +14,13 @@ pub(super) struct Rank<'l, 'b> {
     pub(super) is_cell: bool,
 }
 
-/// A value and what was gathered of it.
+/// A value and its number.
 pub(super) struct Candidate<'l, 'b> {
     pub(super) rank: Rank<'l, 'b>,
     pub(super) state: State,
 }
 
-/// What was not measured is lightest.
+/// Compares weights. What was not measured is lighter than any number.
 fn weight(a: Answer, b: Answer) -> Ordering {
     match (a, b) {
         (Answer::Count(a), Answer::Count(b)) => a.cmp(&b),

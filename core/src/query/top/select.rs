@@ -13,21 +13,21 @@ pub(super) struct Selection<'l, 'b> {
     pub(super) lines: &'l Lines<'b>,
     pub(super) parts: &'l [(Piece, &'b Bucket)],
     pub(super) measure: &'l Measure,
-    /// What rates are per.
+    /// The time that rates divide by.
     pub(super) seconds: f64,
     pub(super) limit: usize,
     pub(super) is_cube: bool,
-    /// The lightest is at hand.
+    /// A heap whose top is the lightest.
     pub(super) shown: BinaryHeap<Candidate<'l, 'b>>,
     pub(super) others: Others,
-    /// Of the value that is offered next.
+    /// The state of the value that is offered next.
     pub(super) state: State,
 }
 
-/// All that is in no row.
+/// All values that are in no row of the reply.
 pub(super) struct Others {
     pub(super) state: State,
-    /// Where those of the lines are not needs, no more than whether there are any.
+    /// Where lines do not sum up their events: 0 or more than 0, for whether there are any.
     pub(super) events: u64,
 }
 
@@ -39,7 +39,7 @@ impl Others {
 }
 
 impl<'l, 'b> Selection<'l, 'b> {
-    /// Takes the state for that of this value, and leaves a clear one.
+    /// Adds this value with `state` to the selection, and leaves a cleared state.
     pub(super) fn offer(&mut self, line: &'l Line<'b>) {
         let rank = Rank {
             number: self.state.answer(self.measure, self.seconds),
@@ -66,7 +66,7 @@ impl<'l, 'b> Selection<'l, 'b> {
         self.state.clear();
     }
 
-    /// Whether there are rows enough without any that counts so much at most.
+    /// Whether a value of at most this number cannot be among the rows any more.
     pub(super) fn is_beyond(&self, most: u64) -> bool {
         let lightest = self.shown.peek().map(|first| first.rank.number);
         self.shown.len() >= self.limit

@@ -107,7 +107,7 @@ impl Counters {
         };
         self.cover(from, to, other.0.width());
         let theirs = (other.0.width(), other.bytes_between(from, to));
-        if !self.has_room_for(from, theirs) {
+        if !self.can_add(from, theirs) {
             // The sum of two counters always fits into the next width.
             self.reframe(from, to, self.0.width().wider());
         }
@@ -198,9 +198,11 @@ impl Counters {
         bytes.get_mut(index * width.bytes()..).unwrap_or(&mut [])
     }
 
-    fn has_room_for(&mut self, from: i64, (width, theirs): (Width, &[u8])) -> bool {
-        let own = self.0.width();
-        let ours = self.bytes_from(from);
+    /// Whether no counter becomes too large for its width.
+    fn can_add(&self, from: i64, (width, theirs): (Width, &[u8])) -> bool {
+        let (own, first, bytes) = self.0.parts();
+        let index = (from - i64::from(first)).max(0) as usize;
+        let ours = bytes.get(index * own.bytes()..).unwrap_or(&[]);
         by_width!(own, N => by_width!(width, M => cells::fits::<N, M>(ours, theirs)))
     }
 

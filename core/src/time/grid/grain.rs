@@ -1,6 +1,6 @@
 //! Slots or whole buckets: what the cells of a series are made of.
 
-/// What a cell is put together from.
+/// The parts that a cell is the sum of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Grain {
     /// Slots, for counts and sums.

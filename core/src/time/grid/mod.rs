@@ -38,7 +38,7 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// Lays cells over a window.
+    /// The grid of a window.
     pub fn new(step: Step, grain: Grain, window: Range, sources: &Sources<'_>) -> Result<Grid> {
         let mut layout = Layout::new(grain, window, sources)?;
         match step.0 {
@@ -81,7 +81,7 @@ impl Grid {
     }
 }
 
-/// What grids of one window are laid from.
+/// What all grids of one window have in common.
 struct Layout<'a> {
     grain: Grain,
     window: Range,
