@@ -23,7 +23,7 @@ pub type Page = Vec<u8>;
 
 const FULL_PAGE: usize = 1 << 20;
 
-/// What most small values fit into: growing to it from nothing takes six allocations.
+/// Most small values fit into this: growing to it from nothing takes six allocations.
 const FIRST_ROOM: usize = 256;
 
 /// Appends fields to a growing value.
@@ -40,7 +40,7 @@ impl Writer {
         }
     }
 
-    /// So many bytes are about to follow.
+    /// Makes room for so many more bytes.
     pub fn reserve(&mut self, bytes: usize) {
         self.bytes.reserve(bytes);
     }

@@ -2,7 +2,7 @@
 
 use crate::error::shown;
 
-/// Longer words are never guessed at: the work is their lengths multiplied.
+/// Longer words get no suggestion: the work is the product of both lengths.
 const LONGEST: usize = 64;
 
 /// The accepted word that is only a few keystrokes away, if one is.

@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 /// The most buckets that one window may read.
 pub const MAX_PIECES: usize = 100_000;
 
-/// What there is to answer a window from.
+/// The buckets that a window can be answered from.
 #[derive(Debug, Clone, Copy)]
 pub struct Sources<'a> {
     pub zone: &'a Zone,
@@ -63,7 +63,7 @@ impl Piece {
 pub struct Cover {
     /// In the order of time. No two share an instant.
     pub pieces: Vec<Piece>,
-    /// What counts are answered from. Parts of the window that nothing holds any more are left out, so
+    /// The range of counts. Parts of the window that no bucket holds any more are left out, so
     /// this may be shorter than the window, or empty.
     pub counts: Range,
     /// The range of distinct counts: those are not kept by slot, so it reaches to the ends of the
@@ -154,7 +154,7 @@ struct Plan<'a> {
     local: Local<'a>,
     /// The granularities there are, coarsest first, and from where on each is usable.
     usable: Vec<(Granularity, i64)>,
-    /// What no stretch covers yet, in the order of time.
+    /// The gaps that no stretch covers yet, in the order of time.
     uncovered: Vec<Range>,
     stretches: Vec<Stretch>,
 }
@@ -190,8 +190,8 @@ impl Plan<'_> {
         self.uncovered = left;
     }
 
-    /// From where on a granularity serves a gap. Where a coarser bucket has to serve what comes before,
-    /// that is after the last of its slots, so that the two meet without an overlap.
+    /// The start of what a granularity covers of a gap. Where a coarser bucket covers what is before, that is
+    /// after the last of its slots, so that both do not overlap.
     fn joint(&mut self, gap: Range, granularity: Granularity, usable_from: i64) -> i64 {
         let mut before = Range::new(gap.from, gap.to.min(usable_from));
         while let Some((period, part)) = self.serving(before, Some(granularity)) {

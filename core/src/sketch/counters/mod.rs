@@ -40,7 +40,7 @@ impl Counters {
         }
     }
 
-    /// Counts one more at each of the positions. Neighbours that are the same are counted together.
+    /// Counts one more at each of the positions. Equal positions in a row are counted together.
     #[inline]
     pub fn add_all(&mut self, positions: impl Iterator<Item = i32>) {
         let (mut last, mut n) = (0, 0);
@@ -114,7 +114,7 @@ impl Counters {
         self.add_at(from, theirs);
     }
 
-    /// Those that are not zero, in the order of their positions.
+    /// The counters that are not zero, in the order of their positions.
     pub fn iter(&self) -> impl Iterator<Item = (i32, u64)> + Clone + '_ {
         let (width, first, bytes) = self.0.parts();
         (0..bytes.len() / width.bytes())
@@ -240,13 +240,14 @@ impl Counters {
 
         let positions = (high - low) as usize;
         let room = Block::capacity(positions * width.bytes()) / width.bytes();
-        // Time moves forward, so there is room behind. Only what grew at the front gets some there.
+        // Events are mostly in order of time: spare room is at the end, and at the front only if the window grew
+        // there.
         let grew_at_front = touched.is_some_and(|(first, _)| from < first);
         let before = match grew_at_front {
             true => (room - positions) / 2,
             false => 0,
         };
-        // No position of the window is one that an i32 cannot name.
+        // Every position of the window is an i32.
         let highest = i64::from(i32::MAX) + 1 - room as i64;
         let first = (low - before as i64).min(highest).max(i32::MIN.into());
 
@@ -264,7 +265,7 @@ impl Default for Counters {
     }
 }
 
-/// By what was counted, not by the window's room or width.
+/// Compares what was counted, not the window's room or width.
 impl PartialEq for Counters {
     fn eq(&self, other: &Counters) -> bool {
         self.iter().eq(other.iter())

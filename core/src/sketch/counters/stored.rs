@@ -33,7 +33,7 @@ pub fn encode(len: usize, entries: impl Iterator<Item = (i32, u64)>, writer: &mu
     }
 }
 
-/// Hands every entry to `take`; positions are between `min` and `max`, both included.
+/// Passes every entry to `take`; positions are between `min` and `max`, both included.
 pub fn decode(
     reader: &mut Reader,
     min: i32,

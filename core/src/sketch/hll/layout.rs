@@ -5,7 +5,7 @@ pub(super) const PRECISION: u32 = 14;
 pub(super) const REGISTERS: usize = 1 << PRECISION;
 pub(super) const MAX_RANK: u8 = 64 - PRECISION as u8 + 1;
 
-/// Of an entry of the sparse form.
+/// The bits of the index of an entry of the sparse form.
 pub(super) const INDEX_BITS: u32 = 25;
 pub(super) const MAX_INDEX: u32 = (1 << INDEX_BITS) - 1;
 

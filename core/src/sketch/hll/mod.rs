@@ -77,7 +77,7 @@ impl Sketch {
         }
     }
 
-    /// It will be read soon.
+    /// Prefetches the memory of the sketch.
     #[inline]
     pub fn prefetch(&self) {
         match &self.form {
@@ -140,8 +140,8 @@ impl Sketch {
         }
     }
 
-    /// Merges registers that were filled elsewhere. Whether any rose: where none does, the sketch stays as
-    /// it is, in the near exact form.
+    /// Merges registers that were filled elsewhere. Returns whether any rose: where none does, the sketch
+    /// is not changed, and stays near exact.
     pub fn import(&mut self, other: &Sketch) -> bool {
         let before = self.to_registers();
         let mut after = before.clone();

@@ -97,7 +97,7 @@ impl Nibbles {
         true
     }
 
-    /// Takes in all of another's registers, or none when the exceptions would be too many.
+    /// Merges all of another's registers, or none when the exceptions would be too many.
     pub(super) fn merge(&mut self, other: &Nibbles) -> Result<(), Full> {
         if other.exceptions.is_some() {
             let mut exceptions = self.exceptions.clone().unwrap_or_default();

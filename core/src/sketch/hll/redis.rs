@@ -49,8 +49,8 @@ impl Sketch {
         string(DENSE, packed.bytes())
     }
 
-    /// The registers of a HyperLogLog string, dense or sparse. Nothing in it is trusted, and its
-    /// cached cardinality is not looked at.
+    /// The registers of a HyperLogLog string, dense or sparse. All of it is checked, and its cached
+    /// cardinality is not read.
     pub fn from_redis(string: &[u8]) -> Result<Sketch, Corrupt> {
         let mut reader = Reader::new(string);
         if reader.raw("hyperloglog magic", MAGIC.len())? != MAGIC {

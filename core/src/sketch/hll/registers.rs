@@ -36,13 +36,13 @@ impl Registers {
     /// How many have a rank.
     pub(super) fn occupied(&self) -> usize {
         let (rows, _) = self.0.as_chunks::<64>();
-        // 64 fit in a byte, which the compiler makes use of.
+        // A byte holds a count of 64, so that the compiler makes vector code of it.
         let in_row = |row: &[u8; 64]| row.iter().map(|rank| u8::from(*rank != 0)).sum::<u8>();
         rows.iter().map(|row| usize::from(in_row(row))).sum()
     }
 
-    /// Registers and ranks of those that reach a rank, by register. Meant for the rare high ones:
-    /// most rows have none, and that is found out for a whole row at once.
+    /// The registers of at least this rank, in order, with their ranks. For the rare high ones: most rows
+    /// have none, which one test of a row shows.
     pub(super) fn at_least(&self, least: u8) -> impl Iterator<Item = (u16, u8)> + '_ {
         let (rows, _) = self.0.as_chunks::<64>();
         let highest = |row: &[u8; 64]| row.iter().fold(0, |high, rank| high.max(*rank));

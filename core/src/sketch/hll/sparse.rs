@@ -178,7 +178,7 @@ impl Sparse {
         self.grow_and_insert(entry)
     }
 
-    /// What is new, and has no room in this table.
+    /// Inserts an entry that is new and has no room in this table.
     #[cold]
     fn grow_and_insert(&mut self, entry: u32) -> Result<bool, Full> {
         self.make_room(self.len() + 1)?;
@@ -192,7 +192,7 @@ impl Sparse {
     /// order of their homes would fill the front of a table that is too small for all of them.
     pub(super) fn merge(&mut self, other: &Sparse) -> Result<(), Full> {
         if self.len() == 0 {
-            // A series takes most sketches alone: copied, they cost a tenth of entry by entry.
+            // In a series most sketches are not merged with another: a copy costs a tenth of entry by entry.
             *self = other.clone();
             return Ok(());
         }
@@ -224,7 +224,7 @@ impl Sparse {
         Ok(())
     }
 
-    /// Forgets the entries but keeps the memory.
+    /// Removes the entries but keeps the memory.
     pub(super) fn clear(&mut self) {
         if self.len() > 0 {
             match self {
@@ -251,7 +251,7 @@ impl Sparse {
         }
     }
 
-    /// There is room for them.
+    /// Adds the entries of another table, for which there is room.
     fn take_all(&mut self, other: &Sparse) {
         match other {
             Sparse::Tight { slots, .. } => self.take(tight::iter(slots)),
@@ -293,7 +293,7 @@ impl Sparse {
         Ok(())
     }
 
-    /// To an empty table that has room for them.
+    /// Moves the entries to an empty table that has room for them.
     fn move_to(&mut self, table: Sparse) {
         let old = std::mem::replace(self, table);
         self.take_all(&old);

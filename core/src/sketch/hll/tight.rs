@@ -31,7 +31,7 @@ const SPARES: usize = 10;
 const LEFT_OUT: u32 = 1 << (INDEX_BITS - 1);
 const WORD: u32 = LEFT_OUT - 1;
 
-/// Of the one index that has no word, but an empty slot's.
+/// The rank of the one index whose word would be that of an empty slot.
 const LOWEST_SPARE_RANK: u8 = MIN_EXTRA_RANK - 1;
 const REGISTER: u32 = REGISTERS as u32 - 1;
 
@@ -93,7 +93,8 @@ pub(super) fn put(table: &mut [Slot], at: usize, entry: u32) {
     }
 }
 
-/// Writes an entry over the one with its index, if that is lower. Was it? Only one with an extra can.
+/// Replaces the entry of the same index, if that is lower; only an entry with an extra can be. Returns
+/// whether it was.
 #[inline]
 pub(super) fn raise(table: &mut [Slot], at: usize, entry: u32) -> bool {
     let is_higher = has_extra(index(entry)) && entry_at(table, at) < Some(entry);
@@ -103,7 +104,8 @@ pub(super) fn raise(table: &mut [Slot], at: usize, entry: u32) -> bool {
     is_higher
 }
 
-/// Adds an entry, for which there is room. Is its index a new one? None if this table cannot have it.
+/// Adds an entry, for which there is room. Returns whether its index is new; None if this table cannot
+/// hold it.
 #[inline]
 pub(super) fn insert(table: &mut [Slot], entry: u32) -> Option<bool> {
     match probe(table, entry) {
@@ -153,7 +155,7 @@ pub(super) fn add_to(table: &[Slot], registers: &mut Registers) {
     }
 }
 
-/// Of a slot that is taken.
+/// The entry of a slot that is taken.
 fn entry_at(table: &[Slot], at: usize) -> Option<u32> {
     let slots = parts(table).0.len();
     let word = read(table.get(at)?);

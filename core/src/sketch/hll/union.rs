@@ -21,7 +21,7 @@ pub struct Union {
     added: u64,
 }
 
-/// From so many entries on a copy is quicker than to keep the memory.
+/// From so many entries on, a copy takes less time than reusing the memory.
 const WORTH_COPYING: usize = 64;
 
 /// After so many more, it is checked again whether they are too many.
@@ -40,7 +40,7 @@ impl Union {
         }
     }
 
-    /// Adds every sketch that another union was given.
+    /// Adds every sketch of another union.
     pub fn merge(&mut self, other: &Union) {
         self.added += other.added;
         match &other.registers {

@@ -23,7 +23,7 @@ const MANY: usize = 32;
 /// What a window takes without an allocation.
 const SMALL_SPAN: usize = 16;
 
-/// The span up to which a list of so many bins is better a window. A bin takes 4 bytes in a list
+/// The span up to which a list of so many bins becomes a window. A bin takes 4 bytes in a list
 /// and one in a window as long as counts are small; the wider they are, the closer together the bins
 /// have to lie.
 fn dense_span(bins: usize, width: Width) -> usize {
@@ -175,7 +175,7 @@ fn stays_window(window: &Counters, position: i32, n: u64) -> bool {
     let count = window.get(position).saturating_add(n);
     let width = window.width().max(Width::of(count));
     let span = last.max(position).abs_diff(first.min(position)) as usize + 1;
-    // The first test nearly always spares the second one its count.
+    // The first test is nearly always true, and the second one has to count bins.
     span <= SMALL_SPAN
         || (width == window.width() && span <= window.span())
         || span <= loose_span(window.len() + 1, width)

@@ -55,7 +55,7 @@ impl Summaries {
             .flatten()
     }
 
-    /// They will be read soon.
+    /// Prefetches the summaries.
     #[inline]
     pub fn prefetch(&self) {
         prefetch_slice(&self.summaries);
@@ -122,7 +122,7 @@ impl Summaries {
     fn insert(&mut self, slot: u8, summary: Summary) {
         let len = self.summaries.len();
         if len == self.summaries.capacity() {
-            // A quarter more: exactly one at a time while there are few.
+            // Grows by a quarter: by one at a time while there are few.
             self.summaries.reserve_exact((len / 4).max(1));
         }
         let rank = self.rank(slot);

@@ -20,7 +20,7 @@ pub struct Argument {
     /// What the user's word is, or what the block is about.
     pub name: &'static CStr,
     pub kind: Kind,
-    /// Comes first, in any case.
+    /// The word in front of it, in any case.
     pub token: Option<&'static CStr>,
     pub optional: bool,
     /// May be given again, together with its token.
@@ -37,7 +37,7 @@ pub enum Kind {
     Text,
     Integer,
     Number,
-    /// Nothing but its token.
+    /// Only its token.
     Token,
     OneOf,
     Block,
@@ -204,7 +204,7 @@ fn all_tokens(arguments: &[Argument]) -> Vec<&'static [u8]> {
     tokens.collect()
 }
 
-/// Refuses an option that is there already.
+/// Refuses an option that is given twice.
 #[inline]
 pub fn once(option: &Argument, is_first: bool) -> Result<()> {
     if is_first {
