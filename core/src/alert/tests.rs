@@ -148,7 +148,7 @@ fn a_message_is_an_entry_and_json() {
 /// One evaluation: when, and what was measured.
 type Look = (i64, Option<f64>);
 
-/// By looking back at everything that was ever measured and said.
+/// An evaluation by everything that was ever measured and sent.
 fn expected(rule: &Rule, looks: &[Look], said: &[(i64, Notice)]) -> Option<Notice> {
     let (now, measured) = *looks.last()?;
     let value = measured?;

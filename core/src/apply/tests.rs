@@ -115,8 +115,8 @@ fn nested() -> [Bucket; 3] {
     NESTED.map(|it| Bucket::new(&Zone::UTC.period(it, HOUR_OF_2024).unwrap()))
 }
 
-/// Of the buckets by place: on what terms each counts, if all of them count the same events, and by
-/// the bits of `links` one knows of another that it does.
+/// The terms of each bucket. All of them count the same events; by the bits of `links` a bucket is
+/// contained in another one.
 fn nested_terms(capacities: [usize; 3], links: u8) -> [ApplyTerms; 3] {
     [0, 1, 2].map(|position: usize| {
         let mut contained_in = Granularities::NONE;
@@ -251,7 +251,7 @@ proptest! {
             ..event
         }).collect()).collect();
         let mut share = ApplyScratch::default();
-        // A bucket of which no finer one says that it counts the same may be away at times.
+        // A bucket that contains no finer one does not need all events: it may be absent at times.
         let may_be_away = |position: usize| (0..position).all(|finer| links & 1 << (position + finer) == 0);
         for (call, (path, away)) in calls.iter().zip(ways) {
             let is_here = |position: usize| away & 1 << position == 0 || !may_be_away(position);

@@ -1,4 +1,4 @@
-//! Settings as they are asked for, changed, stored and told to replicas.
+//! Settings as they are given, changed, stored and replicated.
 
 use super::*;
 use crate::apply::RowResolver;

@@ -1,4 +1,4 @@
-//! When what is due is visited, against looking at every instant.
+//! The schedule against a check of every instant.
 
 use super::*;
 use crate::schema::Settings;
@@ -144,7 +144,7 @@ fn watch_of(paces: &[i64]) -> Watch {
 }
 
 proptest! {
-    /// Every pace comes round once in its length, for every site, as instants that all agree on.
+    /// Every pace is due once in its length, for every site, at the same instants.
     #[test]
     fn a_pace_recurs(every in 1..100_000i64, name: [u8; 4], after in -1_000_000..1_000_000i64) {
         let pace = Pace::new(Duration::of_millis(every).unwrap(), &name).unwrap();

@@ -14,7 +14,7 @@ fn check(text: &[u8]) -> Result<(), (usize, String)> {
         .map_err(|fault| (fault.at, fault.error.to_string()))
 }
 
-/// What the text between two quotes stands for.
+/// The text between two quotes, unescaped.
 fn resolved(text: &[u8]) -> Option<Vec<u8>> {
     let (string, rest) = quoted(text).ok()?;
     let mut buffer = vec![0; text.len()];
@@ -51,8 +51,8 @@ fn json() -> impl Strategy<Value = Json> {
     })
 }
 
-/// The same answer as serde_json's, but where it wants whole pairs of surrogates, or numbers that a
-/// double can hold.
+/// Agrees with serde_json, except that serde_json refuses half pairs of surrogates, and numbers that no
+/// double holds.
 fn assert_agrees(text: &[u8]) {
     let theirs = serde_json::from_slice::<Json>(text);
     let out_of_range = |error: &serde_json::Error| error.to_string().starts_with("number out of");

@@ -227,7 +227,7 @@ proptest! {
         country in "([ab=&]|&country=|&event=|&page=){0,8}",
     ) {
         prop_assume!(!page.ends_with('&') || !country.ends_with('&'));
-        // A run of & in front of a known name gets one more.
+        // A run of & in front of a dimension's name gets one more.
         let doubled = |value: &str| ["country", "event", "page"]
             .iter()
             .fold(value.to_owned(), |text, name| text.replace(&format!("&{name}="), &format!("&&{name}=")));

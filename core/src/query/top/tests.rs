@@ -108,7 +108,7 @@ proptest! {
         let cut: Vec<&Raw> = events.iter().filter(inside).collect();
         let all: Vec<&Raw> = events.iter().collect();
         for (place, by) in ["events", "users", "revenue:sum"].into_iter().enumerate() {
-            // Users know no slots.
+            // Users are not kept by slot.
             let counted = if by == "users" { &all } else { &cut };
             let truth = truth(counted);
             let mut expected: Vec<(f64, &[u8])> =

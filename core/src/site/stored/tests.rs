@@ -39,7 +39,7 @@ fn page(site: &Site) -> Page {
     page
 }
 
-/// The fields of a site that tests put together by hand.
+/// A page of these fields, for payloads that no site is written as.
 fn page_of(settings: &StoredSettings, rules: Option<Rules>) -> Page {
     let mut page = vec![VERSION, if rules.is_some() { RULES } else { 0 }];
     write(&StoredCounters::of(&site("")), &mut page);

@@ -55,7 +55,7 @@ fn correctly_rounded(numbers: &[f64]) -> f64 {
             break;
         }
     }
-    // Half-way cases round by what comes below.
+    // Half-way cases round by the bits below.
     if let Some(below) = partials.last() {
         if (low < 0.0 && *below < 0.0) || (low > 0.0 && *below > 0.0) {
             let double = low * 2.0;
