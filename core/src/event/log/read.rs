@@ -92,7 +92,7 @@ impl GivenFields {
         };
         if std::mem::replace(given, true) {
             return Err(Error::new(format!(
-                "field '{}' is given twice, or with its hash",
+                "field '{}' is given twice, as a text or as a hash",
                 shown(field)
             )));
         }
