@@ -24,10 +24,10 @@ test: ## every test; those of tests/flow drive real servers
 	cargo build --release --lib
 	cargo test --workspace
 
-lint: ## format, warnings, the boundaries between rooms, licences of the dependencies
+lint: ## format, warnings, what rooms import from each other, licences of the dependencies
 	@scripts/setup lint
 	cargo fmt --all --check
-	@scripts/boundary
+	@scripts/rooms core/src
 	cargo clippy --workspace --all-targets -- -D warnings
 	@scripts/licences
 

@@ -1,10 +1,10 @@
-//! Values as earlier versions of the module stored them, in `tests/golden`: every format version
-//! that was ever released is read for ever, and says the same.
+//! Stored values of each version of the formats, in `tests/golden`: every version that was released is
+//! read by all later ones, with the same content.
 //!
-//! `<type>-v<version>-<what>.bin` is the one page of a value. A file is never changed. When a format
-//! gets a new version, its files are added under new names (`cargo test --lib golden -- --ignored`
-//! writes those that are missing), and those of the version before, which are read but not written
-//! any more, move to a list of their own here.
+//! `<type>-v<version>-<what>.bin` is the one page of a value. A file of a released version is not
+//! changed. When a format gets a new version, its files are added under new names
+//! (`cargo test -p analytics-core golden -- --ignored` writes those that are missing), and those of the
+//! version before, which are read but not written any more, move to a list of their own here.
 
 use std::fs;
 use std::path::PathBuf;
@@ -77,12 +77,15 @@ const BUCKETS: [(&str, Granularity, &str); 10] = [
 
 const SITES: [(&str, u64, &str); 4] = [("plain", 0, "TZ UTC RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1000"), ("strict", 0, "TZ UTC RETENTION minute off RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1 DIM event NOUSERS DIM a VAL b STRICT"), ("rich", 2, "TZ Europe/Paris RETENTION minute 2h RETENTION hour 1w RETENTION day 365d RETENTION week off RETENTION month 3y CAPACITY 20 DIM plan NOUSERS DIM country DIM city CUBE event,country CUBE plan,country,city NOUSERS VAL price VAL ms"), ("imported", 0, "TZ Europe/Paris RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1000")];
 
-/// Of the second version: what its rules and live metrics are, and where the rules stand.
+/// The rules of a site and their states, and its live metrics.
 const WATCHED: [(&str, &str); 3] = [
-    ("rule", "quiet events 5m < 1 EVERY 10s SEVERITY warning: ok"),
+    (
+        "alert",
+        "quiet events 5m < 1 EVERY 10s SEVERITY warning: ok",
+    ),
     ("live", "main 5s WINDOW today events users"),
     (
-        "rich",
+        "watched",
         "busy events 1h change> 50 CLEAR 20 FOR 5m EVERY 30s REPEAT 1h SEVERITY page: pending; \
          late ms:p95@country=FR today > 250.5 FOR 1m EVERY 1m SEVERITY warning: paused firing; \
          slow ms:avg 90s >= 10 EVERY 10s REPEAT 5m SEVERITY warning: ok; \
@@ -90,7 +93,7 @@ const WATCHED: [(&str, &str); 3] = [
     ),
 ];
 
-/// Of the second version, too: their log, and how many rules there are beside it.
+/// The log of a site, and the number of its rules.
 const LOGGED: [(&str, u64, bool, usize); 3] = [
     ("log", 100_000, false, 0),
     ("log-users", 0, true, 0),
@@ -142,9 +145,9 @@ fn every_site_of_version_1_is_read_and_written_as_it_was() {
 }
 
 #[test]
-fn every_site_of_version_2_is_read_and_written_as_it_was() {
+fn rules_and_live_metrics_of_version_1_are_read_and_written_as_they_were() {
     for (name, expected) in WATCHED {
-        let page = page(&format!("site-v2-{name}.bin"));
+        let page = page(&format!("site-v1-{name}.bin"));
         let site = Site::decode(std::slice::from_ref(&page)).unwrap();
         let watch = site.watch().unwrap();
         let line = |words: Vec<Vec<u8>>| String::from_utf8(words.join(&b' ')).unwrap();
@@ -164,11 +167,18 @@ fn every_site_of_version_2_is_read_and_written_as_it_was() {
 }
 
 #[test]
-fn every_log_of_version_2_is_read_and_written_as_it_was() {
+fn logs_of_version_1_are_read_and_written_as_they_were() {
     for (name, most, users, rules) in LOGGED {
-        let page = page(&format!("site-v2-{name}.bin"));
+        let page = page(&format!("site-v1-{name}.bin"));
         let site = Site::decode(std::slice::from_ref(&page)).unwrap();
-        assert_eq!(site.settings.log, Log { most, users }, "{name}");
+        assert_eq!(
+            site.settings.log,
+            Log {
+                entries: most,
+                users
+            },
+            "{name}"
+        );
         let found = site.watch().map_or(0, |watch| watch.alarms().len());
         assert_eq!(found, rules, "{name}");
         assert!(site.encode() == [page], "{name}");

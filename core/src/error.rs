@@ -1,4 +1,4 @@
-//! The two ways in which something from outside can be wrong.
+//! The two errors of input: a request that is refused, and stored bytes that are corrupt.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,14 +1,18 @@
-//! The subject: what an event is, where it counts, and how a question is answered. No Redis, no
-//! clock, no I/O, and no global but the key of a hash; the clock is an argument.
+//! The subject: what an event is, where it counts, and how a query is answered. No Redis, no clock, no
+//! I/O, and no global but the key of a hash; the clock is an argument.
+//!
+//! Each room imports only from those above it, and all from `error`, `hash`, `memory` and `prefetch`
+//! (`scripts/rooms` checks it):
 //!
 //! ```text
 //! time  text  codec            calendar and windows, names and numbers, stored primitives
 //! sketch                       distinct counts, percentiles, sums, counters
-//! event  schema                what comes in; the settings that it meets
+//! schema                       names, options, settings, cubes, limits: no state
+//! event                        what comes in, and its entry in a log
 //! bucket                       all aggregates of one period: storage only
 //! apply                        events -> rows -> a bucket
 //! query                        metrics, folds, rankings: buckets -> answers
-//! alert                        rules and live metrics, and when each is due
+//! alert                        rules and live metrics, and the schedule of both
 //! site                         the state of a site, and its stored form
 //! ```
 

@@ -1,7 +1,7 @@
-//! Memory that is needed soon, asked for ahead.
+//! Prefetching memory that is read soon.
 //!
-//! A question about many rows waits for memory more than for anything else: what a row counted lies
-//! wherever there was room when it was counted. Asked for together, many rows come in the time of one.
+//! A query of many rows mostly waits for memory: the counters of each row are at an address of their
+//! own. Prefetched together, many rows take the time of one.
 
 const LINE: usize = 64;
 
@@ -14,7 +14,7 @@ pub fn prefetch<T: ?Sized>(it: &T) {
     line(std::ptr::from_ref(it).cast());
 }
 
-/// All of it, but no more than half a kilobyte: longer runs the processor sees coming by itself.
+/// All of it, but no more than half a kilobyte: the processor itself prefetches longer runs.
 #[inline(always)]
 pub fn prefetch_slice<T>(it: &[T]) {
     let start: *const u8 = it.as_ptr().cast();

@@ -12,7 +12,7 @@ use crate::stats;
 use crate::store::cluster;
 use crate::store::site_value::SiteValue;
 use crate::store::value;
-use analytics_core::alert::{Message, Rule, Saying, State};
+use analytics_core::alert::{Message, Notice, Rule, State};
 use analytics_core::error::{shown, Error};
 use analytics_core::schema::keys::{alerts_channel, alerts_stream};
 
@@ -23,7 +23,7 @@ pub struct Change {
     pub rule: Rule,
     /// None for a rule that is gone.
     pub state: Option<State>,
-    pub saying: Option<Saying>,
+    pub notice: Option<Notice>,
     pub value: Option<f64>,
     pub time: i64,
 }
@@ -85,7 +85,7 @@ fn words_of(state: State) -> Vec<String> {
 fn message(change: &Change) -> Option<Message<'_>> {
     Some(Message {
         rule: &change.rule,
-        saying: change.saying?,
+        notice: change.notice?,
         value: change.value,
         time: change.time,
     })

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use measure::measure;
 
 use crate::api::redis::Ctx;
-use analytics_core::alert::watch::{Census, Place, Schedule, Watch};
+use analytics_core::alert::watch::{Counts, Schedule, SiteKey, Watch};
 use analytics_core::schema::keys::check_site_name;
 use analytics_core::site::Site;
 
@@ -29,8 +29,8 @@ pub fn schedule() -> MutexGuard<'static, Schedule> {
     SCHEDULE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn place(db: c_int, site: &[u8]) -> Place {
-    Place {
+fn place(db: c_int, site: &[u8]) -> SiteKey {
+    SiteKey {
         db,
         site: Arc::from(site),
     }
@@ -48,7 +48,7 @@ pub fn has_been_used() -> bool {
 pub fn note(db: c_int, name: &[u8], site: &Site, now: i64) {
     match site.watch().filter(|_| check_site_name(name).is_ok()) {
         Some(watch) => {
-            schedule().note(place(db, name), watch, now);
+            schedule().set(place(db, name), watch, now);
             HAS_BEEN_USED.store(true, Relaxed);
             timer::wake();
         }
@@ -65,7 +65,7 @@ pub fn note_here(ctx: Ctx, name: &[u8], site: &Site) {
 pub fn forget(db: c_int, name: &[u8]) {
     let mut schedule = schedule();
     if schedule.sites() > 0 {
-        schedule.forget(&place(db, name));
+        schedule.remove(&place(db, name));
     }
 }
 
@@ -74,11 +74,11 @@ pub fn figures() -> Vec<(&'static CStr, u64)> {
     let Ok(schedule) = SCHEDULE.try_lock() else {
         return Vec::new();
     };
-    let Census {
+    let Counts {
         rules,
         feeds,
         firing,
-    } = schedule.census();
+    } = schedule.counts();
     vec![
         (c"alert_rules", rules),
         (c"alert_rules_firing", firing),

@@ -70,8 +70,8 @@ impl Round {
 }
 
 pub fn visit(ctx: Ctx, due: &Due, round: &mut Round) -> Visited {
-    ctx.select_db(due.place.db);
-    let name = OwnedString::new(&due.place.site);
+    ctx.select_db(due.key.db);
+    let name = OwnedString::new(&due.key.site);
     let (changes, done) = look(ctx, &name, due, round);
     if !changes.is_empty() {
         if round.may_write(ctx) {
@@ -83,7 +83,7 @@ pub fn visit(ctx: Ctx, due: &Due, round: &mut Round) -> Visited {
     }
     match done {
         Some(done) => {
-            schedule().carry_on(due.place.clone(), done, round.now);
+            schedule().continue_later(due.key.clone(), done, round.now);
             Visited::InPart
         }
         None => {
@@ -91,7 +91,7 @@ pub fn visit(ctx: Ctx, due: &Due, round: &mut Round) -> Visited {
             let key = Key::for_peeking(ctx, &guard, name.raw());
             let site = value::read::<SiteValue>(key).ok().flatten();
             let watch = site.and_then(|site| site.site.watch()).unwrap_or(none());
-            schedule().done(due.place.clone(), watch, round.now);
+            schedule().finish(due.key.clone(), watch, round.now);
             Visited::Done
         }
     }
@@ -122,8 +122,8 @@ fn look(
     // What was measured together with a rule before.
     let mut ahead = BTreeMap::new();
     for (place, item) in watch.items().enumerate().skip(due.done) {
-        let pace = item.pace(&due.place.site);
-        let Some(pace) = pace.filter(|pace| pace.is_due(due.seen, round.now)) else {
+        let pace = item.pace(&due.key.site);
+        let Some(pace) = pace.filter(|pace| pace.is_due(due.done_until, round.now)) else {
             continue;
         };
         // The first one is done even when the tick is late: every visit comes further.
@@ -155,12 +155,12 @@ fn look(
                 };
                 // By when it was due, and not by how late the timer is: paces stay even.
                 let at = pace.last(round.now);
-                let (state, saying) = alarm.state.step(&alarm.rule, measured, at);
+                let (state, notice) = alarm.state.step(&alarm.rule, measured, at);
                 if state != alarm.state {
                     changes.push(Change {
                         rule: alarm.rule.clone(),
                         state: Some(state),
-                        saying,
+                        notice,
                         value: measured,
                         time: query.now,
                     });
@@ -180,8 +180,8 @@ fn together<'w>(
     now: i64,
 ) -> Vec<(usize, &'w Rule)> {
     let is_due = |item: &Item| {
-        let pace = item.pace(&due.place.site);
-        pace.is_some_and(|pace| pace.is_due(due.seen, now))
+        let pace = item.pace(&due.key.site);
+        pace.is_some_and(|pace| pace.is_due(due.done_until, now))
     };
     let items = watch.items().enumerate().skip(place);
     items

@@ -21,7 +21,7 @@ use crate::store::site_value::SiteValue;
 use crate::store::value;
 use crate::{alerts, stats};
 use analytics_core::alert::watch::Watch;
-use analytics_core::alert::{Alarm, Rule, Saying, State, RULE};
+use analytics_core::alert::{Alarm, Notice, Rule, State, RULE};
 use analytics_core::error::{shown, Error};
 use analytics_core::schema::keys::check_site_name;
 use analytics_core::text::numeral::{parse_integer, shown_number};
@@ -143,10 +143,10 @@ fn set(ctx: Ctx, words: Words) -> Outcome {
     let value = site_to_change(ctx, words, &mut guard)?;
     let rule = Rule::parse(&words.after(3).to_vec(), &value.site.settings)?;
     let known = value.site.watch().unwrap_or(alerts::none());
-    known.has_room_for_rule(&rule.name)?;
+    known.check_room_for_rule(&rule.name)?;
     let cancelled = known.alarm(&rule.name).and_then(|alarm| {
-        let (_, saying) = alarm.becomes(rule.clone());
-        cancellation(ctx, alarm, saying)
+        let (_, notice) = alarm.with_rule(rule.clone());
+        cancellation(ctx, alarm, notice)
     });
     cancel(ctx, words, &mut guard, cancelled)?;
     let resolved = [vec![b"SET".to_vec()], rule.words()].concat();
@@ -165,8 +165,8 @@ fn delete(ctx: Ctx, words: Words) -> Outcome {
         ctx.reply_integer(0);
         return Ok(());
     };
-    let saying = alarm.state.is_firing().then_some(Saying::Cancelled);
-    let cancelled = cancellation(ctx, alarm, saying);
+    let notice = alarm.state.is_firing().then_some(Notice::Cancelled);
+    let cancelled = cancellation(ctx, alarm, notice);
     cancel(ctx, words, &mut guard, cancelled)?;
     ctx.replicate_verbatim();
     change_watch(ctx, words, guard, EVENT, |watch| watch.remove_rule(name))?;
@@ -175,12 +175,12 @@ fn delete(ctx: Ctx, words: Words) -> Outcome {
 }
 
 /// Nothing will resolve this rule any more. Replicas get the entry of the stream.
-fn cancellation(ctx: Ctx, alarm: &Alarm, saying: Option<Saying>) -> Option<Change> {
-    let is_due = saying.is_some() && Origin::of(ctx) == Origin::Client;
+fn cancellation(ctx: Ctx, alarm: &Alarm, notice: Option<Notice>) -> Option<Change> {
+    let is_due = notice.is_some() && Origin::of(ctx) == Origin::Client;
     is_due.then(|| Change {
         rule: alarm.rule.clone(),
         state: None,
-        saying,
+        notice,
         value: None,
         time: ctx.now(),
     })
@@ -347,7 +347,7 @@ fn test(ctx: Ctx, words: Words) -> Outcome {
     let alarm = query.site().watch().and_then(|watch| watch.alarm(name));
     let alarm = alarm.ok_or_else(|| no_rule(name))?;
     let measured = alerts::measure(&query, &alarm.rule)?;
-    let (state, saying) = alarm.state.step(&alarm.rule, measured, query.now);
+    let (state, notice) = alarm.state.step(&alarm.rule, measured, query.now);
     stats::ALERT_EVALUATIONS.add(1);
 
     let text = |name: &str, text: &[u8]| {
@@ -366,8 +366,8 @@ fn test(ctx: Ctx, words: Words) -> Outcome {
     text("state", alarm.state.name().as_bytes());
     text("next-state", state.name().as_bytes());
     ctx.reply_bytes(b"says");
-    match saying {
-        Some(saying) => ctx.reply_bytes(saying.name().as_bytes()),
+    match notice {
+        Some(notice) => ctx.reply_bytes(notice.name().as_bytes()),
         None => ctx.reply_null(),
     }
     Ok(())

@@ -65,7 +65,7 @@ pub fn export(ctx: Ctx, words: Words) -> Outcome {
     }
     let tally = bucket.and_then(|bucket| match &row {
         None => Some(bucket.total()),
-        Some(row) => row.tally(bucket),
+        Some(row) => bucket.tally_of(row),
     });
     let sketch = tally.and_then(|tally| tally.distinct(what));
     match sketch.filter(|sketch| !sketch.is_empty()) {
@@ -104,7 +104,7 @@ pub(super) fn not_kept(period: &Period, settings: &Settings, now: i64) -> Option
         Some(expiry) if expiry > now => None,
         Some(_) => Some(Error::new(format!(
             "{name} {label} is over and gone: this site keeps {name}s for {} after their end",
-            settings.kept(granularity)
+            settings.retention_text(granularity)
         ))),
         None => Some(Error::new(format!(
             "this site keeps no {name}s: its RETENTION {name} is off"

@@ -88,7 +88,7 @@ pub fn import(ctx: Ctx, words: Words) -> Outcome {
     }
     let row = Row::new(&pairs, settings)?;
     let batch = row.batch();
-    let learned = open.value(&guard).site.learned(&batch)?;
+    let learned = open.value(&guard).site.settings_for(&batch)?;
     let settings = learned.as_deref().unwrap_or(settings).clone();
     directories::flush_and_detach(open.value(&guard).directory());
     let mut targets = Target::all(name, &settings, &period, clock)?;

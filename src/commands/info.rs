@@ -54,7 +54,7 @@ pub fn info(ctx: Ctx, words: Words) -> Outcome {
         ctx.reply_integer(site.settings.capacity as i64)
     });
     field(ctx, "log", || {
-        ctx.reply_integer(i64::try_from(site.settings.log.most).unwrap_or(i64::MAX));
+        ctx.reply_integer(i64::try_from(site.settings.log.entries).unwrap_or(i64::MAX));
     });
     field(ctx, "log-users", || {
         ctx.reply_integer(site.settings.log.users.into())
@@ -72,7 +72,7 @@ pub fn info(ctx: Ctx, words: Words) -> Outcome {
     });
     field(ctx, "retention", || {
         by_granularity(ctx, |granularity| {
-            ctx.reply_bytes(site.settings.kept(granularity).as_bytes());
+            ctx.reply_bytes(site.settings.retention_text(granularity).as_bytes());
         });
     });
     field(ctx, "buckets", || {

@@ -70,7 +70,7 @@ fn set(ctx: Ctx, words: Words) -> Outcome {
     let value = site_to_change(ctx, words, &mut guard)?;
     let feed = Feed::parse(&words.after(3).to_vec(), &value.site.settings)?;
     let known = value.site.watch().unwrap_or(alerts::none());
-    known.has_room_for_feed(&feed.name)?;
+    known.check_room_for_feed(&feed.name)?;
     let resolved = [vec![b"SET".to_vec()], feed.words()].concat();
     replicate::in_words(ctx, c"ANALYTICS.LIVE", words.string(1), &resolved);
     change_watch(ctx, words, guard, EVENT, |watch| watch.set_feed(feed))?;

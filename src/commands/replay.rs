@@ -129,7 +129,7 @@ fn refuse_own_log(
     from: &[u8],
 ) -> Outcome {
     let key = Key::for_reading(ctx, guard, words.string(1));
-    let logs = |value: &SiteValue| value.site.settings.log.most > 0;
+    let logs = |value: &SiteValue| value.site.settings.log.entries > 0;
     if value::read::<SiteValue>(key)?.is_some_and(logs) && from == events_stream(name) {
         let from = shown(from);
         return Err(Error::new(format!(

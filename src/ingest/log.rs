@@ -68,7 +68,7 @@ impl OpenLog {
             // What is trimmed cannot be given back: only once all are in.
             let is_last = ids.len() == numbers.len();
             let stream = stream(ctx, guard, &self.name).ok().filter(|_| is_last);
-            let trimmed = stream.and_then(|stream| stream.trim(self.log.most));
+            let trimmed = stream.and_then(|stream| stream.trim(self.log.entries));
             let limit = trimmed.map(|len| {
                 let len = len.to_string();
                 [&b"MAXLEN"[..], b"=", len.as_bytes()].map(OwnedString::new)

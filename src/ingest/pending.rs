@@ -268,7 +268,7 @@ impl PendingWrites {
                 self.push_names(&path.buckets, is_one, names);
             }
             if let Some(id) = event.id {
-                in_finest(path, buckets, |bucket| bucket.remember(id));
+                in_finest(path, buckets, |bucket| bucket.insert_id(id));
             }
             resolver.resolve_rows(settings, event, batch, |resolved| {
                 self.batch.add(number, event.time, resolved);
@@ -341,7 +341,7 @@ fn is_new(
     let Some(id) = event.id else { return true };
     let mut is_new = false;
     if let Some(path) = path.filter(|_| events == 1) {
-        in_finest(path, buckets, |bucket| is_new = !bucket.has_seen(id));
+        in_finest(path, buckets, |bucket| is_new = !bucket.contains_id(id));
     }
     is_new
 }

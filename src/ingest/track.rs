@@ -65,12 +65,12 @@ fn count_with<'c>(
     if origin == Origin::Client {
         refuse_future(request, now)?;
     }
-    let learned = site.value(&guard).site.learned(&request.batch)?;
+    let learned = site.value(&guard).site.settings_for(&request.batch)?;
     let log = match &learned {
         Some(settings) => settings.log,
         None => site.value(&guard).site.settings.log,
     };
-    let log = match log.most > 0 && origin == Origin::Client {
+    let log = match log.entries > 0 && origin == Origin::Client {
         true => Some(OpenLog::open(ctx, &mut guard, key, log)?),
         false => None,
     };

@@ -240,7 +240,7 @@ impl<'c> DirectWrite<'c> {
             let counts = bucket.is_some_and(|bucket| match event.id {
                 None => true,
                 Some(id) => {
-                    let known = bucket.bucket(guard).is_some_and(|it| it.has_seen(id));
+                    let known = bucket.bucket(guard).is_some_and(|it| it.contains_id(id));
                     !known && ids.insert((finest, id))
                 }
             });
@@ -456,13 +456,13 @@ fn accept_or_drop(
     };
     if bucket
         .bucket(guard)
-        .is_some_and(|bucket| bucket.has_seen(id))
+        .is_some_and(|bucket| bucket.contains_id(id))
     {
         value.dropped.duplicates += 1;
         stats::DUPLICATES.add(1);
         return false;
     }
-    bucket.bucket_mut(guard).remember(id);
+    bucket.bucket_mut(guard).insert_id(id);
     path.counts = true;
     true
 }

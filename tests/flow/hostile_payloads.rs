@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use testkit::calendar::{buckets, HOUR, MINUTE};
-use testkit::corrupt::{broken, varint, varint_len};
+use testkit::corrupt::broken;
 use testkit::sites::fill_site;
 use testkit::state::assert_same_data;
 use testkit::{
@@ -255,12 +255,13 @@ fn a_site_that_claims_events_at_the_end_of_time_is_walked_through_quickly() {
     let mut connection = server.connection();
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/site-v1-rich.bin");
     let page = std::fs::read(path).expect("a golden file");
-    // Behind the version and the number of events: the first and the last of them.
-    let first = 2;
-    let last = first + varint_len(&page[first..]);
-    let rest = last + varint_len(&page[last..]);
+    // Behind the version, the parts, the number of events and an option's 1: the times of the first and
+    // the last event, each a marker and eight bytes.
+    let last = 4 + 9;
+    assert_eq!((page[2], page[last]), (2, 253));
     let in_9999: u64 = 253_402_000_000_000;
-    let page = [&page[..last], &varint(in_9999 << 1), &page[rest..]].concat();
+    let zigzag = (in_9999 << 1).to_le_bytes();
+    let page = [&page[..=last], &zigzag, &page[last + 9..]].concat();
     cmd!(connection, "ANALYTICS.RESTORE", "shop", "SITE", page).ok();
     let info = connection.run("ANALYTICS.INFO shop");
     assert_eq!(*info.get("last-event"), in_9999 as i64);

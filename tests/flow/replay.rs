@@ -235,7 +235,7 @@ fn hostile_entries_are_refused_by_their_id_and_change_nothing() {
         ("event view user ann", "no field 'time'"),
         ("event view user ann time now", "time: 'now'"),
         ("event view user-hash 12 time 5", "16 hex digits"),
-        ("event view user ann user bob time 5", "says again"),
+        ("event view user ann user bob time 5", "is given twice"),
         ("event view user ann time 5 id-hash 0", "32 hex digits"),
         ("event view user ann time 5 dim:a 1 dim:a 2", "given twice"),
         ("event view user ann time 5 val:a much", "finite number"),

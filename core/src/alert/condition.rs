@@ -1,4 +1,4 @@
-//! What a rule is on the look-out for.
+//! The condition of a rule: an op, a threshold and, for hysteresis, a second one.
 
 use crate::error::{shown, Error, Result};
 use crate::text::nearest::did_you_mean;
@@ -15,8 +15,7 @@ pub enum Op {
     ChangeBelow,
 }
 
-/// Their places are the numbers under which they are stored.
-pub const OPS: [(&str, Op); 7] = [
+pub(super) const OPS: [(&str, Op); 7] = [
     (">", Op::Above),
     (">=", Op::AtLeast),
     ("<", Op::Below),
@@ -64,12 +63,15 @@ impl Op {
 pub struct Condition {
     op: Op,
     threshold: f64,
-    /// What the value has to come back over for a firing rule to resolve: hysteresis.
+    /// The threshold by which a firing rule resolves: hysteresis.
     clear: Option<f64>,
 }
 
 impl Condition {
     pub fn new(op: Op, threshold: f64, clear: Option<f64>) -> Result<Condition> {
+        if !threshold.is_finite() || clear.is_some_and(|clear| !clear.is_finite()) {
+            return Err(Error::new("a threshold is a finite number"));
+        }
         let on_its_side = |clear: f64| match op {
             Op::Above | Op::AtLeast | Op::ChangeAbove => clear <= threshold,
             Op::Below | Op::AtMost | Op::ChangeBelow => clear >= threshold,
@@ -86,8 +88,9 @@ impl Condition {
         }
         Ok(Condition {
             op,
-            threshold,
-            clear,
+            // Without the sign of a negative zero.
+            threshold: threshold + 0.0,
+            clear: clear.map(|clear| clear + 0.0),
         })
     }
 
@@ -109,7 +112,7 @@ impl Condition {
     }
 
     /// Whether this value keeps a rule firing that does.
-    pub fn lasts(&self, value: f64) -> bool {
+    pub fn keeps_firing(&self, value: f64) -> bool {
         self.op.holds(value, self.clear.unwrap_or(self.threshold))
     }
 }

@@ -1,9 +1,9 @@
-//! Live metrics, as `ANALYTICS.LIVE site SET` says them:
+//! Live metrics, in the words of `ANALYTICS.LIVE site SET`:
 //! `name every [WINDOW window] metric [metric ...]`.
 //!
-//! The word WINDOW cannot be a metric: a value is asked for with an aggregate behind a colon.
+//! The word WINDOW is no metric: the metric of a value has an aggregate behind a colon.
 
-use crate::alert::{check_metric, moving_window, pace};
+use crate::alert::{check_every, check_metric, check_metric_length};
 use crate::error::{shown, Error, Result};
 use crate::event::json::Object;
 use crate::memory::allocated;
@@ -39,34 +39,58 @@ impl Feed {
         let [name, every, rest @ ..] = words else {
             return Err(Error::new("SET needs a name, a duration and a metric"));
         };
-        check_name("live metric", name)?;
-        let length = pace("every", every)?;
+        let every =
+            Duration::parse(every).map_err(|error| Error::new(format!("every: {error}")))?;
         let (window, metrics) = match rest {
-            [word, window, metrics @ ..] if WINDOW.is(word) => (moving_window(window)?, metrics),
-            metrics => (moving_window(length.to_string().as_bytes())?, metrics),
+            [word, window, metrics @ ..] if WINDOW.is(word) => {
+                (Window::parse_moving(window)?, metrics)
+            }
+            metrics => (Window::parse_moving(every.to_string().as_bytes())?, metrics),
         };
-        if metrics.is_empty() || metrics.len() > limits::METRICS_PER_QUERY {
+        let feed = Feed {
+            name: (*name).into(),
+            every,
+            window,
+            metrics: metrics.iter().map(|metric| (*metric).into()).collect(),
+        };
+        feed.check().map_err(|(_, error)| error)?;
+        metrics
+            .iter()
+            .try_for_each(|metric| check_metric(metric, site))?;
+        Ok(feed)
+    }
+
+    /// Checks what does not depend on the site, and names the field that is wrong. Whether a site
+    /// has the metrics is not checked, for its settings may change.
+    pub fn check(&self) -> std::result::Result<(), (&'static str, Error)> {
+        check_name("live metric", &self.name).map_err(|error| ("live metric", error))?;
+        check_every("every", self.every).map_err(|error| ("every", error))?;
+        self.check_metrics().map_err(|error| ("metrics", error))
+    }
+
+    fn check_metrics(&self) -> Result<()> {
+        if self.metrics.is_empty() || self.metrics.len() > limits::METRICS_PER_QUERY {
             return Err(Error::new(format!(
                 "{} metrics: a message has from 1 to {}",
-                metrics.len(),
+                self.metrics.len(),
                 limits::METRICS_PER_QUERY
             )));
         }
-        for (place, metric) in metrics.iter().enumerate() {
-            check_metric(metric, site)?;
-            if metrics.iter().take(place).any(|before| before == metric) {
+        for (index, metric) in self.metrics.iter().enumerate() {
+            check_metric_length(metric)?;
+            if self
+                .metrics
+                .iter()
+                .take(index)
+                .any(|before| before == metric)
+            {
                 return Err(Error::new(format!(
                     "metric '{}' is given twice",
                     shown(metric)
                 )));
             }
         }
-        Ok(Feed {
-            name: (*name).into(),
-            every: length,
-            window,
-            metrics: metrics.iter().map(|metric| (*metric).into()).collect(),
-        })
+        Ok(())
     }
 
     /// The words that make the same.

@@ -1,13 +1,13 @@
-//! What a rule says: the fields of an entry of the stream, and the same as JSON.
+//! The message of a rule: the fields of an entry of the stream, and the same as JSON.
 
 use super::rule::Rule;
-use super::state::Saying;
+use super::state::Notice;
 use crate::event::json::Object;
 use crate::text::numeral::shown_number;
 
 pub struct Message<'r> {
     pub rule: &'r Rule,
-    pub saying: Saying,
+    pub notice: Notice,
     /// None: nothing was measured, for the rule was taken away.
     pub value: Option<f64>,
     pub time: i64,
@@ -20,7 +20,7 @@ impl Message<'_> {
         let value = self.value.map(shown_number).unwrap_or_default();
         [
             ("rule", rule.name.to_vec()),
-            ("state", self.saying.name().into()),
+            ("state", self.notice.name().into()),
             ("value", value.into()),
             ("threshold", shown_number(rule.condition.threshold()).into()),
             ("window", rule.window.to_string().into()),

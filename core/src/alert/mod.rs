@@ -1,7 +1,7 @@
-//! Alert rules: what a rule looks for, where it stands, and what it says when that changes.
+//! Alert rules, their states and messages; live metrics; and the schedule of both.
 //!
-//! A rule, its state, what was measured and the clock make the next state and at most one message.
-//! Who measures, and whom the message goes to, is the business of others.
+//! A rule, its state, a measured value and the time give the next state and at most one message.
+//! Measuring and sending are done elsewhere.
 
 mod condition;
 pub mod live;
@@ -12,13 +12,12 @@ mod state;
 mod tests;
 pub mod watch;
 
-pub(super) use condition::OPS;
 pub use condition::{Condition, Op};
 pub use message::Message;
-pub use rule::{check_metric, moving_window, pace, Rule, LEAST, LONGEST, RULE, SLOWEST};
-pub use state::{Saying, State};
+pub use rule::{check_every, check_metric, check_metric_length, Rule, RULE};
+pub use state::{Notice, State};
 
-/// A rule and where it stands.
+/// A rule and its state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alarm {
     pub rule: Rule,
@@ -35,17 +34,17 @@ impl Alarm {
         }
     }
 
-    /// The alarm with another rule under the same name: it stays where it stands if that looks for
-    /// the same. Otherwise what fires is cancelled.
-    pub fn becomes(&self, rule: Rule) -> (Alarm, Option<Saying>) {
-        let same = rule.looks_for_the_same(&self.rule);
+    /// The alarm with another rule of the same name. The state stays if the condition is the same; otherwise
+    /// it is ok, and a firing alarm is cancelled.
+    pub fn with_rule(&self, rule: Rule) -> (Alarm, Option<Notice>) {
+        let same = rule.fires_like(&self.rule);
         let state = if same { self.state } else { State::Ok };
         let alarm = Alarm {
             rule,
             paused: self.paused,
             state,
         };
-        let saying = self.state.is_firing() && !same;
-        (alarm, saying.then_some(Saying::Cancelled))
+        let notice = self.state.is_firing() && !same;
+        (alarm, notice.then_some(Notice::Cancelled))
     }
 }

@@ -1,4 +1,4 @@
-//! A rule, as `ANALYTICS.ALERT site SET` says it:
+//! A rule, in the words of `ANALYTICS.ALERT site SET`:
 //! `name metric window op threshold [CLEAR threshold] [FOR duration] [EVERY duration]
 //! [REPEAT duration] [SEVERITY word]`.
 
@@ -15,7 +15,7 @@ use crate::time::{Duration, Window, MINUTE, SECOND};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
     pub name: Box<[u8]>,
-    /// As it was given: it is read anew at every evaluation, for the site's settings may change.
+    /// As it was given: it is parsed at every evaluation, for the site's settings may change.
     pub metric: Box<[u8]>,
     pub window: Window,
     pub condition: Condition,
@@ -50,16 +50,15 @@ const OPTIONS: &[Argument] = &[CLEAR, FOR, EVERY, REPEAT, SEVERITY];
 const DEFAULT_SEVERITY: &[u8] = b"warning";
 
 impl Rule {
-    /// The words behind `SET`. `site`: by which the metric is checked now.
+    /// The words behind `SET`. `site`: the settings that the metric is checked against.
     pub fn parse(words: &[&[u8]], site: &Settings) -> Result<Rule> {
         let [name, metric, window, op, threshold, options @ ..] = words else {
             return Err(Error::new(
                 "SET needs a name, a metric, a window, an op and a threshold",
             ));
         };
-        check_name("rule", name)?;
         check_metric(metric, site)?;
-        let window = moving_window(window)?;
+        let window = Window::parse_moving(window)?;
         let op = Op::parse(op)?;
         let threshold = parse_threshold("threshold", threshold)?;
 
@@ -76,23 +75,22 @@ impl Rule {
                 let number = parse_threshold("CLEAR", next("threshold")?)?;
                 once(&CLEAR, clear.replace(number).is_none())?;
             } else if FOR.is(option) {
-                let length = fixed("FOR", next("duration")?, LEAST, LONGEST)?;
+                let length = parse_length("FOR", next("duration")?)?;
                 once(&FOR, hold.replace(length).is_none())?;
             } else if EVERY.is(option) {
-                let length = pace("EVERY", next("duration")?)?;
+                let length = parse_length("EVERY", next("duration")?)?;
                 once(&EVERY, every.replace(length).is_none())?;
             } else if REPEAT.is(option) {
-                let length = fixed("REPEAT", next("duration")?, LEAST, LONGEST)?;
+                let length = parse_length("REPEAT", next("duration")?)?;
                 once(&REPEAT, repeat.replace(length).is_none())?;
             } else if SEVERITY.is(option) {
                 let word = next("word")?;
-                check_name("severity", word)?;
                 once(&SEVERITY, severity.replace(word).is_none())?;
             } else {
                 return Err(unknown(option, OPTIONS));
             }
         }
-        Ok(Rule {
+        let rule = Rule {
             name: (*name).into(),
             metric: (*metric).into(),
             condition: Condition::new(op, threshold, clear)?,
@@ -101,7 +99,26 @@ impl Rule {
             repeat,
             severity: severity.unwrap_or(DEFAULT_SEVERITY).into(),
             window,
-        })
+        };
+        rule.check().map_err(|(_, error)| error)?;
+        Ok(rule)
+    }
+
+    /// Checks what does not depend on the site, and names the field that is wrong. Whether a site has the
+    /// metric is not checked, for its settings may change.
+    pub fn check(&self) -> std::result::Result<(), (&'static str, Error)> {
+        let of = |field| move |error| (field, error);
+        check_name("rule", &self.name).map_err(of("rule"))?;
+        check_metric_length(&self.metric).map_err(of("rule's metric"))?;
+        for (field, option, length) in
+            [("for", "FOR", self.hold), ("repeat", "REPEAT", self.repeat)]
+        {
+            if let Some(length) = length {
+                check_length(option, length, MIN_LENGTH, MAX_LENGTH).map_err(of(field))?;
+            }
+        }
+        check_every("EVERY", self.every).map_err(of("every"))?;
+        check_name("severity", &self.severity).map_err(of("severity"))
     }
 
     /// The words that make the same rule, whatever the defaults are elsewhere.
@@ -129,8 +146,8 @@ impl Rule {
         words
     }
 
-    /// Whether this one is on the look-out for the same: where it fires, the other one does.
-    pub fn looks_for_the_same(&self, other: &Rule) -> bool {
+    /// Whether this rule fires exactly when the other one does.
+    pub fn fires_like(&self, other: &Rule) -> bool {
         self.metric == other.metric
             && self.window == other.window
             && self.condition == other.condition
@@ -145,11 +162,11 @@ impl Rule {
     }
 }
 
-pub const LEAST: i64 = SECOND;
-/// Of FOR and REPEAT.
-pub const LONGEST: i64 = 366 * 24 * 60 * MINUTE;
-/// Of EVERY.
-pub const SLOWEST: i64 = 24 * 60 * MINUTE;
+const MIN_LENGTH: i64 = SECOND;
+/// The longest FOR and REPEAT.
+const MAX_LENGTH: i64 = 366 * 24 * 60 * MINUTE;
+/// The longest EVERY.
+const MAX_EVERY: i64 = 24 * 60 * MINUTE;
 
 /// A thirtieth of the window, but at least ten seconds and at most a minute; a minute for a window
 /// that is a word.
@@ -161,40 +178,44 @@ fn default_pace(window: &Window) -> Duration {
 }
 
 pub fn check_metric(metric: &[u8], site: &Settings) -> Result<()> {
-    if metric.len() > limits::METRIC {
-        return Err(Error::new(format!(
-            "metric '{}' has more than {} bytes",
-            shown(metric),
-            limits::METRIC
-        )));
-    }
+    check_metric_length(metric)?;
     Metric::parse(metric, Some(site)).map(|_| ())
 }
 
-/// A window that goes with the clock: one from..to would always measure the same.
-pub fn moving_window(word: &[u8]) -> Result<Window> {
-    Window::parse_moving(word)
+/// Refuses a metric that is empty or too long to be kept.
+pub fn check_metric_length(metric: &[u8]) -> Result<()> {
+    match metric.len() {
+        0 => Err(Error::new("metric '': a metric is not empty")),
+        1..=limits::METRIC => Ok(()),
+        _ => Err(Error::new(format!(
+            "metric '{}' has more than {} bytes",
+            shown(metric),
+            limits::METRIC
+        ))),
+    }
 }
 
-pub fn pace(option: &str, word: &[u8]) -> Result<Duration> {
-    fixed(option, word, LEAST, SLOWEST)
+/// How often a rule is evaluated, or live metrics are published.
+pub fn check_every(option: &str, length: Duration) -> Result<()> {
+    check_length(option, length, MIN_LENGTH, MAX_EVERY)
 }
 
-fn fixed(option: &str, word: &[u8], least: i64, most: i64) -> Result<Duration> {
-    let duration =
-        Duration::parse(word).map_err(|error| Error::new(format!("{option}: {error}")))?;
-    let millis = duration.as_millis();
+fn check_length(option: &str, length: Duration, least: i64, most: i64) -> Result<()> {
+    let millis = length.as_millis();
     if millis.is_some_and(|millis| (least..=most).contains(&millis)) {
-        return Ok(duration);
+        return Ok(());
     }
     let shown_limit =
         |millis| Duration::of_millis(millis).map_or(String::new(), |it| it.to_string());
     Err(Error::new(format!(
-        "{option} '{}' is not from {} to {}",
-        shown(word),
+        "{option} '{length}' is not from {} to {}",
         shown_limit(least),
         shown_limit(most)
     )))
+}
+
+fn parse_length(option: &str, word: &[u8]) -> Result<Duration> {
+    Duration::parse(word).map_err(|error| Error::new(format!("{option}: {error}")))
 }
 
 fn parse_threshold(option: &str, word: &[u8]) -> Result<f64> {

@@ -1,4 +1,4 @@
-//! Where a rule stands, and what an evaluation makes of it.
+//! The state of a rule, and the next one after an evaluation.
 //!
 //! ```text
 //!          holds                    has held for FOR
@@ -9,9 +9,9 @@
 //!                    is clear again
 //! ```
 //!
-//! Without FOR the way from ok to firing is one step. What was not measured neither fires nor
-//! resolves: a pending rule begins anew, for nobody knows that its condition held all the time, and a
-//! firing one stays as it is.
+//! Without FOR a rule goes from ok to firing at once. Without a measured value a rule neither fires nor
+//! resolves: a pending one returns to ok, for its condition may not have held all the time, and a firing
+//! one stays firing.
 
 use super::rule::Rule;
 
@@ -24,29 +24,29 @@ pub enum State {
     Firing {
         /// When the condition was first found to hold.
         since: i64,
-        /// When that was last said.
+        /// When the last message of it was sent.
         sent: i64,
     },
 }
 
-/// What there is to say.
+/// What a message reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Saying {
+pub enum Notice {
     Firing,
-    /// It still does.
+    /// It is still firing.
     Repeat,
     Resolved,
-    /// The rule is gone, or is another one now: nothing will resolve it.
+    /// The rule was removed or replaced while it was firing: it will not resolve.
     Cancelled,
 }
 
-impl Saying {
+impl Notice {
     pub fn name(self) -> &'static str {
         match self {
-            Saying::Firing => "firing",
-            Saying::Repeat => "repeat",
-            Saying::Resolved => "resolved",
-            Saying::Cancelled => "cancelled",
+            Notice::Firing => "firing",
+            Notice::Repeat => "repeat",
+            Notice::Resolved => "resolved",
+            Notice::Cancelled => "cancelled",
         }
     }
 }
@@ -79,16 +79,18 @@ impl State {
     }
 
     /// The state after an evaluation at `now`. None: nothing was measured.
-    pub fn step(self, rule: &Rule, measured: Option<f64>, now: i64) -> (State, Option<Saying>) {
+    pub fn step(self, rule: &Rule, measured: Option<f64>, now: i64) -> (State, Option<Notice>) {
         match self.not_after(now) {
             State::Firing { since, sent } => match measured {
-                Some(value) if !rule.condition.lasts(value) => (State::Ok, Some(Saying::Resolved)),
+                Some(value) if !rule.condition.keeps_firing(value) => {
+                    (State::Ok, Some(Notice::Resolved))
+                }
                 Some(_)
                     if rule
                         .repeat
                         .is_some_and(|repeat| now - sent >= millis(repeat)) =>
                 {
-                    (State::Firing { since, sent: now }, Some(Saying::Repeat))
+                    (State::Firing { since, sent: now }, Some(Notice::Repeat))
                 }
                 _ => (State::Firing { since, sent }, None),
             },
@@ -100,12 +102,12 @@ impl State {
                 if rule.hold.is_some_and(|hold| now - since < millis(hold)) {
                     return (State::Pending { since }, None);
                 }
-                (State::Firing { since, sent: now }, Some(Saying::Firing))
+                (State::Firing { since, sent: now }, Some(Notice::Firing))
             }
         }
     }
 
-    /// A clock that was put back must not leave a rule waiting for the time that it came from.
+    /// With no time after `now`: after the clock was set back, a rule would otherwise wait too long.
     fn not_after(self, now: i64) -> State {
         match self {
             State::Ok => State::Ok,
@@ -119,7 +121,7 @@ impl State {
         }
     }
 
-    /// Nobody looks any more: what was pending begins anew, what fires goes on until it is clear.
+    /// The state of a rule that is not evaluated any more: pending returns to ok, firing stays.
     pub fn paused(self) -> State {
         match self {
             State::Pending { .. } => State::Ok,

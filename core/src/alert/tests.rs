@@ -19,7 +19,7 @@ fn shown(rule: &Rule) -> String {
 }
 
 #[test]
-fn a_rule_is_told_with_all_its_defaults() {
+fn the_words_of_a_rule_include_all_defaults() {
     for (words, resolved) in [
         ("r events 5m > 10", "r events 5m > 10 EVERY 10s SEVERITY warning"),
         ("r events 1h < 1", "r events 1h < 1 EVERY 1m SEVERITY warning"),
@@ -38,7 +38,7 @@ fn a_rule_is_told_with_all_its_defaults() {
 }
 
 #[test]
-fn a_refusal_says_what_is_wrong() {
+fn an_error_names_the_problem() {
     for (words, says) in [
         ("", "SET needs a name"),
         ("r events 5m >", "SET needs a name"),
@@ -74,7 +74,7 @@ fn a_refusal_says_what_is_wrong() {
 }
 
 #[test]
-fn every_op_is_what_it_says() {
+fn every_op_compares_as_its_name() {
     for (op, below, equal, above) in [
         (Op::Above, false, false, true),
         (Op::AtLeast, false, true, true),
@@ -90,7 +90,7 @@ fn every_op_is_what_it_says() {
             [below, equal, above]
         );
         assert_eq!(
-            [4.0, 5.0, 6.0].map(|it| condition.lasts(it)),
+            [4.0, 5.0, 6.0].map(|it| condition.keeps_firing(it)),
             [below, equal, above]
         );
         assert_eq!(Op::parse(op.name().as_bytes()), Ok(op));
@@ -98,7 +98,7 @@ fn every_op_is_what_it_says() {
 }
 
 #[test]
-fn another_rule_under_the_name_cancels_what_fires() {
+fn another_rule_of_the_name_cancels_a_firing_one() {
     let firing = State::Firing { since: 1, sent: 2 };
     let mut alarm = Alarm::new(parse("r events 5m > 10").unwrap());
     alarm.state = firing;
@@ -111,13 +111,13 @@ fn another_rule_under_the_name_cancels_what_fires() {
         ("r events 5m > 10 CLEAR 5", false),
         ("r events 5m > 10 FOR 5m", false),
     ] {
-        let (after, saying) = alarm.becomes(parse(words).unwrap());
+        let (after, notice) = alarm.with_rule(parse(words).unwrap());
         assert_eq!(
             after.state,
             if same { firing } else { State::Ok },
             "{words}"
         );
-        assert_eq!(saying, (!same).then_some(Saying::Cancelled));
+        assert_eq!(notice, (!same).then_some(Notice::Cancelled));
     }
 }
 
@@ -126,7 +126,7 @@ fn a_message_is_an_entry_and_json() {
     let rule = parse("r\"1 events 5m > 10.5 SEVERITY page").unwrap();
     let message = Message {
         rule: &rule,
-        saying: Saying::Firing,
+        notice: Notice::Firing,
         value: Some(11.0),
         time: 1_000,
     };
@@ -148,8 +148,8 @@ fn a_message_is_an_entry_and_json() {
 /// One evaluation: when, and what was measured.
 type Look = (i64, Option<f64>);
 
-/// By looking back at everything that was ever measured and said.
-fn expected(rule: &Rule, looks: &[Look], said: &[(i64, Saying)]) -> Option<Saying> {
+/// An evaluation by everything that was ever measured and sent.
+fn expected(rule: &Rule, looks: &[Look], said: &[(i64, Notice)]) -> Option<Notice> {
     let (now, measured) = *looks.last()?;
     let value = measured?;
     let over = |value: f64, limit: f64| match rule.condition.op() {
@@ -164,13 +164,13 @@ fn expected(rule: &Rule, looks: &[Look], said: &[(i64, Saying)]) -> Option<Sayin
     let millis = |length: Option<Duration>| length.map(|it| it.as_millis().unwrap());
     match said
         .last()
-        .filter(|(_, saying)| *saying != Saying::Resolved)
+        .filter(|(_, notice)| *notice != Notice::Resolved)
     {
         Some((sent, _)) => {
             if !over(value, clear) {
-                Some(Saying::Resolved)
+                Some(Notice::Resolved)
             } else if millis(rule.repeat).is_some_and(|repeat| sent + repeat <= now) {
-                Some(Saying::Repeat)
+                Some(Notice::Repeat)
             } else {
                 None
             }
@@ -179,7 +179,7 @@ fn expected(rule: &Rule, looks: &[Look], said: &[(i64, Saying)]) -> Option<Sayin
             let held = looks.iter().rev();
             let held = held.take_while(|(_, it)| it.is_some_and(|it| over(it, threshold)));
             let (first, _) = held.last()?;
-            (first + millis(rule.hold).unwrap_or(0) <= now).then_some(Saying::Firing)
+            (first + millis(rule.hold).unwrap_or(0) <= now).then_some(Notice::Firing)
         }
     }
 }
@@ -192,7 +192,7 @@ prop_compose! {
         hold in prop::option::of(1..20i64),
         repeat in prop::option::of(1..20i64),
     ) -> Rule {
-        let (_, op) = super::OPS[op];
+        let (_, op) = super::condition::OPS[op];
         let clear = apart.map(|apart| f64::from(match op {
             Op::Below | Op::AtMost | Op::ChangeBelow => threshold + apart,
             _ => threshold - apart,
@@ -207,7 +207,7 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn what_is_said_is_what_a_look_at_the_whole_past_says(
+    fn messages_are_those_of_an_evaluation_of_the_whole_past(
         rule in any_rule(),
         steps in prop::collection::vec((1..9_000i64, prop::option::weighted(0.8, -5..6i32)), 1..60),
     ) {
@@ -217,20 +217,20 @@ proptest! {
             now += later;
             let measured = measured.map(f64::from);
             looks.push((now, measured));
-            let (next, saying) = state.step(&rule, measured, now);
-            prop_assert_eq!(saying, expected(&rule, &looks, &said));
-            prop_assert!(saying.is_none() || next != state, "what is said is kept");
-            prop_assert_eq!(next.is_firing(), match saying {
-                Some(saying) => saying != Saying::Resolved,
+            let (next, notice) = state.step(&rule, measured, now);
+            prop_assert_eq!(notice, expected(&rule, &looks, &said));
+            prop_assert!(notice.is_none() || next != state, "what is said is kept");
+            prop_assert_eq!(next.is_firing(), match notice {
+                Some(notice) => notice != Notice::Resolved,
                 None => state.is_firing(),
             });
-            said.extend(saying.map(|saying| (now, saying)));
+            said.extend(notice.map(|notice| (now, notice)));
             state = next;
         }
     }
 
     #[test]
-    fn after_a_clock_was_put_back_a_rule_waits_no_longer_than_it_should(
+    fn after_the_clock_was_set_back_a_rule_waits_no_longer(
         rule in any_rule(),
         before in 0..1_000_000i64,
         back in 0..2_000_000i64,
@@ -247,7 +247,7 @@ proptest! {
         let (firing, _) = state[1].step(&rule, Some(holding), now);
         if let Some(repeat) = rule.repeat {
             let later = now + repeat.as_millis().unwrap();
-            prop_assert_eq!(firing.step(&rule, Some(holding), later).1, Some(Saying::Repeat));
+            prop_assert_eq!(firing.step(&rule, Some(holding), later).1, Some(Notice::Repeat));
         }
     }
 

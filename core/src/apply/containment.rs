@@ -18,8 +18,8 @@ use std::cell::Cell;
 use super::rows::{EventRow, RowBatch, RowEvents};
 use crate::time::{Granularities, Granularity};
 
-/// Of an event in one of its rows: the granularities whose bucket is certain to have its user in that
-/// row, and those that are certain to have its session.
+/// The granularities whose bucket is certain to have the user of an event in one of its rows, and those
+/// that are certain to have its session.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct KnownIn {
     pub users: Granularities,
@@ -36,7 +36,7 @@ pub enum InsertPolicy {
     Always,
 }
 
-/// A bucket's place among those that the same events go to.
+/// The position of a bucket among those that the same events go to.
 #[derive(Debug, Clone, Copy)]
 pub struct Containment {
     pub own: Granularity,
@@ -45,8 +45,8 @@ pub struct Containment {
 }
 
 impl Containment {
-    /// Inserts a user or a session into a row of this bucket, as far as the policy asks for it. `insert`
-    /// says whether it was absent. `known_in`: the granularities that are certain to have it there.
+    /// Inserts a user or a session into a row of this bucket where the policy demands it. `insert` returns
+    /// whether it was absent. `known_in`: the granularities that are certain to have it there.
     #[inline]
     pub fn insert(
         self,
@@ -68,13 +68,13 @@ impl Containment {
     }
 }
 
-/// Of the whole and of each row of a batch: the events whose user may be absent from a bucket that is
-/// still to come. Where the finest bucket counts row by row, few are left after it.
+/// The events of each row of a batch (and of the whole) whose user may be absent from a bucket that is
+/// not applied yet. Where the finest bucket counts row by row, few are left after it.
 #[derive(Debug, Default)]
 pub struct Unresolved {
-    /// Sorted as those of the batch.
+    /// In the order of the batch's.
     event_rows: Vec<EventRow>,
-    /// Of each row, how many are left in front.
+    /// The number of events left of each row, at the front of its run.
     left: Vec<u32>,
 }
 
@@ -87,20 +87,20 @@ impl Unresolved {
             .extend(batch.row_events().map(|events| events.run.len));
     }
 
-    /// Goes through those of a row, and moves what stays to the front.
+    /// Keeps the events of a row for which `keep` is true, in order.
     #[inline]
-    pub fn retain(&mut self, events: RowEvents, mut stays: impl FnMut(EventRow) -> bool) {
+    pub fn retain(&mut self, events: RowEvents, mut keep: impl FnMut(EventRow) -> bool) {
         let Some(left) = self.left.get_mut(events.row as usize) else {
             return;
         };
         let start = events.run.start as usize;
         let event_rows = self.event_rows.get_mut(start..start + *left as usize);
-        // Read and written at once, in two places.
+        // Cells, for the slice is read and written in one pass.
         let event_rows = Cell::from_mut(event_rows.unwrap_or_default()).as_slice_of_cells();
         let mut front = event_rows.iter();
-        for event_row in event_rows.iter().map(Cell::get).filter(|it| stays(*it)) {
-            if let Some(place) = front.next() {
-                place.set(event_row);
+        for event_row in event_rows.iter().map(Cell::get).filter(|it| keep(*it)) {
+            if let Some(free) = front.next() {
+                free.set(event_row);
             }
         }
         *left -= front.len() as u32;

@@ -12,7 +12,7 @@ use crate::schema::limits;
 use crate::text::Text;
 use crate::time::Granularities;
 
-/// What a bucket needs from its site to count.
+/// How a bucket counts events: what it takes from its site.
 #[derive(Debug, Clone, Copy)]
 pub struct ApplyTerms {
     /// The number of rows that a breakdown keeps.
@@ -32,7 +32,8 @@ impl Bucket {
         self.apply(resolved, slot, &terms, &mut known_in);
     }
 
-    /// Counts an event in all its rows. `known_in`: of each, where its user and session are certain to be.
+    /// Counts an event in all its rows. `known_in`: for each, the buckets that are certain to have its user
+    /// and session.
     #[inline]
     pub fn apply(
         &mut self,
@@ -52,16 +53,16 @@ impl Bucket {
         self.count(&sample, resolved.facets.iter(), terms, known_in);
     }
 
-    /// Counts the event in this place.
+    /// Counts the event of this position.
     pub fn apply_one(
         &mut self,
         all: &RowBatch,
-        place: usize,
+        index: usize,
         slot: u8,
         terms: &ApplyTerms,
         scratch: &mut ApplyScratch,
     ) {
-        let (Some(event), Some(user)) = (all.events().get(place), all.users().get(place)) else {
+        let (Some(event), Some(user)) = (all.events().get(index), all.users().get(index)) else {
             return;
         };
         let mut ids = [0; limits::VALUES_PER_EVENT];
@@ -72,7 +73,7 @@ impl Bucket {
             numbers: all.numbers_of(event),
         };
         let sample = Sample::new(slot, *user, &more);
-        let known_in = scratch.known_in_of(all.rows_of(event, place));
+        let known_in = scratch.known_in_of(all.rows_of(event, index));
         self.count(&sample, all.facets_of(event), terms, known_in);
     }
 
@@ -100,20 +101,20 @@ impl Bucket {
             containment,
         };
         count.in_row(self.total_mut(), InsertPolicy::IfUnresolved, whole);
-        for ((place, facet), known_in) in facets.enumerate().zip(known_in) {
-            self.count_in(facet.borrow(), place, terms.capacity, |tally, policy| {
+        for ((index, facet), known_in) in facets.enumerate().zip(known_in) {
+            self.count_in(facet.borrow(), index, terms.capacity, |tally, policy| {
                 count.in_row(tally, policy, known_in);
             });
         }
     }
 
-    /// Counts the events that have a slot here: row by row, unless rows may have to leave for others.
-    /// Then all is done in the order in which the events came, as if each had come by itself.
+    /// Counts the events that have a slot here: row by row, unless rows may be evicted. Then events are
+    /// counted one by one, in their order.
     pub fn apply_all(&mut self, all: &RowBatch, scratch: &mut ApplyScratch, terms: &ApplyTerms) {
         if !self.keeps_its_rows(all, terms.capacity) {
-            for place in 0..all.events().len() {
-                if let Some(slot) = scratch.slot(place) {
-                    self.apply_one(all, place, slot, terms, scratch);
+            for index in 0..all.events().len() {
+                if let Some(slot) = scratch.slot(index) {
+                    self.apply_one(all, index, slot, terms, scratch);
                 }
             }
             return;
@@ -130,7 +131,7 @@ impl Bucket {
             containment,
         );
         for (table, facet, events) in all.rows() {
-            // No row is made for nothing.
+            // A row without an event here is not made.
             if !scratch.has_any(events.run.of(all.event_rows())) {
                 continue;
             }
@@ -147,9 +148,9 @@ impl Bucket {
         }
     }
 
-    /// Whether every row of these events is here, or has room.
+    /// Whether every row of these events is in its table or has room there.
     fn keeps_its_rows(&self, all: &RowBatch, capacity: usize) -> bool {
-        // Of each table that they might fill: how many rows it still takes.
+        // The number of rows that are free in each table.
         let mut room = [None; limits::BREAKDOWNS_PER_SITE];
         for ((kind, name, count), room) in all.tables().zip(&mut room) {
             let rows = self.breakdown(kind, name).map_or(0, |it| it.rows().len());
@@ -172,15 +173,15 @@ impl Bucket {
         })
     }
 
-    /// Finds the ids of the values that the events here have.
+    /// Finds the ids of the values of the events, and adds those that are new.
     fn resolve_value_ids(&mut self, all: &RowBatch, scratch: &mut ApplyScratch) {
         if all.has_only_users() {
             return;
         }
         let mut known = [None; limits::VALUES_PER_SITE];
         scratch.ids.clear();
-        for (place, event) in all.events().iter().enumerate() {
-            let is_here = scratch.slot(place).is_some();
+        for (index, event) in all.events().iter().enumerate() {
+            let is_here = scratch.slot(index).is_some();
             for number in all.name_numbers_of(event) {
                 let id = known.get_mut(usize::from(*number)).filter(|_| is_here);
                 let id = id.map(|id| match id {
@@ -192,7 +193,7 @@ impl Bucket {
         }
     }
 
-    /// `likely`: where the breakdown of the facet may stand.
+    /// `likely`: the probable index of the facet's breakdown.
     #[inline]
     fn count_in(
         &mut self,
@@ -201,8 +202,8 @@ impl Bucket {
         capacity: usize,
         count: impl FnOnce(&mut Tally, InsertPolicy),
     ) {
-        let place = self.place_of(facet, likely);
-        if let Some(breakdown) = self.breakdown_mut(place) {
+        let index = self.breakdown_or_new(facet, likely);
+        if let Some(breakdown) = self.breakdown_mut(index) {
             let policy = match (facet.users, breakdown.is_whole()) {
                 (false, _) => InsertPolicy::Never,
                 (true, true) => InsertPolicy::IfUnresolved,
@@ -213,7 +214,7 @@ impl Bucket {
     }
 }
 
-/// Counting an event in its rows in one bucket.
+/// Counts an event in its rows of one bucket.
 struct Count<'e> {
     sample: &'e Sample<'e>,
     containment: Containment,
@@ -248,7 +249,7 @@ impl Count<'_> {
     }
 }
 
-/// Counts the events of one row that have a slot, one thing after the other.
+/// Counts the events of one row that have a slot: slots, then users, then sessions, then values.
 #[inline]
 fn count_all(
     tally: &mut Tally,
@@ -273,8 +274,8 @@ fn count_all(
         return;
     }
     for event_row in event_rows {
-        let place = event_row.event as usize;
-        let (Some(event), Some(slot)) = (all.events().get(place), scratch.slot(place)) else {
+        let index = event_row.event as usize;
+        let (Some(event), Some(slot)) = (all.events().get(index), scratch.slot(index)) else {
             continue;
         };
         if let Some(session) = event.session {

@@ -1,35 +1,32 @@
-//! Users or sessions that were counted elsewhere, and where they belong: what `PFADD` has gathered.
+//! Users or sessions that were counted elsewhere, such as by `PFADD`, and the rows that they count in.
 //!
-//! Who carried a value was there. So an import of `country=FR` is one of the whole site too, and one of
-//! a cell of a cube is one of each of its values: in all that an event of these users would have been
-//! counted in, except its type, which nobody knows. Of events and values an import says nothing.
+//! A user of `country=FR` is also a user of the whole site, and a user of a cell of a cube is one of each
+//! of its values. So an import counts in all rows that an event with these dimensions counts in, except
+//! that of its type, which is not given. It does not change events and values.
 
 use crate::bucket::tally::Distinct;
 use crate::bucket::Bucket;
 use crate::error::Result;
-use crate::event::RowKind;
-use crate::event::EVENT;
-use crate::event::{Batch, Facet};
-use crate::query::metric::Selector;
-use crate::schema::Settings;
+use crate::event::{Batch, Facet, RowKind, EVENT};
+use crate::schema::{Selector, Settings};
 use crate::sketch::hll::Sketch;
 use crate::text::Text;
 
-/// `'a`: the words are borrowed.
+/// `'a`: borrows the arguments.
 pub struct Import<'a> {
     pub what: Distinct,
     pub sketch: Sketch,
     pub row: Row<'a>,
 }
 
-/// What they carried: nothing that is known, a value of a dimension, or one of each of a cube.
+/// The dimensions that are imported: none, a value of one, or a value of each of a cube.
 #[derive(Debug, Default)]
 pub struct Row<'a> {
     pairs: Vec<(Text<'a>, Text<'a>)>,
 }
 
 impl<'a> Row<'a> {
-    /// Refuses what the site does not count users of.
+    /// Refuses dimensions for which the site counts no users.
     pub fn new(pairs: &[(&'a [u8], &'a [u8])], settings: &Settings) -> Result<Row<'a>> {
         if !pairs.is_empty() {
             Selector::of_pairs(pairs, Some(settings))?.check_users()?;
@@ -40,7 +37,7 @@ impl<'a> Row<'a> {
         })
     }
 
-    /// The dimensions, as an event names them.
+    /// A batch with these dimensions and no event.
     pub fn batch(&self) -> Batch<'a> {
         Batch {
             dimensions: self.dimensions().copied().collect(),
@@ -88,7 +85,7 @@ impl<'a> Row<'a> {
 }
 
 impl Import<'_> {
-    /// Is any of it new to the bucket? `settings` know the dimensions.
+    /// Whether the bucket changed. `settings` hold the dimensions.
     pub fn apply(&self, bucket: &mut Bucket, settings: &Settings) -> bool {
         let mut cell = Vec::new();
         let facets = self.row.facets(settings, &mut cell);

@@ -7,7 +7,7 @@ use crate::sketch::hll::Member;
 use crate::sketch::Number;
 use crate::text::Text;
 
-/// Keeps its memory from one event to the next.
+/// Resolves events one by one. It keeps its memory from one to the next.
 #[derive(Default)]
 pub struct RowResolver<'a> {
     facets: Vec<Facet<'a>>,
@@ -25,7 +25,7 @@ impl<'a> RowResolver<'a> {
         self.numbers.clear();
     }
 
-    /// Resolves an event of the batch under these settings, and hands it on.
+    /// Resolves an event of the batch by these settings, and passes it to `take`.
     #[inline]
     pub fn resolve_rows(
         &mut self,
@@ -92,10 +92,10 @@ fn push_cube_facets<'e>(
     let mut found: [Option<(&Cube, usize, usize)>; limits::CUBES_PER_SITE] =
         [None; limits::CUBES_PER_SITE];
     cells.clear();
-    for (cube, place) in settings.cubes().iter().zip(&mut found) {
+    for (cube, index) in settings.cubes().iter().zip(&mut found) {
         let start = cells.len();
         if cube.write_cell(event.kind, dimensions, cells) {
-            *place = Some((cube, start, cells.len()));
+            *index = Some((cube, start, cells.len()));
         } else {
             cells.truncate(start);
         }

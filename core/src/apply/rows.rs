@@ -19,16 +19,16 @@ use crate::text::{index::Index, Text};
 #[derive(Debug, Default)]
 pub struct RowBatch {
     events: Vec<BatchEvent>,
-    /// Of each event.
+    /// The user of each event.
     users: Vec<Member>,
     has_sessions: bool,
     span: Span,
-    /// Numbers of rows.
+    /// The numbers of the rows of each event, one event after the other.
     entries: Vec<u32>,
     sorted: Vec<EventRow>,
     rows: Vec<Row>,
     tables: Vec<Table>,
-    /// Of the rows.
+    /// Finds rows by table and value.
     index: Index,
     /// The names of values, and for each value the number of its name.
     names: Vec<Kept>,
@@ -37,10 +37,10 @@ pub struct RowBatch {
     texts: Vec<u8>,
 }
 
-/// One of the events.
+/// An event of the batch.
 #[derive(Debug)]
 pub struct BatchEvent {
-    /// The caller's number of the buckets that it goes to.
+    /// The caller's number for the buckets of the event.
     pub path: u32,
     pub time: i64,
     pub session: Option<Member>,
@@ -49,14 +49,14 @@ pub struct BatchEvent {
 }
 
 impl BatchEvent {
-    /// Every event has a row more than entries: the whole, which comes first.
+    /// Every event has one row more than entries: the whole, which is its first.
     #[inline]
-    fn first_row(&self, place: u32) -> u32 {
-        self.entries.start + place
+    fn first_row(&self, position: u32) -> u32 {
+        self.entries.start + position
     }
 }
 
-/// From the earliest of the events to the latest, which lies in it.
+/// From the earliest of the events to the latest, inclusive.
 #[derive(Debug, Clone, Copy)]
 pub struct Span {
     pub first: i64,
@@ -64,7 +64,7 @@ pub struct Span {
 }
 
 impl Default for Span {
-    /// Of no event.
+    /// The span of no event.
     fn default() -> Span {
         Span {
             first: i64::MAX,
@@ -76,18 +76,18 @@ impl Default for Span {
 /// The events of a row, or of the whole.
 #[derive(Debug, Clone, Copy)]
 pub struct RowEvents {
-    /// Of the row, from 1; 0 is the whole.
+    /// The number of the row, from 1; 0 is the whole.
     pub row: u32,
-    /// Among those that are sorted.
+    /// The range of its events in `sorted`.
     pub run: Run,
 }
 
 /// An event in one of its rows, or in the whole.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EventRow {
-    /// Its place in `events`.
+    /// Its index in `events`.
     pub event: u32,
-    /// Where the row stands among those of all events.
+    /// The index of the row among those of all events.
     pub row: u32,
 }
 
@@ -96,11 +96,11 @@ struct Row {
     /// The number of its table.
     table: u32,
     value: Kept,
-    /// Among those that are sorted.
+    /// The range of its events in `sorted`.
     events: Run,
 }
 
-/// The breakdown that rows are of.
+/// A breakdown of the rows.
 #[derive(Debug)]
 struct Table {
     kind: RowKind,
@@ -109,7 +109,7 @@ struct Table {
     rows: usize,
 }
 
-/// Where a text lies.
+/// The range of a text in the buffer.
 #[derive(Debug, Clone, Copy, Default)]
 struct Kept {
     hash: u64,
@@ -117,11 +117,11 @@ struct Kept {
     len: u32,
 }
 
-/// A batch holds at most so many events, or fewer with so much text.
+/// A batch is full with so many events, or with `MUCH_TEXT` bytes of text.
 const MOST_EVENTS: usize = 1_000;
 const MUCH_TEXT: usize = 1 << 20;
 
-/// Beyond that, the memory of texts does not stay.
+/// `clear` frees more memory of texts than this.
 const KEPT_TEXT: usize = 1 << 16;
 
 impl RowBatch {
@@ -149,7 +149,7 @@ impl RowBatch {
     pub fn add(&mut self, path: u32, time: i64, resolved: &ResolvedEvent) {
         let entries = Run::behind(&self.entries, resolved.facets.len());
         for facet in resolved.facets {
-            let table = self.table_of(facet);
+            let table = self.table_or_new(facet);
             let number = match self.find(table, facet.value) {
                 Some(number) => number,
                 None => self.make_row(table, facet.value),
@@ -161,7 +161,7 @@ impl RowBatch {
         }
         let values = Run::behind(&self.numbers, resolved.numbers.len());
         for name in resolved.names {
-            let name = self.number_of(*name);
+            let name = self.number_or_new(*name);
             self.named.push(name);
         }
         self.numbers.extend_from_slice(resolved.numbers);
@@ -180,7 +180,7 @@ impl RowBatch {
         });
     }
 
-    /// When all events are there, before it is asked for rows.
+    /// To be called when all events are added, before rows are read.
     pub fn sort(&mut self) {
         let whole = self.events.iter().zip(0..).map(|(it, event)| EventRow {
             event,
@@ -194,27 +194,30 @@ impl RowBatch {
             start += std::mem::take(&mut row.events.len);
         }
         self.sorted.resize(self.row_count(), EventRow::default());
-        for (event, place) in self.events.iter().zip(0..) {
-            let rows = event.first_row(place) + 1..;
+        for (event, position) in self.events.iter().zip(0..) {
+            let rows = event.first_row(position) + 1..;
             for (number, row) in event.entries.of(&self.entries).iter().zip(rows) {
                 let Some(it) = self.rows.get_mut(*number as usize) else {
                     continue;
                 };
                 let next = (it.events.start + it.events.len) as usize;
                 if let Some(next) = self.sorted.get_mut(next) {
-                    *next = EventRow { event: place, row };
+                    *next = EventRow {
+                        event: position,
+                        row,
+                    };
                 }
                 it.events.len += 1;
             }
         }
     }
 
-    /// Whether it is time to count these and begin anew.
+    /// Whether the batch is to be applied and cleared before more is added.
     pub fn is_full(&self) -> bool {
         self.events.len() >= MOST_EVENTS || self.texts.len() >= MUCH_TEXT
     }
 
-    /// What they take, sorted.
+    /// The memory of the batch.
     pub fn bytes(&self) -> usize {
         self.events.len() * (size_of::<BatchEvent>() + size_of::<Member>())
             + self.entries.len() * size_of::<u32>()
@@ -238,7 +241,7 @@ impl RowBatch {
         self.span
     }
 
-    /// The events of the whole, and of each row.
+    /// The whole and each row, with the range of its events.
     pub fn row_events(&self) -> impl Iterator<Item = RowEvents> + use<'_> {
         let rows = self.rows.iter().zip(1..);
         let rows = rows.map(|(it, row)| RowEvents {
@@ -262,19 +265,19 @@ impl RowBatch {
         &self.sorted
     }
 
-    /// How many rows all events have, each with its whole.
+    /// The number of rows of all events, with one whole for each.
     pub fn row_count(&self) -> usize {
         self.events.len() + self.entries.len()
     }
 
-    /// Where those of an event stand among them.
+    /// The range of an event's rows among those of all events.
     #[inline]
-    pub fn rows_of(&self, event: &BatchEvent, place: usize) -> std::ops::Range<usize> {
-        let first = event.first_row(place as u32) as usize;
+    pub fn rows_of(&self, event: &BatchEvent, position: usize) -> std::ops::Range<usize> {
+        let first = event.first_row(position as u32) as usize;
         first..first + 1 + event.entries.len as usize
     }
 
-    /// No event has a session or a value.
+    /// Whether no event has a session or a value.
     pub fn has_only_users(&self) -> bool {
         !self.has_sessions && self.numbers.is_empty()
     }
@@ -284,7 +287,7 @@ impl RowBatch {
         event.values.of(&self.numbers)
     }
 
-    /// The names of as many values, by their numbers.
+    /// The numbers of the names of an event's values.
     pub fn name_numbers_of(&self, event: &BatchEvent) -> &[u8] {
         event.values.of(&self.named)
     }
@@ -314,7 +317,7 @@ impl RowBatch {
         rows.filter_map(|(row, events)| Some((row.table as usize, self.facet(row)?, events)))
     }
 
-    /// The breakdowns that the rows are of, by their numbers, each with how many rows it has.
+    /// The breakdowns of the rows in the order of their numbers, each with the number of its rows.
     pub fn tables(&self) -> impl Iterator<Item = (RowKind, Text<'_>, usize)> {
         let tables = self.tables.iter();
         tables.map(|table| (table.kind, self.text(table.name), table.rows))
@@ -351,7 +354,7 @@ impl RowBatch {
     }
 
     /// A site has no more than `limits::VALUES_PER_SITE`.
-    fn number_of(&mut self, name: Text) -> u8 {
+    fn number_or_new(&mut self, name: Text) -> u8 {
         let found = self.names.iter().position(|it| self.text(*it).is(name));
         let number = found.unwrap_or_else(|| {
             let name = self.keep(name);
@@ -362,8 +365,8 @@ impl RowBatch {
     }
 
     #[inline]
-    fn table_of(&mut self, facet: &Facet) -> u32 {
-        // As `Breakdown::is`: there is one of events.
+    fn table_or_new(&mut self, facet: &Facet) -> u32 {
+        // As in `Breakdown::is`: the breakdown of `event` has no name.
         let is_it = |table: &Table| {
             table.kind == facet.kind
                 && (facet.kind == RowKind::Event || self.text(table.name).is(facet.name))
@@ -411,13 +414,13 @@ impl RowBatch {
             let hashes = self.rows.iter().map(|row| hash(row.table, row.value.hash));
             self.index = Index::build(hashes);
         } else if self.index.is_built() {
-            self.index.place(hash(table, value.hash), number);
+            self.index.insert(hash(table, value.hash), number);
         }
         number as u32
     }
 }
 
-/// Apart from that of the same value in another table.
+/// A hash that differs between tables for the same value.
 #[inline]
 fn hash(table: u32, value: u64) -> u64 {
     value.rotate_left(table)

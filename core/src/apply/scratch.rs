@@ -7,25 +7,25 @@ use crate::time::Granularities;
 
 #[derive(Debug, Default)]
 pub struct ApplyScratch {
-    /// Of all buckets.
+    /// The granularities of all buckets.
     granularities: Granularities,
-    /// Of each event, in the bucket at hand.
+    /// The slot of each event in the current bucket.
     slots: Vec<u8>,
     /// The slot of all events, where they have the same.
     common: Option<u8>,
-    /// Of each value that an event has: the id of its name in the bucket.
+    /// The ids in the current bucket of the values' names, in the order of the batch.
     pub(super) ids: Vec<u8>,
-    /// Of each row of each event: which buckets are certain to have its user and session.
+    /// For each row of each event: the buckets that are certain to have its user and session.
     known_in: Vec<KnownIn>,
     unresolved: Unresolved,
 }
 
-/// In place of the slot of an event that does not count in the bucket.
+/// The slot of an event that does not count in the bucket.
 const ELSEWHERE: u8 = u8::MAX;
 
 impl ApplyScratch {
-    /// Before the first of the buckets. They have these granularities, and come from the finest to the
-    /// coarsest.
+    /// To be called before the first bucket. The buckets have these granularities, and are applied from the
+    /// finest to the coarsest.
     pub fn begin(&mut self, all: &RowBatch, granularities: Granularities) {
         self.granularities = granularities;
         self.known_in.clear();
@@ -33,14 +33,14 @@ impl ApplyScratch {
         self.unresolved.begin(all);
     }
 
-    /// All events count in the bucket that comes next, in this slot.
+    /// Starts the next bucket, in which all events count in this slot.
     pub fn fill(&mut self, all: &RowBatch, slot: u8) {
         self.common = Some(slot);
         self.slots.clear();
         self.slots.resize(all.events().len(), slot);
     }
 
-    /// Each event has this slot in the bucket that comes next, or none. Is there one that has?
+    /// Starts the next bucket, in which each event has a slot or none. Returns whether any has one.
     pub fn fill_each(
         &mut self,
         all: &RowBatch,
@@ -59,25 +59,25 @@ impl ApplyScratch {
         self.common
     }
 
-    /// Of the event in this place, if it counts in the bucket.
+    /// The slot of the event of this index, if it counts in the bucket.
     #[inline]
-    pub(super) fn slot(&self, place: usize) -> Option<u8> {
-        slot(&self.slots, place)
+    pub(super) fn slot(&self, index: usize) -> Option<u8> {
+        slot(&self.slots, index)
     }
 
     /// Whether any of them counts in the bucket.
     #[inline]
     pub(super) fn has_any(&self, event_rows: &[EventRow]) -> bool {
-        let mut places = event_rows.iter().map(|it| it.event as usize);
-        places.any(|place| self.slot(place).is_some())
+        let mut indexes = event_rows.iter().map(|it| it.event as usize);
+        indexes.any(|index| self.slot(index).is_some())
     }
 
     pub(super) fn known_in_of(&mut self, rows: std::ops::Range<usize>) -> &mut [KnownIn] {
         self.known_in.get_mut(rows).unwrap_or_default()
     }
 
-    /// Inserts the users of the events of a row that count in the bucket, as far as the policy asks for it.
-    /// `insert` says whether a user was absent.
+    /// Inserts the users of the events of a row that count in the bucket, where the policy demands it.
+    /// `insert` returns whether a user was absent.
     #[inline]
     pub(super) fn insert_users(
         &mut self,
@@ -118,7 +118,7 @@ impl ApplyScratch {
         }
     }
 
-    /// The same of the session of one event.
+    /// The same for the session of one event.
     #[inline]
     pub(super) fn insert_session(
         &mut self,
@@ -134,7 +134,7 @@ impl ApplyScratch {
 }
 
 #[inline]
-fn slot(slots: &[u8], place: usize) -> Option<u8> {
-    let slot = slots.get(place).copied();
+fn slot(slots: &[u8], index: usize) -> Option<u8> {
+    let slot = slots.get(index).copied();
     slot.filter(|slot| *slot != ELSEWHERE)
 }

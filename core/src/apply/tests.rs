@@ -115,17 +115,17 @@ fn nested() -> [Bucket; 3] {
     NESTED.map(|it| Bucket::new(&Zone::UTC.period(it, HOUR_OF_2024).unwrap()))
 }
 
-/// Of the buckets by place: on what terms each counts, if all of them count the same events, and by
-/// the bits of `links` one knows of another that it does.
+/// The terms of each bucket. All of them count the same events; by the bits of `links` a bucket is
+/// contained in another one.
 fn nested_terms(capacities: [usize; 3], links: u8) -> [ApplyTerms; 3] {
-    [0, 1, 2].map(|place: usize| {
+    [0, 1, 2].map(|position: usize| {
         let mut contained_in = Granularities::NONE;
-        for (coarser, granularity) in NESTED.into_iter().enumerate().skip(place + 1) {
-            if links & 1 << (place + coarser) != 0 {
+        for (coarser, granularity) in NESTED.into_iter().enumerate().skip(position + 1) {
+            if links & 1 << (position + coarser) != 0 {
                 contained_in.add_if(true, granularity);
             }
         }
-        let capacity = capacities[place];
+        let capacity = capacities[position];
         ApplyTerms {
             capacity,
             contained_in,
@@ -209,9 +209,9 @@ proptest! {
                 bucket.apply_all(&all, &mut share, &terms);
             }
         }
-        for (place, event) in all.events().iter().enumerate() {
+        for (position, event) in all.events().iter().enumerate() {
             if is_here(event) {
-                apart.apply_one(&all, place, slot(event), &terms, &mut share);
+                apart.apply_one(&all, position, slot(event), &terms, &mut share);
             }
         }
         let counted: Vec<RowEvents> = events.iter().filter(|it| it.user < here).cloned().collect();
@@ -223,7 +223,7 @@ proptest! {
     }
 
     #[test]
-    fn who_is_known_in_a_finer_bucket_is_in_the_coarser_one(
+    fn a_user_in_a_finer_bucket_is_in_the_coarser_ones(
         before in prop::collection::vec(seen(), 0..30),
         calls in prop::collection::vec(
             prop_oneof![
@@ -251,10 +251,10 @@ proptest! {
             ..event
         }).collect()).collect();
         let mut share = ApplyScratch::default();
-        // A bucket of which no finer one says that it counts the same may be away at times.
-        let may_be_away = |place: usize| (0..place).all(|finer| links & 1 << (place + finer) == 0);
+        // A bucket that contains no finer one does not need all events: it may be absent at times.
+        let may_be_away = |position: usize| (0..position).all(|finer| links & 1 << (position + finer) == 0);
         for (call, (path, away)) in calls.iter().zip(ways) {
-            let is_here = |place: usize| away & 1 << place == 0 || !may_be_away(place);
+            let is_here = |position: usize| away & 1 << position == 0 || !may_be_away(position);
             let mut all = RowBatch::default();
             for (number, event) in (0..).zip(call) {
                 occur(event, |occurrence| all.add(number, 0, occurrence));
@@ -271,15 +271,15 @@ proptest! {
             if path == 0 {
                 for event in &call {
                     let mut sure = [KnownIn::default(); limits::ROWS_PER_EVENT];
-                    for (place, (bucket, terms)) in ours.iter_mut().zip(&terms).enumerate() {
-                        if is_here(place) {
+                    for (position, (bucket, terms)) in ours.iter_mut().zip(&terms).enumerate() {
+                        if is_here(position) {
                             occur(event, |it| bucket.apply(it, event.slot, terms, &mut sure));
                         }
                     }
                 }
             } else {
-                for (place, (bucket, terms)) in ours.iter_mut().zip(&terms).enumerate() {
-                    if !is_here(place) {
+                for (position, (bucket, terms)) in ours.iter_mut().zip(&terms).enumerate() {
+                    if !is_here(position) {
                         continue;
                     }
                     if path == 1 || bucket.granularity() != Granularity::Minute {
@@ -289,14 +289,14 @@ proptest! {
                         }
                         bucket.apply_all(&all, &mut share, terms);
                     } else {
-                        for (place, event) in all.events().iter().enumerate() {
-                            bucket.apply_one(&all, place, slot(event), terms, &mut share);
+                        for (position, event) in all.events().iter().enumerate() {
+                            bucket.apply_one(&all, position, slot(event), terms, &mut share);
                         }
                     }
                 }
             }
-            for (place, (bucket, capacity)) in plain.iter_mut().zip(capacities).enumerate() {
-                for event in call.iter().filter(|_| is_here(place)) {
+            for (position, (bucket, capacity)) in plain.iter_mut().zip(capacities).enumerate() {
+                for event in call.iter().filter(|_| is_here(position)) {
                     occur(event, |it| bucket.apply_alone(it, event.slot, capacity));
                 }
             }
@@ -307,7 +307,7 @@ proptest! {
     }
 
     #[test]
-    fn every_row_holds_what_its_events_say(events in prop::collection::vec(seen(), 1..400)) {
+    fn every_row_holds_what_its_events_add(events in prop::collection::vec(seen(), 1..400)) {
         let bucket = bucket_of(&events);
         check(bucket.total(), &events.iter().collect::<Vec<_>>(), &bucket, true);
         let kinds = bucket.breakdown(RowKind::Event, EVENT).unwrap();
@@ -329,7 +329,7 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_events_leaves_no_trace(
+    fn the_order_of_events_does_not_matter(
         events in prop::collection::vec(seen(), 1..200),
         turn: usize,
     ) {
@@ -346,7 +346,7 @@ proptest! {
     ) {
         let mut bucket = bucket_of(&events);
         for id in ids {
-            bucket.remember(Fingerprint::of(&id.to_le_bytes()));
+            bucket.insert_id(Fingerprint::of(&id.to_le_bytes()));
         }
         let pages = bucket.encode();
         let read = Bucket::decode(&pages).unwrap();
@@ -400,9 +400,9 @@ proptest! {
         flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
     ) {
         let mut pages = bucket_of(&events).encode();
-        for (place, byte) in flips {
-            let place = place.index(pages[0].len());
-            pages[0][place] = byte;
+        for (position, byte) in flips {
+            let position = position.index(pages[0].len());
+            pages[0][position] = byte;
         }
         if let Ok(bucket) = Bucket::decode(&pages) {
             prop_assert_eq!(bucket.encode(), pages);

@@ -4,7 +4,7 @@
 //! into `~other` at once. A row's weight is what it counted plus its error, and the heaviest weight
 //! that ever left is the `floor`: a value that is not in the table may have lost that many events to
 //! `~other`, and no more. A value that comes in later starts with the floor as its error. So rows and
-//! `~other` add up to the total exactly, a value's true count lies in `events ..= events + error`, and
+//! `~other` add up to the total exactly, a value's true count is in `events ..= events + error`, and
 //! a value heavier than the floor never leaves.
 //!
 //! ```text
@@ -23,15 +23,15 @@ use crate::schema::{check_dimension_name, cube_parts, Cube};
 use crate::sketch::hll::Sketch;
 use crate::text::{same, Kept, Text};
 
-/// The row of everything that has no row of its own. A value of that very name belongs there too.
+/// The row of all values that have no row of their own. A value of this name is counted there, too.
 pub const OTHER: &[u8] = b"~other";
 
 #[derive(Debug, Clone)]
 pub struct Breakdown {
     kind: RowKind,
-    /// Half of the name's: enough to say no.
+    /// Half of the name's hash: enough to exclude nearly all others.
     hash: u32,
-    /// None of `event`. Behind a pointer, for a bucket with few users has nothing but breakdowns.
+    /// None for `event`. Behind a pointer, for in a bucket of few users most memory is breakdowns.
     name: Option<Box<Kept>>,
     table: Table,
 }
@@ -62,12 +62,12 @@ impl Breakdown {
         (self.kind, self.name())
     }
 
-    /// Heaviest first is the reader's business: rows come in no order.
+    /// The rows, in no order.
     pub fn rows(&self) -> &[Row] {
         self.table.rows()
     }
 
-    /// Events of the value of this row that may lie in `~other`.
+    /// The most events of this row's value that may be counted in `~other`.
     pub fn error(&self, row: usize) -> u64 {
         let errors = self.table.spill().map(|spill| &spill.errors);
         errors.and_then(|it| it.get(row)).copied().unwrap_or(0)
@@ -86,7 +86,7 @@ impl Breakdown {
         self.table.find(value)
     }
 
-    /// No row ever left it.
+    /// Whether no row was ever evicted.
     #[inline]
     pub fn is_whole(&self) -> bool {
         self.table.spill().is_none()
@@ -100,7 +100,7 @@ impl Breakdown {
         self.row(value).map(|row| &row.tally)
     }
 
-    /// Counts something of a value: in its row, which is made if there is none, or in `~other`.
+    /// Passes the tally of a value to `count`: of its row, which is made if there is none, or of `~other`.
     #[inline]
     pub fn count(&mut self, value: Text, capacity: usize, count: impl FnOnce(&mut Tally)) {
         match self.table.find_mut(value) {
@@ -123,10 +123,9 @@ impl Breakdown {
         self.push(row, value);
     }
 
-    /// Takes in users or sessions of a value that were counted elsewhere. Is any of it new?
+    /// Merges users or sessions of a value that were counted elsewhere. Returns whether anything changed.
     ///
-    /// Without events a row weighs nothing: it takes no place from one that counts, and when there is
-    /// none left, `~other` has its users.
+    /// A row without events evicts no other row: when the table is full, its users are counted in `~other`.
     pub fn import(
         &mut self,
         value: Text,
@@ -146,7 +145,7 @@ impl Breakdown {
         is_new
     }
 
-    /// Its value may have lost as many events to `~other` as the heaviest that left.
+    /// Adds a row. Its error is the floor: so many events of its value may be counted in `~other`.
     fn push(&mut self, row: Row, value: Text) {
         self.table.push(row, value.hash, self.floor());
     }
@@ -158,7 +157,7 @@ impl Breakdown {
         if leave == 0 {
             return;
         }
-        // By weight, then by value: no trace of the order in which the rows came.
+        // By weight, then by value, so that the order of events does not matter.
         let mut order: Vec<(u64, u32)> = (0u32..)
             .zip(self.rows())
             .map(|(row, it)| {
@@ -177,17 +176,17 @@ impl Breakdown {
         order.truncate(leave);
         // Sums of very large and very small numbers depend on the order in which they are added.
         order.sort_unstable_by(|a, b| value(a.1).cmp(&value(b.1)));
-        let mut leaves = vec![false; rows.len()];
+        let mut evicted = vec![false; rows.len()];
         for (_, row) in &order {
-            if let Some(leaves) = leaves.get_mut(*row as usize) {
-                *leaves = true;
+            if let Some(evicted) = evicted.get_mut(*row as usize) {
+                *evicted = true;
             }
         }
-        let many = self.table.many();
+        let many = self.table.to_many();
         let spill = many.spill.get_or_insert_default();
         spill.floor = spill.floor.max(heaviest);
         spill.errors.resize(many.rows.len(), 0);
-        let mut of_errors = leaves.iter();
+        let mut of_errors = evicted.iter();
         spill
             .errors
             .retain(|_| !of_errors.next().copied().unwrap_or(false));
@@ -195,7 +194,7 @@ impl Breakdown {
         for row in leaving.filter_map(|row| many.rows.get(row)) {
             spill.other.merge(&row.tally);
         }
-        let mut of_rows = leaves.iter();
+        let mut of_rows = evicted.iter();
         many.rows
             .retain(|_| !of_rows.next().copied().unwrap_or(false));
         many.build_index();
@@ -222,12 +221,12 @@ impl Breakdown {
                 spill.other.encode(writer, ids);
             }
         }
-        for (place, row) in in_order(self.rows(), Row::value) {
+        for (index, row) in in_order(self.rows(), Row::value) {
             writer.turn_page();
             writer.u8(1);
             writer.bytes(row.value());
             if self.other().is_some() {
-                writer.varint(self.error(place));
+                writer.varint(self.error(index));
             }
             row.tally.encode(writer, ids);
         }
@@ -381,7 +380,7 @@ mod tests {
         }
 
         #[test]
-        fn below_the_capacity_the_order_of_events_leaves_no_trace(
+        fn below_the_capacity_the_order_of_events_does_not_matter(
             events in prop::collection::vec((0u32..50, 0u64..9), 1..300),
             turn: usize,
         ) {
@@ -401,7 +400,7 @@ mod tests {
 
         /// Sums of such numbers are not exact: what they come to depends on what is added to what.
         #[test]
-        fn what_goes_to_other_goes_in_an_order_that_reading_does_not_change(
+        fn rows_move_to_other_in_an_order_that_reading_does_not_change(
             before in prop::collection::vec((0u32..60, 0usize..4), 1..100),
             after in prop::collection::vec((0u32..60, 0usize..4), 1..100),
             capacity in 1usize..20,
@@ -439,7 +438,7 @@ mod tests {
     }
 
     #[test]
-    fn when_every_value_is_new_a_batch_pays_for_itself() {
+    fn when_every_value_is_new_a_batch_costs_no_more() {
         let values: Vec<u32> = (0..50_000).collect();
         let breakdown = filled(&values, 1_000);
         assert_eq!(

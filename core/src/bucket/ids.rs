@@ -1,4 +1,4 @@
-//! The event ids that a bucket has seen, so that the same id counts once.
+//! The ids of the events of a bucket, so that an event of the same id counts once.
 //!
 //! An id is kept as its fingerprint of 128 bits (`event::id`).
 //!
@@ -30,7 +30,7 @@ pub struct Ids {
 
 #[derive(Debug, Clone, Default)]
 struct Shard {
-    /// As (high, low) halves: 0, 0 is empty. At most three quarters are taken.
+    /// Fingerprints as (high, low) halves; (0, 0) is empty. At most three quarters are taken.
     slots: Box<[[u64; 2]]>,
     len: usize,
 }
@@ -40,7 +40,7 @@ impl Ids {
         self.shard(id).is_some_and(|shard| shard.contains(id))
     }
 
-    /// Whether it is a new one.
+    /// Returns whether it was absent.
     pub fn insert(&mut self, id: Fingerprint) -> bool {
         if self.shards.len() < SHARDS && self.len >= IDS_IN_ONE_SHARD {
             self.split();
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_that_look_alike_are_placed_apart() {
+    fn similar_ids_are_in_different_slots() {
         // All of one shard, and alike in half of their bits.
         for shift in [0, 40, 64] {
             let mut ids = Ids::default();

@@ -27,8 +27,7 @@ use super::text::{Name, Text};
 use super::time::{Granularity, Period, DAY, HOUR, MAX_TIME, MINUTE, MIN_TIME};
 use crate::bucket::tally::{Distinct, Tally, ValueOrder};
 use crate::event::{Facet, Fingerprint, RowKind};
-use crate::schema::check_value_name;
-use crate::schema::limits;
+use crate::schema::{check_value_name, limits, Selector};
 use crate::sketch::hll::Sketch;
 
 const VERSION: u8 = 1;
@@ -40,9 +39,9 @@ pub struct Bucket {
     length: u32,
     granularity: Granularity,
     total: Tally,
-    /// Rarely any are new: no room is kept.
+    /// New ones are rare: there is no spare capacity.
     breakdowns: Box<[Breakdown]>,
-    /// The names of values; a value's id is its place. Behind one word: many buckets have none.
+    /// The names of values; a value's id is its index. Behind one word: many buckets have none.
     #[allow(clippy::box_collection)]
     values: Option<Box<Vec<Name>>>,
     ids: Option<Box<Ids>>,
@@ -77,7 +76,7 @@ impl Bucket {
             && self.end() == period.end()
     }
 
-    /// Of the whole site.
+    /// The tally of the whole site.
     pub fn total(&self) -> &Tally {
         &self.total
     }
@@ -90,8 +89,8 @@ impl Bucket {
         self.granularity
     }
 
-    pub(crate) fn breakdown_mut(&mut self, place: usize) -> Option<&mut Breakdown> {
-        self.breakdowns.get_mut(place)
+    pub(crate) fn breakdown_mut(&mut self, position: usize) -> Option<&mut Breakdown> {
+        self.breakdowns.get_mut(position)
     }
 
     pub fn breakdowns(&self) -> &[Breakdown] {
@@ -102,10 +101,15 @@ impl Bucket {
         self.breakdowns.iter().find(|it| it.is(kind, name))
     }
 
+    /// What was counted of a value of a dimension, or of a cell of a cube.
+    pub fn tally_of(&self, row: &Selector) -> Option<&Tally> {
+        self.breakdown(row.kind(), row.name())?.tally(row.value())
+    }
+
     /// The id of a value, in tallies.
     pub fn value(&self, name: Text) -> Option<u8> {
-        let place = self.values().iter().position(|value| value.is(name))?;
-        u8::try_from(place).ok()
+        let position = self.values().iter().position(|value| value.is(name))?;
+        u8::try_from(position).ok()
     }
 
     #[inline]
@@ -113,22 +117,22 @@ impl Bucket {
         self.values.as_deref().map_or(&[], Vec::as_slice)
     }
 
-    pub fn has_seen(&self, id: Fingerprint) -> bool {
+    pub fn contains_id(&self, id: Fingerprint) -> bool {
         self.ids.as_ref().is_some_and(|ids| ids.contains(id))
     }
 
-    pub fn remember(&mut self, id: Fingerprint) {
+    pub fn insert_id(&mut self, id: Fingerprint) {
         self.ids.get_or_insert_default().insert(id);
     }
 
-    /// Whether the names of any one site fit in beside those that are here.
+    /// Whether there is room for all the names that one site may have.
     #[inline]
     pub fn has_room(&self) -> bool {
         self.breakdowns.len() + limits::BREAKDOWNS_PER_SITE <= limits::BREAKDOWNS_PER_BUCKET
             && self.values().len() + limits::VALUES_PER_SITE <= limits::VALUES_PER_BUCKET
     }
 
-    /// Whether the names of this site do.
+    /// Whether there is room for these names.
     pub fn has_room_for<'n>(
         &self,
         breakdowns: impl Iterator<Item = (RowKind, Text<'n>)>,
@@ -140,9 +144,10 @@ impl Bucket {
             && self.values().len() + new_values.count() <= limits::VALUES_PER_BUCKET
     }
 
-    /// Most events name the same things in the same order: look there first.
+    /// The index of the facet's breakdown, which is added if there is none. Most events have the same
+    /// dimensions in the same order: `likely` is tried first.
     #[inline]
-    pub(crate) fn place_of(&mut self, facet: &Facet, likely: usize) -> usize {
+    pub(crate) fn breakdown_or_new(&mut self, facet: &Facet, likely: usize) -> usize {
         let named = |it: &Breakdown| it.is(facet.kind, facet.name);
         match self.breakdowns.get(likely) {
             Some(it) if named(it) => likely,
@@ -154,7 +159,7 @@ impl Bucket {
     fn search(&mut self, facet: &Facet) -> usize {
         let named = |it: &Breakdown| it.is(facet.kind, facet.name);
         match self.breakdowns.iter().position(named) {
-            Some(place) => place,
+            Some(position) => position,
             None => self.make_breakdown(facet),
         }
     }
@@ -168,8 +173,8 @@ impl Bucket {
         self.breakdowns.len() - 1
     }
 
-    /// Takes in users or sessions that were counted elsewhere, in all the rows that they were seen in
-    /// and in the whole. Is any of it new?
+    /// Merges users or sessions that were counted elsewhere into these rows and the whole. Returns whether
+    /// anything changed.
     pub fn import(
         &mut self,
         facets: &[Facet],
@@ -177,14 +182,14 @@ impl Bucket {
         sketch: &Sketch,
         capacity: usize,
     ) -> bool {
-        // An empty sketch would leave rows in which nothing is counted.
+        // An empty sketch would make rows in which nothing is counted.
         if sketch.is_empty() {
             return false;
         }
         let mut is_new = self.total.import(what, sketch);
         for facet in facets.iter().filter(|facet| facet.users) {
-            let place = self.place_of(facet, 0);
-            if let Some(breakdown) = self.breakdowns.get_mut(place) {
+            let position = self.breakdown_or_new(facet, 0);
+            if let Some(breakdown) = self.breakdowns.get_mut(position) {
                 is_new |= breakdown.import(facet.value, what, sketch, capacity);
             }
         }
@@ -220,7 +225,7 @@ impl Bucket {
             + ids
     }
 
-    /// How much work it is to free: about one for every allocation.
+    /// About the number of its allocations, which is the work to free it.
     pub fn parts(&self) -> usize {
         let rows: usize = self
             .breakdowns
@@ -258,10 +263,10 @@ impl Bucket {
         names.sort_unstable();
         writer.varint(names.len() as u64);
         let mut stored = vec![0; names.len()];
-        for (place, (name, id)) in names.into_iter().enumerate() {
+        for (position, (name, id)) in names.into_iter().enumerate() {
             writer.bytes(name);
             if let Some(stored) = stored.get_mut(id) {
-                *stored = place as u8;
+                *stored = position as u8;
             }
         }
         ValueOrder::new(stored)
@@ -273,7 +278,7 @@ impl Bucket {
 
     fn read(mut reader: Reader) -> Result<Bucket, Corrupt> {
         if reader.u8("version")? != VERSION {
-            return Err(corrupt("version", "not one that this module knows"));
+            return Err(corrupt("version", "not one that this module reads"));
         }
         let granularity = usize::from(reader.u8("granularity")?);
         let granularity = *Granularity::ALL
@@ -328,7 +333,8 @@ impl Bucket {
     }
 }
 
-/// How many slots a period may have that lies so; None if none of this granularity does in any zone.
+/// How many slots a period of this start and length may have; None if no zone has such a period of
+/// this granularity.
 fn most_slots(granularity: Granularity, start: i64, end: i64) -> Option<u8> {
     let len = end.checked_sub(start)?;
     let lies_in_time = MIN_TIME - MONTH <= start && end <= MAX_TIME + MONTH;
@@ -336,7 +342,7 @@ fn most_slots(granularity: Granularity, start: i64, end: i64) -> Option<u8> {
     let (slots, is_one) = match granularity {
         Granularity::Minute => (60, len == MINUTE && whole(MINUTE)),
         Granularity::Hour => (60, len == HOUR && whole(HOUR)),
-        // A day was left out or lived twice where a zone moved across the date line.
+        // A day was skipped or repeated where a zone moved across the date line.
         Granularity::Day => ((len / HOUR + 1).min(60) as u8, 0 < len && len <= 60 * HOUR),
         Granularity::Week => (7, (5 * DAY..=9 * DAY).contains(&len)),
         Granularity::Month => (31, (26 * DAY..=MONTH).contains(&len)),

@@ -1,12 +1,15 @@
-//! The rows of a breakdown, and what left them.
+//! The rows of a breakdown, and what was evicted from them.
 //!
-//! Most breakdowns of most buckets have one row: it lies in place, where a table of many has its
-//! pointers.
+//! Most breakdowns of most buckets have one row: it is stored inline, where a table of many rows has
+//! its pointers.
 
 use crate::bucket::tally::Tally;
 use crate::memory::allocated;
+use crate::schema::limits;
 use crate::text::index::Index;
 use crate::text::{same, Kept, Text};
+
+const _: () = assert!(Index::reaches(limits::DIMENSION_CAPACITY));
 
 #[derive(Debug, Clone)]
 pub struct Row {
@@ -14,12 +17,12 @@ pub struct Row {
     pub tally: Tally,
 }
 
-/// What left the table.
+/// What was evicted from the table.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Spill {
     pub floor: u64,
     pub other: Tally,
-    /// Of every row, how many of its events may lie in `other`; 0 for the rows behind.
+    /// Of every row, the most events that may be counted in `other`; 0 for the rows behind.
     pub errors: Vec<u64>,
 }
 
@@ -29,7 +32,7 @@ pub(super) enum Table {
     Many(Many),
 }
 
-/// Any number of rows, also none.
+/// A table of any number of rows.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Many {
     pub rows: Vec<Row>,
@@ -98,7 +101,7 @@ impl Table {
     }
 
     pub fn spill_mut(&mut self) -> &mut Spill {
-        self.many().spill.get_or_insert_default()
+        self.to_many().spill.get_or_insert_default()
     }
 
     pub fn push(&mut self, row: Row, hash: u64, error: u64) {
@@ -106,12 +109,12 @@ impl Table {
             Table::Many(many) if many.rows.is_empty() && many.spill.is_none() => {
                 *self = Table::One(row);
             }
-            _ => self.many().push(row, hash, error),
+            _ => self.to_many().push(row, hash, error),
         }
     }
 
-    /// As a table of many, which it stays.
-    pub fn many(&mut self) -> &mut Many {
+    /// Converts it into a table of many rows, if it is none.
+    pub fn to_many(&mut self) -> &mut Many {
         loop {
             match self {
                 Table::Many(many) => return many,
@@ -156,14 +159,14 @@ impl Many {
             spill.errors.push(error);
         }
         if at == self.rows.capacity() {
-            // A half more: doubling would leave much of a large bucket empty.
+            // Grows by a half: doubling would leave much of a large bucket empty.
             self.rows.reserve_exact(1 + at / 2);
         }
         self.rows.push(row);
         if self.index.is_full(at) {
             self.build_index();
         } else if self.index.is_built() {
-            self.index.place(hash, at);
+            self.index.insert(hash, at);
         }
     }
 

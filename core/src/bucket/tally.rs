@@ -1,8 +1,8 @@
-//! What is counted of one thing in one bucket: of the whole site, of one value of a dimension, of one
-//! cell of a cube.
+//! What is counted of one row in one bucket: of the whole site, of one value of a dimension, of one cell
+//! of a cube.
 //!
 //! ```text
-//! stored:  slots | users | 0                                      nothing else was seen
+//! stored:  slots | users | 0                                      nothing else was counted
 //!          slots | users | 1 | sessions | n | n × (value id, summaries, quantiles)   ids ascending
 //! ```
 //!
@@ -25,7 +25,7 @@ pub struct Tally {
     /// Events per slot.
     slots: Counters,
     users: Sketch,
-    /// Most things have neither sessions nor values: those cost a pointer until they are seen.
+    /// Most tallies have neither sessions nor values: those cost a pointer until the first is counted.
     rest: Option<Box<Rest>>,
 }
 
@@ -49,7 +49,7 @@ pub struct Measured {
 pub struct Sample<'e> {
     pub slot: u8,
     pub user: Member,
-    /// Most events have no more than that.
+    /// None for most events.
     pub more: Option<&'e More<'e>>,
 }
 
@@ -65,16 +65,16 @@ impl<'e> Sample<'e> {
     }
 }
 
-/// What few events have.
+/// The session and the values of an event.
 #[derive(Clone, Copy)]
 pub struct More<'e> {
     pub session: Option<Member>,
-    /// Of its values the ids, in the bucket at hand, and as many numbers.
+    /// The ids of its values in the current bucket, and as many numbers.
     pub ids: &'e [u8],
     pub numbers: &'e [Number],
 }
 
-/// What is counted once, however often it comes.
+/// What distinct counts count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Distinct {
     Users,
@@ -82,7 +82,7 @@ pub enum Distinct {
 }
 
 impl Distinct {
-    /// In any case.
+    /// `users` or `sessions`, in any case.
     pub fn parse(text: &[u8]) -> Result<Distinct, Error> {
         match text {
             _ if text.eq_ignore_ascii_case(b"users") => Ok(Distinct::Users),
@@ -113,18 +113,18 @@ impl Tally {
         self.slots.add_all(slots.map(i32::from));
     }
 
-    /// Inserts a user. Was it absent?
+    /// Inserts a user. Returns whether it was absent.
     #[inline]
     pub fn insert_user(&mut self, user: Member) -> bool {
         self.users.add(user)
     }
 
-    /// Inserts a session. Was it absent?
+    /// Inserts a session. Returns whether it was absent.
     pub fn insert_session(&mut self, session: Member) -> bool {
         self.rest.get_or_insert_default().sessions.add(session)
     }
 
-    /// Takes in the numbers of an event, and as many ids.
+    /// Adds the numbers of an event to the values of as many ids.
     #[inline(always)]
     pub fn measure(&mut self, slot: u8, ids: &[u8], numbers: &[Number]) {
         if numbers.is_empty() {
@@ -140,7 +140,7 @@ impl Tally {
         }
     }
 
-    /// Takes in users or sessions that were counted elsewhere. Is any of it new?
+    /// Merges users or sessions that were counted elsewhere. Returns whether anything changed.
     pub fn import(&mut self, what: Distinct, sketch: &Sketch) -> bool {
         match what {
             _ if sketch.is_empty() => false,
@@ -256,31 +256,31 @@ impl Tally {
 impl Rest {
     #[inline]
     fn measured(&mut self, id: u8) -> &mut Measured {
-        // Where all values of a bucket are measured, each stands at its id.
+        // Where a tally has all values of its bucket, the index of each is its id.
         let likely = usize::from(id);
-        let place = match self.values.get(likely) {
+        let index = match self.values.get(likely) {
             Some(value) if value.id == id => likely,
-            _ => self.place_of(id),
+            _ => self.index_or_new(id),
         };
-        // The entry was found or has just been put there.
+        // The entry was found or has just been inserted.
         #[allow(clippy::indexing_slicing)]
-        &mut self.values[place]
+        &mut self.values[index]
     }
 
     #[inline(never)]
-    fn place_of(&mut self, id: u8) -> usize {
-        let place = self.values.iter().position(|value| value.id >= id);
-        let place = place.unwrap_or(self.values.len());
-        if self.values.get(place).is_none_or(|value| value.id != id) {
-            self.make_room_at(place, id);
+    fn index_or_new(&mut self, id: u8) -> usize {
+        let index = self.values.iter().position(|value| value.id >= id);
+        let index = index.unwrap_or(self.values.len());
+        if self.values.get(index).is_none_or(|value| value.id != id) {
+            self.make_room_at(index, id);
         }
-        place
+        index
     }
 
     #[cold]
-    fn make_room_at(&mut self, place: usize, id: u8) {
+    fn make_room_at(&mut self, index: usize, id: u8) {
         self.values.reserve_exact(1);
-        self.values.insert(place, Measured::new(id));
+        self.values.insert(index, Measured::new(id));
     }
 
     fn decode(reader: &mut Reader, slots: u8, known: usize) -> Result<Rest, Corrupt> {
@@ -326,8 +326,8 @@ impl Measured {
     }
 }
 
-/// Value ids count in the order in which a bucket met the names; stored, they count in the order of
-/// the names, so that equal content is equal bytes.
+/// In memory the ids of values are in the order in which their names were added; stored, they are in the
+/// order of the names, so that equal content is equal bytes.
 pub struct ValueOrder(Vec<u8>);
 
 impl ValueOrder {

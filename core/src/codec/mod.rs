@@ -12,7 +12,7 @@
 //! through Redis is ever near its limit of 512 MB. A reader takes pages that turn there, and no
 //! others: the same content is the same pages.
 //!
-//! A `Reader` trusts nothing: every count that it hands out is bounded by a constant of the caller
+//! A `Reader` takes any bytes: every count that it returns is bounded by a constant of the caller
 //! and by the bytes that are left, so that no payload makes a decoder allocate more than a small
 //! multiple of its own size.
 
@@ -23,7 +23,7 @@ pub type Page = Vec<u8>;
 
 const FULL_PAGE: usize = 1 << 20;
 
-/// What most small values fit into: growing to it from nothing takes six allocations.
+/// Most small values fit into this: growing to it from nothing takes six allocations.
 const FIRST_ROOM: usize = 256;
 
 /// Appends fields to a growing value.
@@ -40,7 +40,7 @@ impl Writer {
         }
     }
 
-    /// So many bytes are about to follow.
+    /// Makes room for so many more bytes.
     pub fn reserve(&mut self, bytes: usize) {
         self.bytes.reserve(bytes);
     }
@@ -113,7 +113,7 @@ impl Writer {
         self.raw(value);
     }
 
-    /// Bytes whose number the reader knows.
+    /// Bytes without their length.
     pub fn raw(&mut self, value: &[u8]) {
         self.bytes.extend_from_slice(value);
     }
@@ -125,8 +125,8 @@ impl Default for Writer {
     }
 }
 
-/// Items in the order of their keys, as they are stored, each with its place. Small tables mostly lie in
-/// that order.
+/// Items in the order of their keys, as they are stored, each with its index. Small tables mostly are in
+/// that order already.
 pub fn in_order<'i, T, K: Ord>(
     items: &'i [T],
     key: impl Fn(&'i T) -> K,
@@ -180,7 +180,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Whether one more item of a list follows, which a 1 says, or the list is over: a 0.
+    /// Whether one more item of a list follows (1) or the list is over (0).
     pub fn next_item(&mut self, field: &'static str) -> Result<bool, Corrupt> {
         self.turn_page()?;
         match self.u8(field)? {
@@ -228,7 +228,7 @@ impl<'a> Reader<'a> {
         if ends == 0 {
             return None;
         }
-        // Up to the first byte that says it is the last.
+        // Up to the first byte without a high bit, which is the last.
         let value = word & (ends ^ ends.wrapping_sub(1));
         let len = ends.trailing_zeros() / 8 + 1;
         if len > 1 && value >> (8 * (len - 1)) == 0 {

@@ -1,5 +1,5 @@
-//! What an event may say, whether it comes in words or in JSON: an event is put together piece by
-//! piece, and each piece is checked as it comes.
+//! Building an event, from arguments or from JSON: piece by piece, each of which is checked when it is
+//! added.
 
 use crate::error::{shown, Error, Result};
 use crate::event::Fingerprint;
@@ -10,7 +10,7 @@ use crate::schema::{check_dimension_name, check_name, check_value_name};
 use crate::text::Text;
 
 impl<'a> Batch<'a> {
-    /// The event that comes next, of which only its time is known yet.
+    /// An event that has only its time so far.
     pub fn begin(&self, time: i64) -> Event<'a> {
         Event {
             time,

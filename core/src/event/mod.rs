@@ -1,13 +1,12 @@
-//! An event as it came in, and what it says to the buckets that it belongs to.
+//! An event as it was received, and as it is resolved for its buckets.
 
 mod build;
 mod id;
 pub mod json;
 pub mod log;
-mod row;
 
+pub use crate::schema::{Facet, RowKind, EVENT};
 pub use id::Fingerprint;
-pub use row::{Facet, RowKind, EVENT};
 
 use super::text::Text;
 use crate::sketch::hll::Member;
@@ -18,7 +17,7 @@ use crate::sketch::Number;
 pub struct Event<'a> {
     pub time: i64,
     pub kind: Text<'a>,
-    /// Hashes: of whom, and in which session.
+    /// The hashes of the user and of the session.
     pub user: u64,
     pub session: Option<u64>,
     pub id: Option<Fingerprint>,
@@ -29,13 +28,13 @@ pub struct Event<'a> {
 /// The texts of which an event keeps the hashes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Identity<'a> {
-    /// Empty where only the hash is known, as the session and the id may be.
+    /// Empty where there is only the hash; the session and the id are then `None`.
     pub user: &'a [u8],
     pub session: Option<&'a [u8]>,
     pub id: Option<&'a [u8]>,
 }
 
-/// Where an event's dimensions or values lie in its batch.
+/// The range of an event's dimensions or values in its batch.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Run {
     pub start: u32,
@@ -91,7 +90,7 @@ pub fn recycle<A, B>(mut items: Vec<A>) -> Vec<B> {
     items.into_iter().filter_map(|_| None).collect()
 }
 
-/// An event as its site sees it: in which rows it is counted, with which values.
+/// An event resolved by the settings of its site: the rows that it counts in, and its values.
 #[derive(Clone, Copy)]
 pub struct ResolvedEvent<'e, 'a> {
     pub user: Member,

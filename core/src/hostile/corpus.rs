@@ -38,11 +38,11 @@ pub fn site(options: &str, capacity: usize) -> Site {
     Site::new(settings.with(&changes, false, 0).unwrap())
 }
 
-/// Of everything that a site can be told.
+/// With every option of a site.
 const RICH: &str = "TZ Europe/Paris RETENTION minute 2h RETENTION week off RETENTION month 36mo \
     DIM plan NOUSERS DIM country CUBE event,country CUBE plan,country,city NOUSERS VAL price VAL ms";
 
-/// The hash of a user: from here on such that registers are as high as no crowd ever makes them.
+/// The hash of a user: from here on such that registers are higher than those of any real users.
 const HIGH: u64 = 1_000_000;
 
 fn user(n: u64) -> u64 {
@@ -100,7 +100,7 @@ fn bucket(kind: &Kind, events: Range<u64>, ids: u64) -> Bucket {
     let mut bucket = Bucket::new(&kind.period);
     events.for_each(|n| record(&mut bucket, kind, n));
     for id in 0..ids {
-        bucket.remember(Fingerprint::of(&id.to_le_bytes()));
+        bucket.insert_id(Fingerprint::of(&id.to_le_bytes()));
     }
     bucket
 }
@@ -135,7 +135,7 @@ pub fn buckets() -> Vec<(&'static str, Kind, Page)> {
         .collect()
 }
 
-/// Users and sessions without an event, in rows that stayed and one that found no place.
+/// Users and sessions without an event, in rows that stayed and one for which there was no room.
 fn imported() -> (Kind, Page) {
     let kind = kind(Granularity::Day, "CUBE event,country", 1);
     let mut bucket = Bucket::new(&kind.period);
@@ -160,7 +160,7 @@ pub fn import(bucket: &mut Bucket, kind: &Kind, what: Distinct, users: Range<u64
     }
 }
 
-/// Short enough to be broken at every place, and yet with every field: two events of one slot, and
+/// Short enough to be mutated at every position, and yet with every field: two events of one slot, and
 /// with a capacity of one a row that left.
 pub fn small_buckets() -> Vec<(Kind, Page)> {
     let made = [1_000, 1].map(|capacity| {
@@ -190,7 +190,7 @@ pub fn sites() -> Vec<(&'static str, Page)> {
         dimensions: vec![(text("learned"), text("x")), (text("another"), text("x"))],
         values: vec![(text("weight"), 1.0), (text("age"), 1.0)],
     };
-    rich.settings = *rich.learned(&batch).unwrap().unwrap();
+    rich.settings = *rich.settings_for(&batch).unwrap().unwrap();
     rich.count(TIME);
     rich.count(TIME + 5);
     let strict = site(
@@ -210,14 +210,14 @@ pub fn sites() -> Vec<(&'static str, Page)> {
         .into()
 }
 
-/// Of the second version: with rules in every state, and live metrics.
+/// With rules in every state, and live metrics.
 pub fn watched_sites() -> Vec<(&'static str, Page)> {
     let words = |line: &'static str| line.split_ascii_whitespace().map(str::as_bytes).collect();
     let made = [
-        ("rule", &["quiet events 5m < 1"][..], &[][..]),
+        ("alert", &["quiet events 5m < 1"][..], &[][..]),
         ("live", &[], &["main 5s WINDOW today events users"]),
         (
-            "rich",
+            "watched",
             &[
                 "busy events 1h change> 50 CLEAR 20 FOR 5m EVERY 30s REPEAT 1h SEVERITY page",
                 "late ms:p95@country=FR today > 250.5 FOR 1m",
@@ -261,13 +261,12 @@ pub fn watched_sites() -> Vec<(&'static str, Page)> {
     made.collect()
 }
 
-/// Of both versions.
 pub fn all_sites() -> impl Iterator<Item = (&'static str, Page)> {
     let sites = sites().into_iter().chain(watched_sites());
     sites.chain(logged_sites())
 }
 
-/// Of the second version, too: with an event log, and nothing else or everything beside it.
+/// With an event log, and nothing else or everything beside it.
 pub fn logged_sites() -> Vec<(&'static str, Page)> {
     let everything = "TZ Europe/Paris DIM country CUBE event,country VAL ms STRICT LOG 1000";
     let mut rich = site(everything, 50);
@@ -327,14 +326,12 @@ fn the_payloads_have_every_form() {
 #[test]
 #[ignore = "writes to tests/golden"]
 fn write_the_golden_files() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden");
     let buckets = buckets().into_iter();
     let buckets = buckets.map(|(name, _, page)| (format!("bucket-v1-{name}.bin"), page));
-    let sites = sites().into_iter();
+    let sites = all_sites();
     let sites = sites.map(|(name, page)| (format!("site-v1-{name}.bin"), page));
-    let watched = watched_sites().into_iter().chain(logged_sites());
-    let watched = watched.map(|(name, page)| (format!("site-v2-{name}.bin"), page));
-    for (name, page) in buckets.chain(sites).chain(watched) {
+    for (name, page) in buckets.chain(sites) {
         let file = folder.join(name);
         if !file.exists() {
             std::fs::write(file, page).unwrap();

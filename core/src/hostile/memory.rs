@@ -1,4 +1,4 @@
-//! The unit tests' allocator: the system's, and each thread knows how much it holds.
+//! The unit tests' allocator: the system's, with a count of the bytes that each thread holds.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -19,7 +19,7 @@ fn hold(bytes: isize) {
     PEAK.set(PEAK.get().max(held));
 }
 
-// SAFETY: every request goes to the system's allocator as it came; the counters are cells of plain
+// SAFETY: every request is passed to the system's allocator unchanged; the counters are cells of plain
 // numbers, which neither allocate nor are dropped.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

@@ -1,10 +1,10 @@
-//! Payloads that nobody's server wrote: what the decoders of both types refuse, and what they take.
+//! Payloads that no server wrote: what the decoders of both types refuse, and what they accept.
 //!
-//! Every byte of a payload is taken for the start of a number and of a float and replaced by the
-//! ones that break things, whether a field begins there or not; then bytes are cut off, flipped, put
-//! in and taken out. Whatever is accepted has to be as good as what commands make: it is stored as
-//! the same bytes again, counts on, answers, and can be read back after that. And reading never
-//! takes more memory than a small multiple of what was read.
+//! Every byte of a payload is taken for the start of a number and of a float, and replaced by extreme
+//! ones, whether a field begins there or not; then bytes are cut off, flipped, inserted and removed.
+//! What is accepted has to be as good as what commands make: it is stored as the same bytes again,
+//! counts more events, answers queries, and is read again after that. Reading never takes more memory
+//! than a small multiple of the payload.
 
 #![allow(
     clippy::unwrap_used,

@@ -2,7 +2,7 @@
 
 use crate::codec::{Reader, Writer};
 
-/// Zero, one, and all around the limits of fields and of types.
+/// Zero, one, and numbers next to the limits of fields and of types.
 const NUMBERS: [u64; 28] = [
     0,
     1,
@@ -47,8 +47,8 @@ const FLOATS: [f64; 10] = [
     -1.0,
 ];
 
-/// All places up to `len`, or so many of them: those at both ends, and some in between.
-pub fn places(len: usize, most: usize) -> impl Iterator<Item = usize> {
+/// All positions up to `len`, or so many of them: those at both ends, and some in between.
+pub fn positions(len: usize, most: usize) -> impl Iterator<Item = usize> {
     let ends = if len <= most { len } else { most / 3 };
     let step = (len / (most / 3)).max(1);
     let between =
@@ -67,20 +67,21 @@ impl<'p> Mutations<'p> {
         Mutations(payload)
     }
 
-    /// At every place, or at so many of them.
+    /// At every position, or at so many of them.
     pub fn structural(self, most: usize) -> impl Iterator<Item = Vec<u8>> + 'p {
-        places(self.0.len(), most).flat_map(move |place| {
-            let numbers = NUMBERS.map(|number| self.with_number(place, number));
-            let floats = FLOATS.map(|float| self.with(place, 8, &float.to_le_bytes()));
+        positions(self.0.len(), most).flat_map(move |index| {
+            let numbers = NUMBERS.map(|number| self.with_number(index, number));
+            let words = NUMBERS.map(|number| self.with_word(index, number));
+            let floats = FLOATS.map(|float| self.with(index, 8, &float.to_le_bytes()));
             let bytes = [
-                self.0[..place].to_vec(),
-                self.with(place, 1, &[]),
-                self.with(place, 0, &[0]),
-                self.with(place, 0, &[0xff]),
-                self.with(place, 0, &self.0[place..]),
-                self.with(place, 1, &[self.0[place] ^ 0x80]),
+                self.0[..index].to_vec(),
+                self.with(index, 1, &[]),
+                self.with(index, 0, &[0]),
+                self.with(index, 0, &[0xff]),
+                self.with(index, 0, &self.0[index..]),
+                self.with(index, 1, &[self.0[index] ^ 0x80]),
             ];
-            numbers.into_iter().chain(floats).chain(bytes)
+            numbers.into_iter().chain(words).chain(floats).chain(bytes)
         })
     }
 
@@ -96,35 +97,53 @@ impl<'p> Mutations<'p> {
         (0..count).map(move |_| {
             let mut payload = self.0.to_vec();
             for _ in 0..1 + next() % 4 {
-                let place = next() as usize % payload.len();
-                payload[place] = next() as u8;
+                let index = next() as usize % payload.len();
+                payload[index] = next() as u8;
             }
             payload
         })
     }
 
-    /// Another number where one may stand.
-    fn with_number(self, place: usize, number: u64) -> Vec<u8> {
-        let mut reader = Reader::new(&self.0[place..]);
+    /// Another number where one of the codec may be.
+    fn with_number(self, index: usize, number: u64) -> Vec<u8> {
+        let mut reader = Reader::new(&self.0[index..]);
         let len = match reader.varint("number") {
-            Ok(_) => self.0.len() - place - reader.remaining(),
+            Ok(_) => self.0.len() - index - reader.remaining(),
             Err(_) => 1,
         };
         let mut writer = Writer::new();
         writer.varint(number);
-        self.with(place, len, &writer.into_bytes())
+        self.with(index, len, &writer.into_bytes())
     }
 
-    fn with(self, place: usize, len: usize, bytes: &[u8]) -> Vec<u8> {
-        let after = &self.0[(place + len).min(self.0.len())..];
-        [&self.0[..place], bytes, after].concat()
+    /// Another number where one of bincode may be: one byte, or a marker and 2, 4 or 8 bytes.
+    fn with_word(self, index: usize, number: u64) -> Vec<u8> {
+        let len = match self.0[index] {
+            251 => 3,
+            252 => 5,
+            253 => 9,
+            _ => 1,
+        };
+        let word = number.to_le_bytes();
+        let bytes = match number {
+            0..251 => word[..1].to_vec(),
+            251..0x1_0000 => [&[251], &word[..2]].concat(),
+            0x1_0000..0x1_0000_0000 => [&[252], &word[..4]].concat(),
+            _ => [&[253], &word[..]].concat(),
+        };
+        self.with(index, len, &bytes)
+    }
+
+    fn with(self, index: usize, len: usize, bytes: &[u8]) -> Vec<u8> {
+        let after = &self.0[(index + len).min(self.0.len())..];
+        [&self.0[..index], bytes, after].concat()
     }
 }
 
 #[test]
-fn few_places_are_all_and_many_are_some() {
-    assert!(places(10, 30).eq(0..10));
-    let some: Vec<usize> = places(10_000, 30).collect();
+fn few_positions_are_all_and_many_are_some() {
+    assert!(positions(10, 30).eq(0..10));
+    let some: Vec<usize> = positions(10_000, 30).collect();
     assert!(some.starts_with(&[0, 1]) && some.ends_with(&[9_998, 9_999]));
     assert!(
         some.is_sorted_by(|a, b| a < b) && (25..60).contains(&some.len()),

@@ -8,8 +8,8 @@ use crate::codec::Page;
 use crate::site::Site;
 use crate::sketch::hll::Sketch;
 
-/// What reading may take: so many times the payload, and so much in any case. An hour's slots of
-/// eight bytes each, 512 bytes in all, can stand in ten: that is where the factor comes from.
+/// The memory that reading may take: so many times the payload, and `ANYWAY` more. The factor is that of
+/// an hour's slots of eight bytes each, 512 bytes in all, which ten bytes can hold.
 const TIMES: usize = 64;
 const ANYWAY: usize = 4 << 10;
 /// Time zones are read once and kept.
@@ -51,7 +51,7 @@ fn try_site(pages: &[Page]) -> bool {
     true
 }
 
-/// Tries the mutations of a payload at all places, or at so many of them; the test means nothing if
+/// Tries the mutations of a payload at all positions, or at so many of them; the test means nothing if
 /// none or all are accepted.
 fn try_all(page: &Page, most: usize, mut accepts: impl FnMut(&[Page]) -> bool) {
     assert!(accepts(std::slice::from_ref(page)), "the payload itself");
@@ -102,7 +102,7 @@ fn every_field_of_a_site_is_refused_or_as_good_as_one_of_ours() {
 #[test]
 fn a_payload_cut_short_is_refused() {
     for (_, _, page) in corpus::buckets() {
-        for end in super::mutation::places(page.len(), 30) {
+        for end in super::mutation::positions(page.len(), 30) {
             assert!(Bucket::decode(&[page[..end].to_vec()]).is_err(), "{end}");
         }
     }
@@ -145,7 +145,7 @@ fn a_hyperloglog_of_redis_is_refused_or_becomes_a_sketch() {
         let mutants = Mutations::of(&string);
         for mutant in mutants.structural(20).chain(mutants.random(100)) {
             let (read, peak) = peak_of(|| Sketch::from_redis(&mutant));
-            // Three bytes may well say that 16,384 registers are zero: what they become is bounded.
+            // Three bytes may be 16,384 registers that are zero: the size of the sketch is bounded.
             assert!(peak <= TIMES * mutant.len() + (64 << 10), "{peak}");
             if let Ok(mut sketch) = read {
                 assert!(sketch.estimate().is_finite());

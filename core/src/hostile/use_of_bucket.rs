@@ -42,8 +42,8 @@ pub fn check(mut bucket: Bucket, kind: &Kind) {
     }
     import(&mut bucket, kind, Distinct::Users, 20..30);
     import(&mut bucket, kind, Distinct::Sessions, 20..31);
-    bucket.remember(Fingerprint::of(b"new"));
-    assert!(bucket.has_seen(Fingerprint::of(b"new")));
+    bucket.insert_id(Fingerprint::of(b"new"));
+    assert!(bucket.contains_id(Fingerprint::of(b"new")));
     let pages = bucket.encode();
     match Bucket::decode(&pages) {
         Ok(again) => assert!(again.encode() == pages, "{before:02x?}"),

@@ -25,7 +25,7 @@ const WINDOWS: [&str; 6] = [
 ];
 
 pub fn check(site: &Site) {
-    told_to_replicas(site);
+    options_make_the_same_site(site);
     count_on(&mut site.clone());
     watch_for(&mut site.clone());
     for now in [TIME, MIN_TIME, MAX_TIME, i64::MAX] {
@@ -33,8 +33,8 @@ pub fn check(site: &Site) {
     }
 }
 
-/// A site is replicated as the options that make it.
-fn told_to_replicas(site: &Site) {
+/// The options of a site make the same site, as on a replica.
+fn options_make_the_same_site(site: &Site) {
     let words = site.settings.options();
     let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
     let changes = parse_options(&words).unwrap();
@@ -43,7 +43,7 @@ fn told_to_replicas(site: &Site) {
     assert_eq!(made.options(), site.settings.options());
 }
 
-/// Every rule is told to replicas, evaluated and changed.
+/// Every rule is written as its words, evaluated and changed.
 fn watch_for(site: &mut Site) {
     let Some(watch) = site.watch().cloned() else {
         return;
@@ -58,10 +58,10 @@ fn watch_for(site: &mut Site) {
         assert!(again.is_err() || again.as_ref() == Ok(&alarm.rule));
         let _ = Metric::parse(&alarm.rule.metric, Some(&site.settings));
         for (now, value) in [(MIN_TIME, None), (TIME, Some(0.0)), (MAX_TIME, Some(1e300))] {
-            let (state, saying) = alarm.state.step(&alarm.rule, value, now);
-            let message = saying.map(|saying| Message {
+            let (state, notice) = alarm.state.step(&alarm.rule, value, now);
+            let message = notice.map(|notice| Message {
                 rule: &alarm.rule,
-                saying,
+                notice,
                 value,
                 time: now,
             });
@@ -86,7 +86,7 @@ fn count_on(site: &mut Site) {
         dimensions: vec![(text("colour"), text("red"))],
         values: vec![(text("size"), 1.0)],
     };
-    if let Ok(Some(settings)) = site.learned(&batch) {
+    if let Ok(Some(settings)) = site.settings_for(&batch) {
         site.settings = *settings;
     }
     site.count(TIME);

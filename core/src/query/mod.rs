@@ -1,4 +1,4 @@
-//! From a question to its answer: what a metric asks for, the state that adds buckets up, and rankings.
+//! Metrics, the state that adds buckets up to an answer, and rankings.
 
 pub mod fold;
 pub mod metric;

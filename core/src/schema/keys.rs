@@ -7,7 +7,7 @@ use crate::error::{shown, Error, Result};
 use crate::schema::limits;
 use crate::time::Granularity;
 
-/// Refuses a site's name under which its buckets would lie in other cluster slots than itself.
+/// Refuses a site's name whose buckets would be in other cluster slots than the site.
 pub fn check_site_name(name: &[u8]) -> Result<()> {
     if name.is_empty() {
         return Err(Error::new("the name of a site is empty"));
@@ -35,8 +35,8 @@ pub fn check_site_name(name: &[u8]) -> Result<()> {
     }
 }
 
-/// What Redis Cluster hashes instead of the whole key: what stands between the first `{` and the
-/// first `}` after it, unless that is nothing.
+/// What Redis Cluster hashes instead of the whole key: the bytes between the first `{` and the first `}`
+/// after it, unless there are none.
 fn hash_tag(name: &[u8]) -> Option<&[u8]> {
     let open = name.iter().position(|byte| *byte == b'{')?;
     let (_, after) = name.split_at_checked(open + 1)?;
@@ -53,7 +53,7 @@ pub fn may_be_bucket(name: &[u8]) -> bool {
         })
 }
 
-/// The longest name of a bucket: braces, granularity and label around the site's name.
+/// The longest name of a bucket: the site's name with braces, granularity and label.
 const LONGEST: usize = limits::SITE_NAME + 32;
 
 /// A bucket's name, made on the stack.
@@ -83,8 +83,8 @@ impl BucketName {
     /// A site's name has passed `check_site_name`, so that all of it fits.
     fn push(&mut self, part: &[u8]) {
         let end = self.len + part.len();
-        if let Some(place) = self.bytes.get_mut(self.len..end) {
-            place.copy_from_slice(part);
+        if let Some(target) = self.bytes.get_mut(self.len..end) {
+            target.copy_from_slice(part);
             self.len = end;
         }
     }
@@ -94,7 +94,7 @@ impl BucketName {
     }
 }
 
-/// `{shop}`, by which whatever belongs to the site is in its slot.
+/// `{shop}`: the hash tag that puts all keys of the site into its slot.
 fn tagged(site: &[u8]) -> Vec<u8> {
     match hash_tag(site) {
         Some(_) => site.to_vec(),
@@ -107,17 +107,17 @@ pub fn alerts_stream(site: &[u8]) -> Vec<u8> {
     [&tagged(site)[..], b":alerts"].concat()
 }
 
-/// On which they are published, too: `analytics:alerts:{shop}`.
+/// The channel on which the site's alerts are published, too: `analytics:alerts:{shop}`.
 pub fn alerts_channel(site: &[u8]) -> Vec<u8> {
     [b"analytics:alerts:", &tagged(site)[..]].concat()
 }
 
-/// The stream to which the site's events go, if it is told to: `{shop}:events`.
+/// The stream of the site's event log, where that is on: `{shop}:events`.
 pub fn events_stream(site: &[u8]) -> Vec<u8> {
     [&tagged(site)[..], b":events"].concat()
 }
 
-/// On which live metrics are published: `analytics:live:{shop}:name`.
+/// The channel on which live metrics are published: `analytics:live:{shop}:name`.
 pub fn live_channel(site: &[u8], name: &[u8]) -> Vec<u8> {
     [b"analytics:live:", &tagged(site)[..], b":", name].concat()
 }

@@ -1,7 +1,7 @@
-//! How long and how many: what a user may send, and what a stored value may claim.
+//! The limits of lengths and numbers, for what clients send and for what stored values claim.
 
 pub const SITE_NAME: usize = 128;
-/// Of an event type, a dimension or a value.
+/// The longest name of an event type, a dimension or a value.
 pub const NAME: usize = 128;
 pub const DIMENSION_VALUE: usize = 512;
 pub const USER: usize = 1_024;
@@ -15,23 +15,23 @@ pub const CUBES_PER_SITE: usize = 16;
 pub const BREAKDOWNS_PER_SITE: usize = DIMENSIONS_PER_SITE + CUBES_PER_SITE + 1;
 /// The rows that an event is counted in, besides the whole of its site.
 pub const FACETS_PER_EVENT: usize = 1 + DIMENSIONS_PER_EVENT + CUBES_PER_SITE;
-/// With the whole.
+/// The same with the row of the whole.
 pub const ROWS_PER_EVENT: usize = 1 + FACETS_PER_EVENT;
 pub const RULES_PER_SITE: usize = 100;
 pub const FEEDS_PER_SITE: usize = 32;
-/// Of a rule or of live metrics: kept as text.
+/// The longest metric of a rule or of live metrics, which keep it as text.
 pub const METRIC: usize = 1_024;
 pub const EVENTS_PER_CALL: usize = 10_000;
-/// That a site may be told to keep in its stream of events.
+/// The largest number that the event log of a site may be set to.
 pub const LOG_ENTRIES: u64 = 1_000_000_000;
 pub const METRICS_PER_QUERY: usize = 64;
-/// That `TOP` may be asked for.
+/// The most rows of a reply of `TOP`.
 pub const ROWS_PER_TOP: usize = 10_000;
 
 /// Rows that a bucket keeps of one dimension; the rest is in `~other`.
 pub const DIMENSION_CAPACITY: usize = 100_000;
 
-/// A bucket outlives the site that filled it when only the site's key is deleted, and may then meet
-/// the names of another one. It takes that many before it refuses.
+/// A bucket outlives its site when only the site's key is deleted. A new site of the same name may then
+/// add other names to the bucket, up to these limits.
 pub const BREAKDOWNS_PER_BUCKET: usize = 128;
 pub const VALUES_PER_BUCKET: usize = 128;

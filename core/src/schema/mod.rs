@@ -1,12 +1,18 @@
 //! What a site declares: names, settings, options, cubes, and the limits of all of them. No state.
 
+mod cube;
 pub mod keys;
 pub mod limits;
 pub mod options;
+mod row;
+pub(crate) mod selector;
 pub(crate) mod settings;
 
+pub use cube::Cube;
 pub use options::{
     check_dimension_name, check_name, check_value_name, cube_parts, parse_capacity, parse_options,
     Change,
 };
-pub use settings::{Cube, Dimension, Settings};
+pub use row::{Facet, RowKind, EVENT};
+pub use selector::{no_users, Selector};
+pub use settings::{Dimension, Log, Settings};

@@ -134,32 +134,50 @@ fn check_once(changes: &[Change], change: &Change) -> Result<()> {
 }
 
 pub fn parse_capacity(word: &[u8]) -> Result<usize> {
-    std::str::from_utf8(word)
-        .ok()
-        .and_then(|word| word.parse().ok())
+    let rows = std::str::from_utf8(word).ok();
+    match rows.and_then(|word| word.parse().ok()) {
+        Some(rows) => check_capacity(rows),
+        None => Err(no_capacity(&shown(word))),
+    }
+}
+
+pub fn check_capacity(rows: u64) -> Result<usize> {
+    let in_range = usize::try_from(rows).ok();
+    in_range
         .filter(|rows| (1..=limits::DIMENSION_CAPACITY).contains(rows))
-        .ok_or_else(|| {
-            Error::new(format!(
-                "CAPACITY '{}' is not a number of rows from 1 to {}",
-                shown(word),
-                limits::DIMENSION_CAPACITY
-            ))
-        })
+        .ok_or_else(|| no_capacity(&rows.to_string()))
+}
+
+fn no_capacity(given: &str) -> Error {
+    Error::new(format!(
+        "CAPACITY '{given}' is not a number of rows from 1 to {}",
+        limits::DIMENSION_CAPACITY
+    ))
 }
 
 fn parse_log(word: &[u8]) -> Result<u64> {
     if word.eq_ignore_ascii_case(b"off") {
         return Ok(0);
     }
-    let most = parse_integer(word).and_then(|most| u64::try_from(most).ok());
-    most.filter(|most| *most <= limits::LOG_ENTRIES)
-        .ok_or_else(|| {
-            Error::new(format!(
-                "LOG '{}' is not off or a number of entries up to {}",
-                shown(word),
-                limits::LOG_ENTRIES
-            ))
-        })
+    let entries = parse_integer(word).and_then(|entries| u64::try_from(entries).ok());
+    match entries {
+        Some(entries) => check_log_entries(entries),
+        None => Err(no_log(&shown(word))),
+    }
+}
+
+pub fn check_log_entries(entries: u64) -> Result<u64> {
+    match entries <= limits::LOG_ENTRIES {
+        true => Ok(entries),
+        false => Err(no_log(&entries.to_string())),
+    }
+}
+
+fn no_log(given: &str) -> Error {
+    Error::new(format!(
+        "LOG '{given}' is not off or a number of entries up to {}",
+        limits::LOG_ENTRIES
+    ))
 }
 
 fn parse_log_users(word: &[u8]) -> Result<bool> {

@@ -1,15 +1,14 @@
-//! What a site was told to keep: its time zone, how long each granularity lives, its dimensions,
-//! cubes and values.
+//! The settings of a site: its time zone, the retention of each granularity, its dimensions, cubes and
+//! values.
 
 use crate::error::{shown, Error, Result};
-use crate::event::log::Log;
-use crate::event::RowKind;
 use crate::memory::allocated;
 use crate::schema::limits;
 use crate::text::{Name, Text};
 use crate::time::{Granularity, Retention, Zone};
 
 use super::options::Change;
+use super::{Cube, RowKind};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -22,10 +21,10 @@ pub struct Settings {
     /// Rows that a bucket keeps of each dimension.
     pub capacity: usize,
     pub log: Log,
-    pub(crate) event_users: bool,
-    pub(crate) dimensions: Vec<Dimension>,
-    pub(crate) cubes: Vec<Cube>,
-    pub(crate) values: Vec<Value>,
+    event_users: bool,
+    dimensions: Vec<Dimension>,
+    cubes: Vec<Cube>,
+    values: Vec<Value>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +32,7 @@ pub struct Dimension {
     pub name: Name,
     /// Whether distinct users and sessions are counted for its values.
     pub users: bool,
-    /// Rather than learned from an event.
+    /// Declared by an option, and not learned from an event.
     pub declared: bool,
 }
 
@@ -43,19 +42,13 @@ pub struct Value {
     pub declared: bool,
 }
 
-/// A declared pair or triple of dimensions.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cube {
-    /// The dimensions' names, joined by commas.
-    pub name: Name,
-    parts: Vec<Part>,
+/// The event log of a site.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Log {
+    /// The least number of last events that the stream keeps; 0 is no log.
+    pub entries: u64,
+    /// Whether users, sessions and ids are written as they are, in place of their hashes.
     pub users: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Part {
-    Event,
-    Dimension(Name),
 }
 
 impl Settings {
@@ -97,7 +90,7 @@ impl Settings {
     }
 
     /// Whether a cube may name this dimension.
-    pub(crate) fn declares(&self, name: &Name) -> bool {
+    fn declares(&self, name: &Name) -> bool {
         let known = self.dimension(name.text());
         name.bytes() == b"event" || known.is_some_and(|known| known.declared)
     }
@@ -105,7 +98,7 @@ impl Settings {
     /// The cube of these dimensions, in any order.
     pub fn cube_of(&self, names: &[&[u8]]) -> Result<&Cube> {
         let is_it = |cube: &&Cube| {
-            cube.parts.len() == names.len() && cube.names().all(|name| names.contains(&name))
+            cube.names().count() == names.len() && cube.names().all(|name| names.contains(&name))
         };
         self.cubes.iter().find(is_it).ok_or_else(|| {
             let asked = shown(&names.join(&b","[..]));
@@ -130,7 +123,7 @@ impl Settings {
         self.values.iter().any(|value| value.name.is(name))
     }
 
-    /// Makes the dimensions and values known that are new, up to the first for which there is no room.
+    /// Adds the dimensions and values that are new, up to the first for which there is no room.
     #[cold]
     pub(crate) fn learn(
         &mut self,
@@ -150,10 +143,13 @@ impl Settings {
         Ok(())
     }
 
-    pub(crate) fn learn_dimension(&mut self, name: Text) -> Result<()> {
+    fn learn_dimension(&mut self, name: Text) -> Result<()> {
         if self.strict {
             let known = self.dimensions.iter().map(|it| &it.name);
             return Err(not_declared("dimension", name, known));
+        }
+        if name.bytes == b"event" {
+            return Err(Error::new("dimension 'event' is built in"));
         }
         if self.dimensions.len() >= limits::DIMENSIONS_PER_SITE {
             return Err(one_too_many(
@@ -170,7 +166,7 @@ impl Settings {
         Ok(())
     }
 
-    pub(crate) fn learn_value(&mut self, name: Text) -> Result<()> {
+    fn learn_value(&mut self, name: Text) -> Result<()> {
         if self.strict {
             let known = self.values.iter().map(|it| &it.name);
             return Err(not_declared("value", name, known));
@@ -190,13 +186,14 @@ impl Settings {
     pub fn with(&self, changes: &[Change], counted: bool, now: i64) -> Result<Settings> {
         let mut settings = self.clone();
         for change in changes {
-            settings.apply(change, counted, now)?;
+            settings.change(change, counted, now)?;
         }
         settings.retention.check()?;
         Ok(settings)
     }
 
-    fn apply(&mut self, change: &Change, counted: bool, now: i64) -> Result<()> {
+    /// One of the changes of `with`, which checks at the end that some granularity is kept.
+    pub(crate) fn change(&mut self, change: &Change, counted: bool, now: i64) -> Result<()> {
         match change {
             Change::Zone(zone) if counted && *zone != self.zone => Err(Error::new(format!(
                 "TZ is fixed once the first event is in: the days of this site are those of {}",
@@ -207,7 +204,7 @@ impl Settings {
                 Ok(())
             }
             Change::Retention(granularity, kept) => {
-                // What has gone, or was never kept, does not come back with a longer retention.
+                // A longer retention does not restore what has expired or was never kept.
                 let complete = match self.retention.kept_from(*granularity, now, &self.zone) {
                     _ if !counted => i64::MIN,
                     Some(kept_from) => kept_from,
@@ -227,7 +224,7 @@ impl Settings {
                 Ok(())
             }
             Change::Log(most) => {
-                self.log.most = *most;
+                self.log.entries = *most;
                 Ok(())
             }
             Change::LogUsers(users) => {
@@ -251,13 +248,13 @@ impl Settings {
             users,
             declared: true,
         };
-        if let Some(place) = self.dimensions.iter().position(|it| it.name == *name) {
-            let known = self.dimensions.remove(place);
+        if let Some(position) = self.dimensions.iter().position(|it| it.name == *name) {
+            let known = self.dimensions.remove(position);
             keeps_users(&shown(name.bytes()), known.users, users, counted)?;
-            // Declared ones keep their places, a learned one joins them at the end.
+            // A declared one keeps its position, a learned one becomes the last of the declared.
             let end = self.dimensions.iter().filter(|it| it.declared).count();
-            let place = if known.declared { place } else { end };
-            self.dimensions.insert(place, dimension);
+            let position = if known.declared { position } else { end };
+            self.dimensions.insert(position, dimension);
             return Ok(());
         }
         if self.dimensions.len() >= limits::DIMENSIONS_PER_SITE {
@@ -277,12 +274,12 @@ impl Settings {
             name: name.clone(),
             declared: true,
         };
-        if let Some(place) = self.values.iter().position(|it| it.name == *name) {
-            if !self.values.remove(place).declared {
+        if let Some(position) = self.values.iter().position(|it| it.name == *name) {
+            if !self.values.remove(position).declared {
                 let end = self.values.iter().filter(|it| it.declared).count();
                 self.values.insert(end, value);
             } else {
-                self.values.insert(place, value);
+                self.values.insert(position, value);
             }
             return Ok(());
         }
@@ -341,11 +338,6 @@ impl Settings {
 
     pub fn heap_bytes(&self) -> usize {
         let text = |name: &Name| allocated(name.bytes().len());
-        let parts = |cube: &Cube| {
-            text(&cube.name)
-                + allocated(cube.parts.capacity() * size_of::<Part>())
-                + cube.name.bytes().len()
-        };
         allocated(self.dimensions.capacity() * size_of::<Dimension>())
             + allocated(self.cubes.capacity() * size_of::<Cube>())
             + allocated(self.values.capacity() * size_of::<Value>())
@@ -354,12 +346,12 @@ impl Settings {
                 .iter()
                 .map(|it| text(&it.name))
                 .sum::<usize>()
-            + self.cubes.iter().map(parts).sum::<usize>()
+            + self.cubes.iter().map(Cube::heap_bytes).sum::<usize>()
             + self.values.iter().map(|it| text(&it.name)).sum::<usize>()
     }
 
     /// How long a granularity is kept, as it is given and shown.
-    pub fn kept(&self, granularity: Granularity) -> String {
+    pub fn retention_text(&self, granularity: Granularity) -> String {
         let kept = self.retention.get(granularity);
         kept.map_or("off".to_owned(), |kept| kept.to_string())
     }
@@ -370,7 +362,7 @@ impl Settings {
         for granularity in Granularity::ALL {
             words.push(b"RETENTION".to_vec());
             words.push(granularity.name().into());
-            words.push(self.kept(granularity).into_bytes());
+            words.push(self.retention_text(granularity).into_bytes());
         }
         words.extend([b"CAPACITY".to_vec(), self.capacity.to_string().into_bytes()]);
         let mut declare = |option: &[u8], name: &[u8], users: bool| {
@@ -394,82 +386,13 @@ impl Settings {
         if self.strict {
             words.push(b"STRICT".to_vec());
         }
-        if self.log.most > 0 {
-            words.extend([b"LOG".to_vec(), self.log.most.to_string().into_bytes()]);
+        if self.log.entries > 0 {
+            words.extend([b"LOG".to_vec(), self.log.entries.to_string().into_bytes()]);
         }
         if self.log.users {
             words.extend([b"LOGUSERS".to_vec(), b"yes".to_vec()]);
         }
         words
-    }
-}
-
-impl Cube {
-    pub fn new(parts: &[Name], users: bool) -> Cube {
-        let names: Vec<&[u8]> = parts.iter().map(Name::bytes).collect();
-        Cube {
-            name: Name::new(&names.join(&b","[..])),
-            parts: parts
-                .iter()
-                .map(|name| match name.bytes() {
-                    b"event" => Part::Event,
-                    _ => Part::Dimension(name.clone()),
-                })
-                .collect(),
-            users,
-        }
-    }
-
-    pub(crate) fn has_the_dimensions_of(&self, other: &Cube) -> bool {
-        self.parts.len() == other.parts.len()
-            && self.parts.iter().all(|part| other.parts.contains(part))
-    }
-
-    /// Its dimensions, in the order of a cell's values.
-    pub fn names(&self) -> impl Iterator<Item = &[u8]> {
-        self.parts.iter().map(|part| match part {
-            Part::Event => b"event",
-            Part::Dimension(name) => name.bytes(),
-        })
-    }
-
-    /// The values of a cell, as `write_cell` put them there.
-    pub fn values_of(cell: &[u8]) -> impl Iterator<Item = &[u8]> {
-        let mut rest = cell;
-        std::iter::from_fn(move || {
-            let (len, after) = rest.split_first_chunk::<2>()?;
-            let len = usize::from(u16::from_le_bytes(*len));
-            let (value, after) = after.split_at_checked(len)?;
-            rest = after;
-            Some(value)
-        })
-    }
-
-    /// Whether `write_cell` may have written this for so many dimensions.
-    pub fn is_cell(cell: &[u8], dimensions: usize) -> bool {
-        let values = || Cube::values_of(cell);
-        values().count() == dimensions
-            && values().all(|value| value.len() <= limits::DIMENSION_VALUE)
-            && values().map(|value| 2 + value.len()).sum::<usize>() == cell.len()
-    }
-
-    /// Appends the cell that an event falls in: of each dimension the length of its value (two
-    /// bytes, little-endian) and the value. An event without one of the dimensions is in no cell.
-    pub fn write_cell(&self, event: Text, dimensions: &[(Text, Text)], cell: &mut Vec<u8>) -> bool {
-        self.parts.iter().all(|part| {
-            let value = match part {
-                Part::Event => Some(event),
-                Part::Dimension(name) => dimensions
-                    .iter()
-                    .find(|(given, _)| name.is(*given))
-                    .map(|(_, value)| *value),
-            };
-            if let Some(value) = value {
-                cell.extend_from_slice(&(value.bytes.len() as u16).to_le_bytes());
-                cell.extend_from_slice(value.bytes);
-            }
-            value.is_some()
-        })
     }
 }
 

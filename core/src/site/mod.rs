@@ -1,4 +1,4 @@
-//! A site: a tenant's settings, and what is known of its events as a whole.
+//! A site: a tenant's settings, the counters of its events, its rules and live metrics.
 
 mod stored;
 #[cfg(test)]
@@ -40,7 +40,7 @@ impl Site {
         self.watch.as_deref()
     }
 
-    /// Changes them. What is empty then is given up.
+    /// Changes them. Nothing is kept of them when they are empty afterwards.
     pub fn change_watch<T>(&mut self, change: impl FnOnce(&mut Watch) -> T) -> T {
         let watch = self.watch.get_or_insert_default();
         let outcome = change(watch);
@@ -68,7 +68,7 @@ impl Site {
         self.observed
     }
 
-    /// The earliest and the latest time that anything is known of, by an event or an import.
+    /// The earliest and the latest time of an event or an import.
     pub fn span(&self) -> Option<(i64, i64)> {
         match (self.observed, self.imported) {
             (Some((first, last)), Some((from, to))) => Some((first.min(from), last.max(to))),
@@ -97,7 +97,7 @@ impl Site {
     /// The settings with the dimensions and values that a batch is the first to name: None if there
     /// are none, or why the batch is refused.
     #[inline]
-    pub fn learned(&self, batch: &Batch) -> Result<Option<Box<Settings>>> {
+    pub fn settings_for(&self, batch: &Batch) -> Result<Option<Box<Settings>>> {
         let (mut dimensions, mut values) = (batch.dimensions.iter(), batch.values.iter());
         if dimensions.all(|(name, _)| self.settings.dimension(*name).is_some())
             && values.all(|(name, _)| self.settings.has_value(*name))
@@ -109,9 +109,9 @@ impl Site {
         Ok(Some(settings))
     }
 
-    /// Makes an event's new dimensions and values known.
+    /// Adds an event's new dimensions and values.
     pub fn learn(&mut self, dimensions: &[(Text, Text)], values: &[(Text, f64)]) {
-        // `learned` has said that there is room.
+        // `settings_for` has checked that there is room.
         let _ = self.settings.learn(dimensions, values);
     }
 }

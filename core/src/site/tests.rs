@@ -1,4 +1,4 @@
-//! Settings as they are asked for, changed, stored and told to replicas.
+//! Settings as they are given, changed, stored and replicated.
 
 use super::*;
 use crate::apply::RowResolver;
@@ -54,7 +54,7 @@ fn batch(dimensions: &[(&'static str, &'static str)], values: &[&'static str]) -
 }
 
 #[test]
-fn options_say_what_is_wrong() {
+fn errors_of_options_name_the_problem() {
     for (options, says) in [
         ("TZ", "TZ needs a time zone"),
         ("TZ Mars/Base", "Mars/Base"),
@@ -131,21 +131,21 @@ fn a_granularity_is_complete_from_when_it_was_kept() {
 }
 
 #[test]
-fn a_strict_site_refuses_what_it_does_not_know() {
+fn a_strict_site_refuses_undeclared_names() {
     let site = Site::new(settings("STRICT DIM country VAL revenue").unwrap());
     assert_eq!(
-        site.learned(&batch(&[("country", "FR")], &["revenue"])),
+        site.settings_for(&batch(&[("country", "FR")], &["revenue"])),
         Ok(None)
     );
     let error = site
-        .learned(&batch(&[("plan", "pro")], &[]))
+        .settings_for(&batch(&[("plan", "pro")], &[]))
         .unwrap_err()
         .to_string();
     assert!(
         error.contains("'plan'") && error.contains("it has: country"),
         "{error}"
     );
-    assert!(site.learned(&batch(&[], &["cost"])).is_err());
+    assert!(site.settings_for(&batch(&[], &["cost"])).is_err());
 }
 
 #[test]
@@ -161,10 +161,14 @@ fn what_is_learned_is_bounded() {
     };
     let site = Site::new(plain());
     assert_eq!(
-        site.learned(&all(32)).unwrap().unwrap().dimensions().len(),
+        site.settings_for(&all(32))
+            .unwrap()
+            .unwrap()
+            .dimensions()
+            .len(),
         32
     );
-    let error = site.learned(&all(33)).unwrap_err().to_string();
+    let error = site.settings_for(&all(33)).unwrap_err().to_string();
     assert!(
         error.contains("'dim32'") && error.contains("at most 32"),
         "{error}"
@@ -225,7 +229,7 @@ fn any_settings() -> impl Strategy<Value = Settings> {
 
 proptest! {
     #[test]
-    fn a_site_is_told_to_replicas_by_its_options(settings in any_settings()) {
+    fn the_options_of_a_site_make_the_same_site(settings in any_settings()) {
         let options = settings.options();
         let words: Vec<&[u8]> = options.iter().map(Vec::as_slice).collect();
         let told = plain().with(&parse_options(&words).unwrap(), false, 0).unwrap();
@@ -239,7 +243,7 @@ proptest! {
             site.count(time);
         }
         let learned = batch(&[("z", "1"), ("y", "2")], &["n", "m"]);
-        if site.learned(&learned).is_ok() {
+        if site.settings_for(&learned).is_ok() {
             site.learn(&learned.dimensions, &learned.values);
         }
         let pages = site.encode();
@@ -255,9 +259,9 @@ proptest! {
         flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
     ) {
         let mut pages = Site::new(settings).encode();
-        for (place, byte) in flips {
-            let place = place.index(pages[0].len());
-            pages[0][place] = byte;
+        for (position, byte) in flips {
+            let position = position.index(pages[0].len());
+            pages[0][position] = byte;
         }
         if let Ok(site) = Site::decode(&pages) {
             prop_assert_eq!(site.encode(), pages.clone());

@@ -1,5 +1,5 @@
-//! A number of an event and what it adds wherever it is counted, worked out once: it goes to as many
-//! tallies as the event has rows in five buckets.
+//! A number of an event and what it adds to each tally, computed once: an event has as many tallies as
+//! rows in five buckets.
 
 use super::quantiles::Bin;
 use crate::sketch::sums::Summary;

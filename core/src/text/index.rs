@@ -1,11 +1,11 @@
-//! Finds the row of a value: an open-addressing table of row numbers, placed by the values' hashes. Their
-//! key is secret: nobody can choose values that share a place.
+//! Finds the row of a value: an open-addressing table of row numbers, by the values' hashes. Their key is
+//! secret, so that no client can choose values that share a slot.
 //!
 //! ```text
 //! slot   | 15 bits of the hash | 17 bits: row number + 1 |      0 is an empty slot
 //! ```
 //!
-//! Those bits say no to almost every row that is not the one, before it is looked at.
+//! Those bits exclude almost every other row before it is read.
 
 use crate::memory::allocated;
 
@@ -32,12 +32,12 @@ impl Index {
             slots: vec![0; (rows * 2).next_power_of_two() * 2].into_boxed_slice(),
         };
         for (row, hash) in hashes.enumerate() {
-            index.place(hash, row);
+            index.insert(hash, row);
         }
         index
     }
 
-    /// Whether there is one: without it, look through the rows.
+    /// Whether there is one: without it, the rows are searched.
     #[inline]
     pub fn is_built(&self) -> bool {
         !self.slots.is_empty()
@@ -49,7 +49,7 @@ impl Index {
         rows >= ROWS_WITHOUT_INDEX.max(self.slots.len() / 2)
     }
 
-    pub fn place(&mut self, hash: u64, row: usize) {
+    pub fn insert(&mut self, hash: u64, row: usize) {
         let start = self.start(hash);
         let (before, after) = self.slots.split_at_mut(start);
         if let Some(slot) = after.iter_mut().chain(before).find(|slot| **slot == 0) {
@@ -57,7 +57,7 @@ impl Index {
         }
     }
 
-    /// The first row that may have this hash and that `is_it` says yes to.
+    /// The first row that may have this hash and that `is_it` accepts.
     #[inline]
     pub fn find(&self, hash: u64, mut is_it: impl FnMut(usize) -> bool) -> Option<usize> {
         let mut at = self.start(hash);
@@ -95,8 +95,6 @@ fn tag(hash: u64) -> u32 {
     (hash >> 32) as u32 & !ROW
 }
 
-const _: () = assert!(Index::reaches(crate::schema::limits::DIMENSION_CAPACITY));
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,7 +102,7 @@ mod tests {
     use crate::text::Text;
 
     #[test]
-    fn values_made_to_collide_are_placed_apart() {
+    fn values_chosen_to_collide_are_in_different_slots() {
         let hashes: Vec<u64> = colliding_texts(16)
             .map(|text| Text::new(&text).hash)
             .collect();

@@ -1,4 +1,4 @@
-//! A text of the user's and its hash: hashed once per event, then known by the hash in every bucket.
+//! A text of the user's and its hash: hashed once per event, then found by the hash in every bucket.
 
 pub mod index;
 pub mod nearest;
@@ -46,30 +46,30 @@ pub fn same(a: &[u8], b: &[u8]) -> bool {
     }
 }
 
-/// Compares the first and the last `N` bytes, each as one word. Where they meet, that is all there is.
+/// Compares the first and the last `N` bytes, each as one word; together they are all of the text.
 #[inline]
 fn same_ends<const N: usize>(a: &[u8], b: &[u8]) -> bool {
     a.first_chunk::<N>() == b.first_chunk() && a.last_chunk::<N>() == b.last_chunk()
 }
 
-/// A text that is kept. Most are short and lie in place: finding one looks nowhere else.
+/// A text that is kept. Most are short and stored inline, so that comparing reads no other memory.
 #[derive(Debug, Clone)]
 pub enum Kept {
-    InPlace { len: u8, bytes: [u8; IN_PLACE] },
+    Inline { len: u8, bytes: [u8; INLINE_BYTES] },
     Boxed(Box<[u8]>),
 }
 
 /// As many as make it three words.
-const IN_PLACE: usize = 22;
+const INLINE_BYTES: usize = 22;
 
 impl Kept {
     pub fn new(text: &[u8]) -> Kept {
-        let mut bytes = [0; IN_PLACE];
+        let mut bytes = [0; INLINE_BYTES];
         match bytes.get_mut(..text.len()) {
-            Some(place) => {
-                place.copy_from_slice(text);
+            Some(target) => {
+                target.copy_from_slice(text);
                 let len = text.len() as u8;
-                Kept::InPlace { len, bytes }
+                Kept::Inline { len, bytes }
             }
             None => Kept::Boxed(text.into()),
         }
@@ -78,14 +78,14 @@ impl Kept {
     #[inline]
     pub fn bytes(&self) -> &[u8] {
         match self {
-            Kept::InPlace { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or_default(),
+            Kept::Inline { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or_default(),
             Kept::Boxed(bytes) => bytes,
         }
     }
 
     pub fn heap_bytes(&self) -> usize {
         match self {
-            Kept::InPlace { .. } => 0,
+            Kept::Inline { .. } => 0,
             Kept::Boxed(bytes) => allocated(bytes.len()),
         }
     }
@@ -140,7 +140,7 @@ mod tests {
             let text: Vec<u8> = (0..len).collect();
             let kept = Kept::new(&text);
             assert_eq!(kept.bytes(), text);
-            assert_eq!(kept.heap_bytes() > 0, text.len() > IN_PLACE);
+            assert_eq!(kept.heap_bytes() > 0, text.len() > INLINE_BYTES);
         }
         assert_eq!(size_of::<Kept>(), 24);
     }
@@ -150,13 +150,13 @@ mod tests {
         fn texts_are_the_same_when_their_bytes_are(
             text in prop::collection::vec(0u8..2, 0..24),
             other in prop::collection::vec(0u8..2, 0..24),
-            place: usize,
+            target: usize,
         ) {
             prop_assert!(same(&text, &text.clone()));
             prop_assert_eq!(same(&text, &other), text == other);
             if !text.is_empty() {
                 let mut changed = text.clone();
-                changed[place % text.len()] ^= 1;
+                changed[target % text.len()] ^= 1;
                 prop_assert!(!same(&text, &changed));
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::error::shown;
 
-/// Longer words are never guessed at: the work is their lengths multiplied.
+/// Longer words get no suggestion: the work is the product of both lengths.
 const LONGEST: usize = 64;
 
 /// The accepted word that is only a few keystrokes away, if one is.
@@ -20,7 +20,7 @@ pub fn did_you_mean<'w>(word: &[u8], accepted: impl Iterator<Item = &'w [u8]>) -
     nearest(word, accepted).map_or(String::new(), suggest)
 }
 
-/// The same, where it is known what is meant.
+/// The same for a word that was found.
 pub fn suggest(meant: &[u8]) -> String {
     format!("; did you mean {}?", shown(meant))
 }

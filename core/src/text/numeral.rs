@@ -75,12 +75,12 @@ mod tests {
         #[test]
         fn anything_but_digits_is_no_number(
             mut word in prop::collection::vec(b'0'..=b'9', 1..=18),
-            place: prop::sample::Index,
+            position: prop::sample::Index,
             byte: u8,
         ) {
-            let place = place.index(word.len());
-            word[place] = byte;
-            let is_minus = byte == b'-' && place == 0 && word.len() > 1;
+            let position = position.index(word.len());
+            word[position] = byte;
+            let is_minus = byte == b'-' && position == 0 && word.len() > 1;
             let is_number = is_minus || byte.is_ascii_digit();
             prop_assert_eq!(parse_integer(&word).is_some(), is_number);
         }

@@ -1,7 +1,7 @@
 //! Dates of the proleptic Gregorian calendar as day numbers since 1970-01-01.
 //!
 //! A day number is what periods are made of, so the conversions are plain integer arithmetic
-//! (Howard Hinnant's `days_from_civil`); `jiff` is asked only for what a zone knows: its offsets.
+//! (Howard Hinnant's `days_from_civil`); `jiff` is used only for the offsets of zones.
 
 /// Days since 1970-01-01.
 pub type DayNumber = i32;
@@ -57,7 +57,7 @@ impl Date {
         (Date::of(number) == Date { year, month, day }).then_some(number)
     }
 
-    /// The first day of the month that lies `months` after this one.
+    /// The first day of the month that is `months` after this one.
     pub const fn month_start(self, months: i32) -> DayNumber {
         let months = 12 * self.year + self.month - 1 + months;
         Date {
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_day_of_the_supported_years_is_the_day_jiff_says() {
+    fn every_day_of_the_supported_years_is_that_of_jiff() {
         let mut expected = jiff::civil::date(0, 12, 25);
         let mut number = Date {
             year: 0,

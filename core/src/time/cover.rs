@@ -6,9 +6,9 @@
 //! slots of others   14:17 .. 15:00 of an hour                                  00 .. 31 s of a minute
 //! ```
 //!
-//! From the coarsest granularity to the finest, each takes the run of its kept periods that lie inside
+//! From the coarsest granularity to the finest, each takes the run of its kept periods that are inside
 //! what is not covered yet. An end of the window beyond which there are no events is first moved out as
-//! far as time goes: all of a site's first day lies in its month as well. What is left is too short for
+//! far as possible: all of a site's first day is in its month as well. What is left is too short for
 //! a whole bucket that is still kept, and is answered from slots of the finest bucket that holds it:
 //! widened outwards to the slots' edges at the ends of the window, never overlapping another piece
 //! inside of it.
@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 /// The most buckets that one window may read.
 pub const MAX_PIECES: usize = 100_000;
 
-/// What there is to answer a window from.
+/// The buckets that a window can be answered from.
 #[derive(Debug, Clone, Copy)]
 pub struct Sources<'a> {
     pub zone: &'a Zone,
@@ -32,8 +32,8 @@ pub struct Sources<'a> {
     /// what came before. `i64::MIN` for one that always was on.
     pub since: [i64; Granularity::COUNT],
     pub now: i64,
-    /// The first and the last time that anything is known of, if it is. Buckets beyond them are not listed, for
-    /// there are none; and a window that reaches beyond them may as well take the whole of a bucket
+    /// The first and the last time of an event or import. Buckets beyond them are not listed, for there
+    /// are none; and a window that reaches beyond them takes the whole of a bucket
     /// that does: today's, for one, although today is not over.
     pub observed: Option<(i64, i64)>,
 }
@@ -48,7 +48,7 @@ pub struct Piece {
 }
 
 impl Piece {
-    /// Whether the whole bucket counts: its totals then say the same as its slots.
+    /// Whether the whole bucket counts: its totals are then those of its slots.
     pub fn is_whole(&self) -> bool {
         self.first_slot == 0 && self.end_slot == self.period.slot_count()
     }
@@ -63,10 +63,10 @@ impl Piece {
 pub struct Cover {
     /// In the order of time. No two share an instant.
     pub pieces: Vec<Piece>,
-    /// What counts are answered from. Parts of the window that nothing holds any more are left out, so
+    /// The range of counts. Parts of the window that no bucket holds any more are left out, so
     /// this may be shorter than the window, or empty.
     pub counts: Range,
-    /// What distinct counts are answered from: those know no slots, so it reaches to the ends of the
+    /// The range of distinct counts: those are not kept by slot, so it reaches to the ends of the
     /// outermost buckets.
     pub users: Range,
 }
@@ -77,7 +77,7 @@ pub fn cover(window: Range, sources: &Sources<'_>) -> Result<Cover> {
         window.from.clamp(MIN_TIME, MAX_TIME + 1),
         window.to.clamp(MIN_TIME, MAX_TIME + 1),
     );
-    let asked = window;
+    let requested = window;
     let mut local = sources.zone.local();
     let mut usable = Vec::with_capacity(Granularity::COUNT);
     for granularity in Granularity::ALL.into_iter().rev() {
@@ -87,12 +87,12 @@ pub fn cover(window: Range, sources: &Sources<'_>) -> Result<Cover> {
     }
     // A period has its own bucket. What was imported into a week of two months is in no other.
     let has_bucket = usable.iter().any(|(granularity, from)| {
-        *from <= asked.from && local.period(*granularity, asked.from).range() == asked
+        *from <= requested.from && local.period(*granularity, requested.from).range() == requested
     });
     let window = if has_bucket {
-        asked
+        requested
     } else {
-        beyond(asked, sources.observed)
+        beyond(requested, sources.observed)
     };
     let mut plan = Plan {
         window,
@@ -107,14 +107,14 @@ pub fn cover(window: Range, sources: &Sources<'_>) -> Result<Cover> {
     }
     plan.take_slots();
     let mut cover = plan.finish(sources.observed)?;
-    if asked != window {
-        cover.counts = cover.counts.within(asked, window);
-        cover.users = cover.users.within(asked, window);
+    if requested != window {
+        cover.counts = cover.counts.within(requested, window);
+        cover.users = cover.users.within(requested, window);
     }
     Ok(cover)
 }
 
-/// The window with every end that lies beyond all events moved as far out as time goes.
+/// The window with every end beyond all events moved out as far as possible.
 fn beyond(window: Range, observed: Option<(i64, i64)>) -> Range {
     match observed {
         Some((first, last)) if !window.is_empty() => Range::new(
@@ -154,7 +154,7 @@ struct Plan<'a> {
     local: Local<'a>,
     /// The granularities there are, coarsest first, and from where on each is usable.
     usable: Vec<(Granularity, i64)>,
-    /// What no stretch covers yet, in the order of time.
+    /// The gaps that no stretch covers yet, in the order of time.
     uncovered: Vec<Range>,
     stretches: Vec<Stretch>,
 }
@@ -190,8 +190,8 @@ impl Plan<'_> {
         self.uncovered = left;
     }
 
-    /// From where on a granularity serves a gap. Where a coarser bucket has to serve what comes before,
-    /// that is after the last of its slots, so that the two meet without an overlap.
+    /// The start of what a granularity covers of a gap. Where a coarser bucket covers what is before, that is
+    /// after the last of its slots, so that both do not overlap.
     fn joint(&mut self, gap: Range, granularity: Granularity, usable_from: i64) -> i64 {
         let mut before = Range::new(gap.from, gap.to.min(usable_from));
         while let Some((period, part)) = self.serving(before, Some(granularity)) {
@@ -207,7 +207,7 @@ impl Plan<'_> {
         usable_from.max(gap.from)
     }
 
-    /// The bucket to ask first in a gap, and for which part of it: the finest one that holds anything
+    /// The bucket to read first in a gap, and for which part of it: the finest one that holds anything
     /// there, up to its own end or that of the slot in which something finer begins to be usable.
     fn serving(&mut self, gap: Range, except: Option<Granularity>) -> Option<(Period, Range)> {
         let others = self.usable.iter().rev();

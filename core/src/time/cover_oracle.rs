@@ -1,5 +1,5 @@
-//! Covers against the rule itself, asked instant by instant: what is kept there, who serves it, and
-//! whether anything coarser could have.
+//! Covers against the rule itself, checked instant by instant: what is kept there, which bucket answers
+//! it, and whether a coarser one could.
 
 use super::cover::MAX_PIECES;
 use super::period_oracle::{instant, zone};
@@ -7,7 +7,7 @@ use super::*;
 use proptest::prelude::*;
 use std::collections::HashSet;
 
-/// A site, its clock and what it was asked.
+/// A site, its clock and a window.
 #[derive(Debug, Clone)]
 struct Case {
     zone: Zone,
@@ -64,7 +64,7 @@ impl Case {
         Range::new(first.from, last.to)
     }
 
-    /// Local midnights inside of a minute, which no slot of an hour can meet.
+    /// Local midnights inside of a minute, which are no edge of a slot of an hour.
     fn has_offset_of_seconds(&self) -> bool {
         let day = |ms| self.period(Granularity::Day, ms).start() % MINUTE != 0;
         day(self.window.from) || day(self.window.to - 1)
@@ -121,7 +121,7 @@ fn case() -> impl Strategy<Value = Case> {
             }
         },
     );
-    // Few enough buckets for a slow look at each of them.
+    // Few enough buckets to check each of them slowly.
     cases.prop_filter("many buckets", |case| {
         cover(case.window, &case.sources()).is_ok_and(|cover| cover.pieces.len() < 500)
     })
@@ -339,7 +339,7 @@ fn where_minutes_are_gone_an_hour_answers_with_its_minutes() {
 }
 
 #[test]
-fn a_day_that_begins_inside_an_hour_shares_it() {
+fn a_day_that_begins_inside_an_hour_includes_it() {
     assert_eq!(
         pieces(
             "Asia/Kolkata",

@@ -117,7 +117,7 @@ impl Duration {
         }
     }
 
-    /// A length with its unit written in another way.
+    /// A length whose unit is spelled in another form.
     fn meant(text: &[u8]) -> Option<String> {
         let mut scan = Scan::new(text);
         let digits = String::from_utf8_lossy(scan.all_digits());
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn the_units_are_what_they_say() {
+    fn each_unit_has_its_length() {
         for (text, millis) in [
             ("500ms", 500),
             ("90s", 90_000),

@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_granularity_is_known_by_its_name_in_any_case() {
+    fn a_granularity_is_parsed_in_any_case() {
         for (index, granularity) in Granularity::ALL.into_iter().enumerate() {
             assert_eq!(granularity.index(), index);
             let upper = granularity.name().to_uppercase();

@@ -5,9 +5,8 @@ use super::scan::Scan;
 use super::{is_supported, Zone, DAY, HOUR, MINUTE, SECOND};
 use crate::error::{shown, Error, Result};
 
-/// Reads an instant. ISO times without an offset are in the zone: a time that comes twice there is the
-/// earlier one, a time that never comes is the first instant after the gap, and a date alone is where
-/// that date begins.
+/// Reads an instant. ISO times without an offset are in the zone: a repeated time is the earlier one, a
+/// skipped time is the first instant after the gap, and a date alone is its first instant.
 pub fn parse_instant(argument: &str, text: &[u8], zone: &Zone) -> Result<i64> {
     read_instant(text, zone).ok_or_else(|| {
         Error::new(format!(
@@ -23,7 +22,7 @@ pub fn parse_iso(text: &[u8], zone: &Zone) -> Option<i64> {
     read_iso(text, zone).filter(|ms| is_supported(*ms))
 }
 
-/// Whether an ISO time says where it is from, so that it is the same in every zone.
+/// Whether an ISO time has an offset, so that it is the same in every zone.
 pub fn has_offset(iso: &[u8]) -> bool {
     let behind_the_date = iso.get(10..).unwrap_or_default();
     behind_the_date.iter().any(|byte| b"Zz+-".contains(byte))
@@ -79,9 +78,9 @@ fn read_time_of_day(scan: &mut Scan<'_>) -> Option<i64> {
     if fraction.is_empty() || fraction.len() > 9 {
         return None;
     }
-    let places = fraction.iter().zip([100, 10, 1]);
+    let millis = fraction.iter().zip([100, 10, 1]);
     Some(
-        time + places
+        time + millis
             .map(|(digit, worth)| i64::from(digit - b'0') * worth)
             .sum::<i64>(),
     )
@@ -132,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn iso_times_are_in_the_zone_unless_they_say_where() {
+    fn iso_times_without_an_offset_are_in_the_zone() {
         for (text, expected) in [
             ("2024-07-04", "2024-07-03T22:00:00Z"),
             ("2024-07-04T10", "2024-07-04T08:00:00Z"),
@@ -156,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_is_its_end_and_a_time_that_comes_twice_is_the_first() {
+    fn a_time_in_a_gap_is_its_end_and_a_repeated_time_is_the_first() {
         assert_eq!(
             read("2024-03-31T02:30", &paris()),
             utc("2024-03-31T01:00:00Z")

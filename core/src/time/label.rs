@@ -1,4 +1,4 @@
-//! The text of a period, as it stands in a bucket's key.
+//! The text of a period, as in a bucket's key.
 //!
 //! ```text
 //! minute 2024-12-11T14:30    hour 2024-12-11T14    day 2024-12-11    week 2024-W50    month 2024-12
@@ -33,8 +33,8 @@ impl Label {
     #[inline]
     fn put<const N: usize>(&mut self, text: [u8; N]) {
         let rest = self.bytes.get_mut(usize::from(self.len)..);
-        if let Some(place) = rest.and_then(|rest| rest.first_chunk_mut()) {
-            *place = text;
+        if let Some(target) = rest.and_then(|rest| rest.first_chunk_mut()) {
+            *target = text;
             self.len += N as u8;
         }
     }

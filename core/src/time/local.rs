@@ -1,17 +1,18 @@
 //! Local time in a zone, and back.
 //!
-//! A zone is a row of spans with one offset each. Looking up a span costs some 200 ns, asking inside
-//! of the same span again costs nothing, so whoever walks along the calendar keeps one `Local`.
+//! A zone is a sequence of spans with one offset each. Finding a span costs some 200 ns, another time in
+//! the same span nothing: code that goes through the calendar in order keeps one `Local`.
 
-use super::civil::{monday, Date, DayNumber};
+use super::civil::{Date, DayNumber};
+use super::period::{first_day, next_first_day};
 use super::{Granularity, Period, DAY, HOUR, MINUTE, SECOND};
 use jiff::tz::TimeZone;
 use jiff::Timestamp;
 
-/// More than any zone has been away from UTC: jiff's own bound.
+/// More than the offset of any zone: jiff's own bound.
 const MAX_OFFSET: i64 = 26 * HOUR;
 
-/// A zone, and the span of it that was asked for last.
+/// A zone, and the span of it that was used last.
 pub struct Local<'a> {
     zone: &'a TimeZone,
     span: Span,
@@ -39,7 +40,7 @@ impl<'a> Local<'a> {
         let span = if *zone == TimeZone::UTC {
             Span::of(i64::MIN, i64::MAX)
         } else {
-            // Empty: the first question looks it up.
+            // Empty: the first use finds it.
             Span::of(0, 0)
         };
         Local { zone, span }
@@ -57,7 +58,7 @@ impl<'a> Local<'a> {
     }
 
     /// The first instant at which the local clock shows this time or a later one: the earlier one of
-    /// a time that comes twice, the end of the gap for a time that never comes.
+    /// a repeated time, the end of the gap for a skipped time.
     pub fn instant(&mut self, time: i64) -> i64 {
         self.seek(time.saturating_sub(MAX_OFFSET));
         loop {
@@ -84,7 +85,7 @@ impl<'a> Local<'a> {
     /// The period an instant is in.
     ///
     /// A local period starts at the first instant of its first date. Where the clocks go back across
-    /// midnight, the old date comes again for a while; those instants stay in the new period, so that
+    /// midnight, the old date repeats for a while; those instants stay in the new period, so that
     /// periods are contiguous and no date has two.
     pub fn period(&mut self, granularity: Granularity, ms: i64) -> Period {
         let step = match granularity {
@@ -156,21 +157,4 @@ fn timestamp(ms: i64) -> Timestamp {
 /// The date of a local time.
 pub fn day_of(time: i64) -> DayNumber {
     time.div_euclid(DAY) as DayNumber
-}
-
-fn first_day(granularity: Granularity, day: DayNumber) -> DayNumber {
-    match granularity {
-        Granularity::Week => monday(day),
-        Granularity::Month => Date::of(day).month_start(0),
-        _ => day,
-    }
-}
-
-/// The first date of the period after the one that begins on `first_day`.
-pub fn next_first_day(granularity: Granularity, first_day: DayNumber) -> DayNumber {
-    match granularity {
-        Granularity::Week => first_day + 7,
-        Granularity::Month => Date::of(first_day).month_start(1),
-        _ => first_day + 1,
-    }
 }

@@ -2,7 +2,7 @@
 //! buckets answer a window.
 //!
 //! An instant is an `i64` of milliseconds since the epoch, a period is half-open. Instants outside
-//! [`MIN_TIME`]..=[`MAX_TIME`] are refused at the door; inside, no arithmetic can overflow and every
+//! [`MIN_TIME`]..=[`MAX_TIME`] are refused on input; inside, no arithmetic can overflow and every
 //! year has four digits in every zone.
 
 mod civil;
@@ -52,7 +52,7 @@ pub const MIN_TIME: i64 = -719_161 * DAY;
 /// The last millisecond of 9999-12-29Z: every local date, and its ISO year, is in year 9999.
 pub const MAX_TIME: i64 = 2_932_895 * DAY - 1;
 
-/// Whether the calendar knows this instant.
+/// Whether the calendar has this instant.
 #[inline]
 pub const fn is_supported(ms: i64) -> bool {
     MIN_TIME <= ms && ms <= MAX_TIME

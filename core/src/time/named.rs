@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_told_what_is() {
+    fn the_error_of_a_time_names_the_forms() {
         for (granularity, text) in [
             (Granularity::Day, "2024-12"),
             (Granularity::Week, "2024-12"),

@@ -1,8 +1,7 @@
 //! One bucket's stretch of time.
 
-use super::civil::DayNumber;
-use super::local::{next_first_day, Local};
-use super::{is_supported, Granularity, Range, Slots, Zone, HOUR};
+use super::civil::{monday, Date, DayNumber};
+use super::{Granularity, Range, HOUR};
 
 /// A minute or hour of UTC, or a day, ISO week or month of a zone. Only a zone makes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,18 +38,6 @@ impl Period {
         Range::new(self.start, self.end)
     }
 
-    /// The period that begins where this one ends.
-    pub fn next(&self, zone: &Zone) -> Option<Period> {
-        zone.period(self.granularity, self.end)
-    }
-
-    /// The period that ends where this one begins.
-    pub fn previous(&self, zone: &Zone) -> Option<Period> {
-        // Part of the very first period lies before the calendar; nothing before it does count.
-        let last = self.start.saturating_sub(1);
-        is_supported(last).then(|| zone.local().period(self.granularity, last))
-    }
-
     /// How many slots a bucket of this period has: at most [`Slots::MAX`].
     pub fn slot_count(&self) -> u8 {
         match self.granularity {
@@ -62,13 +49,22 @@ impl Period {
             }
         }
     }
+}
 
-    /// Where the slots begin and end.
-    pub fn slots(&self, zone: &Zone) -> Slots {
-        self.slots_in(&mut zone.local())
+/// The first date of the period that a date is in.
+pub(super) fn first_day(granularity: Granularity, day: DayNumber) -> DayNumber {
+    match granularity {
+        Granularity::Week => monday(day),
+        Granularity::Month => Date::of(day).month_start(0),
+        _ => day,
     }
+}
 
-    pub(super) fn slots_in(&self, local: &mut Local<'_>) -> Slots {
-        Slots::new(self, local)
+/// The first date of the period after the one that begins on `first_day`.
+pub(super) fn next_first_day(granularity: Granularity, first_day: DayNumber) -> DayNumber {
+    match granularity {
+        Granularity::Week => first_day + 7,
+        Granularity::Month => Date::of(first_day).month_start(1),
+        _ => first_day + 1,
     }
 }

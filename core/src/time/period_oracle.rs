@@ -25,7 +25,7 @@ pub const ZONES: [&str; 15] = [
     "Africa/Casablanca",
 ];
 
-/// Instants around which something happens in some zone.
+/// Instants next to a change of some zone.
 const ODD: [&str; 19] = [
     "2024-03-31T01:00:00Z",
     "2024-10-27T01:00:00Z",
@@ -97,8 +97,8 @@ fn strftime(granularity: Granularity, ms: i64, zone: &TimeZone) -> String {
     at(ms).to_zoned(zone.clone()).strftime(format).to_string()
 }
 
-/// Labels sort like time, so the period of an instant is the greatest label reached up to it. No date
-/// comes back after more than two days, so that is as far as one needs to look.
+/// Labels sort like time, so the period of an instant is the greatest label reached up to it. No date is
+/// repeated after more than two days, so that earlier labels need not be tried.
 fn slow_label(granularity: Granularity, ms: i64, zone: &TimeZone) -> String {
     let changes = zone
         .preceding(at(ms))
@@ -231,7 +231,7 @@ fn a_day_without_a_midnight_starts_at_the_first_instant_of_its_date() {
 }
 
 #[test]
-fn where_the_old_date_comes_again_the_new_day_goes_on() {
+fn where_the_old_date_repeats_the_new_day_continues() {
     // At 00:01 on the 29th the clocks went back to 23:01 on the 28th.
     let day = period("America/St_Johns", Granularity::Day, "2006-10-29").unwrap();
     assert_eq!(at(day.start()).to_string(), "2006-10-29T02:30:00Z");

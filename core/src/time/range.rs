@@ -23,23 +23,23 @@ impl Range {
         }
     }
 
-    /// What this range says of the window that was asked for, when it was planned for a wider one: an
-    /// end that was moved out stands where it was asked for.
-    pub(super) fn within(&self, asked: Range, wider: Range) -> Range {
-        let from = if wider.from < asked.from {
-            self.from.max(asked.from)
+    /// This range, planned for a wider window, for the window of the query: an end that was moved out is
+    /// put back.
+    pub(super) fn within(&self, requested: Range, wider: Range) -> Range {
+        let from = if wider.from < requested.from {
+            self.from.max(requested.from)
         } else {
             self.from
         };
-        let to = if wider.to > asked.to {
-            self.to.min(asked.to)
+        let to = if wider.to > requested.to {
+            self.to.min(requested.to)
         } else {
             self.to
         };
         Range::new(from, to.max(from))
     }
 
-    /// What lies in both.
+    /// What is in both.
     pub fn common(self, other: Range) -> Range {
         Range::new(self.from.max(other.from), self.to.min(other.to))
     }

@@ -7,7 +7,7 @@ use crate::error::{shown, Error, Result};
 /// Per granularity, how long a bucket is kept after its period has ended, or that it is off.
 ///
 /// A retention in calendar months counts whole dates, of the zone for days, weeks and months and of UTC
-/// for minutes and hours: a bucket that ends on a date goes when that date has been over for so many
+/// for minutes and hours: a bucket that ends on a date expires when that date has been over for so many
 /// months. So a later period never expires before an earlier one, whatever months and clocks do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention([Option<Duration>; Granularity::COUNT]);
@@ -33,7 +33,7 @@ impl Retention {
         self.0.get(granularity.index()).copied().flatten()
     }
 
-    /// Keeps a granularity for so long, or switches it off.
+    /// Sets the retention of a granularity, or switches it off.
     pub fn set(&mut self, granularity: Granularity, kept: Option<Duration>) -> Result<()> {
         if let Some(duration) = kept.filter(|kept| periods(granularity, *kept) > MAX_PERIODS) {
             return Err(Error::new(format!(
@@ -41,8 +41,8 @@ impl Retention {
                 granularity.name()
             )));
         }
-        if let Some(place) = self.0.get_mut(granularity.index()) {
-            *place = kept;
+        if let Some(entry) = self.0.get_mut(granularity.index()) {
+            *entry = kept;
         }
         Ok(())
     }
@@ -62,7 +62,7 @@ impl Retention {
         })
     }
 
-    /// A site keeps something: to be asked when all its options have been read.
+    /// Refuses a site that keeps nothing: to be called when all its options have been applied.
     pub fn check(&self) -> Result<()> {
         if self.0.iter().any(Option::is_some) {
             Ok(())
@@ -86,7 +86,7 @@ impl Retention {
         Some(local.day_start(Date::of(over).plus_full_months(months)))
     }
 
-    /// Whether a bucket of this period is there, at this time, if anything went into it.
+    /// Whether a bucket of this period is kept at this time.
     pub fn is_kept(&self, period: &Period, now: i64, zone: &Zone) -> bool {
         self.expiry(period, zone).is_some_and(|expiry| expiry > now)
     }
@@ -121,7 +121,7 @@ fn calendar(granularity: Granularity, zone: &Zone) -> &Zone {
     }
 }
 
-/// About how many buckets that keeps.
+/// About the number of buckets of that retention.
 fn periods(granularity: Granularity, kept: Duration) -> i64 {
     const MONTH: i64 = 30 * DAY;
     let length = match granularity {
@@ -231,7 +231,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_kept_begins_where_kept_from_says(
+        fn kept_from_is_where_what_is_kept_begins(
             zone in zone(),
             now in instant(),
             millis in 1..100_000 * MINUTE,

@@ -2,11 +2,11 @@
 //! of a day, the local days of a week or month.
 
 use super::local::Local;
-use super::{Granularity, Period, Range, DAY, HOUR, MINUTE, SECOND};
+use super::{Granularity, Period, Range, Zone, DAY, HOUR, MINUTE, SECOND};
 use crate::memory::allocated;
 
 /// Where the slots of one period begin and end. A caller keeps it beside the period, so that finding
-/// an event's slot asks no calendar.
+/// an event's slot needs no calendar.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slots {
     start: i64,
@@ -23,6 +23,17 @@ enum Edges {
     Hours,
     /// The start of each local day. A skipped date is an empty slot.
     Days(Box<[i64]>),
+}
+
+impl Period {
+    /// Where the slots begin and end.
+    pub fn slots(&self, zone: &Zone) -> Slots {
+        self.slots_in(&mut zone.local())
+    }
+
+    pub(super) fn slots_in(&self, local: &mut Local<'_>) -> Slots {
+        Slots::new(self, local)
+    }
 }
 
 impl Slots {

@@ -1,4 +1,4 @@
-//! The stretch of time a query asks about, as users write it.
+//! The window of a query, as users write it.
 
 use super::instant::read_instant;
 use super::local::{day_of, Local};
@@ -6,17 +6,17 @@ use super::{is_supported, Duration, Granularity, Period, Range, Zone, DAY, MAX_T
 use crate::error::{shown, Error, Result};
 use std::fmt;
 
-/// A window, read once and asked with the clock of each query.
+/// A window, parsed once and resolved with the clock of each query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window(Kind);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// So long, up to and with this very millisecond.
+    /// A duration up to and with this millisecond.
     Last(Duration),
-    /// The period that now is in, as far as it has come: `today`, `this-week`, `this-month`.
+    /// The current period up to now: `today`, `this-week`, `this-month`.
     Current(Granularity),
-    /// The whole one before: `yesterday`, `last-week`, `last-month`.
+    /// The period before the current one: `yesterday`, `last-week`, `last-month`.
     Previous(Granularity),
     /// From an instant to an instant, or to now.
     Between(i64, Option<i64>),
@@ -58,7 +58,7 @@ impl Window {
             })
     }
 
-    /// A window that goes with the clock: a duration or a calendar word.
+    /// A window relative to now: a duration or a calendar word.
     pub fn parse_moving(text: &[u8]) -> Result<Window> {
         match sides(text) {
             None => Window::parse(text, &Zone::UTC),
@@ -78,8 +78,8 @@ impl Window {
         }
     }
 
-    /// What the window is, at this time. A window up to now ends just after it, so that an event of
-    /// this very millisecond is inside.
+    /// The range of the window at this time. A window up to now ends just after it, so that an event of this
+    /// millisecond is inside.
     pub fn range(&self, now: i64, zone: &Zone) -> Result<Range> {
         let end = after(now)?;
         let local = &mut zone.local();
@@ -95,7 +95,7 @@ impl Window {
         in_the_calendar(range)
     }
 
-    /// What the window is compared with. For a word that is the calendar's own period before: `today`
+    /// The range that the window is compared with. For a word that is the calendar's period before: `today`
     /// with yesterday up to the same local time, `this-month` with last month up to the same day and
     /// time, at most its end. For everything else it is the same length just before.
     pub fn before(&self, now: i64, zone: &Zone) -> Result<Range> {
@@ -121,7 +121,7 @@ impl Window {
     }
 }
 
-/// As it is read back, in any zone.
+/// Text that `parse` reads as the same window, in any zone.
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn from_to_is_what_it_says() {
+    fn from_to_is_the_range_between_both() {
         let now = "2024-07-04T10:00:00Z";
         let (day, before) = ranges("2024-07-04..2024-07-05", now);
         assert_eq!(day, range("2024-07-03T22:00:00Z", "2024-07-04T22:00:00Z"));
@@ -412,7 +412,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_a_window_is_compared_with_lies_before_it(
+        fn the_window_of_comparison_is_before_the_window(
             zone in super::super::period_oracle::zone(),
             now in super::super::period_oracle::instant(),
             word in 0..WORDS.len(),

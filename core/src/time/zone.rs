@@ -7,7 +7,7 @@ use crate::text::nearest::did_you_mean;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use std::fmt;
 
-/// An IANA time zone out of the bundled database: the same on every server, whatever its files say.
+/// An IANA time zone out of the bundled database: the same on every server, whatever its own files hold.
 /// Cheap to clone.
 #[derive(Clone)]
 pub struct Zone(TimeZone);
@@ -15,7 +15,7 @@ pub struct Zone(TimeZone);
 impl Zone {
     pub const UTC: Zone = Zone(TimeZone::UTC);
 
-    /// An IANA name in any case. Offsets are no zones: they know no daylight saving.
+    /// An IANA name in any case. Offsets are no zones: they have no daylight saving.
     pub fn parse(text: &[u8]) -> Result<Zone> {
         std::str::from_utf8(text)
             .ok()
@@ -39,13 +39,27 @@ impl Zone {
         self.0.iana_name().unwrap_or("UTC")
     }
 
-    /// The period an instant is in. Keep it and ask again only outside of `start..end`.
+    /// The period an instant is in. It can be kept for all instants of its `start..end`.
     pub fn period(&self, granularity: Granularity, ms: i64) -> Option<Period> {
         is_supported(ms).then(|| self.local().period(granularity, ms))
     }
 
     pub(super) fn local(&self) -> Local<'_> {
         Local::new(&self.0)
+    }
+}
+
+impl Period {
+    /// The period that begins where this one ends.
+    pub fn next(&self, zone: &Zone) -> Option<Period> {
+        zone.period(self.granularity, self.end)
+    }
+
+    /// The period that ends where this one begins.
+    pub fn previous(&self, zone: &Zone) -> Option<Period> {
+        // Part of the very first period is before the calendar; nothing before it counts.
+        let last = self.start.saturating_sub(1);
+        is_supported(last).then(|| zone.local().period(self.granularity, last))
     }
 }
 

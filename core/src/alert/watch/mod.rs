@@ -1,17 +1,15 @@
-//! What a site is watched for: its alert rules and its live metrics, and when each of them is due.
+//! The alert rules and live metrics of a site, and when each of them is due.
 
 mod pace;
 mod schedule;
-mod stored;
 #[cfg(test)]
 mod tests;
 
 pub use pace::Pace;
-pub use schedule::{Census, Due, Place, Schedule};
-pub use stored::{FEEDS, RULES};
+pub use schedule::{Counts, Due, Schedule, SiteKey};
 
 use super::live::Feed;
-use crate::alert::{Alarm, Rule, Saying};
+use crate::alert::{Alarm, Notice, Rule};
 use crate::error::{shown, Error, Result};
 use crate::memory::allocated;
 use crate::schema::limits;
@@ -23,7 +21,7 @@ pub struct Watch {
     feeds: Vec<Feed>,
 }
 
-/// One thing to be looked at when it is due.
+/// A rule to evaluate, or live metrics to publish, when it is due.
 #[derive(Debug, Clone, Copy)]
 pub enum Item<'w> {
     Alarm(&'w Alarm),
@@ -51,85 +49,97 @@ impl Watch {
     }
 
     pub fn alarm(&self, name: &[u8]) -> Option<&Alarm> {
-        let place = self.place_of_alarm(name).ok()?;
-        self.alarms.get(place)
+        let index = self.find_alarm(name).ok()?;
+        self.alarms.get(index)
     }
 
     pub fn alarm_mut(&mut self, name: &[u8]) -> Option<&mut Alarm> {
-        let place = self.place_of_alarm(name).ok()?;
-        self.alarms.get_mut(place)
+        let index = self.find_alarm(name).ok()?;
+        self.alarms.get_mut(index)
     }
 
-    fn place_of_alarm(&self, name: &[u8]) -> std::result::Result<usize, usize> {
+    fn find_alarm(&self, name: &[u8]) -> std::result::Result<usize, usize> {
         self.alarms.binary_search_by(|it| (*it.rule.name).cmp(name))
     }
 
-    fn place_of_feed(&self, name: &[u8]) -> std::result::Result<usize, usize> {
+    fn find_feed(&self, name: &[u8]) -> std::result::Result<usize, usize> {
         self.feeds.binary_search_by(|it| (*it.name).cmp(name))
     }
 
-    /// Whether a rule of this name may be set.
-    pub fn has_room_for_rule(&self, name: &[u8]) -> Result<()> {
+    /// Refuses a rule of a new name when there are as many as a site may have.
+    pub fn check_room_for_rule(&self, name: &[u8]) -> Result<()> {
         room(
             "rule",
             name,
-            self.place_of_alarm(name).is_ok(),
+            self.find_alarm(name).is_ok(),
             self.alarms.len(),
             limits::RULES_PER_SITE,
         )
     }
 
-    pub fn has_room_for_feed(&self, name: &[u8]) -> Result<()> {
+    pub fn check_room_for_feed(&self, name: &[u8]) -> Result<()> {
         room(
             "live metric",
             name,
-            self.place_of_feed(name).is_ok(),
+            self.find_feed(name).is_ok(),
             self.feeds.len(),
             limits::FEEDS_PER_SITE,
         )
     }
 
-    /// What is to be said of the rule that had this name, if anything.
-    pub fn set_rule(&mut self, rule: Rule) -> Option<Saying> {
-        match self.place_of_alarm(&rule.name) {
-            Ok(place) => {
-                let known = self.alarms.get_mut(place)?;
-                let (alarm, saying) = known.becomes(rule);
+    /// Sets a rule. Gives what a message is to report of the rule that had this name, if anything.
+    pub fn set_rule(&mut self, rule: Rule) -> Option<Notice> {
+        match self.find_alarm(&rule.name) {
+            Ok(index) => {
+                let known = self.alarms.get_mut(index)?;
+                let (alarm, notice) = known.with_rule(rule);
                 *known = alarm;
-                saying
+                notice
             }
-            Err(place) => {
-                self.alarms.insert(place, Alarm::new(rule));
+            Err(index) => {
+                self.alarms.insert(index, Alarm::new(rule));
                 None
             }
         }
     }
 
-    pub fn remove_rule(&mut self, name: &[u8]) -> Option<Alarm> {
-        let place = self.place_of_alarm(name).ok()?;
-        Some(self.alarms.remove(place))
-    }
-
-    pub fn set_feed(&mut self, feed: Feed) {
-        match self.place_of_feed(&feed.name) {
-            Ok(place) => {
-                if let Some(known) = self.feeds.get_mut(place) {
-                    *known = feed;
+    /// Sets a rule with its state.
+    pub fn set_alarm(&mut self, alarm: Alarm) {
+        match self.find_alarm(&alarm.rule.name) {
+            Ok(index) => {
+                if let Some(known) = self.alarms.get_mut(index) {
+                    *known = alarm;
                 }
             }
-            Err(place) => self.feeds.insert(place, feed),
+            Err(index) => self.alarms.insert(index, alarm),
         }
     }
 
     pub fn has_feed(&self, name: &[u8]) -> bool {
-        self.place_of_feed(name).is_ok()
+        self.find_feed(name).is_ok()
     }
 
-    /// Whether there was one.
+    pub fn remove_rule(&mut self, name: &[u8]) -> Option<Alarm> {
+        let index = self.find_alarm(name).ok()?;
+        Some(self.alarms.remove(index))
+    }
+
+    pub fn set_feed(&mut self, feed: Feed) {
+        match self.find_feed(&feed.name) {
+            Ok(index) => {
+                if let Some(known) = self.feeds.get_mut(index) {
+                    *known = feed;
+                }
+            }
+            Err(index) => self.feeds.insert(index, feed),
+        }
+    }
+
+    /// Returns whether there was one.
     pub fn remove_feed(&mut self, name: &[u8]) -> bool {
-        let place = self.place_of_feed(name);
-        place.is_ok_and(|place| {
-            self.feeds.remove(place);
+        let index = self.find_feed(name);
+        index.is_ok_and(|index| {
+            self.feeds.remove(index);
             true
         })
     }
@@ -140,14 +150,14 @@ impl Watch {
         alarms.chain(self.feeds.iter().map(Item::Feed))
     }
 
-    /// When something of it is due next, after what was due at `seen`.
-    pub fn next_due(&self, site: &[u8], seen: i64) -> Option<i64> {
+    /// When the first of its items is due after `since`.
+    pub fn next_due(&self, site: &[u8], since: i64) -> Option<i64> {
         let paces = self.items().filter_map(|item| item.pace(site));
-        paces.map(|pace| pace.next(seen)).min()
+        paces.map(|pace| pace.next(since)).min()
     }
 
-    pub fn census(&self) -> Census {
-        Census {
+    pub fn counts(&self) -> Counts {
+        Counts {
             rules: self.alarms.len() as u64,
             feeds: self.feeds.len() as u64,
             firing: self.alarms.iter().filter(|it| it.state.is_firing()).count() as u64,

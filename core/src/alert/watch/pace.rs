@@ -1,5 +1,5 @@
-//! When something that recurs is due: at the same instants whoever reckons, without a memory of the
-//! last time. Sites are spread over the length of the pace by their names; what one site has of the
+//! When something that recurs is due: instants that follow from the interval and the site's name alone,
+//! without a record of the last time. Sites are spread over the interval; what one site has of the
 //! same pace is due together, so that it is answered from buckets that were opened once.
 
 use crate::hash::hash;
@@ -21,18 +21,18 @@ impl Pace {
 
     /// The first instant after this one at which it is due.
     pub fn next(self, after: i64) -> i64 {
-        let since = after.saturating_sub(self.phase).rem_euclid(self.every);
-        after.saturating_add(self.every - since)
+        let elapsed = after.saturating_sub(self.phase).rem_euclid(self.every);
+        after.saturating_add(self.every - elapsed)
     }
 
     /// The last instant up to this one at which it was due.
     pub fn last(self, until: i64) -> i64 {
-        let since = until.saturating_sub(self.phase).rem_euclid(self.every);
-        until.saturating_sub(since)
+        let elapsed = until.saturating_sub(self.phase).rem_euclid(self.every);
+        until.saturating_sub(elapsed)
     }
 
-    /// Whether it became due after `seen`, up to and with `now`.
-    pub fn is_due(self, seen: i64, now: i64) -> bool {
-        self.next(seen) <= now
+    /// Whether it became due after `since`, up to and with `now`.
+    pub fn is_due(self, since: i64, now: i64) -> bool {
+        self.next(since) <= now
     }
 }

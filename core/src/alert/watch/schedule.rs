@@ -1,7 +1,7 @@
-//! Which sites are watched, and which of them is to be visited next.
+//! The sites that have rules or live metrics, ordered by when the next of these is due.
 //!
-//! It holds hints: whoever visits a site looks at what is really there. A site stands in the queue
-//! under the time of its next visit, and out of it while it is visited.
+//! Entries are hints: the caller reads the site before it acts. A site is in the queue under the time at
+//! which it is due next, and not in the queue while it is worked on.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,92 +10,92 @@ use super::Watch;
 
 /// A site of a database, by the names that Redis has for both.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct SiteKey {
     pub db: i32,
     pub site: Arc<[u8]>,
 }
 
-/// How much there is of what.
+/// Numbers of rules, live metrics and firing rules.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Census {
+pub struct Counts {
     pub rules: u64,
     pub feeds: u64,
     pub firing: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Visit {
+struct Entry {
     /// In the queue under this time.
     due: Option<i64>,
-    /// What was due up to here is done.
-    seen: i64,
-    /// How many items of the round under way are done.
+    /// What was due up to this time is done.
+    done_until: i64,
+    /// How many items of the current round are done.
     done: usize,
-    census: Census,
+    counts: Counts,
 }
 
 #[derive(Debug, Default)]
 pub struct Schedule {
-    visits: BTreeMap<Place, Visit>,
-    queue: BTreeSet<(i64, Place)>,
+    entries: BTreeMap<SiteKey, Entry>,
+    queue: BTreeSet<(i64, SiteKey)>,
 }
 
-/// A visit that is due.
+/// A site that is due.
 #[derive(Debug, Clone)]
 pub struct Due {
-    pub place: Place,
-    pub seen: i64,
+    pub key: SiteKey,
+    pub done_until: i64,
     pub done: usize,
 }
 
 impl Schedule {
     pub const fn new() -> Schedule {
         Schedule {
-            visits: BTreeMap::new(),
+            entries: BTreeMap::new(),
             queue: BTreeSet::new(),
         }
     }
 
-    /// A site is watched for this from now on. A round under way begins again.
-    pub fn note(&mut self, place: Place, watch: &Watch, now: i64) {
+    /// Sets what a site has, from now on. A round that was begun starts again.
+    pub fn set(&mut self, key: SiteKey, watch: &Watch, now: i64) {
         if watch.is_empty() {
-            return self.forget(&place);
+            return self.remove(&key);
         }
-        let seen = self.visits.get(&place).map_or(now, |visit| visit.seen);
-        let visit = Visit {
-            due: watch.next_due(&place.site, seen),
-            seen,
+        let done_until = self.entries.get(&key).map_or(now, |entry| entry.done_until);
+        let entry = Entry {
+            due: watch.next_due(&key.site, done_until),
+            done_until,
             done: 0,
-            census: watch.census(),
+            counts: watch.counts(),
         };
-        self.put(place, visit);
+        self.put(key, entry);
     }
 
-    pub fn forget(&mut self, place: &Place) {
-        if let Some(Visit { due: Some(due), .. }) = self.visits.remove(place) {
-            self.queue.remove(&(due, place.clone()));
+    pub fn remove(&mut self, key: &SiteKey) {
+        if let Some(Entry { due: Some(due), .. }) = self.entries.remove(key) {
+            self.queue.remove(&(due, key.clone()));
         }
     }
 
-    /// All sites of a database are gone, or, with none given, all sites.
+    /// Removes all sites of a database, or, with none given, of all databases.
     pub fn flush(&mut self, db: Option<i32>) {
-        self.visits
-            .retain(|place, _| db.is_some_and(|db| place.db != db));
+        self.entries
+            .retain(|key, _| db.is_some_and(|db| key.db != db));
         self.queue
-            .retain(|(_, place)| db.is_some_and(|db| place.db != db));
+            .retain(|(_, key)| db.is_some_and(|db| key.db != db));
     }
 
     pub fn swap(&mut self, a: i32, b: i32) {
-        for (mut place, visit) in std::mem::take(&mut self.visits) {
-            place.db = match place.db {
+        for (mut key, entry) in std::mem::take(&mut self.entries) {
+            key.db = match key.db {
                 db if db == a => b,
                 db if db == b => a,
                 db => db,
             };
-            self.visits.insert(place, visit);
+            self.entries.insert(key, entry);
         }
-        let visits = self.visits.iter();
-        let queued = visits.filter_map(|(place, visit)| Some((visit.due?, place.clone())));
+        let entries = self.entries.iter();
+        let queued = entries.filter_map(|(key, entry)| Some((entry.due?, key.clone())));
         self.queue = queued.collect();
     }
 
@@ -104,79 +104,79 @@ impl Schedule {
         if self.queue.first()?.0 > now {
             return None;
         }
-        let (_, place) = self.queue.pop_first()?;
-        let visit = self.visits.get_mut(&place)?;
-        visit.due = None;
+        let (_, key) = self.queue.pop_first()?;
+        let entry = self.entries.get_mut(&key)?;
+        entry.due = None;
         Some(Due {
-            seen: visit.seen,
-            done: visit.done,
-            place,
+            done_until: entry.done_until,
+            done: entry.done,
+            key,
         })
     }
 
-    /// The visit of a round at `now` is over: all was done that was due. Nothing to watch is no site.
-    pub fn done(&mut self, place: Place, watch: &Watch, now: i64) {
+    /// Ends a round at `now`: all that was due is done. A site that has nothing left is removed.
+    pub fn finish(&mut self, key: SiteKey, watch: &Watch, now: i64) {
         if watch.is_empty() {
-            return self.forget(&place);
+            return self.remove(&key);
         }
-        let visit = Visit {
-            due: watch.next_due(&place.site, now),
-            seen: now,
+        let entry = Entry {
+            due: watch.next_due(&key.site, now),
+            done_until: now,
             done: 0,
-            census: watch.census(),
+            counts: watch.counts(),
         };
-        self.put(place, visit);
+        self.put(key, entry);
     }
 
-    /// So many items were done, and the rest is to go on as soon as there is time.
-    pub fn carry_on(&mut self, place: Place, done: usize, now: i64) {
-        if let Some(visit) = self.visits.get(&place).copied() {
+    /// So many items of the round are done, and the site is due again at once.
+    pub fn continue_later(&mut self, key: SiteKey, done: usize, now: i64) {
+        if let Some(entry) = self.entries.get(&key).copied() {
             self.put(
-                place,
-                Visit {
+                key,
+                Entry {
                     due: Some(now),
                     done,
-                    ..visit
+                    ..entry
                 },
             );
         }
     }
 
-    /// The clock was put back: what was to come then is not waited for.
+    /// After the clock was set back: every site is due now.
     pub fn rewind(&mut self, now: i64) {
         self.queue.clear();
-        for (place, visit) in &mut self.visits {
-            visit.seen = now;
-            visit.done = 0;
-            visit.due = Some(now);
-            self.queue.insert((now, place.clone()));
+        for (key, entry) in &mut self.entries {
+            entry.done_until = now;
+            entry.done = 0;
+            entry.due = Some(now);
+            self.queue.insert((now, key.clone()));
         }
     }
 
-    fn put(&mut self, place: Place, visit: Visit) {
-        self.forget(&place);
-        if let Some(due) = visit.due {
-            self.queue.insert((due, place.clone()));
+    fn put(&mut self, key: SiteKey, entry: Entry) {
+        self.remove(&key);
+        if let Some(due) = entry.due {
+            self.queue.insert((due, key.clone()));
         }
-        self.visits.insert(place, visit);
+        self.entries.insert(key, entry);
     }
 
-    /// When the next visit is due. None: there is nothing to do.
+    /// When the next site is due. None: the queue is empty.
     pub fn next(&self) -> Option<i64> {
         self.queue.first().map(|(due, _)| *due)
     }
 
     pub fn sites(&self) -> usize {
-        self.visits.len()
+        self.entries.len()
     }
 
-    pub fn census(&self) -> Census {
-        self.visits
+    pub fn counts(&self) -> Counts {
+        self.entries
             .values()
-            .fold(Census::default(), |sum, visit| Census {
-                rules: sum.rules + visit.census.rules,
-                feeds: sum.feeds + visit.census.feeds,
-                firing: sum.firing + visit.census.firing,
+            .fold(Counts::default(), |sum, entry| Counts {
+                rules: sum.rules + entry.counts.rules,
+                feeds: sum.feeds + entry.counts.feeds,
+                firing: sum.firing + entry.counts.firing,
             })
     }
 }

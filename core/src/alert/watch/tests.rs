@@ -1,8 +1,6 @@
-//! When what is due is visited, against looking at every instant; and what is stored.
+//! The schedule against a check of every instant.
 
 use super::*;
-use crate::alert::State;
-use crate::codec::{Reader, Writer};
 use crate::schema::Settings;
 use crate::time::{Duration, Retention, Zone};
 use proptest::prelude::*;
@@ -25,15 +23,15 @@ fn feed(line: &str) -> Feed {
     Feed::parse(&words(line), &site()).unwrap()
 }
 
-fn place(db: i32, name: &str) -> Place {
-    Place {
+fn key(db: i32, name: &str) -> SiteKey {
+    SiteKey {
         db,
         site: Arc::from(name.as_bytes()),
     }
 }
 
 #[test]
-fn live_metrics_are_told_with_their_window() {
+fn the_words_of_live_metrics_include_the_window() {
     for (line, resolved) in [
         ("main 5s events", "main 5s WINDOW 5s events"),
         (
@@ -61,22 +59,22 @@ fn live_metrics_are_told_with_their_window() {
 }
 
 #[test]
-fn a_site_has_room_for_so_many() {
+fn the_numbers_of_rules_and_live_metrics_are_bounded() {
     let mut watch = Watch::default();
     for n in 0..limits::RULES_PER_SITE {
-        watch.has_room_for_rule(b"x").unwrap();
+        watch.check_room_for_rule(b"x").unwrap();
         watch.set_rule(rule(&format!("r{n:03} events 5m > 1")));
     }
-    let error = watch.has_room_for_rule(b"x").unwrap_err().to_string();
+    let error = watch.check_room_for_rule(b"x").unwrap_err().to_string();
     assert!(
         error.contains("rule 'x'") && error.contains("at most 100"),
         "{error}"
     );
-    watch.has_room_for_rule(b"r007").unwrap();
+    watch.check_room_for_rule(b"r007").unwrap();
     for n in 0..limits::FEEDS_PER_SITE {
         watch.set_feed(feed(&format!("f{n} 5s events")));
     }
-    let error = watch.has_room_for_feed(b"x").unwrap_err().to_string();
+    let error = watch.check_room_for_feed(b"x").unwrap_err().to_string();
     assert!(
         error.contains("live metric 'x'") && error.contains("at most 32"),
         "{error}"
@@ -84,19 +82,19 @@ fn a_site_has_room_for_so_many() {
     assert!(watch.alarms().is_sorted_by_key(|it| it.rule.name.clone()));
     assert!(watch.remove_feed(b"f3") && !watch.remove_feed(b"f3"));
     assert!(watch.remove_rule(b"r003").is_some() && watch.alarm(b"r003").is_none());
-    assert_eq!(watch.census().rules, 99);
+    assert_eq!(watch.counts().rules, 99);
 }
 
 #[test]
-fn a_clock_that_was_put_back_is_not_waited_for() {
+fn after_the_clock_was_set_back_every_site_is_due() {
     let mut watch = Watch::default();
     watch.set_rule(rule("r events 5m > 1 EVERY 10s"));
     let mut schedule = Schedule::new();
-    schedule.note(place(0, "shop"), &watch, 1_000_000_000);
+    schedule.set(key(0, "shop"), &watch, 1_000_000_000);
     schedule.rewind(5_000);
     let due = schedule.take(5_000).unwrap();
     assert!(schedule.take(i64::MAX).is_none(), "it is being visited");
-    schedule.done(due.place, &watch, 5_000);
+    schedule.finish(due.key, &watch, 5_000);
     assert!(schedule.next().is_some_and(|next| next <= 15_000));
 }
 
@@ -106,10 +104,10 @@ fn what_is_paused_is_never_due() {
     watch.set_rule(rule("r events 5m > 1"));
     watch.alarm_mut(b"r").unwrap().paused = true;
     let mut schedule = Schedule::new();
-    schedule.note(place(0, "shop"), &watch, 0);
+    schedule.set(key(0, "shop"), &watch, 0);
     assert_eq!((schedule.sites(), schedule.next()), (1, None));
     watch.alarm_mut(b"r").unwrap().paused = false;
-    schedule.note(place(0, "shop"), &watch, 0);
+    schedule.set(key(0, "shop"), &watch, 0);
     assert!(schedule.next().is_some());
 }
 
@@ -146,7 +144,7 @@ fn watch_of(paces: &[i64]) -> Watch {
 }
 
 proptest! {
-    /// Every pace comes round once in its length, for every site, as instants that all agree on.
+    /// Every pace is due once in its length, for every site, at the same instants.
     #[test]
     fn a_pace_recurs(every in 1..100_000i64, name: [u8; 4], after in -1_000_000..1_000_000i64) {
         let pace = Pace::new(Duration::of_millis(every).unwrap(), &name).unwrap();
@@ -161,101 +159,71 @@ proptest! {
     /// The schedule holds what is there, and hands out a site whenever something of it became due
     /// since the last time, and not otherwise.
     #[test]
-    fn the_schedule_is_what_a_look_at_everything_finds(
+    fn the_schedule_agrees_with_a_scan_of_all_sites(
         deeds in prop::collection::vec((deed(), 0..20_000i64), 1..40),
     ) {
         let mut schedule = Schedule::new();
         // Of every site what it is watched for, and when it was last looked at.
-        let mut all: BTreeMap<Place, (Watch, i64)> = BTreeMap::new();
+        let mut all: BTreeMap<SiteKey, (Watch, i64)> = BTreeMap::new();
         let mut now = 1_000_000;
         let name = |name: usize| ["a", "b", "c", "d"][name];
         for (deed, later) in deeds {
             match deed {
                 Deed::Note(db, site, paces) => {
-                    let (place, watch) = (place(db, name(site)), watch_of(&paces));
-                    schedule.note(place.clone(), &watch, now);
-                    let seen = all.remove(&place).map_or(now, |(_, seen)| seen);
+                    let (key, watch) = (key(db, name(site)), watch_of(&paces));
+                    schedule.set(key.clone(), &watch, now);
+                    let seen = all.remove(&key).map_or(now, |(_, seen)| seen);
                     if !watch.is_empty() {
-                        all.insert(place, (watch, seen));
+                        all.insert(key, (watch, seen));
                     }
                 }
                 Deed::Forget(db, site) => {
-                    schedule.forget(&place(db, name(site)));
-                    all.remove(&place(db, name(site)));
+                    schedule.remove(&key(db, name(site)));
+                    all.remove(&key(db, name(site)));
                 }
                 Deed::Flush(db) => {
                     schedule.flush(db);
-                    all.retain(|place, _| db.is_some_and(|db| place.db != db));
+                    all.retain(|key, _| db.is_some_and(|db| key.db != db));
                 }
                 Deed::Swap(a, b) => {
                     schedule.swap(a, b);
-                    let moved = std::mem::take(&mut all).into_iter().map(|(mut place, it)| {
-                        place.db = if place.db == a { b } else if place.db == b { a } else { place.db };
-                        (place, it)
+                    let moved = std::mem::take(&mut all).into_iter().map(|(mut key, it)| {
+                        key.db = if key.db == a { b } else if key.db == b { a } else { key.db };
+                        (key, it)
                     });
                     all = moved.collect();
                 }
                 Deed::Rename(from, to) => {
-                    if let Some((watch, _)) = all.remove(&place(0, name(from))) {
-                        schedule.forget(&place(0, name(from)));
-                        schedule.forget(&place(0, name(to)));
-                        schedule.note(place(0, name(to)), &watch, now);
-                        all.insert(place(0, name(to)), (watch, now));
+                    if let Some((watch, _)) = all.remove(&key(0, name(from))) {
+                        schedule.remove(&key(0, name(from)));
+                        schedule.remove(&key(0, name(to)));
+                        schedule.set(key(0, name(to)), &watch, now);
+                        all.insert(key(0, name(to)), (watch, now));
                     }
                 }
             }
             now += later;
-            let mut due: Vec<Place> = all
+            let mut due: Vec<SiteKey> = all
                 .iter()
-                .filter(|(place, (watch, seen))| {
-                    watch.items().any(|it| it.pace(&place.site).unwrap().is_due(*seen, now))
+                .filter(|(key, (watch, seen))| {
+                    watch.items().any(|it| it.pace(&key.site).unwrap().is_due(*seen, now))
                 })
-                .map(|(place, _)| place.clone())
+                .map(|(key, _)| key.clone())
                 .collect();
             let mut found = Vec::new();
             while let Some(visit) = schedule.take(now) {
-                let (watch, seen) = all.get_mut(&visit.place).unwrap();
-                prop_assert_eq!(visit.seen, *seen);
+                let (watch, seen) = all.get_mut(&visit.key).unwrap();
+                prop_assert_eq!(visit.done_until, *seen);
                 *seen = now;
-                schedule.done(visit.place.clone(), watch, now);
-                found.push(visit.place);
+                schedule.finish(visit.key.clone(), watch, now);
+                found.push(visit.key);
             }
             due.sort();
             found.sort();
             prop_assert_eq!(found, due);
             prop_assert_eq!(schedule.sites(), all.len());
-            let rules = all.values().map(|(watch, _)| watch.census().rules);
-            prop_assert_eq!(schedule.census().rules, rules.sum::<u64>());
+            let rules = all.values().map(|(watch, _)| watch.counts().rules);
+            prop_assert_eq!(schedule.counts().rules, rules.sum::<u64>());
         }
-    }
-
-    #[test]
-    fn what_is_stored_is_read(
-        rules in prop::collection::vec((0..9u8, prop::option::of(1..99i64), prop::option::of(-5..5i32), 0..3u8, any::<bool>()), 0..5),
-        feeds in prop::collection::vec((0..9u8, 1..99i64), 0..4),
-    ) {
-        let mut watch = Watch::default();
-        for (name, hold, clear, state, paused) in rules {
-            let mut line = format!("r{name} events 5m change> 5");
-            line += &hold.map_or(String::new(), |it| format!(" FOR {it}s REPEAT {it}m"));
-            line += &clear.map_or(String::new(), |it| format!(" CLEAR {it}"));
-            watch.set_rule(rule(&line));
-            let alarm = watch.alarm_mut(format!("r{name}").as_bytes()).unwrap();
-            alarm.paused = paused;
-            alarm.state = match state {
-                0 => State::Ok,
-                1 => State::Pending { since: -5 },
-                _ => State::Firing { since: 5, sent: 1_795_273_743_146 },
-            };
-        }
-        for (name, every) in feeds {
-            watch.set_feed(feed(&format!("f{name} {every}s WINDOW today events users")));
-        }
-        let mut writer = Writer::new();
-        watch.encode(&mut writer);
-        let bytes = writer.into_bytes();
-        let mut reader = Reader::new(&bytes);
-        prop_assert_eq!(Watch::decode(watch.parts(), &mut reader), Ok(watch));
-        prop_assert!(reader.finish().is_ok());
     }
 }

@@ -14,7 +14,7 @@
 //!    "items": [{"sku": 5}]}}       nothing to count by: skipped, or refused by a strict site
 //! ```
 //!
-//! Other members are the collector's own and skipped, unless they are known ones in another spelling.
+//! Other members are skipped, unless their names are another spelling of these.
 
 use super::member::Member;
 use super::reader::{Fault, Read, Reader, Value};
@@ -27,10 +27,10 @@ use crate::schema::limits;
 use crate::text::Text;
 use crate::time::Zone;
 
-/// What to read, and into what.
+/// A JSON text, and the batch that its events are added to.
 pub struct Events<'a, 'r> {
     pub json: &'a [u8],
-    /// Takes the texts that have escapes; as long as the input is enough.
+    /// The buffer for texts that have escapes. The length of the input is always enough.
     pub buffer: &'a mut [u8],
     /// The time of events without one.
     pub now: i64,
@@ -48,7 +48,7 @@ pub fn has_escapes(json: &[u8]) -> bool {
 }
 
 impl Events<'_, '_> {
-    /// Reads them all; tells whether every event came with a time that is the same in every zone.
+    /// Reads them all; true if the time of every event is the same in every zone.
     pub fn read(self) -> Result<bool> {
         let mut reading = Reading {
             reader: Reader::new(self.json),
@@ -72,7 +72,7 @@ impl Events<'_, '_> {
 struct Reading<'a, 'r> {
     reader: Reader<'a>,
     events: Events<'a, 'r>,
-    /// Of the event of an array that is being read, from 1.
+    /// The number of the current event of an array, from 1.
     number: usize,
     timed: bool,
 }
@@ -108,12 +108,12 @@ impl<'a> Reading<'a, '_> {
         Ok(())
     }
 
-    /// What comes after the brace.
+    /// Reads an event, of which the brace has been read.
     fn event(&mut self) -> Read<()> {
         let begun = self.reader.at();
         let mut event = self.events.batch.begin(self.events.now);
         let mut identity = Identity::default();
-        let (mut seen, mut timed) = (0, false);
+        let (mut members, mut timed) = (0, false);
         let mut name = self.reader.first_member()?;
         while let Some(given) = name {
             let at = self.reader.at();
@@ -125,15 +125,15 @@ impl<'a> Reading<'a, '_> {
                     let error = Error::new(format!("unknown member '{given}': write '{meant}'"));
                     return Err(Fault { at, error });
                 }
-                self.pass(&value)?;
+                self.skip_rest(&value)?;
                 name = self.reader.next_member()?;
                 continue;
             };
-            if seen & member.bit() != 0 {
+            if members & member.bit() != 0 {
                 let error = Error::new(format!("'{}' is given twice", shown(given)));
                 return Err(Fault { at, error });
             }
-            seen |= member.bit();
+            members |= member.bit();
             let fault = |error| Fault { at, error };
             match (member, value) {
                 (_, Value::Null) => {}
@@ -272,7 +272,7 @@ impl<'a> Reading<'a, '_> {
         }
     }
 
-    fn pass(&mut self, value: &Value) -> Read<()> {
+    fn skip_rest(&mut self, value: &Value) -> Read<()> {
         match value {
             Value::Array | Value::Object => self.reader.skip(value),
             _ => Ok(()),

@@ -57,7 +57,7 @@ fn with(members: &str) -> String {
 }
 
 #[test]
-fn an_event_has_all_that_it_says() {
+fn an_event_is_read_with_all_members() {
     let text = r#" { "event" : "purchase", "user_id": "ann", "timestamp": 1733927467123,
         "session_id": 77, "id": "order-\u0031", "context": {"library": ["x", {"a": 1}]}, "sent": null,
         "properties": {"country": "FR", "new": true, "old": false, "coupon": null, "revenue": 9.99,
@@ -217,7 +217,7 @@ fn what_is_wrong_is_named() {
 }
 
 #[test]
-fn what_surrounds_the_events_is_named() {
+fn unexpected_text_around_events_is_named() {
     let event = with("\"id\":1");
     for (text, error) in [
         (
@@ -270,7 +270,7 @@ fn what_surrounds_the_events_is_named() {
 }
 
 #[test]
-fn only_a_strict_site_minds_what_it_cannot_count() {
+fn only_a_strict_site_refuses_what_it_cannot_count() {
     let json = with("\"context\":{\"a\":[]},\"properties\":{\"items\":[1],\"b\":null}");
     assert!(read(&json).unwrap().batch.dimensions.is_empty());
     let error = read_by(json.as_bytes(), &Zone::UTC, true).err().unwrap();
@@ -362,7 +362,7 @@ fn expected(events: &[Json]) -> Batch<'static> {
 
 proptest! {
     #[test]
-    fn events_are_what_serde_json_says(events in prop::collection::vec(event(), 0..5), pretty: bool) {
+    fn events_are_those_that_serde_json_reads(events in prop::collection::vec(event(), 0..5), pretty: bool) {
         let json = Json::from(events.clone());
         let text = if pretty { serde_json::to_string_pretty(&json) } else { serde_json::to_string(&json) };
         let found = read(&text.unwrap()).unwrap();
@@ -377,19 +377,19 @@ proptest! {
     }
 
     #[test]
-    fn a_body_that_is_cut_off_is_refused(event in event(), place: prop::sample::Index) {
+    fn a_body_that_is_cut_off_is_refused(event in event(), position: prop::sample::Index) {
         let text = Json::from(vec![event]).to_string();
-        let cut = &text.as_bytes()[..place.index(text.len())];
+        let cut = &text.as_bytes()[..position.index(text.len())];
         prop_assert!(read_by(cut, &Zone::UTC, false).is_err());
     }
 
     #[test]
     fn any_bytes_are_read_or_refused_with_one_line(
-        text: Vec<u8>, event in event(), place: prop::sample::Index, byte: u8,
+        text: Vec<u8>, event in event(), position: prop::sample::Index, byte: u8,
     ) {
         let mut changed = event.to_string().into_bytes();
-        let place = place.index(changed.len());
-        changed[place] = byte;
+        let position = position.index(changed.len());
+        changed[position] = byte;
         for text in [text, changed] {
             if let Err(error) = read_by(&text, &Zone::UTC, true) {
                 prop_assert!(error.len() < 500 && !error.contains(char::is_control), "{}", error);

@@ -7,9 +7,9 @@ pub struct Number<'a> {
     pub negative: bool,
     pub digits: u64,
     pub exponent: i64,
-    /// There were more digits.
+    /// Whether there were more digits.
     cut: bool,
-    /// Written with digits only.
+    /// Whether it is written with digits only.
     pub whole: bool,
 }
 
@@ -55,7 +55,7 @@ pub fn number(text: &[u8]) -> Result<(Number<'_>, &[u8]), &[u8]> {
         rest = power;
         let mut written = 0i64;
         while let [digit @ b'0'..=b'9', after @ ..] = rest {
-            // Beyond that, the number is 0 or has no end whatever its digits.
+            // With a larger exponent the number is 0 or infinite, whatever its digits.
             written = (written * 10 + i64::from(digit - b'0')).min(1 << 40);
             rest = after;
         }
@@ -79,12 +79,12 @@ pub fn number(text: &[u8]) -> Result<(Number<'_>, &[u8]), &[u8]> {
 struct Digits {
     number: u64,
     count: u32,
-    /// How many came after the last that is kept.
+    /// The number of digits after the last that is kept.
     dropped: i64,
 }
 
 impl Digits {
-    /// Reads all the digits there are, and gives what comes after them.
+    /// Reads all digits, and returns what follows them.
     #[inline]
     fn read<'a>(&mut self, text: &'a [u8]) -> &'a [u8] {
         let mut rest = text;
@@ -124,12 +124,12 @@ impl Number<'_> {
     #[cold]
     fn parsed(&self) -> f64 {
         let text = std::str::from_utf8(self.text).unwrap_or_default();
-        // The grammar of a JSON number is part of what is understood here.
+        // Every JSON number is one of Rust's grammar.
         text.parse::<f64>().map_or(f64::NAN, |number| number + 0.0)
     }
 
-    /// How many digits stand before the point when there is no exponent; 0 for what is below 1.
-    pub fn places(&self) -> i64 {
+    /// The number of digits before the point, as without an exponent; 0 for what is below 1.
+    pub fn whole_digits(&self) -> i64 {
         match self.digits.checked_ilog10() {
             None => 0,
             Some(log) => (i64::from(log) + 1 + self.exponent).max(0),

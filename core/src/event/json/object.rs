@@ -1,6 +1,6 @@
 //! Objects of texts and numbers, as far as messages need them.
 //!
-//! Names may be any bytes and JSON knows only Unicode: what is no UTF-8 becomes U+FFFD.
+//! Names may be any bytes and JSON holds only Unicode: what is no UTF-8 becomes U+FFFD.
 
 use crate::text::numeral::shown_number;
 
@@ -18,7 +18,7 @@ impl Object {
         write_text(&mut self.bytes, text);
     }
 
-    /// None, and what is no number, is null.
+    /// None, an infinity and NaN are written as null.
     pub fn number(&mut self, name: &str, number: Option<f64>) {
         self.named_number(name.as_bytes(), number);
     }
@@ -34,7 +34,7 @@ impl Object {
         }
     }
 
-    /// What is JSON already.
+    /// Adds a value that is JSON already.
     pub fn raw(&mut self, name: &str, json: &[u8]) {
         self.name(name.as_bytes());
         self.bytes.extend_from_slice(json);

@@ -1,5 +1,5 @@
-//! A pull parser: whoever reads asks for what comes next, and gets it or where and why it is not
-//! there. It holds nothing but its place in the input.
+//! A pull parser: each call returns the next token, or the position and the reason of an error. It holds
+//! nothing but its position in the input.
 
 use super::number::{number, Number};
 use super::text::{quoted, Broken, Quoted};
@@ -24,13 +24,13 @@ pub enum Value<'a> {
     Bool(bool),
     Number(Number<'a>),
     String(Quoted<'a>),
-    /// `first_item` comes next, or `skip`.
+    /// To be followed by `first_item` or `skip`.
     Array,
-    /// `first_member` comes next, or `skip`.
+    /// To be followed by `first_member` or `skip`.
     Object,
 }
 
-/// White space has been passed over wherever a value can come next, so that its place is known.
+/// White space is skipped wherever a value may follow, so that errors give the value's position.
 #[derive(Clone)]
 pub struct Reader<'a> {
     text: &'a [u8],
@@ -38,7 +38,7 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// A byte order mark in front is passed over.
+    /// Skips a byte order mark at the start.
     pub fn new(text: &'a [u8]) -> Reader<'a> {
         let rest = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
         let mut reader = Reader { text, rest };
@@ -186,7 +186,7 @@ impl<'a> Reader<'a> {
         self.value()
     }
 
-    /// Whether the innermost array or object goes on with a value.
+    /// Whether the innermost array or object has another value.
     fn step(&mut self, is_object: bool, first: bool) -> Read<bool> {
         match (is_object, first) {
             (true, true) => self.first_member().map(|name| name.is_some()),

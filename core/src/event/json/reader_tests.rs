@@ -14,7 +14,7 @@ fn check(text: &[u8]) -> Result<(), (usize, String)> {
         .map_err(|fault| (fault.at, fault.error.to_string()))
 }
 
-/// What the text between two quotes stands for.
+/// The text between two quotes, unescaped.
 fn resolved(text: &[u8]) -> Option<Vec<u8>> {
     let (string, rest) = quoted(text).ok()?;
     let mut buffer = vec![0; text.len()];
@@ -51,8 +51,8 @@ fn json() -> impl Strategy<Value = Json> {
     })
 }
 
-/// The same answer as serde_json's, but where it wants whole pairs of surrogates, or numbers that a
-/// double can hold.
+/// Agrees with serde_json, except that serde_json refuses half pairs of surrogates, and numbers that no
+/// double holds.
 fn assert_agrees(text: &[u8]) {
     let theirs = serde_json::from_slice::<Json>(text);
     let out_of_range = |error: &serde_json::Error| error.to_string().starts_with("number out of");
@@ -81,12 +81,12 @@ proptest! {
             b"{}[]\",:\\u0129.eE+- \n\0tfna\x7f\x80\xc3\xa9\xff".to_vec()), 0..3), 0..4),
     ) {
         let mut text = value.to_string().into_bytes();
-        for (place, byte, change) in changes {
-            let place = place.index(text.len());
+        for (position, byte, change) in changes {
+            let position = position.index(text.len());
             match change {
-                0 => text.insert(place, byte),
-                1 => text[place] = byte,
-                _ if text.len() > 1 => drop(text.remove(place)),
+                0 => text.insert(position, byte),
+                1 => text[position] = byte,
+                _ if text.len() > 1 => drop(text.remove(position)),
                 _ => {}
             }
         }
@@ -115,7 +115,7 @@ proptest! {
     }
 
     #[test]
-    fn a_string_ends_at_its_quote_whatever_stands_there(
+    fn a_string_ends_at_its_quote_whatever_it_contains(
         before in "[ !#-\\[\\]-~]{0,20}", stop in prop::sample::select(b"\"\\\0\x1f\n".to_vec()), after: Vec<u8>,
     ) {
         let text = [before.as_bytes(), &[stop], &after].concat();
@@ -154,21 +154,21 @@ proptest! {
     }
 
     #[test]
-    fn the_places_before_the_point_and_what_stands_there(
+    fn the_digits_before_the_point_and_their_number(
         whole in 1u64..1 << 50, fraction in "[0-9]{0,25}", moved in -3i64..4,
     ) {
         let text = format!("{whole}.{fraction}0e{moved}");
         let (number, _) = number(text.as_bytes()).unwrap();
         let digits = format!("{whole}{fraction}000");
-        let places = (whole.to_string().len() as i64 + moved).max(0);
-        prop_assert_eq!(number.places(), places);
-        let expected = digits[..places as usize].parse().unwrap_or(0);
+        let positions = (whole.to_string().len() as i64 + moved).max(0);
+        prop_assert_eq!(number.whole_digits(), positions);
+        let expected = digits[..positions as usize].parse().unwrap_or(0);
         prop_assert_eq!(number.scaled(0), Some(expected), "{}", text);
     }
 }
 
 #[test]
-fn faults_say_where_and_what() {
+fn faults_have_a_position_and_a_problem() {
     for (text, at, problem) in [
         ("", 0, "expected a value and found the end"),
         (" [1, ", 5, "expected a value and found the end"),
@@ -219,7 +219,7 @@ fn half_a_surrogate_pair_is_the_replacement_character() {
 }
 
 #[test]
-fn a_buffer_that_is_too_short_is_noticed() {
+fn a_buffer_that_is_too_short_is_an_error() {
     let raw = b"ab\\n\\u00e9c";
     for len in 0..20 {
         let mut buffer = vec![0; len];
@@ -252,7 +252,7 @@ fn nesting_has_an_end() {
 }
 
 #[test]
-fn values_are_what_they_seem() {
+fn values_are_read_by_their_types() {
     let read = |text: &'static str| Reader::new(text.as_bytes()).value().ok();
     assert_eq!(read("null"), Some(Value::Null));
     assert_eq!(read(" true"), Some(Value::Bool(true)));

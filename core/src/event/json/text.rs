@@ -1,7 +1,6 @@
-//! The inside of a JSON string: where it ends, and what it stands for.
+//! The inside of a JSON string: finding its end, and resolving its escapes.
 
-/// A string as it stands between its quotes; its escapes are known to be well formed, and its bytes
-/// to be UTF-8.
+/// A string as written between its quotes. Its escapes are well formed, and its bytes are UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quoted<'a> {
     pub raw: &'a [u8],
@@ -34,26 +33,26 @@ fn stops(word: u64) -> u64 {
 pub fn quoted(begun: &[u8]) -> Result<(Quoted<'_>, &[u8]), Broken> {
     let mut rest = begun;
     let mut escaped = false;
-    // Its high bits say whether there was anything but ASCII.
-    let mut seen = 0;
+    // A high bit is set where a byte is not ASCII.
+    let mut bits = 0;
     loop {
         while let Some((word, after)) = rest.split_first_chunk() {
             let word = u64::from_le_bytes(*word);
             let stops = stops(word);
             if stops == 0 {
-                seen |= word;
+                bits |= word;
                 rest = after;
                 continue;
             }
             let before = stops.trailing_zeros() / 8;
-            seen |= word & !(u64::MAX << (8 * before));
+            bits |= word & !(u64::MAX << (8 * before));
             rest = rest.get(before as usize..).unwrap_or_default();
             break;
         }
         match rest {
             [b'"', after @ ..] => {
                 let raw = before(begun, rest);
-                if seen & HIGH != 0 {
+                if bits & HIGH != 0 {
                     check_utf8(raw, rest.len())?;
                 }
                 return Ok((Quoted { raw, escaped }, after));
@@ -69,7 +68,7 @@ pub fn quoted(begun: &[u8]) -> Result<(Quoted<'_>, &[u8]), Broken> {
                 ))
             }
             [byte, after @ ..] => {
-                seen |= u64::from(*byte);
+                bits |= u64::from(*byte);
                 rest = after;
             }
             [] => return Err(broken(rest, "a string does not end")),
@@ -118,7 +117,7 @@ fn hex(text: &[u8]) -> Option<(u32, &[u8])> {
     Some((number, rest))
 }
 
-/// What a string with escapes stands for, and what is left of the buffer; `None` if that is shorter
+/// A string with its escapes resolved, and what is left of the buffer; `None` if that is shorter
 /// than the string between its quotes. An escaped half of a surrogate pair without its other half,
 /// which JavaScript makes when it cuts a text, is U+FFFD.
 pub fn unescape<'a>(raw: &[u8], buffer: &'a mut [u8]) -> Option<(&'a [u8], &'a mut [u8])> {
@@ -144,7 +143,7 @@ pub fn unescape<'a>(raw: &[u8], buffer: &'a mut [u8]) -> Option<(&'a [u8], &'a m
     Some((text, left))
 }
 
-/// The character that an escape stands for, and what comes after it.
+/// The character of an escape, and what follows it.
 fn unescaped(escape: &[u8]) -> Option<(char, &[u8])> {
     let (letter, rest) = escape.get(1..)?.split_first()?;
     let character = match letter {

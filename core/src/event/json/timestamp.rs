@@ -1,4 +1,4 @@
-//! The time of an event as JSON has it. A number's digits before the point say what it counts:
+//! The time of an event in JSON. The digits before a number's point decide its unit:
 //!
 //! ```text
 //!  9 or 10   seconds        1973-03-03T09:46:40Z to 2286-11-20T17:46:39Z, fractions allowed
@@ -13,8 +13,8 @@ use crate::error::{shown, Error, Result};
 use crate::time::{has_offset, parse_iso, Zone};
 
 pub fn of_number(number: &Number) -> Result<i64> {
-    let places = number.places();
-    let power = match places {
+    let whole_digits = number.whole_digits();
+    let power = match whole_digits {
         9 | 10 => Some(3),
         12 | 13 => Some(0),
         _ => None,
@@ -23,7 +23,7 @@ pub fn of_number(number: &Number) -> Result<i64> {
         .filter(|_| !number.negative)
         .and_then(|power| number.scaled(power));
     time.ok_or_else(|| {
-        let hint = match places {
+        let hint = match whole_digits {
             11 => ": it might be either",
             15 | 16 => ": divide microseconds by 1000",
             18 | 19 => ": divide nanoseconds by 1000000",
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn digits_say_whether_a_number_is_seconds_or_milliseconds() {
+    fn the_number_of_digits_decides_between_seconds_and_milliseconds() {
         for (text, expected) in [
             ("100000000", 100_000_000_000),
             ("9999999999", 9_999_999_999_000),

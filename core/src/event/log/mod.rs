@@ -1,5 +1,5 @@
-//! The event log: what an entry of the stream `{site}:events` says of an event, and what is read back
-//! from it. The fields stand in this order:
+//! The event log: an event as an entry of the stream `{site}:events`, and back. The fields are in this
+//! order:
 //!
 //! ```text
 //! event          the type
@@ -17,19 +17,11 @@ mod read;
 #[cfg(test)]
 mod tests;
 
+pub use crate::schema::Log;
 pub use read::read;
 
 use crate::event::{Batch, Event, Identity};
 use crate::text::numeral::shown_number;
-
-/// What a site does with its events besides counting them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Log {
-    /// How many of the last events the stream keeps at least; 0 is no log.
-    pub most: u64,
-    /// Users, sessions and ids as they came, and not their hashes.
-    pub users: bool,
-}
 
 const EVENT: &[u8] = b"event";
 const USER: &[u8] = b"user";
@@ -42,8 +34,8 @@ const ID_HASH: &[u8] = b"id-hash";
 const DIMENSION: &[u8] = b"dim:";
 const VALUE: &[u8] = b"val:";
 
-/// Says the fields of an event's entry, each with its value. What `identity` does not know is told by
-/// its hash, and so is all of it unless `users`.
+/// Passes the fields of an event's entry to `say`, each with its value. A text that `identity` does not
+/// have is written as its hash, and without `users` all of them are.
 pub fn write(
     event: &Event,
     identity: &Identity,

@@ -1,5 +1,5 @@
-//! An entry read back. Whoever writes to the stream may have written anything: every field is checked
-//! as the word of a `TRACK` is, and one that no event of ours has is refused.
+//! An entry read back. Any client may write to the stream: every field is checked as the argument of a
+//! `TRACK` is, and a field of any other name is refused.
 
 use super::{DIMENSION, EVENT, ID, ID_HASH, SESSION, SESSION_HASH, TIME, USER, USER_HASH, VALUE};
 use crate::error::{shown, Error, Result};
@@ -9,14 +9,14 @@ use crate::text::numeral::{parse_integer, parse_number};
 use crate::text::Text;
 use crate::time::is_supported;
 
-/// Adds the event of an entry to the batch, and gives what it tells of who it was.
+/// Adds the event of an entry to the batch, and returns the texts of its user, session and id.
 pub fn read<'a>(
     fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
     batch: &mut Batch<'a>,
 ) -> Result<Identity<'a>> {
     let mut event = batch.begin(0);
     let mut identity = Identity::default();
-    let mut seen = RowEvents::default();
+    let mut given = GivenFields::default();
     for (field, text) in fields {
         if let Some(name) = field.strip_prefix(DIMENSION) {
             batch.add_dimension(&mut event, Text::new(name), text)?;
@@ -24,11 +24,11 @@ pub fn read<'a>(
             let number = parse_number(text).ok_or_else(|| wrong(field, text, "a finite number"))?;
             batch.add_value(&mut event, Text::new(name), number)?;
         } else {
-            seen.once(field)?;
+            given.once(field)?;
             set(&mut event, &mut identity, field, text)?;
         }
     }
-    seen.check()?;
+    given.check()?;
     batch.events.push(event);
     Ok(identity)
 }
@@ -67,9 +67,9 @@ fn set<'a>(
     Ok(())
 }
 
-/// Which of the fields that an event has once were there.
+/// The fields that an event has at most once, and whether each was given.
 #[derive(Default)]
-struct RowEvents([bool; FIELDS.len()]);
+struct GivenFields([bool; FIELDS.len()]);
 
 /// Each under its names, and whether an event must have it.
 const FIELDS: [([&[u8]; 2], bool); 5] = [
@@ -80,19 +80,19 @@ const FIELDS: [([&[u8]; 2], bool); 5] = [
     ([ID, ID_HASH], false),
 ];
 
-impl RowEvents {
+impl GivenFields {
     fn once(&mut self, field: &[u8]) -> Result<()> {
         let mut fields = FIELDS.iter().zip(&mut self.0);
-        let Some((_, seen)) = fields.find(|((names, _), _)| names.contains(&field)) else {
+        let Some((_, given)) = fields.find(|((names, _), _)| names.contains(&field)) else {
             return Err(Error::new(format!(
                 "field '{}' is none of an event's: event, user or user-hash, time, session or \
                  session-hash, id or id-hash, dim:name, val:name",
                 shown(field)
             )));
         };
-        if std::mem::replace(seen, true) {
+        if std::mem::replace(given, true) {
             return Err(Error::new(format!(
-                "field '{}' says again what another one said",
+                "field '{}' is given twice, as a text or as a hash",
                 shown(field)
             )));
         }
@@ -101,7 +101,7 @@ impl RowEvents {
 
     fn check(&self) -> Result<()> {
         let mut fields = FIELDS.iter().zip(self.0);
-        match fields.find(|((_, needed), seen)| *needed && !seen) {
+        match fields.find(|((_, needed), given)| *needed && !given) {
             None => Ok(()),
             Some((([name, _], _), _)) => Err(Error::new(format!("no field '{}'", shown(name)))),
         }

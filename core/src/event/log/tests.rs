@@ -29,7 +29,7 @@ fn reread(fields: &Fields) -> Result<(Batch<'_>, Identity<'_>), String> {
 }
 
 #[test]
-fn the_fields_stand_in_their_order() {
+fn the_fields_are_in_their_order() {
     let mut batch = Batch::default();
     let mut event = batch.begin(1_733_927_467_123);
     event.set_kind(b"purchase").unwrap();

@@ -1,6 +1,6 @@
 //! Folds buckets into what answers the metrics of a query.
 //!
-//! What merges (a [`Fold`], with a state per row that is asked about) and what is read off it (an
+//! What merges (a [`Fold`], with a state per row of the query) and what is read off it (an
 //! [`Answer`] per metric) are different things: the first is added to bucket by bucket, the second
 //! is only a number. Metrics of the same row share one look-up a bucket, and one state.
 
@@ -16,9 +16,9 @@ use crate::time::{Piece, Range};
 
 pub struct Fold {
     rows: Vec<(Option<Selector>, State)>,
-    /// Of each metric the place of its row, and what is asked of it.
+    /// Of each metric the index of its row, and its measure.
     metrics: Vec<(usize, Measure)>,
-    /// Sketches, before the last time that it was cleared.
+    /// The number of sketches united before the last `clear`.
     united: u64,
 }
 
@@ -30,27 +30,27 @@ impl Fold {
             united: 0,
         };
         for metric in metrics {
-            let place = fold.rows.iter().position(|(row, _)| *row == metric.row);
-            let place = place.unwrap_or_else(|| {
+            let index = fold.rows.iter().position(|(row, _)| *row == metric.row);
+            let index = index.unwrap_or_else(|| {
                 fold.rows.push((metric.row.clone(), State::default()));
                 fold.rows.len() - 1
             });
-            if let Some((_, state)) = fold.rows.get_mut(place) {
-                state.want(&metric.measure);
+            if let Some((_, state)) = fold.rows.get_mut(index) {
+                state.add_measure(&metric.measure);
             }
-            fold.metrics.push((place, metric.measure.clone()));
+            fold.metrics.push((index, metric.measure.clone()));
         }
         fold
     }
 
     /// Adds a piece of a cover. Distinct counts and percentiles take the whole bucket, whichever
-    /// slots the piece has of it: whoever adds several pieces of one bucket counts them once anyway,
-    /// but the numbers behind percentiles as often as they are added.
+    /// slots the piece has. Several pieces of one bucket do not change its distinct counts, but count the
+    /// numbers behind percentiles once each.
     pub fn add(&mut self, piece: &Piece, bucket: &Bucket) {
         for (row, state) in &mut self.rows {
             let tally = match row {
                 None => Some(bucket.total()),
-                Some(row) => row.tally(bucket),
+                Some(row) => bucket.tally_of(row),
             };
             if let Some(tally) = tally {
                 state.add(piece, bucket, tally);
@@ -58,22 +58,22 @@ impl Fold {
         }
     }
 
-    /// One per metric, in order. `seconds`: what rates are per.
+    /// One per metric, in order. `seconds`: the time that rates divide by.
     pub fn answers(&self, seconds: f64) -> impl ExactSizeIterator<Item = Answer> + '_ {
-        self.metrics.iter().map(move |(place, measure)| {
+        self.metrics.iter().map(move |(index, measure)| {
             self.rows
-                .get(*place)
+                .get(*index)
                 .map_or(Answer::Nothing, |(_, state)| state.answer(measure, seconds))
         })
     }
 
-    /// How many sketches were united, ever.
+    /// The number of sketches united since the fold was made.
     pub fn united(&self) -> u64 {
         let now = self.rows.iter().map(|(_, state)| state.united());
         self.united + now.sum::<u64>()
     }
 
-    /// Forgets what was added, and keeps the memory.
+    /// Removes what was added, and keeps the memory.
     pub fn clear(&mut self) {
         self.united = self.united();
         for (_, state) in &mut self.rows {
@@ -90,8 +90,8 @@ pub fn seconds(counts: Range, now: i64) -> f64 {
     range.len() as f64 / 1_000.0
 }
 
-/// In percent of what was before; a sum that was below zero and rises has risen. Nothing where there is
-/// nothing to compare: nothing was measured, or it was zero before.
+/// The change in percent of the absolute value of `before`. Nothing where one of both was not measured,
+/// or where it was zero before.
 pub fn change(now: Answer, before: Answer) -> Answer {
     match (now.number(), before.number()) {
         (Some(now), Some(before)) if before != 0.0 => {

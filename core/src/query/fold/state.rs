@@ -16,7 +16,7 @@ use crate::time::Piece;
 pub enum Answer {
     Count(u64),
     Number(f64),
-    /// Nothing was measured that there could be a number of.
+    /// Nothing was measured: there is no number.
     Nothing,
 }
 
@@ -30,21 +30,21 @@ impl Answer {
     }
 }
 
-/// Merges what it is made to want, and looks at nothing else.
+/// Merges the measures that it is made for, and reads nothing else.
 #[derive(Default)]
 pub struct State {
     events: Option<u64>,
     users: Option<Union>,
     sessions: Option<Union>,
     values: Vec<Measured>,
-    /// Of some bucket only some slots were added, so that slots and whole buckets say different things.
+    /// Only some slots of a bucket were added, so that slots and whole buckets differ.
     is_cut: bool,
 }
 
 struct Measured {
     name: Name,
     summary: Summary,
-    /// If some percentile is wanted.
+    /// Some where a percentile is needed.
     quantiles: Option<Quantiles>,
 }
 
@@ -62,14 +62,14 @@ impl Measured {
 }
 
 impl State {
-    pub fn wanting(measure: &Measure) -> State {
+    pub fn of(measure: &Measure) -> State {
         let mut state = State::default();
-        state.want(measure);
+        state.add_measure(measure);
         state
     }
 
-    /// Before anything is added.
-    pub fn want(&mut self, measure: &Measure) {
+    /// Adds a measure, before anything is counted.
+    pub fn add_measure(&mut self, measure: &Measure) {
         match measure {
             Measure::Events | Measure::EventRate => {
                 self.events.get_or_insert_default();
@@ -81,8 +81,8 @@ impl State {
                 self.sessions.get_or_insert_default();
             }
             Measure::Value(name, aggregate) => {
-                let place = self.values.iter().position(|value| value.name == *name);
-                let place = place.unwrap_or_else(|| {
+                let index = self.values.iter().position(|value| value.name == *name);
+                let index = index.unwrap_or_else(|| {
                     self.values.push(Measured {
                         name: name.clone(),
                         summary: Summary::new(),
@@ -91,7 +91,7 @@ impl State {
                     self.values.len() - 1
                 });
                 if let (Some(value), Aggregate::Percentile(_)) =
-                    (self.values.get_mut(place), aggregate)
+                    (self.values.get_mut(index), aggregate)
                 {
                     value.quantiles.get_or_insert_default();
                 }
@@ -99,7 +99,7 @@ impl State {
         }
     }
 
-    /// Forgets what was added, and keeps the memory and what is wanted.
+    /// Removes what was added, and keeps the memory and the measures.
     pub fn clear(&mut self) {
         if let Some(events) = &mut self.events {
             *events = 0;
@@ -116,7 +116,7 @@ impl State {
         self.is_cut = false;
     }
 
-    /// Adds what a bucket holds of a row: of its slots what knows slots, all of it what does not.
+    /// Adds what a bucket holds of a row: what is kept by slot of these slots, the rest of all of it.
     pub fn add(&mut self, piece: &Piece, bucket: &Bucket, tally: &Tally) {
         self.is_cut |= !piece.is_whole();
         if self.events.is_some() {
@@ -135,14 +135,14 @@ impl State {
         }
     }
 
-    /// Adds a row from many buckets to a state that wants one measure other than events. What they hold
-    /// of it is asked for in all of them first: the processor then waits for many places at once.
+    /// Adds a row from many buckets to a state of one measure other than events. The memory of all of them
+    /// is prefetched first, so that the processor waits for many reads at once.
     pub fn add_all(&mut self, row: &[(&Piece, &Bucket, &Tally)]) {
         let tallies = || row.iter().map(|(_, _, tally)| tally);
         if self.users.is_some() {
             tallies().for_each(|tally| tally.users().prefetch());
         }
-        // They lie beside the values.
+        // They are in an array beside the values.
         tallies()
             .filter_map(|tally| tally.sessions())
             .for_each(prefetch);
@@ -165,14 +165,14 @@ impl State {
         self.is_cut |= row.iter().any(|(piece, ..)| !piece.is_whole());
     }
 
-    /// Adds a sketch to the distinct count, of which only one is wanted.
+    /// Adds a sketch to the one distinct count of this state.
     pub fn unite(&mut self, sketch: &Sketch) {
         if let Some(union) = self.users.as_mut().or(self.sessions.as_mut()) {
             union.add(sketch);
         }
     }
 
-    /// Adds numbers of the value, of which only one is wanted.
+    /// Adds numbers of the one value of this state.
     pub fn add_summary(&mut self, summary: &Summary) {
         if let [value] = self.values.as_mut_slice() {
             value.summary.merge(summary);
@@ -186,7 +186,7 @@ impl State {
         }
     }
 
-    /// Adds all that was added to another state that wants the same.
+    /// Adds all that was added to another state of the same measures.
     pub fn merge(&mut self, other: &State) {
         self.count(other.events.unwrap_or(0));
         let unions = [
@@ -213,7 +213,7 @@ impl State {
         unions.map(Union::added).sum()
     }
 
-    /// The number of one of the measures that are wanted. `seconds`: what rates are per.
+    /// The number of one of the measures. `seconds`: the time that rates divide by.
     pub fn answer(&self, measure: &Measure, seconds: f64) -> Answer {
         let count = |count: Option<u64>| Answer::Count(count.unwrap_or(0));
         let distinct = |union: &Option<Union>| {
@@ -253,7 +253,7 @@ impl State {
                 let quantile = quantiles.and_then(|it| it.quantile(percent / 100.0));
                 let bounds = summary.min().zip(summary.max());
                 number(match (quantile, bounds) {
-                    // A bin is an interval: what stands for it may lie outside of what was measured.
+                    // A bin is an interval: its value may be outside of the range that was measured.
                     (Some(quantile), Some((min, max))) if !self.is_cut => {
                         Some(quantile.max(min).min(max))
                     }
@@ -264,7 +264,7 @@ impl State {
     }
 }
 
-/// What a piece has of a value.
+/// The sums of a value in a piece.
 #[inline]
 pub fn summary_of(piece: &Piece, measured: &tally::Measured) -> Summary {
     if piece.is_whole() {
@@ -274,12 +274,12 @@ pub fn summary_of(piece: &Piece, measured: &tally::Measured) -> Summary {
     }
 }
 
-/// How many events a piece has of a row.
+/// The number of events of a row in a piece.
 #[inline]
 pub fn events_of(piece: &Piece, tally: &Tally) -> u64 {
     let (from, to) = (i32::from(piece.first_slot), i32::from(piece.end_slot));
     if from + 1 == to {
-        // In a series of the finest steps, most are.
+        // In a series of the finest steps, most pieces are one slot.
         tally.slots().get(from)
     } else if piece.is_whole() {
         tally.events()

@@ -44,8 +44,8 @@ fn buckets(events: &[Raw], granularity: Granularity) -> Vec<(Period, Bucket)> {
     let mut buckets: Vec<(Period, Bucket)> = Vec::new();
     for raw in events {
         let period = Zone::UTC.period(granularity, raw.time).unwrap();
-        let place = buckets.iter().position(|(it, _)| *it == period);
-        let place = place.unwrap_or_else(|| {
+        let index = buckets.iter().position(|(it, _)| *it == period);
+        let index = index.unwrap_or_else(|| {
             buckets.push((period, Bucket::new(&period)));
             buckets.len() - 1
         });
@@ -65,7 +65,7 @@ fn buckets(events: &[Raw], granularity: Granularity) -> Vec<(Period, Bucket)> {
             numbers: latency.as_slice(),
         };
         let slot = period.slots(&Zone::UTC).of(raw.time);
-        buckets[place].1.apply_alone(&occurrence, slot, 100);
+        buckets[index].1.apply_alone(&occurrence, slot, 100);
     }
     buckets
 }
@@ -179,7 +179,7 @@ proptest! {
     }
 
     #[test]
-    fn slots_say_what_was_counted_in_them(
+    fn slots_hold_what_was_counted_in_them(
         events in prop::collection::vec(raw(), 1..300),
         first in 0..24u8,
         len in 1..24u8,
@@ -220,7 +220,7 @@ fn without_a_bucket_counts_are_zero_and_numbers_nothing() {
 }
 
 #[test]
-fn a_percentile_lies_within_what_was_measured() {
+fn a_percentile_is_within_the_measured_range() {
     let raw = Raw {
         time: 0,
         event: 2,

@@ -1,8 +1,8 @@
-//! What a query asks for: `subject[:aggregate][@dimension=value[&dimension=value]...]`.
+//! A metric of a query: `subject[:aggregate][@dimension=value[&dimension=value]...]`.
 //!
 //! ```text
 //! latency:p95@event=checkout&country=FR
-//! |       |   '- the row: selector.rs
+//! |       |   '- the row: schema/selector.rs
 //! |       '- after the last colon before the @: a value's name may have colons of its own
 //! '- events, users, sessions or the name of a value, as it was given with the events
 //! ```
@@ -14,13 +14,12 @@
 //! | `sessions` | `unique`                                              | `:unique`     |
 //! | a value    | `sum` `avg` `min` `max` `count` `rate` `p0` to `p100` | is refused    |
 //!
-//! Aggregates are read in any case. What the site has never seen is no error: it has counted nothing.
+//! Aggregates are read in any case. A value that the site does not have is no error: it counts nothing.
 
-mod selector;
 #[cfg(test)]
 mod tests;
 
-pub use selector::{no_users, Selector};
+pub use crate::schema::Selector;
 
 use crate::error::{shown, Error, Result};
 use crate::schema::limits;
@@ -31,11 +30,11 @@ use crate::text::Name;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Metric {
     pub measure: Measure,
-    /// None: the whole site.
+    /// None for the whole site.
     pub row: Option<Selector>,
 }
 
-/// What is to be known of a row, or of the whole site.
+/// What is measured of a row, or of the whole site.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Measure {
     Events,
@@ -46,10 +45,10 @@ pub enum Measure {
     Value(Name, Aggregate),
 }
 
-/// What is to be known of a named value.
+/// What is measured of a named value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Aggregate {
-    /// How many events carried the value.
+    /// The number of events with the value.
     Count,
     /// The same, per second.
     Rate,
@@ -73,8 +72,8 @@ const AGGREGATES: [(&[u8], Aggregate); 6] = [
 const ACCEPTED: &str = "sum, avg, min, max, count, rate or a percentile such as p50, p95, p99.9";
 
 impl Metric {
-    /// `site`: the settings by which rows and cubes are known; None when there is no such site, for
-    /// which every metric is well and counts nothing.
+    /// `site`: the settings that hold dimensions and cubes; None when there is no such site: every
+    /// metric is then accepted and counts nothing.
     pub fn parse(text: &[u8], site: Option<&Settings>) -> Result<Metric> {
         let (measure, row) = match text.iter().position(|byte| *byte == b'@') {
             None => (text, None),
@@ -167,12 +166,12 @@ impl Measure {
         matches!(self, Measure::Users | Measure::Sessions)
     }
 
-    /// Whether it knows no slots, and is answered from whole buckets.
+    /// Whether it is not kept by slot, and is answered from whole buckets.
     pub fn widens(&self) -> bool {
         self.is_distinct() || matches!(self, Measure::Value(_, Aggregate::Percentile(_)))
     }
 
-    /// Whether the numbers of rows add up to the number of all of them.
+    /// Whether the numbers of rows add up to the number of the whole.
     pub fn is_additive(&self) -> bool {
         match self {
             Measure::Events | Measure::EventRate => true,
@@ -203,7 +202,7 @@ impl Aggregate {
     }
 }
 
-/// `p95`, `p99.9`; None when that is not what it looks like.
+/// `p95`, `p99.9`; None for a word of any other form.
 fn percent(word: &[u8]) -> Option<Result<f64>> {
     let digits = word
         .strip_prefix(b"p")

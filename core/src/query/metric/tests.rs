@@ -68,7 +68,7 @@ fn subjects_have_defaults_and_values_need_an_aggregate() {
 }
 
 #[test]
-fn an_error_names_the_metric_says_what_is_accepted_and_guesses() {
+fn an_error_names_the_metric_what_is_accepted_and_a_suggestion() {
     for (text, part) in [
         (
             "events:sum",
@@ -131,7 +131,7 @@ fn an_error_names_the_metric_says_what_is_accepted_and_guesses() {
 }
 
 #[test]
-fn what_was_never_seen_is_no_error() {
+fn unknown_names_are_no_error() {
     for text in [
         "weight:avg",
         "events@weather=rain",
@@ -148,7 +148,7 @@ fn what_was_never_seen_is_no_error() {
 #[test]
 fn an_ampersand_belongs_to_a_value_unless_a_known_dimension_follows() {
     let split = |text: &str| -> Vec<(String, String)> {
-        let parts = selector::split(text.as_bytes(), Some(&shop())).unwrap();
+        let parts = crate::schema::selector::split(text.as_bytes(), Some(&shop())).unwrap();
         let text = |bytes: &[u8]| String::from_utf8(bytes.into()).unwrap();
         parts
             .iter()
@@ -207,7 +207,7 @@ fn the_cell_of_a_cube_is_found_in_any_order_of_its_dimensions() {
         ("events@country=FR&page=x", 0),
     ] {
         let row = parse(text).unwrap().row.unwrap();
-        let events = row.tally(&bucket).map_or(0, |tally| tally.events());
+        let events = bucket.tally_of(&row).map_or(0, |tally| tally.events());
         assert_eq!(events, count, "{text}");
     }
 }
@@ -227,7 +227,7 @@ proptest! {
         country in "([ab=&]|&country=|&event=|&page=){0,8}",
     ) {
         prop_assume!(!page.ends_with('&') || !country.ends_with('&'));
-        // A run of & in front of a known name gets one more.
+        // A run of & in front of a dimension's name gets one more.
         let doubled = |value: &str| ["country", "event", "page"]
             .iter()
             .fold(value.to_owned(), |text, name| text.replace(&format!("&{name}="), &format!("&&{name}=")));
@@ -235,7 +235,7 @@ proptest! {
         parts.sort_by_key(|(_, value)| value.ends_with('&'));
         let text = parts.clone().map(|(name, value)| format!("{name}={}", doubled(&value))).join("&");
         let settings = shop();
-        let read = selector::split(text.as_bytes(), Some(&settings)).unwrap();
+        let read = crate::schema::selector::split(text.as_bytes(), Some(&settings)).unwrap();
         let read: Vec<(&[u8], &[u8])> = read.iter().map(|(name, value)| (*name, &**value)).collect();
         let expected: Vec<(&[u8], &[u8])> = parts.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
         prop_assert_eq!(read, expected);

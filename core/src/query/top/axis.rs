@@ -1,17 +1,14 @@
-//! What `TOP` lists the values of: a dimension, or a cube, as `country` or `event,country`.
+//! The axis of `TOP`: the dimension or cube whose values it lists, such as `country` or `event,country`.
 
 use crate::error::Result;
-use crate::event::RowKind;
-use crate::event::EVENT;
-use crate::query::metric::no_users;
-use crate::schema::{check_dimension_name, Cube, Settings};
+use crate::schema::{check_dimension_name, no_users, Cube, RowKind, Settings, EVENT};
 use crate::text::{Name, Text};
 
 #[derive(Debug, Clone)]
 pub struct Axis {
     pub(super) kind: RowKind,
     pub(super) name: Name,
-    /// Of a cube, as the user named its dimensions: the place of each in a cell.
+    /// Of a cube, in the order of the query: the position of each dimension in a cell.
     order: Vec<usize>,
     users: bool,
 }
@@ -51,16 +48,16 @@ impl Axis {
     }
 
     fn of_cube(names: &[&[u8]], cube: &Cube) -> Axis {
-        let place = |name: &&[u8]| cube.names().position(|it| it == *name);
+        let index = |name: &&[u8]| cube.names().position(|it| it == *name);
         Axis {
             kind: RowKind::Cube,
             name: cube.name.clone(),
-            order: names.iter().filter_map(place).collect(),
+            order: names.iter().filter_map(index).collect(),
             users: cube.users,
         }
     }
 
-    /// Refuses to count users where none were kept.
+    /// Refuses an axis whose users are not counted.
     pub fn check_users(&self) -> Result<()> {
         match (self.users, self.kind) {
             (true, _) => Ok(()),
@@ -77,7 +74,7 @@ impl Axis {
     /// The values of a cell of a cube, in the order in which its dimensions were named.
     pub fn values_of<'b>(&self, cell: &'b [u8]) -> Vec<&'b [u8]> {
         let values: Vec<&[u8]> = Cube::values_of(cell).collect();
-        let value = |place: &usize| values.get(*place).copied();
+        let value = |index: &usize| values.get(*index).copied();
         self.order.iter().filter_map(value).collect()
     }
 }

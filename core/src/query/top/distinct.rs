@@ -1,8 +1,8 @@
 //! The values with the most distinct users or sessions.
 //!
 //! No union is larger than all of its sketches together. So values are weighed from the largest such
-//! bound down, until none that is left can come among those that are shown. What is left goes outside
-//! as it is, sketch by sketch in the order in which they lie: a union is the same in any order.
+//! bound down, until no value that is left can be among those that are shown. What is left is added to
+//! the rest sketch by sketch, in the order of memory: a union is the same in any order.
 
 use std::cmp::Reverse;
 
@@ -17,11 +17,11 @@ pub(super) fn weigh(selection: &mut Selection, what: Distinct) {
     order.sort_unstable_by_key(|(most, _)| Reverse(*most));
     let mut is_left = vec![true; order.len()];
     let mut row = Vec::new();
-    for (most, place) in order {
+    for (most, index) in order {
         if selection.is_beyond(most) {
             break;
         }
-        if let (Some(line), Some(is_left)) = (lines.lines.get(place), is_left.get_mut(place)) {
+        if let (Some(line), Some(is_left)) = (lines.lines.get(index), is_left.get_mut(index)) {
             row.clear();
             row.extend(lines.row(parts, line));
             selection.state.add_all(&row);
@@ -29,25 +29,25 @@ pub(super) fn weigh(selection: &mut Selection, what: Distinct) {
             *is_left = false;
         }
     }
-    let left = |place: usize| is_left.get(place).copied().unwrap_or(false);
+    let left = |index: usize| is_left.get(index).copied().unwrap_or(false);
     for entries in lines.entries().chunks(AHEAD) {
         let sketches = { entries.iter() }
             .filter(|entry| left(entry.line()))
             .filter_map(|entry| entry.tally.distinct(what));
         sketches.clone().for_each(|sketch| sketch.prefetch());
-        sketches.for_each(|sketch| selection.outside.state.unite(sketch));
+        sketches.for_each(|sketch| selection.others.state.unite(sketch));
     }
     let mut others = lines
         .lines
         .iter()
         .zip(0..)
-        .filter(|(_, place)| left(*place));
+        .filter(|(_, index)| left(*index));
     if others.any(|(line, _)| lines.has_events(parts, line)) {
-        selection.outside.events = selection.outside.events.saturating_add(1);
+        selection.others.events = selection.others.events.saturating_add(1);
     }
 }
 
-/// Of every line the most that can be counted of it.
+/// The upper bound of the distinct count of every line.
 fn most(selection: &Selection, what: Distinct) -> Vec<u64> {
     let mut sums = vec![0usize; selection.lines.lines.len()];
     for entries in selection.lines.entries().chunks(AHEAD) {
@@ -57,7 +57,7 @@ fn most(selection: &Selection, what: Distinct) -> Vec<u64> {
         }
         for entry in entries {
             let sketch = entry.tally.distinct(what);
-            // Registers may say more together than each by itself.
+            // A union may be larger than each of its sketches.
             let known = sketch.map_or(0, |sketch| sketch.entries().unwrap_or(usize::MAX));
             if let Some(sum) = sums.get_mut(entry.line()) {
                 *sum = sum.saturating_add(known);

@@ -12,16 +12,16 @@ use crate::query::fold::events_of;
 use crate::text::{same, Text};
 use crate::time::Piece;
 
-/// A value, wherever it has a row.
+/// A value with its rows in all parts.
 pub(super) struct Line<'b> {
     pub(super) value: &'b [u8],
-    /// If they are wanted.
+    /// Its events, if `Needs` has them.
     pub(super) events: u64,
-    /// Of its rows.
+    /// The sum of the errors of its rows.
     error: u64,
-    /// The floors of the buckets where it has a row.
+    /// The sum of the floors of the buckets where it has a row.
     floors: u64,
-    /// The last of its entries.
+    /// The index of its last entry.
     last: usize,
 }
 
@@ -31,46 +31,46 @@ pub(super) struct Entry<'b> {
     pub(super) tally: &'b Tally,
     part: u32,
     line: u32,
-    /// The one before it of the same value.
+    /// The index of the entry before it of the same value.
     before: usize,
 }
 
-/// The place of no entry.
+/// The index of no entry.
 const NONE: usize = usize::MAX;
 
 impl Entry<'_> {
-    /// The place of its value among the lines.
+    /// The index of its value among the lines.
     pub(super) fn line(&self) -> usize {
         self.line as usize
     }
 }
 
-/// What is asked of every row: nothing else of it is looked at.
+/// What is read of every row: nothing else of it is.
 #[derive(Clone, Copy)]
-pub(super) struct Wanted {
+pub(super) struct Needs {
     pub(super) events: bool,
     pub(super) entries: bool,
 }
 
 pub(super) struct Lines<'b> {
-    pub(super) wanted: Wanted,
+    pub(super) needs: Needs,
     pub(super) lines: Vec<Line<'b>>,
-    /// Of one part after the other, in the order of its rows.
+    /// The entries of one part after the other, in the order of its rows.
     entries: Vec<Entry<'b>>,
-    /// What has left its bucket's table.
+    /// The `~other` of each part that has one.
     spilled: Vec<(usize, &'b Tally)>,
     pub(super) spilled_events: u64,
     /// The floors of all buckets.
     floors: u64,
 }
 
-/// What a part holds of a row.
+/// A row in one part.
 pub(super) type PartOfRow<'p, 'b> = (&'p Piece, &'b Bucket, &'b Tally);
 
 impl<'b> Lines<'b> {
-    pub(super) fn gather(parts: &[(Piece, &'b Bucket)], axis: &Axis, wanted: Wanted) -> Lines<'b> {
+    pub(super) fn gather(parts: &[(Piece, &'b Bucket)], axis: &Axis, needs: Needs) -> Lines<'b> {
         let mut lines = Lines {
-            wanted,
+            needs,
             lines: Vec::new(),
             entries: Vec::new(),
             spilled: Vec::new(),
@@ -96,16 +96,16 @@ impl<'b> Lines<'b> {
             lines.spilled_events = lines.spilled_events.saturating_add(spilled);
             lines.floors = lines.floors.saturating_add(floor);
             events.clear();
-            if wanted.events {
+            if needs.events {
                 count(piece, rows, &mut events);
             }
             let mut events = events.iter().copied();
             for (row, number) in rows.iter().zip(0..) {
-                let place = *index.entry(Key(Text::new(row.value()))).or_insert_with(|| {
+                let position = *index.entry(Key(Text::new(row.value()))).or_insert_with(|| {
                     lines.lines.push(Line::new(row.value()));
                     lines.lines.len() - 1
                 });
-                let Some(line) = lines.lines.get_mut(place) else {
+                let Some(line) = lines.lines.get_mut(position) else {
                     continue;
                 };
                 line.events = line.events.saturating_add(events.next().unwrap_or(0));
@@ -114,12 +114,12 @@ impl<'b> Lines<'b> {
                     line.error = line.error.saturating_add(error);
                     line.floors = line.floors.saturating_add(floor);
                 }
-                if wanted.entries {
+                if needs.entries {
                     let before = std::mem::replace(&mut line.last, lines.entries.len());
                     lines.entries.push(Entry {
                         tally: &row.tally,
                         part: part as u32,
-                        line: place as u32,
+                        line: position as u32,
                         before,
                     });
                 }
@@ -151,12 +151,12 @@ impl<'b> Lines<'b> {
         parts: &'p [(Piece, &'b Bucket)],
         line: &Line,
     ) -> impl Iterator<Item = PartOfRow<'p, 'b>> {
-        let at = |place: usize| self.entries.get(place).copied();
+        let at = |position: usize| self.entries.get(position).copied();
         std::iter::successors(at(line.last), move |entry| at(entry.before))
             .filter_map(|entry| part_of_row(parts, entry.part as usize, entry.tally))
     }
 
-    /// Whether any event of a value was counted, where they are not summed up.
+    /// Whether any event of a value was counted, for queries that do not sum them up.
     pub(super) fn has_events(&self, parts: &[(Piece, &'b Bucket)], line: &Line) -> bool {
         line.events > 0 || { self.row(parts, line) }
             .any(|(piece, _, tally)| events_of(piece, tally) > 0)
@@ -171,7 +171,7 @@ impl<'b> Lines<'b> {
             .filter_map(|(part, tally)| part_of_row(parts, *part, tally))
     }
 
-    /// How many events of a value may lie in `~other`.
+    /// How many events of a value may be counted in `~other`.
     pub(super) fn error_of(&self, line: &Line) -> u64 {
         let without_a_row = self.floors.saturating_sub(line.floors);
         let error = without_a_row.saturating_add(line.error);
@@ -191,8 +191,8 @@ impl<'b> Line<'b> {
     }
 }
 
-/// The events of every row. They lie apart from the rows: a first look, with nothing to do in between,
-/// lets the processor wait for those of many rows at once.
+/// The events of every row. They are in memory of their own: reading all of them first, with nothing to
+/// do in between, lets the processor wait for those of many rows at once.
 fn count(piece: &Piece, rows: &[Row], events: &mut Vec<u64>) {
     for rows in rows.chunks(AHEAD) {
         let first = |row: &Row| row.tally.slots().iter().next();
@@ -214,7 +214,7 @@ fn part_of_row<'p, 'b>(
     Some((piece, *bucket, tally))
 }
 
-/// A value, known by the hash by which all texts are known.
+/// A value, found by the hash of its text.
 #[derive(Eq)]
 struct Key<'b>(Text<'b>);
 
@@ -232,7 +232,7 @@ impl Hash for Key<'_> {
     }
 }
 
-/// Takes the hash that it is given for the hash.
+/// A hasher for keys that are hashes already.
 #[derive(Default)]
 struct Given(u64);
 

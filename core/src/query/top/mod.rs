@@ -1,11 +1,11 @@
 //! The heaviest values of a dimension over many buckets.
 //!
-//! A value's rows are brought together by its hash; events are summed up on the way, and all else is
-//! merged value by value. What is not among the heaviest goes into the state of all that lies outside.
+//! A value's rows are grouped by its hash, and their events are summed up in the same pass; all else is
+//! merged value by value. Values that are not among the heaviest are merged into one state, the rest.
 //!
 //! A bucket that was full has moved its lightest rows into `~other`. A value may then have counted
 //! more than its rows say, but no more than each row's error and, where it has no row, the bucket's
-//! floor; nor more than what lies in `~other` in the slots that are asked about.
+//! floor; nor more than what `~other` has in the slots of the query.
 
 mod axis;
 mod distinct;
@@ -25,21 +25,21 @@ use super::metric::{Aggregate, Measure};
 use crate::bucket::tally::Distinct;
 use crate::bucket::{Bucket, OTHER};
 use crate::time::Piece;
-use lines::{Lines, Wanted};
+use lines::{Lines, Needs};
 use rank::Candidate;
-use select::{is_nothing, Outside, Selection};
+use select::{is_nothing, Others, Selection};
 
-/// A value, or all that lies outside of the rows.
+/// A value, or the rest: all that is in no row of the reply.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ranked<'b> {
-    /// Of a cube, a cell.
+    /// The value of a dimension, or the cell of a cube.
     pub value: &'b [u8],
     pub number: Answer,
-    /// Of all that carried the dimension: of their number where numbers of rows add up, of all users
+    /// The part of all events with the dimension: of their number where numbers of rows add up, of all users
     /// or sessions for distinct counts, and of the events for averages, extremes and percentiles.
     pub share: Answer,
-    /// How much more the number may really be (of `~other`: how much less), because values left a
-    /// bucket that was full. Nothing, where that cannot be said.
+    /// How much larger the number may be in truth (of `~other`: smaller), because a full bucket moved values
+    /// to `~other`. Nothing where there is no such bound.
     pub error: Answer,
 }
 
@@ -48,11 +48,11 @@ pub struct Ranked<'b> {
 pub struct Ranking<'b> {
     pub rows: Vec<Ranked<'b>>,
     pub other: Option<Ranked<'b>>,
-    /// How many sketches were united for it.
+    /// The number of sketches that were united.
     pub united: u64,
 }
 
-/// `seconds`: what rates are per.
+/// `seconds`: the time that rates divide by.
 pub fn top<'b>(
     parts: &[(Piece, &'b Bucket)],
     axis: &Axis,
@@ -60,13 +60,13 @@ pub fn top<'b>(
     limit: usize,
     seconds: f64,
 ) -> Ranking<'b> {
-    // Of events the numbers are known when the lines are: no row is looked at twice.
+    // Grouping the lines has summed up the events: no row is read twice.
     let is_counted = matches!(measure, Measure::Events | Measure::EventRate);
-    let wanted = Wanted {
+    let needs = Needs {
         events: is_counted || !is_part_of_number(measure),
         entries: !is_counted,
     };
-    let lines = Lines::gather(parts, axis, wanted);
+    let lines = Lines::gather(parts, axis, needs);
     let mut selection = Selection {
         lines: &lines,
         parts,
@@ -75,11 +75,11 @@ pub fn top<'b>(
         limit,
         is_cube: axis.is_cube(),
         shown: BinaryHeap::new(),
-        outside: Outside {
-            state: State::wanting(measure),
+        others: Others {
+            state: State::of(measure),
             events: lines.spilled_events,
         },
-        state: State::wanting(measure),
+        state: State::of(measure),
     };
     match measure {
         Measure::Events | Measure::EventRate => {
@@ -107,30 +107,30 @@ pub fn top<'b>(
         }
     }
     let Selection {
-        shown, mut outside, ..
+        shown, mut others, ..
     } = selection;
     if is_counted {
-        outside.state.count(lines.spilled_events);
+        others.state.count(lines.spilled_events);
     } else {
         for (piece, bucket, tally) in lines.spilled(parts) {
-            outside.state.add(piece, bucket, tally);
+            others.state.add(piece, bucket, tally);
         }
     }
-    ranking(&lines, shown.into_sorted_vec(), outside, measure, seconds)
+    ranking(&lines, shown.into_sorted_vec(), others, measure, seconds)
 }
 
 /// `shown`: the heaviest first.
 fn ranking<'b>(
     lines: &Lines<'b>,
     shown: Vec<Candidate<'_, 'b>>,
-    outside: Outside,
+    others: Others,
     measure: &Measure,
     seconds: f64,
 ) -> Ranking<'b> {
-    let other = outside.state.answer(measure, seconds);
-    let has_other = outside.events > 0 || !is_nothing(other);
-    let mut all = outside.state;
-    let mut events = outside.events;
+    let other = others.state.answer(measure, seconds);
+    let has_other = others.events > 0 || !is_nothing(other);
+    let mut all = others.state;
+    let mut events = others.events;
     for candidate in &shown {
         all.merge(&candidate.state);
         events = events.saturating_add(candidate.rank.line.events);
@@ -165,14 +165,14 @@ fn ranking<'b>(
         other: has_other.then(|| Ranked {
             value: OTHER,
             number: other,
-            share: share(other, outside.events),
+            share: share(other, others.events),
             error: error(measure, errors, seconds),
         }),
     }
 }
 
-/// What so many events, counted elsewhere, may change. Only of counts is it known how much; and
-/// sketches have errors of their own.
+/// What so many events, counted elsewhere, may change. There is a bound only for counts; sketches have
+/// errors of their own.
 fn error(measure: &Measure, events: u64, seconds: f64) -> Answer {
     match measure {
         Measure::Events | Measure::Value(_, Aggregate::Count) => Answer::Count(events),

@@ -6,7 +6,7 @@ use super::lines::Line;
 use crate::query::fold::{Answer, State};
 use crate::schema::Cube;
 
-/// Where a value stands among the others: the heaviest comes first.
+/// The order of values: the heaviest is first.
 #[derive(Clone, Copy)]
 pub(super) struct Rank<'l, 'b> {
     pub(super) number: Answer,
@@ -14,13 +14,13 @@ pub(super) struct Rank<'l, 'b> {
     pub(super) is_cell: bool,
 }
 
-/// A value and what was gathered of it.
+/// A value and its number.
 pub(super) struct Candidate<'l, 'b> {
     pub(super) rank: Rank<'l, 'b>,
     pub(super) state: State,
 }
 
-/// What was not measured is lightest.
+/// Compares weights. What was not measured is lighter than any number.
 fn weight(a: Answer, b: Answer) -> Ordering {
     match (a, b) {
         (Answer::Count(a), Answer::Count(b)) => a.cmp(&b),

@@ -1,4 +1,4 @@
-//! Tells the heaviest values, as far as rows are shown, from all that lies outside.
+//! Selects the heaviest values, as many as rows are shown; all others are the rest.
 
 use std::collections::BinaryHeap;
 
@@ -13,25 +13,25 @@ pub(super) struct Selection<'l, 'b> {
     pub(super) lines: &'l Lines<'b>,
     pub(super) parts: &'l [(Piece, &'b Bucket)],
     pub(super) measure: &'l Measure,
-    /// What rates are per.
+    /// The time that rates divide by.
     pub(super) seconds: f64,
     pub(super) limit: usize,
     pub(super) is_cube: bool,
-    /// The lightest is at hand.
+    /// A heap whose top is the lightest.
     pub(super) shown: BinaryHeap<Candidate<'l, 'b>>,
-    pub(super) outside: Outside,
-    /// Of the value that is offered next.
+    pub(super) others: Others,
+    /// The state of the value that is offered next.
     pub(super) state: State,
 }
 
-/// All that is in no row.
-pub(super) struct Outside {
+/// All values that are in no row of the reply.
+pub(super) struct Others {
     pub(super) state: State,
-    /// Where those of the lines are not wanted, no more than whether there are any.
+    /// Where lines do not sum up their events: 0 or more than 0, for whether there are any.
     pub(super) events: u64,
 }
 
-impl Outside {
+impl Others {
     fn add(&mut self, events: u64, state: &State) {
         self.state.merge(state);
         self.events = self.events.saturating_add(events);
@@ -39,7 +39,7 @@ impl Outside {
 }
 
 impl<'l, 'b> Selection<'l, 'b> {
-    /// Takes the state for that of this value, and leaves a clear one.
+    /// Adds this value with `state` to the selection, and leaves a cleared state.
     pub(super) fn offer(&mut self, line: &'l Line<'b>) {
         let rank = Rank {
             number: self.state.answer(self.measure, self.seconds),
@@ -48,7 +48,7 @@ impl<'l, 'b> Selection<'l, 'b> {
         };
         if !is_nothing(rank.number) || self.lines.has_events(self.parts, line) {
             if self.shown.len() < self.limit {
-                let state = std::mem::replace(&mut self.state, State::wanting(self.measure));
+                let state = std::mem::replace(&mut self.state, State::of(self.measure));
                 self.shown.push(Candidate { rank, state });
                 return;
             }
@@ -57,16 +57,16 @@ impl<'l, 'b> Selection<'l, 'b> {
                 lightest = std::mem::replace(&mut first.rank, rank);
                 std::mem::swap(&mut first.state, &mut self.state);
             }
-            let events = match self.lines.wanted.events {
+            let events = match self.lines.needs.events {
                 true => lightest.line.events,
                 false => 1,
             };
-            self.outside.add(events, &self.state);
+            self.others.add(events, &self.state);
         }
         self.state.clear();
     }
 
-    /// Whether there are rows enough without any that counts so much at most.
+    /// Whether a value of at most this number cannot be among the rows any more.
     pub(super) fn is_beyond(&self, most: u64) -> bool {
         let lightest = self.shown.peek().map(|first| first.rank.number);
         self.shown.len() >= self.limit

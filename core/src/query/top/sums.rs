@@ -1,7 +1,7 @@
 //! Count, sum, least and greatest of a value in all the rows of all the parts.
 //!
-//! What one row measured lies four steps away, and each of them waits for memory. So the rows are
-//! walked as they lie, and each step is taken for many of them before the next one.
+//! The sums of a row are four pointers away, and each of those reads waits for memory. So the rows are
+//! read in the order of memory, and each pointer is followed for many of them before the next one.
 
 use super::lines::{Entry, Lines};
 use crate::bucket::Bucket;
@@ -11,8 +11,8 @@ use crate::sketch::sums::Summary;
 use crate::text::Name;
 use crate::time::Piece;
 
-/// One for each line. The last part comes first, as for every line by itself: a sum that is a float
-/// knows an order.
+/// One for each line. The last part is added first, as for every line by itself: a sum that is a float
+/// depends on the order.
 pub(super) fn sums<'b>(
     parts: &[(Piece, &'b Bucket)],
     lines: &Lines<'b>,
@@ -25,7 +25,7 @@ pub(super) fn sums<'b>(
             continue;
         };
         for entries in entries.chunks(AHEAD) {
-            // They lie beside the values.
+            // They are in an array beside the values.
             let sessions = entries.iter().filter_map(|entry| entry.tally.sessions());
             sessions.for_each(prefetch);
             found.clear();

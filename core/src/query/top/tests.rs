@@ -108,7 +108,7 @@ proptest! {
         let cut: Vec<&Raw> = events.iter().filter(inside).collect();
         let all: Vec<&Raw> = events.iter().collect();
         for (place, by) in ["events", "users", "revenue:sum"].into_iter().enumerate() {
-            // Users know no slots.
+            // Users are not kept by slot.
             let counted = if by == "users" { &all } else { &cut };
             let truth = truth(counted);
             let mut expected: Vec<(f64, &[u8])> =
@@ -260,7 +260,7 @@ fn distinct_counts_are_those_of_plain_unions() {
 }
 
 #[test]
-fn what_was_not_measured_comes_last_and_shares_are_of_events() {
+fn what_was_not_measured_is_last_and_shares_are_of_events() {
     let event = |page, revenue| Raw {
         time: 0,
         page,

@@ -6,7 +6,7 @@
 //! |      |      |          | or a boxed slice        |
 //! ```
 //!
-//! Most rows of a bucket see a handful of events: what they count fits in the block itself. Larger
+//! Most rows of a bucket count a few events, which fit in the block itself. Larger
 //! blocks are as long as one of the allocator's size classes, which wastes nothing that the
 //! allocator would not waste, and grows by an eighth to a quarter each time.
 
@@ -44,13 +44,13 @@ impl Width {
     }
 }
 
-const IN_PLACE: usize = 16;
+const INLINE: usize = 16;
 
-/// Aligned like a box, so that `mark` and `width` lie at the same place in both forms and are read
-/// without asking which one it is.
+/// Aligned like a box, so that `mark` and `width` have the same offset in both forms and are read without
+/// a branch.
 #[derive(Clone)]
 #[repr(align(8))]
-pub struct InPlace([u8; IN_PLACE]);
+pub struct Inline([u8; INLINE]);
 
 /// Bytes, the width of the counters in them, and a number that the owner needs to read them.
 #[derive(Clone)]
@@ -58,7 +58,7 @@ pub enum Block {
     Inline {
         width: Width,
         mark: i32,
-        bytes: InPlace,
+        bytes: Inline,
     },
     Heap {
         width: Width,
@@ -71,16 +71,16 @@ impl Block {
     pub const EMPTY: Block = Block::Inline {
         width: Width::One,
         mark: 0,
-        bytes: InPlace([0; IN_PLACE]),
+        bytes: Inline([0; INLINE]),
     };
 
     /// Zeros: `Block::capacity(len)` bytes of them.
     pub fn zeroed(width: Width, mark: i32, len: usize) -> Block {
-        if len <= IN_PLACE {
+        if len <= INLINE {
             Block::Inline {
                 width,
                 mark,
-                bytes: InPlace([0; IN_PLACE]),
+                bytes: Inline([0; INLINE]),
             }
         } else {
             Block::Heap {
@@ -93,7 +93,7 @@ impl Block {
 
     /// How long a block for `len` bytes is: jemalloc's size classes, four to each doubling.
     pub fn capacity(len: usize) -> usize {
-        let step = (len.next_power_of_two() / 8).max(IN_PLACE);
+        let step = (len.next_power_of_two() / 8).max(INLINE);
         len.max(1).next_multiple_of(step)
     }
 

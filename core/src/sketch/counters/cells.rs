@@ -1,9 +1,9 @@
-//! Arithmetic on counters that lie in a slice of bytes, `N` bytes each, least significant first.
+//! Arithmetic on counters in a slice of bytes, `N` bytes each, least significant first.
 //!
 //! The width is a constant of every function, so that each becomes a loop over plain integers that
 //! the compiler vectorizes.
 
-/// Calls a function with the constant that goes with a `Width`.
+/// Calls a function with the constant of a `Width`.
 macro_rules! by_width {
     ($width:expr, $N:ident => $call:expr) => {
         match $width {
@@ -48,7 +48,7 @@ fn store<const N: usize>(cell: &mut [u8; N], count: u64) {
     }
 }
 
-/// Adds to one counter, unless it lies outside or becomes too large for its width.
+/// Adds to one counter, unless it is outside or becomes too large for its width.
 #[inline(always)]
 pub fn bump<const N: usize>(bytes: &mut [u8], index: usize, n: u64) -> bool {
     let Some(cell) = bytes.as_chunks_mut::<N>().0.get_mut(index) else {

@@ -7,11 +7,10 @@
 //!
 //! One window over the positions that were touched, of 1, 2, 4 or 8 bytes a counter, widened when a
 //! counter would overflow. Everything outside is zero, and so may be the window's ends: it has room
-//! to grow, which says nothing about what was counted. The slots of a bucket and the bins of a
+//! to grow, which is no part of the content. The slots of a bucket and the bins of a
 //! quantile sketch are such counters.
 //!
-//! The window costs memory for every position between the first and the last: whoever adds bounds
-//! them.
+//! The window costs memory for every position between the first and the last: the caller bounds them.
 
 mod block;
 mod cells;
@@ -41,7 +40,7 @@ impl Counters {
         }
     }
 
-    /// Counts one more at each of the positions. Neighbours that are the same are counted together.
+    /// Counts one more at each of the positions. Equal positions in a row are counted together.
     #[inline]
     pub fn add_all(&mut self, positions: impl Iterator<Item = i32>) {
         let (mut last, mut n) = (0, 0);
@@ -108,14 +107,14 @@ impl Counters {
         };
         self.cover(from, to, other.0.width());
         let theirs = (other.0.width(), other.bytes_between(from, to));
-        if !self.has_room_for(from, theirs) {
+        if !self.can_add(from, theirs) {
             // The sum of two counters always fits into the next width.
             self.reframe(from, to, self.0.width().wider());
         }
         self.add_at(from, theirs);
     }
 
-    /// Those that are not zero, in the order of their positions.
+    /// The counters that are not zero, in the order of their positions.
     pub fn iter(&self) -> impl Iterator<Item = (i32, u64)> + Clone + '_ {
         let (width, first, bytes) = self.0.parts();
         (0..bytes.len() / width.bytes())
@@ -199,9 +198,11 @@ impl Counters {
         bytes.get_mut(index * width.bytes()..).unwrap_or(&mut [])
     }
 
-    fn has_room_for(&mut self, from: i64, (width, theirs): (Width, &[u8])) -> bool {
-        let own = self.0.width();
-        let ours = self.bytes_from(from);
+    /// Whether no counter becomes too large for its width.
+    fn can_add(&self, from: i64, (width, theirs): (Width, &[u8])) -> bool {
+        let (own, first, bytes) = self.0.parts();
+        let index = (from - i64::from(first)).max(0) as usize;
+        let ours = bytes.get(index * own.bytes()..).unwrap_or(&[]);
         by_width!(own, N => by_width!(width, M => cells::fits::<N, M>(ours, theirs)))
     }
 
@@ -211,14 +212,14 @@ impl Counters {
         by_width!(own, N => by_width!(width, M => cells::add_all::<N, M>(ours, theirs)));
     }
 
-    /// Whether the window has a place for every position of another one.
+    /// Whether the window contains every position of another one.
     pub fn spans(&self, other: &Counters) -> bool {
         other
             .touched()
             .is_none_or(|(from, to)| self.covers(from, to))
     }
 
-    /// Whether all of `from <= position < to` lie in the window.
+    /// Whether all of `from <= position < to` are in the window.
     fn covers(&self, from: i64, to: i64) -> bool {
         let (width, first, bytes) = self.0.parts();
         let first = i64::from(first);
@@ -239,13 +240,14 @@ impl Counters {
 
         let positions = (high - low) as usize;
         let room = Block::capacity(positions * width.bytes()) / width.bytes();
-        // Time moves forward, so there is room behind. Only what grew at the front gets some there.
+        // Events are mostly in order of time: spare room is at the end, and at the front only if the window grew
+        // there.
         let grew_at_front = touched.is_some_and(|(first, _)| from < first);
         let before = match grew_at_front {
             true => (room - positions) / 2,
             false => 0,
         };
-        // No position of the window is one that an i32 cannot name.
+        // Every position of the window is an i32.
         let highest = i64::from(i32::MAX) + 1 - room as i64;
         let first = (low - before as i64).min(highest).max(i32::MIN.into());
 
@@ -263,7 +265,7 @@ impl Default for Counters {
     }
 }
 
-/// By what was counted, not by the window's room or width.
+/// Compares what was counted, not the window's room or width.
 impl PartialEq for Counters {
     fn eq(&self, other: &Counters) -> bool {
         self.iter().eq(other.iter())

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! The gap is the number of positions skipped since the counter before, 0 for the first. Every
-//! entry takes a byte at least, so that a payload never stands for more counters than it has bytes.
+//! entry takes a byte at least, so that a payload never has more counters than bytes.
 
 use crate::codec::{corrupt, Reader, Writer};
 use crate::error::Corrupt;
@@ -33,7 +33,7 @@ pub fn encode(len: usize, entries: impl Iterator<Item = (i32, u64)>, writer: &mu
     }
 }
 
-/// Hands every entry to `take`; positions are between `min` and `max`, both included.
+/// Passes every entry to `take`; positions are between `min` and `max`, both included.
 pub fn decode(
     reader: &mut Reader,
     min: i32,
@@ -58,7 +58,7 @@ pub fn decode(
             .checked_add_unsigned(gap)
             .filter(|position| (min..=max).contains(position))
             .and_then(|position| i32::try_from(position).ok())
-            .ok_or(corrupt("counter", "out of place"))?;
+            .ok_or(corrupt("counter", "not in order"))?;
         let count = match head & 1 {
             0 => 1,
             _ => reader.varint_to("count", u64::MAX - 2)? + 2,

@@ -176,8 +176,8 @@ fn a_stored_count_has_one_form() {
     assert_eq!(problem(&[61]), "out of range");
     assert_eq!(problem(&[2, 0]), "more items than bytes");
     assert_eq!(problem(&[1, 10, 2]), "a gap before the first");
-    assert_eq!(problem(&[1, 120, 0]), "out of place");
-    assert_eq!(problem(&[2, 118, 0, 0]), "out of place");
+    assert_eq!(problem(&[1, 120, 0]), "not in order");
+    assert_eq!(problem(&[2, 118, 0, 0]), "not in order");
     assert_eq!(problem(&[1, 0, 1]), "truncated");
     assert_eq!(problem(&[1, 0, 0, 0]), "bytes after its end");
 }

@@ -1,10 +1,10 @@
-//! How far estimates lie from the truth, beside `hyperloglogplus` on the same users.
+//! The error of estimates, beside that of `hyperloglogplus` on the same users.
 
 use super::Sketch;
 use hyperloglogplus::{HyperLogLog, HyperLogLogPlus};
 use std::hash::{BuildHasher, Hasher};
 
-/// SplitMix64: the hashes of users that nobody has to spell.
+/// SplitMix64: hashes without users.
 pub(super) fn mixed(n: u64) -> u64 {
     let z = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -12,7 +12,7 @@ pub(super) fn mixed(n: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// Lets the other sketch see the same hashes.
+/// Passes the same hashes to the other sketch.
 #[derive(Default, Clone)]
 struct AsItIs(u64);
 

@@ -12,11 +12,12 @@
 //! One content, one payload: nothing is stored that could disagree with the rest.
 
 use super::dense::Dense;
-use super::entry::{entry, has_extra, index, rank, MAX_INDEX, MAX_RANK, MIN_EXTRA_RANK};
-use super::nibbles::{Nibbles, FULL_NIBBLE, NIBBLE_BYTES};
+use super::entry::{entry, has_extra, index, rank, MIN_EXTRA_RANK};
+use super::layout::{Full, FULL_NIBBLE, MAX_ENTRIES, MAX_INDEX, MAX_RANK, NIBBLE_BYTES};
+use super::nibbles::Nibbles;
 use super::redis::read_packed;
 use super::registers::Registers;
-use super::sparse::{Full, Sparse, MAX_ENTRIES};
+use super::sparse::Sparse;
 use super::widen;
 use super::{Form, Sketch};
 use crate::codec::{corrupt, Reader, Writer};

@@ -1,13 +1,14 @@
-//! Registers in the form that their content asks for.
+//! Registers in the form that follows from their content.
 //!
 //! Nibbles while at most 512 registers are 15 or more, packed beyond: registers only ever rise, so
 //! the step is taken once, at the same content, in whatever order the content came.
 
 use super::entry::{rank, register};
+use super::layout::{Full, PACKED_BYTES};
 use super::nibbles::Nibbles;
-use super::packed::{Packed, PACKED_BYTES};
+use super::packed::Packed;
 use super::registers::Registers;
-use super::sparse::{Full, Sparse};
+use super::sparse::Sparse;
 
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Dense {
@@ -36,7 +37,7 @@ impl Dense {
         }
     }
 
-    /// Raises a register to at least this rank. Was it lower?
+    /// Raises a register to at least this rank. Returns whether it was lower.
     #[inline]
     pub(super) fn raise(&mut self, register: u16, rank: u8) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! What one hash says: a register and a rank, or the finer entry of the sparse form.
+//! What a sketch takes of a hash: a register and a rank, or the finer entry of the sparse form.
 //!
 //! ```text
 //!            63                        25 24         14 13          0
@@ -16,18 +16,11 @@
 //! No entry is 0: an index below 16,384 has an extra of at least 1. Of two entries with one index
 //! the one with the larger rank is the larger number.
 
-use super::nibbles::FULL_NIBBLE;
+use super::layout::{FULL_NIBBLE, INDEX_BITS, MAX_INDEX, PRECISION, REGISTERS};
 
-/// Redis's precision: 14 bits choose the register.
-pub(super) const PRECISION: u32 = 14;
-pub(super) const REGISTERS: usize = 1 << PRECISION;
-pub(super) const MAX_RANK: u8 = 64 - PRECISION as u8 + 1;
-
-pub(super) const INDEX_BITS: u32 = 25;
-pub(super) const MAX_INDEX: u32 = (1 << INDEX_BITS) - 1;
-/// As many ranks as the index itself can tell.
+/// The ranks that follow from the index itself.
 const RANKS_IN_INDEX: u8 = (INDEX_BITS - PRECISION) as u8;
-/// The smallest rank that stands in the extra.
+/// The smallest rank that the extra holds.
 pub(super) const MIN_EXTRA_RANK: u8 = RANKS_IN_INDEX + 1;
 
 #[inline]
@@ -81,7 +74,7 @@ pub(super) fn rank(entry: u32) -> u8 {
     rest.trailing_zeros() as u8 + 1 + extra
 }
 
-/// All that a hash says, worked out once for the many sketches that an event goes to.
+/// Entry, register and rank of a hash, computed once for the many sketches of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Member {
     pub(super) entry: u32,

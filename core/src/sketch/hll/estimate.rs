@@ -4,10 +4,7 @@
 //! the improved raw estimator, with Redis's constants and order of operations, so that `PFCOUNT` of
 //! the same registers is the same number. Sparse entries: linear counting over 2^25 cells.
 
-use super::entry::{MAX_INDEX, MAX_RANK, REGISTERS};
-
-/// How many registers have each rank. As long as 6 bits can count, so that no rank is outside.
-pub(super) type Histogram = [u32; 64];
+use super::layout::{Histogram, MAX_INDEX, MAX_RANK, REGISTERS};
 
 /// The relative standard error of a count of entries: 1 / sqrt(2 * 2^25).
 pub const ERROR_OF_ENTRIES: f64 = 0.000_122;

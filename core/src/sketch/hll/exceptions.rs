@@ -5,11 +5,8 @@
 //! exception  | 0      | register    | rank   |      ascending, one per register, at most 512
 //! ```
 
-use super::sparse::Full;
+use super::layout::{Full, MAX_EXCEPTIONS};
 use crate::memory::allocated;
-
-/// Beyond this many, 6 bits for every register take less memory and less time.
-pub(super) const MAX_EXCEPTIONS: usize = 512;
 
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Exceptions(Vec<u32>);
@@ -24,12 +21,12 @@ impl Exceptions {
         self.0.iter().map(|word| ((word >> 8) as u16, *word as u8))
     }
 
-    /// Raises a register to at least this rank. Was it lower?
+    /// Raises a register to at least this rank. Returns whether it was lower.
     pub(super) fn raise(&mut self, register: u16, rank: u8) -> Result<bool, Full> {
         let word = u32::from(register) << 8 | u32::from(rank);
-        let place = self.0.partition_point(|other| other >> 8 < word >> 8);
+        let index = self.0.partition_point(|other| other >> 8 < word >> 8);
         let full = self.0.len() >= MAX_EXCEPTIONS;
-        match self.0.get_mut(place) {
+        match self.0.get_mut(index) {
             Some(same) if *same >> 8 == word >> 8 => {
                 let lower = *same < word;
                 *same = word.max(*same);
@@ -37,7 +34,7 @@ impl Exceptions {
             }
             _ if full => Err(Full),
             _ => {
-                self.0.insert(place, word);
+                self.0.insert(index, word);
                 Ok(true)
             }
         }

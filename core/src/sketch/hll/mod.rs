@@ -15,6 +15,7 @@ mod dense;
 mod entry;
 mod estimate;
 mod exceptions;
+mod layout;
 mod nibbles;
 mod order;
 mod packed;
@@ -33,14 +34,15 @@ mod tests;
 
 use crate::prefetch::prefetch_slice;
 use dense::Dense;
+use layout::Full;
 use registers::Registers;
-use sparse::{Full, Sparse};
+use sparse::Sparse;
 use std::fmt;
 
 pub use entry::Member;
 pub use union::Union;
 
-/// A set of hashes of which only the size is asked.
+/// A set of hashes of which only the size can be estimated.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sketch {
     form: Form,
@@ -61,12 +63,12 @@ impl Sketch {
         matches!(&self.form, Form::Sparse(sparse) if sparse.len() == 0)
     }
 
-    /// In the near exact form?
+    /// Whether it is in the near exact form.
     pub fn is_sparse(&self) -> bool {
         matches!(self.form, Form::Sparse(_))
     }
 
-    /// How many users of whom nearly each one is known; None once they are only registers.
+    /// The number of entries of the sparse form, nearly one a user; None in the other forms.
     #[inline]
     pub fn entries(&self) -> Option<usize> {
         match &self.form {
@@ -75,7 +77,7 @@ impl Sketch {
         }
     }
 
-    /// It will be read soon.
+    /// Prefetches the memory of the sketch.
     #[inline]
     pub fn prefetch(&self) {
         match &self.form {
@@ -87,12 +89,12 @@ impl Sketch {
         }
     }
 
-    /// Adds what has this hash (`crate::hash::hash`). Did the sketch change?
+    /// Adds what has this hash (`crate::hash::hash`). Returns whether the sketch changed.
     pub fn insert(&mut self, hash: u64) -> bool {
         self.add(Member::of(hash))
     }
 
-    /// Did the sketch change?
+    /// Returns whether the sketch changed.
     #[inline]
     pub fn add(&mut self, member: Member) -> bool {
         match &mut self.form {
@@ -138,8 +140,8 @@ impl Sketch {
         }
     }
 
-    /// Takes in registers that were filled elsewhere, of users that nobody knows. Did any rise? Where
-    /// none does, they say nothing new, and what is near exact stays so.
+    /// Merges registers that were filled elsewhere. Returns whether any rose: where none does, the sketch
+    /// is not changed, and stays near exact.
     pub fn import(&mut self, other: &Sketch) -> bool {
         let before = self.to_registers();
         let mut after = before.clone();

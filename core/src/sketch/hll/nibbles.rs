@@ -13,15 +13,11 @@
 //! So the low nibbles of a block are 32 neighbours and the high ones the next 32: widening is a mask
 //! and a shift of whole vectors, without any shuffle.
 
-use super::entry::REGISTERS;
 use super::exceptions::Exceptions;
+use super::layout::{Full, FULL_NIBBLE, NIBBLE_BYTES, REGISTERS};
 use super::registers::{zeroed, Registers};
-use super::sparse::Full;
 use super::widen;
 use crate::memory::allocated;
-
-pub(super) const NIBBLE_BYTES: usize = REGISTERS / 2;
-pub(super) const FULL_NIBBLE: u8 = 15;
 
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Nibbles {
@@ -68,7 +64,7 @@ impl Nibbles {
         self.exceptions.iter().flat_map(|e| e.iter())
     }
 
-    /// Raises a register to at least this rank. Was it lower?
+    /// Raises a register to at least this rank. Returns whether it was lower.
     #[inline]
     pub(super) fn raise(&mut self, register: u16, rank: u8) -> Result<bool, Full> {
         if rank < FULL_NIBBLE {
@@ -89,8 +85,8 @@ impl Nibbles {
     /// The rank fits in a nibble that is not full.
     #[inline]
     pub(super) fn raise_nibble(&mut self, register: u16, rank: u8) -> bool {
-        let (byte, shift) = place(register);
-        // The place is masked to lie inside.
+        let (byte, shift) = byte_and_shift(register);
+        // The index is masked to be inside.
         #[allow(clippy::indexing_slicing)]
         let byte = &mut self.bytes[byte];
         let old = (*byte >> shift) & 0x0f;
@@ -101,7 +97,7 @@ impl Nibbles {
         true
     }
 
-    /// Takes in all of another's registers, or none when the exceptions would be too many.
+    /// Merges all of another's registers, or none when the exceptions would be too many.
     pub(super) fn merge(&mut self, other: &Nibbles) -> Result<(), Full> {
         if other.exceptions.is_some() {
             let mut exceptions = self.exceptions.clone().unwrap_or_default();
@@ -127,7 +123,7 @@ impl Nibbles {
 }
 
 #[inline]
-fn place(register: u16) -> (usize, u32) {
+fn byte_and_shift(register: u16) -> (usize, u32) {
     let register = usize::from(register) & (REGISTERS - 1);
     let byte = (register >> 6) << 5 | (register & 31);
     let shift = (register as u32 >> 5 & 1) * 4;

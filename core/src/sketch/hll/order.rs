@@ -1,19 +1,20 @@
 //! Entries in the order of their indexes, as they are stored.
 //!
-//! An index is bits of a hash. Dealt out by the highest ten of them, nearly every entry lies where it
-//! belongs, and the few that do not are a step away. Entries that were made to lie together are sorted
-//! as any other numbers.
+//! An index is bits of a hash. Distributed over bins by the highest ten of them, nearly every entry is in
+//! order, and the few others are a step away from their position. Where one bin has many entries, as when
+//! hashes were chosen for it, they are sorted by comparison.
 
-use super::entry::{index, INDEX_BITS};
+use super::entry::index;
+use super::layout::INDEX_BITS;
 
 const BIN_BITS: u32 = 10;
 const BINS: usize = 1 << BIN_BITS;
 
-/// Fewer are sorted sooner than bins are counted.
+/// Fewer are sorted by comparison in less time than bins are counted.
 const FEW: usize = 64;
 
-/// So many are in one bin only when they were made for it.
-const CROWD: u16 = 32;
+/// More are in one bin only when hashes were chosen for it.
+const MAX_IN_BIN: u16 = 32;
 
 pub(super) fn sort(entries: Vec<u32>) -> Vec<u32> {
     if entries.len() < FEW {
@@ -26,21 +27,21 @@ pub(super) fn sort(entries: Vec<u32>) -> Vec<u32> {
             *count += 1;
         }
     }
-    if bins.iter().any(|count| *count > CROWD) {
+    if bins.iter().any(|count| *count > MAX_IN_BIN) {
         return by_comparing(entries);
     }
-    // From how many there are to where the first of them goes.
+    // From the number of a bin's entries to the position of the first of them.
     let mut before = 0;
     for count in &mut bins {
         before += std::mem::replace(count, before);
     }
     let mut dealt = vec![0; entries.len()];
     for entry in entries {
-        if let Some(place) = bins.get_mut(bin(entry)) {
-            if let Some(free) = dealt.get_mut(usize::from(*place)) {
+        if let Some(position) = bins.get_mut(bin(entry)) {
+            if let Some(free) = dealt.get_mut(usize::from(*position)) {
                 *free = entry;
             }
-            *place += 1;
+            *position += 1;
         }
     }
     for end in 2..=dealt.len() {
@@ -54,7 +55,7 @@ fn by_comparing(mut entries: Vec<u32>) -> Vec<u32> {
     entries
 }
 
-/// Takes the last to its place, where all before it are in order.
+/// Moves the last to its position among those before it, which are in order.
 #[inline]
 fn step_down(mut entries: &mut [u32]) {
     while let [.., before, last] = entries {
@@ -70,7 +71,8 @@ fn step_down(mut entries: &mut [u32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sketch::hll::entry::{entry_of_hash, MAX_INDEX};
+    use crate::sketch::hll::entry::entry_of_hash;
+    use crate::sketch::hll::layout::MAX_INDEX;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
@@ -96,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn so_do_those_that_were_made_to_lie_together() {
+    fn entries_chosen_to_share_a_bin_are_sorted() {
         for (first, step) in [
             (0, 1),
             (5 << 15, 1),

@@ -9,11 +9,9 @@
 //!
 //! Least significant bits first: four registers are three bytes, eight are six.
 
-use super::entry::{MAX_RANK, REGISTERS};
+use super::layout::{MAX_RANK, PACKED_BYTES, REGISTERS};
 use super::registers::{zeroed, Registers};
-use super::widen;
-
-pub(super) const PACKED_BYTES: usize = REGISTERS * 6 / 8;
+use super::widen::{self, unpack};
 
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Packed(Box<[u8; PACKED_BYTES]>);
@@ -42,7 +40,7 @@ impl Packed {
         &self.0
     }
 
-    /// Raises a register to at least this rank. Was it lower?
+    /// Raises a register to at least this rank. Returns whether it was lower.
     #[inline]
     pub(super) fn raise(&mut self, register: u16, rank: u8) -> bool {
         let register = usize::from(register) & (REGISTERS - 1);
@@ -67,17 +65,7 @@ impl Packed {
     }
 }
 
-/// Eight registers out of six bytes: halves move apart, then quarters, then the registers.
-#[inline(always)]
-pub(super) fn unpack(six: &[u8; 6]) -> [u8; 8] {
-    let [a, b, c, d, e, f] = *six;
-    let x = u64::from_le_bytes([a, b, c, 0, d, e, f, 0]);
-    let x = (x & 0x0000_0fff_0000_0fff) | (x & 0x00ff_f000_00ff_f000) << 4;
-    let x = (x & 0x003f_003f_003f_003f) | (x & 0x0fc0_0fc0_0fc0_0fc0) << 2;
-    x.to_le_bytes()
-}
-
-/// The way back.
+/// Six bytes out of eight registers.
 #[inline(always)]
 fn pack(eight: &[u8; 8]) -> [u8; 6] {
     let x = u64::from_le_bytes(*eight);

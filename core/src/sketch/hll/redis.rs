@@ -14,7 +14,8 @@
 //! ```
 
 use super::dense::Dense;
-use super::packed::{Packed, PACKED_BYTES};
+use super::layout::PACKED_BYTES;
+use super::packed::Packed;
 use super::registers::Registers;
 use super::{Form, Sketch};
 use crate::codec::{corrupt, Reader, Writer};
@@ -28,7 +29,7 @@ const HEADER: usize = MAGIC.len() + 4 + OUT_OF_DATE.len();
 
 /// Up to so many bytes Redis itself keeps a string sparse (`hll-sparse-max-bytes`).
 const LONGEST_SPARSE: usize = 3_000;
-/// No VAL says more.
+/// The largest rank of a VAL opcode.
 const MAX_SPARSE_RANK: u8 = 32;
 
 impl Sketch {
@@ -48,8 +49,8 @@ impl Sketch {
         string(DENSE, packed.bytes())
     }
 
-    /// The registers of a HyperLogLog string, dense or sparse. Nothing in it is trusted, and its
-    /// cached cardinality is not looked at.
+    /// The registers of a HyperLogLog string, dense or sparse. All of it is checked, and its cached
+    /// cardinality is not read.
     pub fn from_redis(string: &[u8]) -> Result<Sketch, Corrupt> {
         let mut reader = Reader::new(string);
         if reader.raw("hyperloglog magic", MAGIC.len())? != MAGIC {

@@ -1,13 +1,12 @@
 //! Registers at a byte each: what all other forms are widened to when they are counted or united.
 
-use super::entry::REGISTERS;
-use super::estimate::Histogram;
+use super::layout::{Histogram, REGISTERS};
 use super::widen;
 
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Registers(Box<[u8; REGISTERS]>);
 
-/// A block of zeros straight from the allocator, without a detour over the stack.
+/// A block of zeros straight from the allocator, without a copy on the stack.
 pub(super) fn zeroed<const N: usize>() -> Box<[u8; N]> {
     let block = vec![0; N].into_boxed_slice();
     block.try_into().unwrap_or_else(|_| Box::new([0; N]))
@@ -37,13 +36,13 @@ impl Registers {
     /// How many have a rank.
     pub(super) fn occupied(&self) -> usize {
         let (rows, _) = self.0.as_chunks::<64>();
-        // 64 fit in a byte, which the compiler makes use of.
+        // A byte holds a count of 64, so that the compiler makes vector code of it.
         let in_row = |row: &[u8; 64]| row.iter().map(|rank| u8::from(*rank != 0)).sum::<u8>();
         rows.iter().map(|row| usize::from(in_row(row))).sum()
     }
 
-    /// Registers and ranks of those that reach a rank, by register. Meant for the rare high ones:
-    /// most rows have none, and that is found out for a whole row at once.
+    /// The registers of at least this rank, in order, with their ranks. For the rare high ones: most rows
+    /// have none, which one test of a row shows.
     pub(super) fn at_least(&self, least: u8) -> impl Iterator<Item = (u16, u8)> + '_ {
         let (rows, _) = self.0.as_chunks::<64>();
         let highest = |row: &[u8; 64]| row.iter().fold(0, |high, rank| high.max(*rank));

@@ -2,33 +2,27 @@
 //!
 //! ```text
 //! entries           table
-//! up to 4           in the sketch itself: most sketches of a site see a few users
+//! up to 4           in the sketch itself: most sketches of a site have a few users
 //! up to 1,280       slots of four bytes: `wide`
 //! up to 2,560       slots of three bytes: `tight`, which take less memory and more time
 //! ```
 //!
-//! The table follows from the entries, whatever the order they came in; but for a crowd, made for
-//! it, which may be in a wider one than it needs.
+//! The table follows from the entries, in whatever order they were added; except that entries chosen to
+//! share a home may be in a wider table than they need.
 
 use super::entry::index;
+use super::layout::{Full, Probe, MAX_ENTRIES};
 use super::order;
 use super::registers::Registers;
 use super::tight;
-use super::wide::{self, IN_PLACE};
+use super::wide::{self, INLINE};
 use crate::memory::allocated;
 use std::iter;
-
-/// Beyond that, registers are smaller.
-pub(super) const MAX_ENTRIES: usize = 2560;
-
-/// The entries would be more than `MAX_ENTRIES`; nothing was changed.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Full;
 
 /// `len` counts the entries.
 #[derive(Clone)]
 pub(super) enum Sparse {
-    Few { len: u16, slots: [u32; IN_PLACE] },
+    Few { len: u16, slots: [u32; INLINE] },
     Many { len: u16, slots: Box<[u32]> },
     Tight { len: u16, slots: Box<[tight::Slot]> },
 }
@@ -37,16 +31,9 @@ impl Default for Sparse {
     fn default() -> Sparse {
         Sparse::Few {
             len: 0,
-            slots: [0; IN_PLACE],
+            slots: [0; INLINE],
         }
     }
-}
-
-pub(super) enum Probe {
-    Taken(usize),
-    Vacant(usize),
-    /// Only a wide table can have it.
-    Crowded,
 }
 
 impl Sparse {
@@ -74,7 +61,7 @@ impl Sparse {
     }
 
     fn wide(capacity: usize) -> Sparse {
-        if capacity <= IN_PLACE {
+        if capacity <= INLINE {
             return Sparse::default();
         }
         Sparse::Many {
@@ -132,14 +119,14 @@ impl Sparse {
         }
     }
 
-    /// Hands on the entries by ascending index.
+    /// Passes the entries to `take` by ascending index.
     pub(super) fn in_order(&self, take: impl FnOnce(&[u32])) {
         match self {
             Sparse::Few { len, slots } => {
                 let mut few = *slots;
                 // Empty slots come first, before an entry of index 0.
                 few.sort_unstable_by_key(|slot| (index(*slot), *slot));
-                let empty = IN_PLACE.saturating_sub(usize::from(*len));
+                let empty = INLINE.saturating_sub(usize::from(*len));
                 take(few.get(empty..).unwrap_or_default());
             }
             Sparse::Many { slots, .. } => take(&order::sort(wide::collect(slots))),
@@ -156,7 +143,7 @@ impl Sparse {
         wide::iter(self.slots()).chain(tight::iter(tight))
     }
 
-    /// Adds an entry; of two with one index the larger rank stays. Was anything new?
+    /// Adds an entry; of two with one index the larger rank stays. Returns whether anything changed.
     #[inline]
     pub(super) fn insert(&mut self, entry: u32) -> Result<bool, Full> {
         let (len, slots) = match self {
@@ -191,7 +178,7 @@ impl Sparse {
         self.grow_and_insert(entry)
     }
 
-    /// What is new, and has no room in this table.
+    /// Inserts an entry that is new and has no room in this table.
     #[cold]
     fn grow_and_insert(&mut self, entry: u32) -> Result<bool, Full> {
         self.make_room(self.len() + 1)?;
@@ -199,13 +186,13 @@ impl Sparse {
         Ok(true)
     }
 
-    /// Takes in all the entries of another table, or none when they would be too many.
+    /// Adds all the entries of another table, or none when they would be too many.
     ///
     /// Counting first means growing once. It also keeps the probes short: entries that come in the
-    /// order of their homes would crowd at the front of a table that is too small for all of them.
+    /// order of their homes would fill the front of a table that is too small for all of them.
     pub(super) fn merge(&mut self, other: &Sparse) -> Result<(), Full> {
         if self.len() == 0 {
-            // A series takes most sketches alone: copied, they cost a tenth of entry by entry.
+            // In a series most sketches are not merged with another: a copy costs a tenth of entry by entry.
             *self = other.clone();
             return Ok(());
         }
@@ -237,7 +224,7 @@ impl Sparse {
         Ok(())
     }
 
-    /// Forgets the entries but keeps the memory.
+    /// Removes the entries but keeps the memory.
     pub(super) fn clear(&mut self) {
         if self.len() > 0 {
             match self {
@@ -264,7 +251,7 @@ impl Sparse {
         }
     }
 
-    /// There is room for them.
+    /// Adds the entries of another table, for which there is room.
     fn take_all(&mut self, other: &Sparse) {
         match other {
             Sparse::Tight { slots, .. } => self.take(tight::iter(slots)),
@@ -306,7 +293,7 @@ impl Sparse {
         Ok(())
     }
 
-    /// To an empty table that has room for them.
+    /// Moves the entries to an empty table that has room for them.
     fn move_to(&mut self, table: Sparse) {
         let old = std::mem::replace(self, table);
         self.take_all(&old);
@@ -327,7 +314,8 @@ impl Eq for Sparse {}
 
 #[cfg(test)]
 mod tests {
-    use super::super::entry::{entry, has_extra, index, MAX_INDEX};
+    use super::super::entry::{entry, has_extra, index};
+    use super::super::layout::MAX_INDEX;
     use super::*;
     use proptest::collection::vec;
     use proptest::prelude::*;
@@ -392,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crowd_that_no_tight_table_takes_gets_a_wide_one() {
+    fn entries_that_no_tight_table_holds_get_a_wide_one() {
         let at_one_home = 20_000..21_980;
         let with_an_extra = (0..20)
             .map(|index| entry(index, 12))

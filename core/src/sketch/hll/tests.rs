@@ -1,6 +1,7 @@
 //! What must hold of sketches as a whole: merging, forms, stored bytes, Redis's strings.
 
-use super::entry::{entry_of_hash, rank_of_hash, register_of_hash, REGISTERS};
+use super::entry::{entry_of_hash, rank_of_hash, register_of_hash};
+use super::layout::REGISTERS;
 use super::{Sketch, Union};
 use crate::codec::{Reader, Writer};
 use crate::hash::hash;
@@ -146,7 +147,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_stored_comes_back(users in users()) {
+    fn what_is_stored_is_read_again(users in users()) {
         let sketch = users.sketch();
         let bytes = encoded(&sketch);
         let back = decoded(&bytes).unwrap();
@@ -190,7 +191,7 @@ proptest! {
     }
 
     #[test]
-    fn a_small_redis_string_is_sparse_and_says_the_same(users in users()) {
+    fn a_small_redis_string_is_sparse_and_has_the_same_count(users in users()) {
         let sketch = users.sketch();
         let (string, dense) = (sketch.to_redis(), sketch.to_redis_dense());
         prop_assert_eq!(Sketch::from_redis(&string), Sketch::from_redis(&dense));

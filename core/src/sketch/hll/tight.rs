@@ -3,23 +3,22 @@
 //! ```text
 //! slots      | word | 0 | word | word | 0 | ...           0 is an empty slot
 //! word       the low 24 bits of the index
-//! home       (index * slots) >> 25, then slot by slot, around the end, less than half of them
+//! home       (index * slots) >> 25, then slot by slot, from the last to the first, less than half of them
 //!
 //! spares     the last 10 slots: what no word can be, an entry with an extra above all
 //!            | 0 | rank - 10 | register |
 //!              23 19       14 13       0
 //! ```
 //!
-//! Whether the bit that is left out was set tells the half of the table in which the word is at home.
+//! The bit that is left out follows from the half of the table in which the word has its home.
 //!
 //! More than ten for the spares has one set of users in ten million, and more steps than half of the
 //! slots none but one that was made for it.
 
-use super::entry::{
-    entry, has_extra, index, rank, register, INDEX_BITS, MIN_EXTRA_RANK, PRECISION, REGISTERS,
-};
+use super::entry::{entry, has_extra, index, rank, register, MIN_EXTRA_RANK};
+use super::layout::{Probe, INDEX_BITS, MAX_ENTRIES, PRECISION, REGISTERS};
 use super::registers::Registers;
-use super::sparse::{Probe, MAX_ENTRIES};
+
 use std::hint::select_unpredictable;
 
 pub(super) type Slot = [u8; 3];
@@ -32,7 +31,7 @@ const SPARES: usize = 10;
 const LEFT_OUT: u32 = 1 << (INDEX_BITS - 1);
 const WORD: u32 = LEFT_OUT - 1;
 
-/// Of the one index that has no word, but an empty slot's.
+/// The rank of the one index whose word would be that of an empty slot.
 const LOWEST_SPARE_RANK: u8 = MIN_EXTRA_RANK - 1;
 const REGISTER: u32 = REGISTERS as u32 - 1;
 
@@ -80,7 +79,7 @@ fn probe_spares(spares: &[Slot], first: usize, entry: u32) -> Probe {
     Probe::Crowded
 }
 
-/// Writes an entry where a probe found its place.
+/// Writes an entry to the slot that a probe found.
 #[inline]
 pub(super) fn put(table: &mut [Slot], at: usize, entry: u32) {
     let word = if at < parts(table).0.len() {
@@ -94,7 +93,8 @@ pub(super) fn put(table: &mut [Slot], at: usize, entry: u32) {
     }
 }
 
-/// Writes an entry over the one with its index, if that is lower. Was it? Only one with an extra can.
+/// Replaces the entry of the same index, if that is lower; only an entry with an extra can be. Returns
+/// whether it was.
 #[inline]
 pub(super) fn raise(table: &mut [Slot], at: usize, entry: u32) -> bool {
     let is_higher = has_extra(index(entry)) && entry_at(table, at) < Some(entry);
@@ -104,7 +104,8 @@ pub(super) fn raise(table: &mut [Slot], at: usize, entry: u32) -> bool {
     is_higher
 }
 
-/// Adds an entry, for which there is room. Is its index a new one? None if this table cannot have it.
+/// Adds an entry, for which there is room. Returns whether its index is new; None if this table cannot
+/// hold it.
 #[inline]
 pub(super) fn insert(table: &mut [Slot], entry: u32) -> Option<bool> {
     match probe(table, entry) {
@@ -154,7 +155,7 @@ pub(super) fn add_to(table: &[Slot], registers: &mut Registers) {
     }
 }
 
-/// Of a slot that is taken.
+/// The entry of a slot that is taken.
 fn entry_at(table: &[Slot], at: usize) -> Option<u32> {
     let slots = parts(table).0.len();
     let word = read(table.get(at)?);
@@ -180,7 +181,7 @@ fn home(index: u32, slots: usize) -> usize {
     (index as usize * slots) >> INDEX_BITS
 }
 
-/// From one slot to another, around the end.
+/// From one slot to another, from the last on to the first.
 #[inline]
 fn steps(from: usize, to: usize, slots: usize) -> usize {
     let steps = to.wrapping_sub(from);
@@ -208,11 +209,11 @@ fn entry_of_spare(spare: u32) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::entry::{MAX_INDEX, MAX_RANK};
+    use super::super::layout::{MAX_INDEX, MAX_RANK};
     use super::*;
 
     #[test]
-    fn an_index_is_known_by_its_place_up_to_the_last_step() {
+    fn an_index_is_found_from_its_home_up_to_the_last_step() {
         for capacity in CAPACITIES {
             let mut table = vec![[0; 3]; capacity];
             let slots = capacity - SPARES;
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_word_can_be_lies_in_the_spares() {
+    fn what_no_word_can_be_is_in_the_spares() {
         let ranks = MIN_EXTRA_RANK..=MAX_RANK;
         let extras = ranks.flat_map(|rank| [0, 7, REGISTER].map(|index| entry(index, rank)));
         for entry in extras.chain([LEFT_OUT]) {

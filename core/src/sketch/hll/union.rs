@@ -2,8 +2,9 @@
 
 use super::dense::Dense;
 use super::estimate;
+use super::layout::MAX_ENTRIES;
 use super::registers::Registers;
-use super::sparse::{Sparse, MAX_ENTRIES};
+use super::sparse::Sparse;
 use super::{Form, Sketch};
 
 /// Entries while every sketch was sparse and their union fits, registers of a byte beyond: at any
@@ -14,16 +15,16 @@ pub struct Union {
     /// In use when `dense`; else kept for later.
     registers: Option<Registers>,
     dense: bool,
-    /// How many entries there were when they were last seen not to be too many.
+    /// The number of entries at the last check, when they were not too many.
     fitted: usize,
     /// How many sketches were added.
     added: u64,
 }
 
-/// From so many entries on a copy is quicker than to keep the memory.
+/// From so many entries on, a copy takes less time than reusing the memory.
 const WORTH_COPYING: usize = 64;
 
-/// With so many more it is worth while to see again whether they are too many.
+/// After so many more, it is checked again whether they are too many.
 const GROWN: usize = 128;
 
 impl Union {
@@ -39,7 +40,7 @@ impl Union {
         }
     }
 
-    /// Adds every sketch that another union was given.
+    /// Adds every sketch of another union.
     pub fn merge(&mut self, other: &Union) {
         self.added += other.added;
         match &other.registers {
@@ -151,7 +152,7 @@ mod tests {
     fn merged_unions_are_the_union_of_all_their_sketches() {
         // Empty, sparse, sparse but too many together, dense.
         let sizes = [0, 1, 1_500, 2_500, 9_000];
-        for (place, ours) in sizes.into_iter().enumerate() {
+        for (index, ours) in sizes.into_iter().enumerate() {
             for theirs in sizes {
                 let sketch = |from: u32, len: u32| {
                     let mut sketch = Sketch::new();
@@ -160,7 +161,7 @@ mod tests {
                     }
                     sketch
                 };
-                let (a, b) = (sketch(0, ours), sketch(500 * place as u32, theirs));
+                let (a, b) = (sketch(0, ours), sketch(500 * index as u32, theirs));
                 let union = |sketches: &[&Sketch]| {
                     let mut union = Union::new();
                     sketches.iter().for_each(|sketch| union.add(sketch));

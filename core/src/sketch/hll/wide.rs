@@ -2,24 +2,24 @@
 //!
 //! ```text
 //! slots      | entry | 0 | entry | entry | 0 | ...      0 is an empty slot
-//! home       (mixed index * capacity) >> 32, then slot by slot, around the end
+//! home       (mixed index * capacity) >> 32, then slot by slot, from the last on to the first
 //! ```
 //!
-//! The key that mixes is secret: Redis's hash is public, and users that share a home there would make
-//! every look-up a walk. It shows nowhere: what is stored is in the order of the entries.
+//! The key that mixes is secret: Redis's hash is public, and users chosen to share a home would make
+//! every look-up slow. It has no effect on stored bytes, which are in the order of the entries.
 
 use super::entry::{index, rank, register};
+use super::layout::Probe;
 use super::registers::Registers;
-use super::sparse::Probe;
 use crate::hash::mixing_key;
 use std::hint::select_unpredictable;
 
 /// Lie in the sketch itself.
-pub(super) const IN_PLACE: usize = 5;
+pub(super) const INLINE: usize = 5;
 
 /// Sizes that allocators have.
 pub(super) const CAPACITIES: [usize; 19] = [
-    IN_PLACE, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 320, 384, 448, 512, 768, 1024, 1536,
+    INLINE, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 320, 384, 448, 512, 768, 1024, 1536,
 ];
 
 /// Takes any entries, as many as there may be: those that a tight table will not have.
@@ -44,7 +44,7 @@ pub(super) fn probe(slots: &[u32], entry: u32) -> Probe {
     }
 }
 
-/// Writes an entry where a probe found its place.
+/// Writes an entry to the slot that a probe found.
 #[inline]
 pub(super) fn put(slots: &mut [u32], at: usize, entry: u32) {
     if let Some(slot) = slots.get_mut(at) {
@@ -99,8 +99,8 @@ pub(super) fn collect(slots: &[u32]) -> Vec<u32> {
     let mut entries = vec![0; slots.len()];
     let mut len = 0;
     for slot in slots {
-        if let Some(place) = entries.get_mut(len) {
-            *place = *slot;
+        if let Some(free) = entries.get_mut(len) {
+            *free = *slot;
         }
         len += usize::from(*slot != 0);
     }

@@ -3,10 +3,7 @@
 //! Written once, in a shape that compilers turn into vector code, and compiled twice: for any
 //! processor, and for AVX2, chosen at run time. 6-bit registers and counting need AVX2 by hand.
 
-use super::entry::REGISTERS;
-use super::estimate::Histogram;
-use super::nibbles::NIBBLE_BYTES;
-use super::packed::PACKED_BYTES;
+use super::layout::{Histogram, NIBBLE_BYTES, PACKED_BYTES, REGISTERS};
 
 type Ranks = [u8; REGISTERS];
 
@@ -15,7 +12,7 @@ macro_rules! fastest {
     ($name:ident($($argument:expr),*)) => {{
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") {
-            // SAFETY: the processor has just been asked.
+            // SAFETY: the processor has AVX2, by the check above.
             return unsafe { avx2::$name($($argument),*) };
         }
         portable::$name($($argument),*)
@@ -37,8 +34,17 @@ pub(super) fn histogram(ranks: &Ranks) -> Histogram {
     fastest!(histogram(ranks))
 }
 
+/// Eight registers out of six bytes: halves move apart, then quarters, then the registers.
+#[inline(always)]
+pub(super) fn unpack(six: &[u8; 6]) -> [u8; 8] {
+    let [a, b, c, d, e, f] = *six;
+    let x = u64::from_le_bytes([a, b, c, 0, d, e, f, 0]);
+    let x = (x & 0x0000_0fff_0000_0fff) | (x & 0x00ff_f000_00ff_f000) << 4;
+    let x = (x & 0x003f_003f_003f_003f) | (x & 0x0fc0_0fc0_0fc0_0fc0) << 2;
+    x.to_le_bytes()
+}
+
 mod portable {
-    use super::super::packed::unpack;
     use super::*;
 
     #[inline(always)]
@@ -66,7 +72,7 @@ mod portable {
         }
     }
 
-    /// Compares and counts, rank by rank: the ranks of a sketch lie close together.
+    /// Compares and counts, rank by rank: the ranks of a sketch are close to each other.
     #[inline(always)]
     pub(super) fn histogram(ranks: &Ranks) -> Histogram {
         let (lowest, highest) = range(ranks);
@@ -111,7 +117,7 @@ mod avx2 {
     }
 
     /// Four ranks at a time, from the lowest up: one load for four comparisons. The last few
-    /// registers, whose ranks may lie anywhere above, are looked up one by one.
+    /// registers, whose ranks may be anywhere above, are counted one by one.
     #[target_feature(enable = "avx2")]
     pub(super) fn histogram(ranks: &Ranks) -> Histogram {
         const FEW: u32 = 64;
@@ -142,13 +148,13 @@ mod avx2 {
             // SAFETY: the 32 bytes of the row; the load needs no alignment.
             let ranks = unsafe { _mm256_loadu_si256(row.as_ptr().cast()) };
             let reach = _mm256_cmpeq_epi8(_mm256_max_epu8(ranks, floor), ranks);
-            let mut places = _mm256_movemask_epi8(reach) as u32;
-            while places != 0 {
-                let rank = row.get(places.trailing_zeros() as usize).copied();
+            let mut positions = _mm256_movemask_epi8(reach) as u32;
+            while positions != 0 {
+                let rank = row.get(positions.trailing_zeros() as usize).copied();
                 if let Some(number) = histogram.get_mut(usize::from(rank.unwrap_or(0))) {
                     *number += 1;
                 }
-                places &= places - 1;
+                positions &= positions - 1;
             }
         }
     }

@@ -35,7 +35,7 @@ pub fn position(x: f64) -> i32 {
     }
 }
 
-/// The value that stands for a bin: the harmonic mean of its bounds, which is no more than one part
+/// The value of a bin: the harmonic mean of its bounds, which is no more than one part
 /// in 129 away from either.
 pub fn value(position: i32) -> f64 {
     let magnitude = match u64::from(position.unsigned_abs()) {

@@ -54,7 +54,7 @@ impl Bins {
         self.0.width()
     }
 
-    /// Counts `n` more, and says whether the bin is a new one.
+    /// Counts `n` more, and returns whether the bin is a new one.
     pub fn add(&mut self, position: i32, n: u64) -> bool {
         let (width, len, bytes) = self.0.parts_mut();
         let len = len as usize;
@@ -161,7 +161,7 @@ fn put<const R: usize>(bytes: &mut [u8], index: usize, position: i32, count: u64
     }
 }
 
-/// Puts a record at the start of `places`, of which the last is free, and moves the others up.
+/// Puts a record at the start of `places`, of which the last is free, and moves the others by one.
 fn insert<const R: usize>(
     bytes: &mut [u8],
     places: std::ops::Range<usize>,

@@ -1,11 +1,11 @@
 //! A quantile sketch: how many numbers fell into which bin.
 //!
-//! Bins are so narrow that any number of one is at most one part in 129 away from the value that
-//! stands for it, so that every quantile is exact to 1 %. A sketch merges by adding up counts: parts
+//! Bins are so narrow that any number of one is at most one part in 129 away from the bin's value, so
+//! that every quantile is exact to 1 %. A sketch merges by adding up counts: parts
 //! merged in any order are the sketch of the whole, byte for byte.
 //!
-//! Zero lies as far from 1 as 1e300 does, in bins. So it is counted apart, and so are the numbers
-//! below it, by their magnitudes: the bins of each side lie close together.
+//! Zero has no bin, and bins near it are as far from 1 as those of 1e300. So zero is counted apart, and so
+//! are the numbers below it, by their magnitudes: the bins of each side are close to each other.
 
 mod bin;
 mod bins;

@@ -1,8 +1,8 @@
 //! One side of zero: how many numbers fell into which bin of magnitudes.
 //!
-//! In memory the bins are a window of counters where they lie close together, and a sorted list
+//! In memory the bins are a window of counters where they are close to each other, and a sorted list
 //! where they do not, so that a mix of 1e-300 and 1e300 costs bytes and not a window of 130,000
-//! bins. Which of the two says nothing about the content and is not stored.
+//! bins. Which of the two it is, is no part of the content and is not stored.
 
 use std::iter::Peekable;
 
@@ -23,7 +23,7 @@ const MANY: usize = 32;
 /// What a window takes without an allocation.
 const SMALL_SPAN: usize = 16;
 
-/// The span up to which a list of so many bins is better a window. A bin takes 4 bytes in a list
+/// The span up to which a list of so many bins becomes a window. A bin takes 4 bytes in a list
 /// and one in a window as long as counts are small; the wider they are, the closer together the bins
 /// have to lie.
 fn dense_span(bins: usize, width: Width) -> usize {
@@ -104,7 +104,7 @@ impl Side {
             let few = std::mem::replace(self, other.clone());
             self.add_all(few.bins());
         } else {
-            // In order, every bin of a list goes to its end.
+            // In order, every bin is appended to the list.
             let mut merged = Side::new();
             merged.add_all(in_order(self.bins(), other.bins()));
             *self = merged;
@@ -175,7 +175,7 @@ fn stays_window(window: &Counters, position: i32, n: u64) -> bool {
     let count = window.get(position).saturating_add(n);
     let width = window.width().max(Width::of(count));
     let span = last.max(position).abs_diff(first.min(position)) as usize + 1;
-    // The first test nearly always spares the second one its count.
+    // The first test is nearly always true, and the second one has to count bins.
     span <= SMALL_SPAN
         || (width == window.width() && span <= window.span())
         || span <= loose_span(window.len() + 1, width)

@@ -181,12 +181,12 @@ fn positions_beyond_the_largest_number_are_refused() {
     let refused = decoded(&writer.into_bytes()).unwrap_err();
     assert_eq!(
         (refused.field, refused.problem),
-        ("counter", "out of place")
+        ("counter", "not in order")
     );
 }
 
 #[test]
-fn few_bytes_never_stand_for_a_large_sketch() {
+fn few_bytes_never_decode_to_a_large_sketch() {
     let mut writer = Writer::new();
     let bins: Vec<_> = (bin::MIN..=bin::MAX)
         .step_by(63)

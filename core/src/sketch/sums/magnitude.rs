@@ -49,7 +49,7 @@ impl Magnitude {
     /// The float nearest to it, ties to even.
     pub fn rounded(self) -> f64 {
         let shift = self.bits().saturating_sub(64);
-        // The last of the 64 bits that are left stands for all that are dropped; as the conversion
+        // The last of the 64 bits that are left is set if any dropped bit was; as the conversion
         // keeps 53 of them, it decides ties and nothing else.
         let dropped = self.trailing_zeros() < shift;
         let top = self.shifted_down(shift).low as u64 | u64::from(dropped);

@@ -10,7 +10,7 @@ pub use series::Summaries;
 use sum::Sum;
 
 /// What is left of the finite numbers that were added: the same in any order, as long as the sum is
-/// exact (see `sum.rs`). Infinities are taken as the largest numbers, and what is none is ignored.
+/// exact (see `sum.rs`). Infinities are taken as the largest numbers, and NaN is ignored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
     count: u64,

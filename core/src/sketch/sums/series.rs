@@ -5,8 +5,8 @@
 //! summaries  [slot 0, slot 1, slot 3, slot 11]
 //! ```
 //!
-//! A summary is 48 bytes and most slots of most rows never see one: only those that do take room,
-//! in the order of their slots. Time moves forward, so that the last one is nearly always meant.
+//! A summary is 48 bytes and most slots of most rows have none: only those that have one take room, in
+//! the order of their slots. Events are mostly in order of time, so that the last one is searched first.
 
 use super::{Summary, STORED_BYTES};
 use crate::codec::{corrupt, Reader, Writer};
@@ -55,7 +55,7 @@ impl Summaries {
             .flatten()
     }
 
-    /// They will be read soon.
+    /// Prefetches the summaries.
     #[inline]
     pub fn prefetch(&self) {
         prefetch_slice(&self.summaries);
@@ -122,7 +122,7 @@ impl Summaries {
     fn insert(&mut self, slot: u8, summary: Summary) {
         let len = self.summaries.len();
         if len == self.summaries.capacity() {
-            // A quarter more: exactly one at a time while there are few.
+            // Grows by a quarter: by one at a time while there are few.
             self.summaries.reserve_exact((len / 4).max(1));
         }
         let rank = self.rank(slot);

@@ -68,13 +68,13 @@ impl Sum {
         Sum([mantissa.unbounded_shr(down), 0, 0]).with_sign_of(x)
     }
 
-    /// Finite, whatever was added up to it.
+    /// A sum as a float, kept finite.
     fn float(x: f64) -> Sum {
         let finite = x.clamp(f64::MIN, f64::MAX) + 0.0;
         Sum([finite.to_bits(), 0, FLOAT as u64])
     }
 
-    /// Whether it is the fixed-point number, which knows no order.
+    /// Whether it is the fixed-point number, which does not depend on the order of what was added.
     #[inline]
     pub fn is_exact(self) -> bool {
         self.high() != FLOAT
@@ -82,7 +82,7 @@ impl Sum {
 
     #[inline(always)]
     pub fn add(&mut self, other: Sum) {
-        // Two of these cannot outgrow the words, and neither is a float.
+        // The sum of two of these fits into the words, and neither is a float.
         const SMALL: i64 = 1 << 61;
         let is_small = |sum: Sum| (-SMALL..SMALL).contains(&sum.high());
         if is_small(*self) & is_small(other) {
@@ -222,7 +222,7 @@ impl Sum {
         }
         let len = usize::from(head & !HEAD_NEGATIVE);
         if !(1..=Magnitude::BYTES).contains(&len) {
-            return Err(corrupt("sum", "of no known form"));
+            return Err(corrupt("sum", "of no form that is written"));
         }
         let scale = u32::from(reader.u8("sum's scale")?);
         let odd = Magnitude::from_le_bytes(reader.raw("sum", len)?);

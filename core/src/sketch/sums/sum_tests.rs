@@ -55,7 +55,7 @@ fn correctly_rounded(numbers: &[f64]) -> f64 {
             break;
         }
     }
-    // Half-way cases round by what comes below.
+    // Half-way cases round by the bits below.
     if let Some(below) = partials.last() {
         if (low < 0.0 && *below < 0.0) || (low > 0.0 && *below > 0.0) {
             let double = low * 2.0;
@@ -111,7 +111,7 @@ proptest! {
     }
 
     #[test]
-    fn a_sum_knows_no_order(
+    fn a_sum_does_not_depend_on_the_order(
         (numbers, shuffled) in prop::collection::vec(ordinary(), 0..25)
             .prop_flat_map(|numbers| (Just(numbers.clone()), Just(numbers).prop_shuffle())),
         cut in 0..25usize,
@@ -174,8 +174,8 @@ fn a_stored_sum_is_short() {
     assert_eq!(encoded(Sum::of(-3.0)), [0x81, 106, 3]);
     assert_eq!(encoded(Sum::of(f64::MAX)).len(), 9);
     let problem = |bytes: &[u8]| decoded(bytes).unwrap_err().problem;
-    assert_eq!(problem(&[0x80]), "of no known form");
-    assert_eq!(problem(&[25]), "of no known form");
+    assert_eq!(problem(&[0x80]), "of no form that is written");
+    assert_eq!(problem(&[25]), "of no form that is written");
     assert_eq!(problem(&[1, 0, 2]), "not in its shortest form");
     assert_eq!(problem(&[2, 0, 1, 0]), "not in its shortest form");
     assert_eq!(problem(&[1, 191, 1]), "out of range");

@@ -1,6 +1,5 @@
-//! What words a command takes, as data. The parsers find their options by it, the server is told of
-//! it (`COMMAND DOCS`), the reference of the README and `ANALYTICS.HELP` are lines made from it, and
-//! so is the error that names the options there are.
+//! The arguments of a command, as data: for the parsers, for `COMMAND DOCS`, for the lines of the README
+//! and of `ANALYTICS.HELP`, and for the error that names the options.
 //!
 //! A tree: a word of the user's, a token that stands for itself, one of several, or a block of
 //! arguments in a row; each of them behind a token of its own, optional, repeated.
@@ -21,14 +20,14 @@ pub struct Argument {
     /// What the user's word is, or what the block is about.
     pub name: &'static CStr,
     pub kind: Kind,
-    /// Comes first, in any case.
+    /// The word in front of it, in any case.
     pub token: Option<&'static CStr>,
     pub optional: bool,
     /// May be given again, together with its token.
     pub multiple: bool,
     /// Of a block, one after the other; of one of several, each of them.
     pub parts: &'static [Argument],
-    /// What a master adds for its replicas; users are not told of it.
+    /// What a master adds for its replicas; it is not documented.
     pub internal: bool,
 }
 
@@ -38,7 +37,7 @@ pub enum Kind {
     Text,
     Integer,
     Number,
-    /// Nothing but its token.
+    /// Only its token.
     Token,
     OneOf,
     Block,
@@ -182,7 +181,7 @@ pub fn arity(arguments: &[Argument]) -> i32 {
     }
 }
 
-/// The refusal of a word that is none of the options in its place.
+/// The refusal of a word where an option is expected.
 pub fn unknown(word: &[u8], accepted: &[Argument]) -> Error {
     let tokens = all_tokens(accepted);
     Error::new(format!(
@@ -193,7 +192,7 @@ pub fn unknown(word: &[u8], accepted: &[Argument]) -> Error {
     ))
 }
 
-/// At any depth: what stands inside of an option may be mistyped as well.
+/// At any depth: what is inside of an option may be mistyped as well.
 fn all_tokens(arguments: &[Argument]) -> Vec<&'static [u8]> {
     let shown = arguments.iter().filter(|argument| !argument.internal);
     let tokens = shown.flat_map(|it| {
@@ -205,7 +204,7 @@ fn all_tokens(arguments: &[Argument]) -> Vec<&'static [u8]> {
     tokens.collect()
 }
 
-/// Refuses an option that is there already.
+/// Refuses an option that is given twice.
 #[inline]
 pub fn once(option: &Argument, is_first: bool) -> Result<()> {
     if is_first {

@@ -66,7 +66,7 @@ fn the_arity_counts_the_name_and_what_must_be_there() {
 }
 
 #[test]
-fn a_token_is_known_in_any_case() {
+fn a_token_matches_in_any_case() {
     assert!(CLOCK.is(b"clock") && CLOCK.is(b"CLocK"));
     assert!(!CLOCK.is(b"clocks") && !CLOCK.is(b"CLOCK\0") && !NAME.is(b"name"));
 }

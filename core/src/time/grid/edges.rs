@@ -6,16 +6,19 @@
 //! edges               0         1         2         3
 //! ```
 //!
-//! A cell has to be answered exactly, so its edges lie where slots or buckets meet. Hours therefore
+//! A cell is answered exactly, so its edges are edges of slots or buckets. Hours therefore
 //! begin with the local day, as its slots do; and where whole buckets are needed, with the hour of UTC
 //! that the local one begins in: in Kolkata, counts come from 10:00 and distinct users from 09:30.
 
 use super::super::civil::{Date, DayNumber};
 use super::super::local::Local;
 use super::super::{Granularity, Range, DAY, HOUR};
+use super::grain::Grain;
 use super::step::{Length, Pace};
-use super::{Grain, MAX_POINTS};
 use crate::error::{Error, Result};
+
+/// The most points that a series may have.
+pub const MAX_POINTS: usize = 10_000;
 
 /// The edges of the cells that hold a window: one more than there are cells.
 pub fn edges(

@@ -7,6 +7,7 @@
 //! need no bucket.
 
 mod edges;
+mod grain;
 mod plan;
 mod step;
 #[cfg(test)]
@@ -20,23 +21,13 @@ use edges::edges;
 use plan::Plan;
 use step::Length;
 
+pub use edges::MAX_POINTS;
+pub use grain::Grain;
 pub use plan::Read;
 pub use step::Step;
 
-/// The most points that a series may have.
-pub const MAX_POINTS: usize = 10_000;
-
-/// About as many does `auto` ask for.
+/// About as many points does `auto` make.
 const AUTO_POINTS: i64 = 120;
-
-/// What a cell is put together from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Grain {
-    /// Slots, for counts and sums.
-    Slot,
-    /// Whole buckets, for distinct counts and percentiles: those know no slots.
-    Bucket,
-}
 
 /// The cells of a series, in the order of time and without holes, and the buckets that fill them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +38,7 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// Lays cells over a window.
+    /// The grid of a window.
     pub fn new(step: Step, grain: Grain, window: Range, sources: &Sources<'_>) -> Result<Grid> {
         let mut layout = Layout::new(grain, window, sources)?;
         match step.0 {
@@ -74,8 +65,8 @@ impl Grid {
     }
 
     /// When this one begins and ends.
-    pub fn cell(&self, place: usize) -> Option<Range> {
-        let (from, to) = (self.edges.get(place)?, self.edges.get(place + 1)?);
+    pub fn cell(&self, index: usize) -> Option<Range> {
+        let (from, to) = (self.edges.get(index)?, self.edges.get(index + 1)?);
         Some(Range::new(*from, *to))
     }
 
@@ -90,7 +81,7 @@ impl Grid {
     }
 }
 
-/// What grids of one window are laid from.
+/// What all grids of one window have in common.
 struct Layout<'a> {
     grain: Grain,
     window: Range,

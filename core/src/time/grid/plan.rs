@@ -9,26 +9,26 @@
 use super::super::cover::MAX_PIECES;
 use super::super::local::Local;
 use super::super::{Granularity, Period, Piece, Range};
-use super::Grain;
+use super::grain::Grain;
 use crate::error::{Error, Result};
 
-/// A bucket to open, and what it gives to which cells.
+/// A bucket to open, and its share of each cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Read<'a> {
     pub period: Period,
-    shares: &'a [ApplyScratch],
+    shares: &'a [Share],
 }
 
-/// Adjacent slots of a bucket that lie in one cell.
+/// Adjacent slots of a bucket that are in one cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct ApplyScratch {
+struct Share {
     cell: u32,
     first_slot: u8,
     end_slot: u8,
 }
 
 impl<'a> Read<'a> {
-    /// The cells that this bucket gives to, in the order of time, and what it gives.
+    /// The cells that this bucket has a share of, in the order of time, each with its piece.
     pub fn shares(self) -> impl Iterator<Item = (usize, Piece)> + 'a {
         self.shares.iter().map(move |share| {
             let piece = Piece {
@@ -44,9 +44,9 @@ impl<'a> Read<'a> {
 /// Buckets of one granularity, with their shares.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// Each with where its shares end.
+    /// Each with the end of its shares in `shares`.
     buckets: Vec<(Period, usize)>,
-    shares: Vec<ApplyScratch>,
+    shares: Vec<Share>,
 }
 
 impl Plan {
@@ -137,7 +137,7 @@ impl Plan {
     }
 
     fn push(&mut self, cell: usize, first_slot: u8, end_slot: u8) {
-        self.shares.push(ApplyScratch {
+        self.shares.push(Share {
             cell: cell as u32,
             first_slot,
             end_slot,
@@ -145,7 +145,7 @@ impl Plan {
     }
 }
 
-/// The cell that an instant is in. Time moves on: mostly it is `near` or the one behind.
+/// The cell of an instant. Mostly it is `near` or the next one.
 fn cell_of(ms: i64, edges: &[i64], near: usize) -> Option<(usize, Range)> {
     let bounds = |cell: usize| Some(Range::new(*edges.get(cell)?, *edges.get(cell + 1)?));
     for cell in [near + 1, near] {

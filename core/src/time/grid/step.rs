@@ -1,11 +1,11 @@
 //! How far apart the points of a series are, as users write it: `10s 5m 1h 1d 2w 1mo 1y auto`.
 
 use super::super::{Duration, Granularity, DAY, HOUR, MINUTE, SECOND, WEEK};
-use super::Grain;
+use super::grain::Grain;
 use crate::error::{shown, Error, Result};
 use std::fmt;
 
-/// A length that cells have, or `auto`.
+/// The length of cells, or `auto`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step(pub(super) Option<Length>);
 
@@ -18,7 +18,7 @@ pub struct Length(Duration);
 pub enum Pace {
     /// At every multiple of so many milliseconds since the epoch.
     Even(i64),
-    /// At every so many hours of the local clock, anew with each local day.
+    /// At every so many hours of the local clock, starting over with each local day.
     Hours(i64),
     /// With every so many local days, ISO weeks or months.
     Days(i32),

@@ -1,4 +1,4 @@
-//! Grids against the rule itself, asked event by event, and examples one can check by eye.
+//! Grids against the rule itself, checked event by event, and examples.
 
 use super::super::cover_oracle::retention;
 use super::super::period_oracle::{instant, zone};
@@ -53,8 +53,8 @@ impl Case {
         Range::new(slots.bounds(piece.first_slot).from, last.to)
     }
 
-    /// Whether a granularity can tell that an event was in this cell and in no other.
-    fn can_tell(&self, granularity: Granularity, event: i64, cell: Range) -> bool {
+    /// Whether a bucket or slot of this granularity holds the event and is inside of this cell.
+    fn has_exactly(&self, granularity: Granularity, event: i64, cell: Range) -> bool {
         let period = self.zone.period(granularity, event).unwrap();
         let slots = period.slots(&self.zone);
         let unit = match self.grain {
@@ -102,7 +102,7 @@ fn case() -> impl Strategy<Value = Case> {
     )
 }
 
-/// What tells the cells of a length apart, by the labels of the calendar.
+/// What differs between the cells of a length, by the labels of the calendar.
 fn cell_key(length: Length, grain: Grain, ms: i64, zone: &Zone) -> (i64, i64) {
     let period = |granularity| zone.period(granularity, ms).unwrap();
     let first_day = |granularity| i64::from(period(granularity).first_day);
@@ -206,7 +206,7 @@ proptest! {
         let span = case.events.first().zip(case.events.last());
         let (first, last) = span.map_or((i64::MAX, i64::MIN), |(first, last)| (*first, *last));
         if first.max(case.window.from) > last.min(case.window.to - 1) {
-            // Nothing has to be kept. What no granularity ever tells is refused all the same.
+            // Nothing has to be kept. A step that no granularity ever answers is refused all the same.
             prop_assert!(is_bound("finer"), "{}", error);
             for granularity in Granularity::ALL {
                 let finest = Length::finest(granularity, case.grain);
@@ -223,14 +223,14 @@ proptest! {
         let untold = Granularity::ALL.into_iter().all(|granularity| {
             probes.iter().any(|probe| {
                 let cell = edges.windows(2).find(|pair| (pair[0]..pair[1]).contains(probe)).unwrap();
-                !case.can_tell(granularity, *probe, Range::new(cell[0], cell[1]))
+                !case.has_exactly(granularity, *probe, Range::new(cell[0], cell[1]))
             })
         });
         prop_assert!(untold, "{}", error);
     }
 }
 
-/// What a user asks of a site with events at all times.
+/// A query of a site with events at all times.
 struct Ask {
     zone: Zone,
     retention: Retention,
@@ -346,7 +346,7 @@ fn hours_of_whole_buckets_are_those_of_utc() {
 }
 
 #[test]
-fn weeks_months_quarters_and_years_begin_where_the_calendar_says() {
+fn weeks_months_quarters_and_years_begin_with_the_calendar() {
     let utc = Ask::new("UTC", "2025-03-05T12:00");
     let first = |step| {
         edges_of(
@@ -362,7 +362,7 @@ fn weeks_months_quarters_and_years_begin_where_the_calendar_says() {
 }
 
 #[test]
-fn few_buckets_are_opened() {
+fn a_cover_opens_few_buckets() {
     let utc = Ask::new("UTC", "2024-12-11T14:30:20");
     let sizes = |window, step, grain| utc.sizes(window, step, grain);
     for (window, step, grain, points, buckets, granularity) in [
@@ -411,7 +411,7 @@ fn auto_makes_about_a_hundred_points_of_what_is_kept() {
 }
 
 #[test]
-fn a_step_finer_than_what_is_kept_is_told_the_finest() {
+fn the_error_of_a_step_that_is_too_fine_names_the_finest() {
     let utc = Ask::new("UTC", "2024-12-11T14:30:20");
     for (window, step, grain, message) in [
         ("24h", "1s", Grain::Slot, "step 1s is finer than what is still kept of all the window: the finest is 1m"),
@@ -432,7 +432,7 @@ fn a_step_finer_than_what_is_kept_is_told_the_finest() {
 }
 
 #[test]
-fn what_never_was_need_not_be_kept() {
+fn times_without_events_need_not_be_kept() {
     let utc = Ask::new("UTC", "2024-12-11T14:30:20");
     let observed = |step: &str, grain: Grain, first: i64, last: i64| {
         let sources = Sources {
@@ -451,7 +451,7 @@ fn what_never_was_need_not_be_kept() {
     assert_eq!(events(50 * MINUTE, 0), Ok((7201, 51)));
     assert_eq!(events(400 * DAY, 3 * HOUR), Ok((7201, 0)));
     assert!(events(70 * MINUTE, 0).is_err());
-    // No bucket ever tells users second by second, whether there are any or not.
+    // No bucket ever has users second by second, whether there are any or not.
     let users = |step: &str| observed(step, Grain::Bucket, 400 * DAY, 3 * HOUR);
     assert_eq!(users("1m"), Ok((121, 0)));
     assert_eq!(

@@ -1,8 +1,8 @@
-//! The row of a metric: `dimension=value`, or two or three of them joined by `&`, for a cube.
+//! A row as users name it: `dimension=value`, or two or three of them joined by `&`, for a cube.
 //!
 //! A name ends at its `=`, for it contains neither `=` nor `&`; a value may contain both. So an `&`
-//! begins the next dimension only where the name of a dimension that the site knows, or `event`,
-//! and `=` follow. Where they do and the `&` belongs to the value all the same, it is doubled:
+//! begins the next dimension only where the name of a dimension of the site, or `event`, and `=`
+//! follow. Where they do and the `&` belongs to the value all the same, it is doubled:
 //!
 //! ```text
 //! page=/x?a=1&b=2              the page /x?a=1&b=2, as long as b is no dimension
@@ -10,16 +10,12 @@
 //! page=/x?a=1&country=FR       the page /x?a=1 in FR: a cell of the cube page,country
 //! ```
 //!
-//! In front of a known name a run of n + 1 is n that belong to the value. A value that ends with an
+//! In front of a dimension's name a run of n + 1 is n that belong to the value. A value that ends with an
 //! `&` comes last, where it needs no doubling.
 
-use crate::bucket::tally::Tally;
-use crate::bucket::Bucket;
+use super::limits;
+use super::{check_dimension_name, check_name, RowKind, Settings, EVENT};
 use crate::error::{shown, Error, Result};
-use crate::event::RowKind;
-use crate::event::EVENT;
-use crate::schema::limits;
-use crate::schema::{check_dimension_name, check_name, Settings};
 use crate::text::{Name, Text};
 
 /// A value of a dimension, or a cell of a cube.
@@ -33,7 +29,7 @@ pub struct Selector {
     users: bool,
 }
 
-pub(super) type Part<'t> = (&'t [u8], Vec<u8>);
+pub(crate) type Part<'t> = (&'t [u8], Vec<u8>);
 
 impl Selector {
     pub fn parse(text: &[u8], site: Option<&Settings>) -> Result<Selector> {
@@ -47,8 +43,8 @@ impl Selector {
                 "a cube has at most {MOST_PARTS} dimensions"
             )));
         }
-        for (place, (name, _)) in pairs.iter().enumerate() {
-            if pairs.iter().take(place).any(|(before, _)| before == name) {
+        for (index, (name, _)) in pairs.iter().enumerate() {
+            if pairs.iter().take(index).any(|(before, _)| before == name) {
                 let name = shown(name);
                 return Err(Error::new(format!("dimension '{name}' is given twice")));
             }
@@ -124,11 +120,18 @@ impl Selector {
         })
     }
 
-    /// What a bucket has counted there.
-    pub fn tally<'b>(&self, bucket: &'b Bucket) -> Option<&'b Tally> {
-        bucket
-            .breakdown(self.kind, self.name.text())?
-            .tally(self.value.text())
+    pub fn kind(&self) -> RowKind {
+        self.kind
+    }
+
+    /// Of the dimension or the cube.
+    pub fn name(&self) -> Text<'_> {
+        self.name.text()
+    }
+
+    /// Of the dimension, or the cell of the cube.
+    pub fn value(&self) -> Text<'_> {
+        self.value.text()
     }
 
     pub fn check_users(&self) -> Result<()> {
@@ -144,7 +147,7 @@ impl Selector {
     }
 }
 
-/// Why a breakdown does not say who was there.
+/// The refusal of distinct counts where none are kept.
 pub fn no_users(what: &str, name: &[u8]) -> Error {
     Error::new(format!(
         "{what} '{}' is declared NOUSERS: it keeps counts and values, but no users and sessions",
@@ -167,7 +170,7 @@ fn check(name: &[u8], value: &[u8]) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn split<'t>(text: &'t [u8], site: Option<&Settings>) -> Result<Vec<Part<'t>>> {
+pub(crate) fn split<'t>(text: &'t [u8], site: Option<&Settings>) -> Result<Vec<Part<'t>>> {
     let mut parts: Vec<Part> = Vec::with_capacity(1);
     let mut rest = Some(text);
     while let Some(part) = rest {
@@ -195,7 +198,7 @@ pub(super) fn split<'t>(text: &'t [u8], site: Option<&Settings>) -> Result<Vec<P
 
 const MOST_PARTS: usize = 3;
 
-/// At the first `=`.
+/// Splits at the first `=`.
 fn cut(part: &[u8]) -> Option<(&[u8], &[u8])> {
     let at = part.iter().position(|byte| *byte == b'=')?;
     let (name, rest) = part.split_at_checked(at)?;

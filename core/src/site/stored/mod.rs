@@ -1,0 +1,211 @@
+//! How a site is stored: plain structs of this folder, written by serde and bincode, and converted
+//! from and to the types of the crate. The layout is in this folder alone.
+//!
+//! ```text
+//! site:      version 1 | parts | counters | settings | [rules] | [live metrics]
+//! parts:     a byte with a bit for each optional part that follows, lowest bit first:
+//!            1 rules, 2 live metrics
+//! counters, settings, rules, live metrics:
+//!            the structs below as bincode writes them: fields in order, integers as 1 byte below 251
+//!            and otherwise a marker and 2, 4 or 8 bytes (little-endian, signed ones as zigzag), an
+//!            option as 0 or 1 and its content, bytes and lists behind their length
+//! ```
+//!
+//! - **Bounded.** bincode reads at most `LIMIT` bytes of a part; a list states the most items, and a
+//!   text the most bytes, that it takes (`bounded.rs`); texts are borrowed from the payload. So reading
+//!   allocates at most a small multiple of the payload.
+//! - **Checked once.** What was read goes through the constructors that commands use: settings are made
+//!   by the changes of `CREATE`, rules and live metrics pass the checks of `SET`.
+//! - **One form.** Equal content is equal bytes: declared names are in the order of their declaration,
+//!   all others are sorted. A payload is refused unless the site that was read from it is written as
+//!   the same bytes.
+//!
+//! A later option of a site becomes a part of its own, with the next bit and its own struct. A site
+//! without it is written as before, so that a server of an earlier version still reads it, and a server
+//! that does not have the part refuses the site. Fields of a struct here do not change: that is version 2,
+//! and `decode` then reads both. A file of each version that was released stays under test
+//! (`tests/golden.rs`).
+
+mod bounded;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+use super::Site;
+use crate::codec::{corrupt, Page};
+use crate::error::Corrupt;
+use crate::schema::limits;
+use crate::time::{MAX_TIME, MIN_TIME};
+use bincode::config::{Configuration, Limit, LittleEndian, Varint};
+use bincode::error::DecodeError;
+use bounded::List;
+use serde::{Deserialize, Serialize};
+use settings::StoredSettings;
+use watch::{StoredFeed, StoredRule};
+
+const VERSION: u8 = 1;
+
+const RULES: u8 = 1;
+const FEEDS: u8 = 2;
+
+/// No part is longer, and bincode refuses to read more.
+const LIMIT: usize = 4 << 20;
+
+/// A metric is at most that long, and its length is counted as a whole word.
+const LONGEST_METRIC: usize = limits::METRIC + 16;
+/// The longest part.
+const LONGEST_FEEDS: usize =
+    limits::FEEDS_PER_SITE * (limits::METRICS_PER_QUERY * LONGEST_METRIC + 512);
+const _: () = assert!(LONGEST_FEEDS < LIMIT);
+const _: () = assert!(limits::RULES_PER_SITE * (LONGEST_METRIC + 512) < LIMIT);
+
+type Rules<'a> = List<StoredRule<'a>, { limits::RULES_PER_SITE }>;
+type Feeds<'a> = List<StoredFeed<'a>, { limits::FEEDS_PER_SITE }>;
+
+#[derive(Serialize, Deserialize)]
+struct StoredCounters {
+    events: u64,
+    observed: Option<StoredSpan>,
+    imported: Option<StoredSpan>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredSpan {
+    first: i64,
+    last: i64,
+}
+
+impl Site {
+    pub fn encode(&self) -> Vec<Page> {
+        let (rules, feeds) = self.watch().map_or_else(Default::default, |watch| {
+            (watch::stored_rules(watch), watch::stored_feeds(watch))
+        });
+        let bit = |bit: u8, is_empty: bool| if is_empty { 0 } else { bit };
+        let parts = bit(RULES, rules.is_empty()) | bit(FEEDS, feeds.is_empty());
+        let mut page = vec![VERSION, parts];
+        write(&StoredCounters::of(self), &mut page);
+        write(&StoredSettings::of(&self.settings), &mut page);
+        if parts & RULES != 0 {
+            write(&rules, &mut page);
+        }
+        if parts & FEEDS != 0 {
+            write(&feeds, &mut page);
+        }
+        vec![page]
+    }
+
+    pub fn decode<P: AsRef<[u8]>>(pages: &[P]) -> Result<Site, Corrupt> {
+        let [page] = pages else {
+            return Err(corrupt("payload", "not one page"));
+        };
+        let page = page.as_ref();
+        let site = Site::read(page)?;
+        if site.encode() != [page] {
+            return Err(corrupt("payload", "not as it is written"));
+        }
+        Ok(site)
+    }
+
+    fn read(page: &[u8]) -> Result<Site, Corrupt> {
+        let Some(([version, parts], mut rest)) = page.split_first_chunk() else {
+            return Err(corrupt("version", "truncated"));
+        };
+        if *version != VERSION {
+            return Err(corrupt("version", "not one that this module reads"));
+        }
+        if parts & !(RULES | FEEDS) != 0 {
+            return Err(corrupt("parts", "one that this module does not have"));
+        }
+        let counters: StoredCounters = read(&mut rest, "counters")?;
+        let settings: StoredSettings = read(&mut rest, "settings")?;
+        let mut site = Site::new(settings.checked()?);
+        counters.checked(&mut site)?;
+        if parts & RULES != 0 {
+            let rules: Rules = read(&mut rest, "rules")?;
+            site.change_watch(|watch| rules.into_iter().try_for_each(|it| it.add_to(watch)))?;
+        }
+        if parts & FEEDS != 0 {
+            let feeds: Feeds = read(&mut rest, "live metrics")?;
+            site.change_watch(|watch| feeds.into_iter().try_for_each(|it| it.add_to(watch)))?;
+        }
+        if !rest.is_empty() {
+            return Err(corrupt("payload", "bytes after its end"));
+        }
+        Ok(site)
+    }
+}
+
+impl StoredCounters {
+    fn of(site: &Site) -> StoredCounters {
+        let span = |(first, last)| StoredSpan { first, last };
+        StoredCounters {
+            events: site.events,
+            observed: site.observed.map(span),
+            imported: site.imported.map(span),
+        }
+    }
+
+    fn checked(self, site: &mut Site) -> Result<(), Corrupt> {
+        if (self.events == 0) != self.observed.is_none() {
+            return Err(corrupt(
+                "first and last event",
+                "there without events, or missing",
+            ));
+        }
+        site.events = self.events;
+        site.observed = checked_span(self.observed, "first and last event")?;
+        site.imported = checked_span(self.imported, "first and last import")?;
+        Ok(())
+    }
+}
+
+fn checked_span(
+    span: Option<StoredSpan>,
+    field: &'static str,
+) -> Result<Option<(i64, i64)>, Corrupt> {
+    match span {
+        None => Ok(None),
+        Some(StoredSpan { first, last })
+            if MIN_TIME <= first && first <= last && last < MAX_TIME =>
+        {
+            Ok(Some((first, last)))
+        }
+        Some(_) => Err(corrupt(field, "not two times in order")),
+    }
+}
+
+const fn layout() -> Configuration<LittleEndian, Varint, Limit<LIMIT>> {
+    bincode::config::standard().with_limit::<LIMIT>()
+}
+
+/// Appends a part.
+fn write(part: &impl Serialize, page: &mut Page) {
+    struct Pages<'p>(&'p mut Page);
+    impl bincode::enc::write::Writer for Pages<'_> {
+        fn write(&mut self, bytes: &[u8]) -> Result<(), bincode::error::EncodeError> {
+            self.0.extend_from_slice(bytes);
+            Ok(())
+        }
+    }
+    // A vector takes any bytes, and all lists have a length: there is nothing that can fail.
+    let written = bincode::serde::encode_into_writer(part, Pages(page), layout());
+    debug_assert!(written.is_ok());
+}
+
+/// Takes a part off the payload.
+fn read<'p, T: Deserialize<'p>>(rest: &mut &'p [u8], part: &'static str) -> Result<T, Corrupt> {
+    let (stored, len) =
+        bincode::serde::borrow_decode_from_slice(rest, layout()).map_err(|error| {
+            let problem = match error {
+                DecodeError::UnexpectedEnd { .. } => "truncated",
+                DecodeError::LimitExceeded => "longer than any is",
+                // The one error that the types of `bounded` raise.
+                DecodeError::OtherString(_) => "too many items, or one that is too long",
+                _ => "not of this layout",
+            };
+            corrupt(part, problem)
+        })?;
+    *rest = rest.get(len..).unwrap_or_default();
+    Ok(stored)
+}
