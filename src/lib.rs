@@ -40,7 +40,10 @@ use std::ffi::{c_char, c_int};
 
 use redis_module::raw;
 
-use api::redis::{api, now, Ctx, Words};
+use api::context::{now, Ctx};
+use api::info::{self, Section};
+use api::macros::api;
+use api::words::Words;
 use ingest::directories;
 use store::bucket_value::BucketValue;
 use store::hooks::{self, Hooks};
@@ -83,6 +86,16 @@ pub unsafe extern "C" fn RedisModule_OnLoad(
     }) as c_int
 }
 
+const INFO: Section = Section {
+    name: c"stats",
+    version: env!("CARGO_PKG_VERSION"),
+    figures: &[
+        stats::figures,
+        directories::figures,
+        alerts::schedule::figures,
+    ],
+};
+
 /// Registers everything; false if this server cannot have the module.
 fn load(ctx: Ctx, arguments: Words) -> bool {
     // SAFETY: takes nothing; servers older than 6.2 do not have it.
@@ -101,7 +114,7 @@ fn load(ctx: Ctx, arguments: Words) -> bool {
     hooks::install(Hooks {
         flush: directories::flush,
         flush_and_detach: directories::flush_and_detach,
-        drop_directory: directories::drop_of,
+        drop_directory: |id, site| directories::drop_of(id, site.cast()),
         site_came: |db, name, site| alerts::note(db, name, site, now()),
         site_went: alerts::forget,
     });
@@ -109,7 +122,7 @@ fn load(ctx: Ctx, arguments: Words) -> bool {
     value::register::<SiteValue>(ctx)
         && value::register::<BucketValue>(ctx)
         && config::register(ctx, arguments)
-        && stats::info::register(ctx)
+        && info::register(ctx, INFO)
         && server_events::subscribe(ctx)
         && commands::register(ctx)
 }

@@ -5,10 +5,13 @@ use std::sync::{Mutex, PoisonError};
 
 use redis_module::raw;
 
-use crate::alerts::{self, schedule, timer};
+use crate::alerts::schedule::schedule;
+use crate::alerts::{self, timer};
+use crate::api::context::{now, Ctx};
 use crate::api::guard::{self, ReadGuard};
 use crate::api::key::Key;
-use crate::api::redis::{api, bytes_of, now, Ctx};
+use crate::api::macros::api;
+use crate::api::string::StringRef;
 use crate::ingest::directories;
 use crate::store::bucket_handle::advance_expiry_epoch;
 use crate::store::site_value::SiteValue;
@@ -61,7 +64,9 @@ unsafe extern "C" fn key_changed(
 ) -> c_int {
     // SAFETY: Redis hands in a context, a text that ends with a NUL and a string, all of them valid
     // until this returns.
-    let (ctx, event, bytes) = unsafe { (Ctx::new(ctx), CStr::from_ptr(event), bytes_of(name)) };
+    let (ctx, event, name) =
+        unsafe { (Ctx::new(ctx), CStr::from_ptr(event), StringRef::new(name)) };
+    let bytes = name.bytes();
     // `EXPIRE` and its kin cause `expire`, `PERSIST` causes `persist`.
     if event == c"expire" || event == c"persist" {
         if may_be_bucket(bytes) {

@@ -5,8 +5,9 @@ use std::ffi::{c_int, CString};
 
 use redis_module::raw;
 
-use super::redis::{api, Ctx};
-use super::registration::{Access, Command};
+use super::command::{Access, Command};
+use super::context::Ctx;
+use super::macros::api;
 
 const OWN: &str = "analytics";
 

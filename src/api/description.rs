@@ -5,8 +5,9 @@ use std::ffi::c_int;
 
 use redis_module::raw;
 
-use super::redis::{api, Ctx};
-use super::registration::{Access, Command};
+use super::command::{Access, Command};
+use super::context::Ctx;
+use super::macros::api;
 use analytics_core::text::syntax::{arity, Argument, Kind};
 
 /// False if the server does not take it.

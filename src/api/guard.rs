@@ -20,9 +20,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::thread::Builder;
 
-use redis_module::raw::RedisModuleString;
-
-use super::redis::{Ctx, Failure, Outcome};
+use super::context::Ctx;
+use super::failure::{Failure, Outcome};
+use super::string::StringRef;
 use analytics_core::error::Error;
 
 static READERS: AtomicU32 = AtomicU32::new(0);
@@ -62,7 +62,7 @@ impl WriteGuard {
     }
 
     /// Ends the command with a keyspace event on this key: whoever listens may call our commands.
-    pub fn notify(self, ctx: Ctx, event: &CStr, key: *mut RedisModuleString) {
+    pub fn notify(self, ctx: Ctx, event: &CStr, key: StringRef) {
         drop(self);
         ctx.notify(event, key);
     }

@@ -6,8 +6,11 @@ use std::ptr::NonNull;
 
 use redis_module::raw;
 
+use super::context::Ctx;
+use super::failure::{Failure, Outcome};
 use super::guard::{CallOut, ReadGuard, WriteGuard};
-use super::redis::{api, Ctx, Failure, Outcome};
+use super::macros::api;
+use super::string::StringRef;
 
 /// Closed when it goes. One that is open for writing borrows the guard of its command: whatever may run
 /// foreign code comes after it is closed, for the server looks at the value of the key then.
@@ -16,34 +19,28 @@ pub struct Key<'g> {
     life: PhantomData<&'g ()>,
 }
 
+/// Whether a key exists, without counting as a use of it. A key that has expired is deleted.
+pub fn exists<'g>(ctx: Ctx, _guard: impl CallOut<'g>, name: StringRef) -> bool {
+    // SAFETY: the context and the string are valid.
+    unsafe { api!(RedisModule_KeyExists(ctx.raw(), name.raw())) == 1 }
+}
+
 impl<'g> Key<'g> {
     /// For a command that may change it. Opening, closing and looking change nothing and signal
     /// nothing: the module signals by itself what it really changed.
     #[inline]
-    pub fn for_writing(
-        ctx: Ctx,
-        _guard: &'g mut WriteGuard,
-        name: *mut raw::RedisModuleString,
-    ) -> Key<'g> {
+    pub fn for_writing(ctx: Ctx, _guard: &'g mut WriteGuard, name: StringRef) -> Key<'g> {
         let mode = raw::KeyMode::READ | raw::KeyMode::WRITE;
         Key::open(ctx, name, mode.bits())
     }
 
     #[inline]
-    pub fn for_reading(
-        ctx: Ctx,
-        _guard: impl CallOut<'g>,
-        name: *mut raw::RedisModuleString,
-    ) -> Key<'g> {
+    pub fn for_reading(ctx: Ctx, _guard: impl CallOut<'g>, name: StringRef) -> Key<'g> {
         Key::open(ctx, name, raw::KeyMode::READ.bits())
     }
 
     /// For reading, without a trace in the server's statistics of the use of its keys.
-    pub fn for_peeking(
-        ctx: Ctx,
-        _guard: &'g ReadGuard,
-        name: *mut raw::RedisModuleString,
-    ) -> Key<'g> {
+    pub fn for_peeking(ctx: Ctx, _guard: &'g ReadGuard, name: StringRef) -> Key<'g> {
         let traceless = raw::REDISMODULE_OPEN_KEY_NOTOUCH
             | raw::REDISMODULE_OPEN_KEY_NONOTIFY
             | raw::REDISMODULE_OPEN_KEY_NOSTATS;
@@ -52,10 +49,10 @@ impl<'g> Key<'g> {
     }
 
     #[inline]
-    fn open(ctx: Ctx, name: *mut raw::RedisModuleString, mode: i32) -> Key<'g> {
-        // SAFETY: the context is valid and the string alive. A null handle is a key that is not
+    fn open(ctx: Ctx, name: StringRef, mode: i32) -> Key<'g> {
+        // SAFETY: the context and the string are valid. A null handle is a key that is not
         // there, which every call below takes.
-        let raw = unsafe { api!(RedisModule_OpenKey(ctx.raw(), name, mode)) };
+        let raw = unsafe { api!(RedisModule_OpenKey(ctx.raw(), name.raw(), mode)) };
         Key {
             raw: raw.cast(),
             life: PhantomData,

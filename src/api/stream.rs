@@ -3,10 +3,12 @@
 use std::ffi::{c_int, c_long};
 use std::fmt;
 
-use redis_module::raw::{self, RedisModuleString};
+use redis_module::raw;
 
+use super::failure::{Failure, Outcome};
 use super::key::Key;
-use super::redis::{api, bytes_of, Failure, Outcome, OwnedString};
+use super::macros::api;
+use super::string::{OwnedString, StringRef};
 
 /// `milliseconds-number`
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,7 +83,7 @@ impl<'c> Stream<'c> {
     /// Appends an entry of these fields, each followed by its value, to a key that is open for writing.
     /// Gives its id: None if the ids of the stream are used up. To make the stream may run foreign code:
     /// the key is looked at no more.
-    pub fn append(self, fields: &[*mut RedisModuleString]) -> Option<EntryId> {
+    pub fn append(self, fields: &[StringRef]) -> Option<EntryId> {
         let mut id = EntryId::default().raw();
         // SAFETY: the key is open for writing, and of a stream or empty; the strings are alive, two for
         // each field, and are copied, not changed.
@@ -90,7 +92,7 @@ impl<'c> Stream<'c> {
                 self.0.raw(),
                 raw::REDISMODULE_STREAM_ADD_AUTOID as c_int,
                 &mut id,
-                fields.as_ptr().cast_mut(),
+                fields.as_ptr().cast_mut().cast(),
                 (fields.len() / 2) as i64
             ))
         };
@@ -176,7 +178,7 @@ impl Entries<'_, '_> {
         }
         // SAFETY: see above.
         let (name, value) = unsafe { (OwnedString::take(name), OwnedString::take(value)) };
-        Some(look(bytes_of(name.raw()), bytes_of(value.raw())))
+        Some(look(name.bytes(), value.bytes()))
     }
 }
 

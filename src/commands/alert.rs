@@ -5,25 +5,21 @@
 
 use std::ffi::CStr;
 
-use super::alter::no_site;
-use super::word;
+use super::site::{change_watch, site_to_change, with_watch};
 use crate::alerts::effects;
 use crate::alerts::effects::Change;
-use crate::api::guard::{ReadGuard, WriteGuard};
-use crate::api::key::Key;
-use crate::api::redis::{Ctx, Failure, Outcome, Words};
-use crate::api::registration::{entry, Access, Command};
+use crate::api::command::{Access, Command};
+use crate::api::context::Ctx;
+use crate::api::failure::{Failure, Outcome};
+use crate::api::guard::WriteGuard;
+use crate::api::registration::entry;
+use crate::api::words::Words;
 use crate::ingest::origin::Origin;
 use crate::ingest::replicate;
 use crate::query::Query;
-use crate::store::cluster;
-use crate::store::site_value::SiteValue;
-use crate::store::value;
 use crate::{alerts, stats};
-use analytics_core::alert::watch::Watch;
 use analytics_core::alert::{Alarm, Rule, Saying, State, RULE};
 use analytics_core::error::{shown, Error};
-use analytics_core::schema::keys::check_site_name;
 use analytics_core::text::numeral::{parse_integer, shown_number};
 use analytics_core::text::syntax::{unknown, Argument};
 use analytics_core::time::is_supported;
@@ -72,7 +68,7 @@ const RESUME: Argument = Argument::text(c"name").behind(c"RESUME");
 const STATE: Argument = Argument::text(c"name").behind(c"STATE").internal();
 
 pub fn alert(ctx: Ctx, words: Words) -> Outcome {
-    let verb = word(&words, 2)?;
+    let verb = words.required(2)?;
     if SET.is(verb) {
         set(ctx, words)
     } else if DEL.is(verb) {
@@ -91,7 +87,7 @@ pub fn alert_ro(ctx: Ctx, words: Words) -> Outcome {
 }
 
 fn read(ctx: Ctx, words: Words, accepted: &[Argument]) -> Outcome {
-    let verb = word(&words, 2)?;
+    let verb = words.required(2)?;
     if GET.is(verb) {
         get(ctx, words)
     } else if LIST.is(verb) {
@@ -103,46 +99,11 @@ fn read(ctx: Ctx, words: Words, accepted: &[Argument]) -> Outcome {
     }
 }
 
-/// The site of a command that changes it, which has to be there.
-pub fn site_to_change<'g>(
-    ctx: Ctx,
-    words: Words,
-    guard: &'g mut WriteGuard,
-) -> Outcome<&'g mut SiteValue> {
-    let name = word(&words, 1)?;
-    check_site_name(name)?;
-    let key = Key::for_writing(ctx, guard, words.string(1));
-    let Some(found) = value::find::<SiteValue>(&key)? else {
-        drop(key);
-        cluster::refuse_if_site_is_elsewhere(ctx, guard, words.string(1), name)?;
-        return Err(no_site(name).into());
-    };
-    drop(key);
-    // SAFETY: it was found with this guard.
-    Ok(unsafe { value::change(found, guard) })
-}
-
-/// Changes what a site is watched for, and ends the command.
-pub fn change_watch<T>(
-    ctx: Ctx,
-    words: Words,
-    mut guard: WriteGuard,
-    event: &CStr,
-    change: impl FnOnce(&mut Watch) -> T,
-) -> Outcome<T> {
-    let value = site_to_change(ctx, words, &mut guard)?;
-    let outcome = value.site.change_watch(change);
-    alerts::note_here(ctx, word(&words, 1)?, &value.site);
-    ctx.signal_modified(words.string(1));
-    guard.notify(ctx, event, words.string(1));
-    Ok(outcome)
-}
-
 fn set(ctx: Ctx, words: Words) -> Outcome {
     let mut guard = WriteGuard::new()?;
     let value = site_to_change(ctx, words, &mut guard)?;
     let rule = Rule::parse(&words.after(3).to_vec(), &value.site.settings)?;
-    let known = value.site.watch().unwrap_or(alerts::none());
+    let known = value.site.watch().unwrap_or(alerts::schedule::none());
     known.has_room_for_rule(&rule.name)?;
     let cancelled = known.alarm(&rule.name).and_then(|alarm| {
         let (_, saying) = alarm.becomes(rule.clone());
@@ -150,7 +111,7 @@ fn set(ctx: Ctx, words: Words) -> Outcome {
     });
     cancel(ctx, words, &mut guard, cancelled)?;
     let resolved = [vec![b"SET".to_vec()], rule.words()].concat();
-    replicate::in_words(ctx, c"ANALYTICS.ALERT", words.string(1), &resolved);
+    replicate::in_words(ctx, c"ANALYTICS.ALERT", words.string(1)?, &resolved);
     change_watch(ctx, words, guard, EVENT, |watch| watch.set_rule(rule))?;
     ctx.reply_ok();
     Ok(())
@@ -188,8 +149,8 @@ fn cancellation(ctx: Ctx, alarm: &Alarm, saying: Option<Saying>) -> Option<Chang
 
 fn cancel(ctx: Ctx, words: Words, guard: &mut WriteGuard, change: Option<Change>) -> Outcome {
     if let Some(change) = change {
-        effects::append(ctx, guard, words.string(1), &change)?;
-        effects::publish(ctx, guard, word(&words, 1)?, &change);
+        effects::append(ctx, guard, words.string(1)?, &change)?;
+        effects::publish(ctx, guard, words.required(1)?, &change);
     }
     Ok(())
 }
@@ -216,7 +177,7 @@ fn pause(ctx: Ctx, words: Words, paused: bool) -> Outcome {
 }
 
 fn state(ctx: Ctx, words: Words) -> Outcome {
-    let name = word(&words, 3)?;
+    let name = words.required(3)?;
     let state = parse_state(words.after(4))?;
     let mut guard = WriteGuard::new()?;
     let value = site_to_change(ctx, words, &mut guard)?;
@@ -260,24 +221,7 @@ fn name_of_rule<'c>(words: &Words<'c>) -> Outcome<&'c [u8]> {
     if words.len() > 4 {
         return Err(Failure::WrongArity);
     }
-    word(words, 3)
-}
-
-/// Hands what a site is watched for to a reading command: nothing where there is no such site.
-pub fn with_watch(ctx: Ctx, words: Words, read: impl FnOnce(&Watch) -> Outcome) -> Outcome {
-    let name = word(&words, 1)?;
-    check_site_name(name)?;
-    let guard = ReadGuard::new();
-    let key = Key::for_reading(ctx, &guard, words.string(1));
-    let found = value::read::<SiteValue>(key)?;
-    if found.is_none() {
-        cluster::refuse_if_site_is_elsewhere(ctx, &guard, words.string(1), name)?;
-    }
-    read(
-        found
-            .and_then(|it| it.site.watch())
-            .unwrap_or(alerts::none()),
-    )
+    words.required(3)
 }
 
 fn get(ctx: Ctx, words: Words) -> Outcome {

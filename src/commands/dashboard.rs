@@ -12,9 +12,13 @@
 //!
 //! Today is the site's whole day, so that it is one bucket that answers, and not those of its hours.
 
-use crate::api::redis::{Ctx, Failure, Outcome, Words};
-use crate::api::registration::{entry, Access, Command};
+use crate::api::command::{Access, Command};
+use crate::api::context::Ctx;
+use crate::api::failure::{Failure, Outcome};
+use crate::api::registration::entry;
+use crate::api::words::Words;
 use crate::commands::top as top_command;
+use crate::query::reply::reply_answer;
 use crate::query::Query;
 use crate::stats;
 use analytics_core::bucket::Bucket;
@@ -97,9 +101,11 @@ impl<'c> Dashboard<'c> {
         ctx.reply_bytes(b"today");
         reply_answers(ctx, &TODAY.map(|(name, _)| name), &self.today);
         ctx.reply_bytes(b"events-per-second");
-        self.per_second.iter().for_each(|it| ctx.reply_answer(*it));
+        self.per_second.iter().for_each(|it| reply_answer(ctx, *it));
         ctx.reply_bytes(b"last-minute");
-        self.last_minute.iter().for_each(|it| ctx.reply_answer(*it));
+        self.last_minute
+            .iter()
+            .for_each(|it| reply_answer(ctx, *it));
         ctx.reply_bytes(b"top");
         ctx.reply_map(self.top.len());
         for (name, axis, ranking) in &self.top {
@@ -114,7 +120,7 @@ impl<'c> Dashboard<'c> {
         }
         ctx.reply_bytes(b"events-per-minute");
         ctx.reply_array(self.per_minute.len());
-        self.per_minute.iter().for_each(|it| ctx.reply_answer(*it));
+        self.per_minute.iter().for_each(|it| reply_answer(ctx, *it));
     }
 }
 
@@ -122,7 +128,7 @@ fn reply_answers(ctx: Ctx, names: &[&str], answers: &[Answer]) {
     ctx.reply_map(answers.len());
     for (name, answer) in names.iter().zip(answers) {
         ctx.reply_bytes(name.as_bytes());
-        ctx.reply_answer(*answer);
+        reply_answer(ctx, *answer);
     }
 }
 

@@ -1,13 +1,16 @@
 //! `ANALYTICS.DROP site`: the site, every bucket of it and the streams of its alerts and events. Replies
 //! how many buckets there were.
 
-use redis_module::raw::{self, RedisModuleString};
+use redis_module::raw;
 
-use super::word;
+use crate::api::command::{Access, Command};
+use crate::api::context::Ctx;
+use crate::api::failure::{Failure, Outcome};
 use crate::api::guard::WriteGuard;
-use crate::api::key::Key;
-use crate::api::redis::{Ctx, Outcome, OwnedString, Words};
-use crate::api::registration::{entry, Access, Command};
+use crate::api::key::{self, Key};
+use crate::api::registration::entry;
+use crate::api::string::{OwnedString, StringRef};
+use crate::api::words::Words;
 use crate::config;
 use crate::ingest::replicate;
 use crate::store::bucket_value::BucketValue;
@@ -31,18 +34,18 @@ pub const COMMAND: Command = Command {
 };
 
 pub fn drop_site(ctx: Ctx, words: Words) -> Outcome {
-    let name = word(&words, 1)?;
+    let name = words.required(1)?;
     if words.len() > 2 {
-        return Err(crate::api::redis::Failure::WrongArity);
+        return Err(Failure::WrongArity);
     }
     check_site_name(name)?;
     let mut guard = WriteGuard::new()?;
-    let key = Key::for_writing(ctx, &mut guard, words.string(1));
+    let key = Key::for_writing(ctx, &mut guard, words.string(1)?);
     let found = value::write::<SiteValue>(key)?;
     let site = found.map(|value| (value.site.settings.clone(), value.site.span()));
     let is_there = site.is_some();
     if !is_there {
-        cluster::refuse_if_site_is_elsewhere(ctx, &mut guard, words.string(1), name)?;
+        cluster::refuse_if_site_is_elsewhere(ctx, &mut guard, words.string(1)?, name)?;
     }
     // A site whose key alone was deleted has left its buckets: as far as the settings of the module
     // tell where they are, they are found.
@@ -53,22 +56,27 @@ pub fn drop_site(ctx: Ctx, words: Words) -> Outcome {
     let streams = [alerts_stream(name), events_stream(name)].map(|name| OwnedString::new(&name));
     let streams = if is_there { &streams[..] } else { &[] };
     for stream in streams {
-        if !ctx.exists(&mut guard, stream.raw()) {
-            cluster::refuse_if_bucket_is_elsewhere(ctx, &mut guard, words.string(1), stream.raw())?;
+        if !key::exists(ctx, &mut guard, stream.get()) {
+            cluster::refuse_if_bucket_is_elsewhere(
+                ctx,
+                &mut guard,
+                words.string(1)?,
+                stream.get(),
+            )?;
         }
     }
     let last = known.max(latest).min(MAX_TIME);
-    let dropped = drop_buckets(ctx, &mut guard, words.string(1), &settings, last)?;
+    let dropped = drop_buckets(ctx, &mut guard, words.string(1)?, &settings, last)?;
     for stream in streams {
         if drop_stream(ctx, &mut guard, stream) {
             replicate::keys(ctx, c"UNLINK", std::slice::from_ref(stream));
         }
     }
     if is_there {
-        Key::for_writing(ctx, &mut guard, words.string(1)).unlink();
-        ctx.replicate(c"UNLINK", &[words.string(1)]);
-        ctx.signal_modified(words.string(1));
-        guard.notify(ctx, c"analytics.drop", words.string(1));
+        Key::for_writing(ctx, &mut guard, words.string(1)?).unlink();
+        ctx.replicate(c"UNLINK", &[words.string(1)?]);
+        ctx.signal_modified(words.string(1)?);
+        guard.notify(ctx, c"analytics.drop", words.string(1)?);
     }
     ctx.reply_integer(dropped as i64);
     Ok(())
@@ -76,11 +84,11 @@ pub fn drop_site(ctx: Ctx, words: Words) -> Outcome {
 
 /// What is no stream stays.
 fn drop_stream(ctx: Ctx, guard: &mut WriteGuard, name: &OwnedString) -> bool {
-    let key = Key::for_writing(ctx, guard, name.raw());
+    let key = Key::for_writing(ctx, guard, name.get());
     let is_stream = key.kind() == raw::REDISMODULE_KEYTYPE_STREAM;
     if is_stream {
         key.unlink();
-        ctx.signal_modified(name.raw());
+        ctx.signal_modified(name.get());
     }
     is_stream
 }
@@ -88,7 +96,7 @@ fn drop_stream(ctx: Ctx, guard: &mut WriteGuard, name: &OwnedString) -> bool {
 fn drop_buckets(
     ctx: Ctx,
     guard: &mut WriteGuard,
-    name: *mut RedisModuleString,
+    name: StringRef,
     settings: &Settings,
     last: i64,
 ) -> Outcome<usize> {
@@ -111,11 +119,11 @@ fn drop_buckets(
 
 /// What is no bucket of ours stays.
 fn drop_bucket(ctx: Ctx, guard: &mut WriteGuard, name: &OwnedString) -> bool {
-    let key = Key::for_writing(ctx, guard, name.raw());
+    let key = Key::for_writing(ctx, guard, name.get());
     let is_bucket = matches!(value::find::<BucketValue>(&key), Ok(Some(_)));
     if is_bucket {
         key.unlink();
-        ctx.signal_modified(name.raw());
+        ctx.signal_modified(name.get());
     }
     is_bucket
 }

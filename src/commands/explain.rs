@@ -1,9 +1,11 @@
 //! `ANALYTICS.EXPLAIN site window`: what a query over this window would read, and how exact it is.
 
-use super::alter::no_site;
-use super::word;
-use crate::api::redis::{Ctx, Failure, Outcome, Words};
-use crate::api::registration::{entry, Access, Command};
+use super::site::no_site;
+use crate::api::command::{Access, Command};
+use crate::api::context::Ctx;
+use crate::api::failure::{Failure, Outcome};
+use crate::api::registration::entry;
+use crate::api::words::Words;
 use crate::query::{Query, WINDOW};
 use crate::stats;
 use analytics_core::sketch::hll::Union;
@@ -23,12 +25,12 @@ pub const COMMAND: Command = Command {
 };
 
 pub fn explain(ctx: Ctx, words: Words) -> Outcome {
-    let window = word(&words, 2)?;
+    let window = words.required(2)?;
     if words.len() > 3 {
         return Err(Failure::WrongArity);
     }
     let Some(query) = Query::open(ctx, words)? else {
-        return Err(no_site(word(&words, 1)?).into());
+        return Err(no_site(words.required(1)?).into());
     };
     let asked = query.range(window)?;
     let cover = query.cover(asked)?;

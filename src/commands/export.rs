@@ -1,9 +1,11 @@
 //! `ANALYTICS.EXPORT site granularity time [users|sessions] [dimension value]...`: what one bucket
 //! counts once, as the string of a Redis HyperLogLog. Null where nothing was counted.
 
-use super::word;
-use crate::api::redis::{Ctx, Failure, Outcome, Words};
-use crate::api::registration::{entry, Access, Command};
+use crate::api::command::{Access, Command};
+use crate::api::context::Ctx;
+use crate::api::failure::{Failure, Outcome};
+use crate::api::registration::entry;
+use crate::api::words::Words;
 use crate::query::Query;
 use analytics_core::bucket::tally::Distinct;
 use analytics_core::error::{shown, Error};
@@ -41,12 +43,12 @@ pub(super) const ROW: Argument = Argument::block(
 .multiple();
 
 pub fn export(ctx: Ctx, words: Words) -> Outcome {
-    let granularity = Granularity::parse(word(&words, 2)?)?;
-    let time = word(&words, 3)?;
+    let granularity = Granularity::parse(words.required(2)?)?;
+    let time = words.required(3)?;
     // Dimensions and values come in pairs: one word more is the subject.
     let (what, row) = match words.len() % 2 {
         0 => (Distinct::Users, 4),
-        _ => (Distinct::parse(word(&words, 4)?)?, 5),
+        _ => (Distinct::parse(words.required(4)?)?, 5),
     };
     let pairs = pairs(words.after(row))?;
     let query = Query::ask(ctx, words)?;

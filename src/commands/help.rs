@@ -2,8 +2,11 @@
 //! Redis reply them.
 
 use super::COMMANDS;
-use crate::api::redis::{Ctx, Failure, Outcome, Words};
-use crate::api::registration::{entry, Access, Command};
+use crate::api::command::{Access, Command};
+use crate::api::context::Ctx;
+use crate::api::failure::{Failure, Outcome};
+use crate::api::registration::entry;
+use crate::api::words::Words;
 use analytics_core::error::{shown, Error};
 use analytics_core::text::nearest::did_you_mean;
 use analytics_core::text::syntax::{line, Argument};

@@ -9,14 +9,15 @@
 
 use std::ptr::NonNull;
 
-use redis_module::raw::RedisModuleString;
-
 use super::export::{not_kept, pairs, period, GRANULARITY, ROW, SUBJECT, TIME};
-use super::word;
+use crate::api::command::{Access, Command};
+use crate::api::context::Ctx;
+use crate::api::failure::Outcome;
 use crate::api::guard::WriteGuard;
 use crate::api::key::Key;
-use crate::api::redis::{bytes_of, Ctx, Outcome, OwnedString, Words};
-use crate::api::registration::{entry, Access, Command};
+use crate::api::registration::entry;
+use crate::api::string::{OwnedString, StringRef};
+use crate::api::words::Words;
 use crate::ingest::arguments::{clock, CLOCK};
 use crate::ingest::open_bucket::check_room_for_names;
 use crate::ingest::origin::Origin;
@@ -56,14 +57,14 @@ pub const COMMAND: Command = Command {
 };
 
 pub fn import(ctx: Ctx, words: Words) -> Outcome {
-    let (name, site) = (word(&words, 1)?, words.string(1));
+    let (name, site) = (words.required(1)?, words.string(1)?);
     // No granularity is called CLOCK.
     let clock = clock(words, 2)?;
     let arguments = words.after(if clock.is_some() { 4 } else { 2 });
-    let granularity = Granularity::parse(word(&arguments, 0)?)?;
-    let time = word(&arguments, 1)?;
-    let what = Distinct::parse(word(&arguments, 2)?)?;
-    let sketch = Sketch::from_redis(word(&arguments, 3)?)
+    let granularity = Granularity::parse(arguments.required(0)?)?;
+    let time = arguments.required(1)?;
+    let what = Distinct::parse(arguments.required(2)?)?;
+    let sketch = Sketch::from_redis(arguments.required(3)?)
         .map_err(|corrupt| Error::new(format!("hll is not a HyperLogLog of Redis: {corrupt}")))?;
     let pairs = pairs(arguments.after(4))?;
 
@@ -188,21 +189,21 @@ impl Target {
         ctx: Ctx,
         guard: &mut WriteGuard,
         targets: &mut [Target],
-        site: *mut RedisModuleString,
+        site: StringRef,
         settings: &Settings,
     ) -> Outcome {
         let mut missing = None;
         for target in targets {
-            let name = target.name.raw();
+            let name = target.name.get();
             let key = Key::for_writing(ctx, guard, name);
             match value::write::<BucketValue>(key)? {
                 None => missing = missing.or(Some(name)),
                 Some(bucket) => {
                     if !bucket.is_of(&target.period) {
-                        return Err(renamed(bytes_of(name)).into());
+                        return Err(renamed(name.bytes()).into());
                     }
                     if !bucket.has_room() {
-                        check_room_for_names(bucket, bytes_of(name), settings)?;
+                        check_room_for_names(bucket, name.bytes(), settings)?;
                     }
                     target.bucket = Found::Stored(NonNull::from(bucket));
                 }
@@ -235,7 +236,7 @@ impl Target {
 
     /// Stores a bucket that was made, and signals what has changed.
     fn publish(self, ctx: Ctx, guard: &mut WriteGuard) {
-        let name = self.name.raw();
+        let name = self.name.get();
         if let Found::Made(bucket) = self.bucket {
             let key = Key::for_writing(ctx, guard, name);
             // What foreign code has put there meanwhile came later, and stays.
@@ -257,13 +258,7 @@ fn first_of(period: &Period) -> i64 {
 }
 
 /// Replicated with the period and the clock of its lateness.
-fn replicate_import(
-    ctx: Ctx,
-    site: *mut redis_module::raw::RedisModuleString,
-    arguments: Words,
-    clock: i64,
-    period: &Period,
-) {
+fn replicate_import(ctx: Ctx, site: StringRef, arguments: Words, clock: i64, period: &Period) {
     let own = [
         OwnedString::new(b"CLOCK"),
         OwnedString::of_number(clock),
@@ -271,7 +266,7 @@ fn replicate_import(
         OwnedString::of_number(first_of(period)),
     ];
     let mut strings = vec![site];
-    strings.extend(own.iter().map(OwnedString::raw));
+    strings.extend(own.iter().map(OwnedString::get));
     strings.extend(arguments.after(2).strings());
     ctx.replicate(c"ANALYTICS.IMPORT", &strings);
 }

@@ -1,13 +1,14 @@
 //! `ANALYTICS.INFO site`: its settings, what it has counted and what it has dropped.
 
-use redis_module::raw::RedisModuleString;
-
-use super::alter::no_site;
-use super::word;
+use super::site::no_site;
+use crate::api::command::{Access, Command};
+use crate::api::context::Ctx;
+use crate::api::failure::{Failure, Outcome};
 use crate::api::guard::ReadGuard;
 use crate::api::key::Key;
-use crate::api::redis::{Ctx, Failure, Outcome, Words};
-use crate::api::registration::{entry, Access, Command};
+use crate::api::registration::entry;
+use crate::api::string::StringRef;
+use crate::api::words::Words;
 use crate::store::site_value::SiteValue;
 use crate::store::value;
 use crate::store::{cluster, walk};
@@ -29,18 +30,18 @@ pub const COMMAND: Command = Command {
 };
 
 pub fn info(ctx: Ctx, words: Words) -> Outcome {
-    let name = word(&words, 1)?;
+    let name = words.required(1)?;
     if words.len() > 2 {
         return Err(Failure::WrongArity);
     }
     let guard = ReadGuard::new();
-    let key = Key::for_reading(ctx, &guard, words.string(1));
+    let key = Key::for_reading(ctx, &guard, words.string(1)?);
     let Some(value) = value::read::<SiteValue>(key)? else {
-        cluster::refuse_if_site_is_elsewhere(ctx, &guard, words.string(1), name)?;
+        cluster::refuse_if_site_is_elsewhere(ctx, &guard, words.string(1)?, name)?;
         return Err(no_site(name).into());
     };
     let site = &value.site;
-    let buckets = count_buckets(ctx, &guard, words.string(1), site)?;
+    let buckets = count_buckets(ctx, &guard, words.string(1)?, site)?;
 
     ctx.reply_map(16);
     field(ctx, "site", || ctx.reply_bytes(name));
@@ -91,7 +92,7 @@ pub fn info(ctx: Ctx, words: Words) -> Outcome {
 fn count_buckets(
     ctx: Ctx,
     mut guard: &ReadGuard,
-    name: *mut RedisModuleString,
+    name: StringRef,
     site: &Site,
 ) -> Outcome<[i64; Granularity::COUNT]> {
     let mut counts = [0; Granularity::COUNT];

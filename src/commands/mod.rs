@@ -19,13 +19,14 @@ mod live;
 mod range;
 mod replay;
 mod restore;
+mod site;
 mod top;
 mod track;
 mod unique;
 
-use crate::api::redis::{Ctx, Failure, Outcome, Words};
+use crate::api::command::Command;
+use crate::api::context::Ctx;
 use crate::api::registration;
-use crate::api::registration::Command;
 
 /// Every command. To add one: write its handler in a file of its own, its `COMMAND` above the handler,
 /// and list it here. `COMMAND` is all that the server, `ANALYTICS.HELP` and the README know of it; what
@@ -59,9 +60,4 @@ static COMMANDS: &[&Command] = &[
 /// Registers every command; false if the server will not have one.
 pub fn register(ctx: Ctx) -> bool {
     registration::register(ctx, COMMANDS)
-}
-
-/// The word in this place, where the arity has been checked or is refused here.
-fn word<'c>(words: &Words<'c>, place: usize) -> Outcome<&'c [u8]> {
-    words.get(place).ok_or(Failure::WrongArity)
 }

@@ -1,9 +1,12 @@
 //! `ANALYTICS.RANGE site window step metric [metric ...]`: per metric, in order, a regular grid of
 //! [time, number] without holes.
 
-use super::word;
-use crate::api::redis::{Ctx, Failure, Outcome, Words};
-use crate::api::registration::{entry, Access, Command};
+use crate::api::command::{Access, Command};
+use crate::api::context::Ctx;
+use crate::api::failure::{Failure, Outcome};
+use crate::api::registration::entry;
+use crate::api::words::Words;
+use crate::query::reply::reply_answer;
 use crate::query::{Query, METRICS, WINDOW};
 use crate::stats;
 use analytics_core::bucket::Bucket;
@@ -27,7 +30,7 @@ pub const COMMAND: Command = Command {
 const STEP: Argument = Argument::text(c"step");
 
 pub fn range(ctx: Ctx, words: Words) -> Outcome {
-    let (window, step) = (word(&words, 2)?, word(&words, 3)?);
+    let (window, step) = (words.required(2)?, words.required(3)?);
     if words.len() < 5 {
         return Err(Failure::WrongArity);
     }
@@ -46,7 +49,7 @@ pub fn range(ctx: Ctx, words: Words) -> Outcome {
         for (cell, answer) in grid.cells().zip(answers) {
             ctx.reply_array(2);
             ctx.reply_integer(cell.from);
-            ctx.reply_answer(*answer);
+            reply_answer(ctx, *answer);
         }
     }
     Ok(())

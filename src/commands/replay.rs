@@ -4,12 +4,14 @@
 //! A master tells its replicas how many entries it read, and `CLOCK ms`, the time by which it judged
 //! them: the stream is the same there.
 
-use super::word;
+use crate::api::command::{Access, Command};
+use crate::api::context::Ctx;
+use crate::api::failure::{Failure, Outcome};
 use crate::api::guard::WriteGuard;
 use crate::api::key::Key;
-use crate::api::redis::{Ctx, Failure, Outcome, Words};
-use crate::api::registration::{entry, Access, Command};
+use crate::api::registration::entry;
 use crate::api::stream::{EntryId, Stream};
+use crate::api::words::Words;
 use crate::config;
 use crate::ingest::arguments::{clock, Parser, CLOCK};
 use crate::ingest::origin::Origin;
@@ -41,9 +43,9 @@ pub const COMMAND: Command = Command {
 };
 
 pub fn replay(ctx: Ctx, words: Words) -> Outcome {
-    let name = word(&words, 1)?;
-    let from = word(&words, 3)?;
-    let keyword = word(&words, 2)?;
+    let name = words.required(1)?;
+    let from = words.required(3)?;
+    let keyword = words.required(2)?;
     if !FROM.is(keyword) {
         return Err(unknown(keyword, &[FROM]).into());
     }
@@ -128,7 +130,7 @@ fn refuse_own_log(
     name: &[u8],
     from: &[u8],
 ) -> Outcome {
-    let key = Key::for_reading(ctx, guard, words.string(1));
+    let key = Key::for_reading(ctx, guard, words.string(1)?);
     let logs = |value: &SiteValue| value.site.settings.log.most > 0;
     if value::read::<SiteValue>(key)?.is_some_and(logs) && from == events_stream(name) {
         let from = shown(from);
@@ -165,12 +167,12 @@ const LONGEST_FIELD: usize = 2_048;
 
 impl Excerpt {
     fn read(ctx: Ctx, words: Words, guard: &mut WriteGuard, options: &Options) -> Outcome<Excerpt> {
-        let name = words.string(3);
+        let name = words.string(3)?;
         let stream = Stream::of(Key::for_reading(ctx, &mut *guard, name))?;
         if !stream.exists() {
             drop(stream);
-            cluster::refuse_if_bucket_is_elsewhere(ctx, guard, words.string(1), name)?;
-            let name = shown(word(&words, 3)?);
+            cluster::refuse_if_bucket_is_elsewhere(ctx, guard, words.string(1)?, name)?;
+            let name = shown(words.required(3)?);
             return Err(Error::new(format!("FROM '{name}': there is no such stream")).into());
         }
         let mut walk = stream.after(options.after);

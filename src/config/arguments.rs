@@ -4,7 +4,7 @@
 
 use std::ffi::{CStr, CString};
 
-use crate::api::redis::Words;
+use crate::api::words::Words;
 use analytics_core::error::{shown, Error, Result};
 use analytics_core::text::nearest::did_you_mean;
 

@@ -9,7 +9,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use redis_module::raw;
 
-use crate::api::redis::{api, bytes_of, Ctx, OwnedString, Words};
+use crate::api::context::Ctx;
+use crate::api::macros::api;
+use crate::api::string::{OwnedString, StringRef};
+use crate::api::words::Words;
 use analytics_core::error::Result;
 use analytics_core::schema::limits;
 use analytics_core::schema::Settings;
@@ -174,7 +177,7 @@ unsafe extern "C" fn get_text(
     let shown = texts
         .as_ref()
         .and_then(|texts| texts.shown.get(place.addr())?.as_ref());
-    shown.map_or(std::ptr::null_mut(), OwnedString::raw)
+    shown.map_or(std::ptr::null_mut(), |text| text.get().raw())
 }
 
 unsafe extern "C" fn set_text(
@@ -183,7 +186,9 @@ unsafe extern "C" fn set_text(
     place: *mut c_void,
     error: *mut *mut raw::RedisModuleString,
 ) -> c_int {
-    status(set(place.addr(), bytes_of(value)), error)
+    // SAFETY: the server passes a string that is valid until this returns.
+    let value = unsafe { StringRef::new(value) };
+    status(set(place.addr(), value.bytes()), error)
 }
 
 /// Once all values of a `CONFIG SET` are set: one granularity may go only when another stays. If this
@@ -200,15 +205,9 @@ fn status(outcome: Result<()>, error: *mut *mut raw::RedisModuleString) -> c_int
     let Err(refused) = outcome else {
         return raw::REDISMODULE_OK as c_int;
     };
-    let line = refused.to_string();
-    // SAFETY: Redis takes the string over and frees it.
-    unsafe {
-        *error = api!(RedisModule_CreateString(
-            std::ptr::null_mut(),
-            line.as_ptr().cast(),
-            line.len()
-        ));
-    }
+    let line = OwnedString::new(refused.to_string().as_bytes());
+    // SAFETY: a place for a string, which the server frees.
+    unsafe { *error = line.into_raw() };
     raw::REDISMODULE_ERR as c_int
 }
 

@@ -1,8 +1,9 @@
 //! The arguments of `ANALYTICS.TRACK`, `MTRACK` and `TRACKJSON`: read from left to right by position,
 //! so that no word of the user's is ever taken for a keyword.
 
-use crate::api::redis::{Failure, Outcome, Words};
+use crate::api::failure::{Failure, Outcome};
 use crate::api::stream::EntryId;
+use crate::api::words::Words;
 use analytics_core::error::{shown, Error, Result};
 use analytics_core::event::json::Events;
 use analytics_core::event::{Batch, Event, Identity};

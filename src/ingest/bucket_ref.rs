@@ -1,9 +1,7 @@
 //! A bucket of a site's directory: its key, its period and expiry, and the handle on its value.
 
-use redis_module::raw::RedisModuleString;
-
 use super::open_bucket::OpenBucket;
-use crate::api::redis::OwnedString;
+use crate::api::string::{OwnedString, StringRef};
 use crate::store::bucket_handle::BucketHandle;
 use analytics_core::apply::Span;
 use analytics_core::schema::keys::BucketName;
@@ -40,8 +38,8 @@ impl BucketRef {
         self.period.granularity()
     }
 
-    pub fn name(&self) -> *mut RedisModuleString {
-        self.name.raw()
+    pub fn name(&self) -> StringRef<'_> {
+        self.name.get()
     }
 
     /// Where in the bucket an event of this time counts.

@@ -6,7 +6,9 @@ use redis_module::raw::RedisModuleString;
 
 use super::directory::SiteDirectory;
 use super::lateness::LatenessClock;
-use crate::api::redis::Ctx;
+use crate::api::context::Ctx;
+use crate::api::info::Figure;
+use crate::api::string::StringRef;
 use crate::api::under_lock::UnderLock;
 use crate::store::hooks::PendingId;
 use crate::store::site_value::SiteValue;
@@ -85,7 +87,10 @@ pub fn add<'c>(ctx: Ctx, site: &mut SiteValue, batch: &Batch<'c>, resolver: &mut
         }
         names
     });
-    names.drain(..).for_each(|name| ctx.signal_modified(name));
+    for name in names.drain(..) {
+        // SAFETY: the name of a bucket of the directory, which stays: no foreign code runs here.
+        ctx.signal_modified(unsafe { StringRef::new(name) });
+    }
     with(|directories| directories.names = names);
 }
 
@@ -289,12 +294,13 @@ pub fn swap(one: c_int, other: c_int) {
     });
 }
 
-/// How many events wait.
-pub fn waiting() -> u64 {
-    with(|directories| {
+/// For `INFO`: how many events wait.
+pub fn figures() -> Vec<Figure> {
+    let waiting = with(|directories| {
         let all = directories.all.iter().flatten();
         all.map(|directory| directory.pending.waiting()).sum()
-    })
+    });
+    vec![(c"events_waiting", waiting)]
 }
 
 /// From time to time: nothing waits for long, and a site without events has no directory.

@@ -3,9 +3,10 @@
 use std::ptr::null_mut;
 
 use super::bucket_ref::BucketRef;
+use crate::api::context::Ctx;
+use crate::api::failure::Outcome;
 use crate::api::guard::WriteGuard;
 use crate::api::key::Key;
-use crate::api::redis::{bytes_of, Ctx, Outcome};
 use crate::stats;
 use crate::store::bucket_value::{renamed, BucketValue};
 use crate::store::containment::{HandleNumbers, LastPath};
@@ -71,7 +72,7 @@ impl BucketRef {
             return Ok(());
         };
         if !value.is_of(&self.period) {
-            return Err(renamed(bytes_of(self.name())).into());
+            return Err(renamed(self.name().bytes()).into());
         }
         self.open.value = value;
         // With another expiry than its own, the key is opened every time: Redis decides whether it is
@@ -188,7 +189,7 @@ impl BucketRef {
     pub fn check_room(&self, guard: &WriteGuard, settings: &Settings) -> Outcome {
         match self.bucket(guard) {
             Some(bucket) if !bucket.has_room() => {
-                check_room_for_names(bucket, bytes_of(self.name()), settings)
+                check_room_for_names(bucket, self.name().bytes(), settings)
             }
             _ => Ok(()),
         }

@@ -2,7 +2,7 @@
 
 use redis_module::raw::{REDISMODULE_CTX_FLAGS_LOADING, REDISMODULE_CTX_FLAGS_REPLICATED};
 
-use crate::api::redis::Ctx;
+use crate::api::context::Ctx;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {

@@ -175,7 +175,7 @@ impl PendingWrites {
         if !pending.name.is_null() {
             return;
         }
-        pending.name = bucket.name();
+        pending.name = bucket.name().raw();
         pending.call = self.calls;
         bucket.handle.set_pending(id);
         self.validity = self.validity.common(bucket.handle.validity());

@@ -2,12 +2,12 @@
 
 use std::ptr::NonNull;
 
-use redis_module::raw::RedisModuleString;
-
 use super::directories;
+use crate::api::context::Ctx;
+use crate::api::failure::Outcome;
 use crate::api::guard::WriteGuard;
 use crate::api::key::Key;
-use crate::api::redis::{Ctx, Outcome};
+use crate::api::string::StringRef;
 use crate::config;
 use crate::stats;
 use crate::store::site_value::SiteValue;
@@ -29,7 +29,7 @@ impl OpenSite {
     pub fn find(
         ctx: Ctx,
         guard: &mut WriteGuard,
-        site: *mut RedisModuleString,
+        site: StringRef,
         name: &[u8],
         now: i64,
     ) -> Outcome<OpenSite> {
@@ -90,7 +90,7 @@ impl OpenSite {
     }
 
     /// Puts a new site under its key. What foreign code has put there meanwhile came later, and stays.
-    pub fn store(&mut self, ctx: Ctx, guard: &mut WriteGuard, site: *mut RedisModuleString) {
+    pub fn store(&mut self, ctx: Ctx, guard: &mut WriteGuard, site: StringRef) {
         if !self.is_new {
             return;
         }

@@ -12,8 +12,10 @@ use super::replicate;
 use super::scratch::Scratch;
 use super::site::OpenSite;
 use super::write::{DirectWrite, TrackOutcome};
+use crate::api::context::Ctx;
+use crate::api::failure::{Failure, Outcome};
 use crate::api::guard::WriteGuard;
-use crate::api::redis::{Ctx, Failure, Outcome, Words};
+use crate::api::words::Words;
 use crate::store::cluster;
 use crate::{config, stats};
 use analytics_core::error::{shown, Error};
@@ -41,7 +43,7 @@ fn count_with<'c>(
     scratch: &mut Scratch<'c>,
 ) -> Outcome<u64> {
     let Scratch { request, write } = scratch;
-    let (key, name) = (words.string(1), words.get(1).ok_or(Failure::WrongArity)?);
+    let (key, name) = (words.string(1)?, words.get(1).ok_or(Failure::WrongArity)?);
     let (origin, now) = (Origin::of(ctx), ctx.now());
     let mut site = OpenSite::find(ctx, &mut guard, key, name, now)?;
     let is_new = site.is_new();
@@ -113,11 +115,11 @@ fn count_with<'c>(
         drop(site);
         let stream = log.map(OpenLog::into_name);
         if let Some(stream) = &stream {
-            ctx.signal_modified(stream.raw());
+            ctx.signal_modified(stream.get());
         }
         guard.notify(ctx, event_of(request), key);
         if let Some(stream) = &stream {
-            ctx.notify_stream(c"xadd", stream.raw());
+            ctx.notify_stream(c"xadd", stream.get());
         }
     }
     Ok(outcome.counted)
@@ -183,7 +185,7 @@ impl<'c> Direct<'c, '_> {
         let settings = self.learned;
         let settings = settings.unwrap_or(&site.value(guard).site.settings);
         if let Some(name) = write.check_buckets(guard, directory, settings)? {
-            cluster::refuse_if_bucket_is_elsewhere(ctx, &mut *guard, self.words.string(1), name)?;
+            cluster::refuse_if_bucket_is_elsewhere(ctx, &mut *guard, self.words.string(1)?, name)?;
         }
         if let Some(log) = self.log {
             let counting = write.counting(guard, directory, &request.batch);

@@ -4,16 +4,16 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use redis_module::raw::RedisModuleString;
-
 use super::apply::{apply_batch, BucketSink};
 use super::bucket_ref::BucketRef;
 use super::directory::SiteDirectory;
 use super::lateness::LatenessClock;
 use super::path_cache::{differ_in_minute, finest, BucketIndex, Buckets, Split};
 use super::pending::MOST_AT_ONCE;
+use crate::api::context::Ctx;
+use crate::api::failure::Outcome;
 use crate::api::guard::WriteGuard;
-use crate::api::redis::{Ctx, Outcome};
+use crate::api::string::StringRef;
 use crate::stats;
 use crate::store::containment::{HandleNumbers, LastPath};
 use crate::store::site_value::SiteValue;
@@ -205,12 +205,12 @@ impl<'c> DirectWrite<'c> {
     }
 
     /// Refuses buckets without room, and gives the name of one that is not there.
-    pub fn check_buckets(
+    pub fn check_buckets<'d>(
         &self,
         guard: &WriteGuard,
-        directory: &SiteDirectory,
+        directory: &'d SiteDirectory,
         settings: &Settings,
-    ) -> Outcome<Option<*mut RedisModuleString>> {
+    ) -> Outcome<Option<StringRef<'d>>> {
         let mut missing = None;
         for index in &self.used {
             let Some(bucket) = index.of(&directory.buckets) else {

@@ -1,17 +1,20 @@
 //! Reading: the site, the cover of a window, and the buckets of the cover. A query opens keys for
 //! reading and changes nothing.
 
+pub mod reply;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ptr::NonNull;
 
-use redis_module::raw::RedisModuleString;
-
 use super::config;
 use super::stats::{self, QueryTimer};
+use crate::api::context::Ctx;
+use crate::api::failure::{Failure, Outcome};
 use crate::api::guard::ReadGuard;
 use crate::api::key::Key;
-use crate::api::redis::{bytes_of, Ctx, Failure, Outcome, OwnedString, Words};
+use crate::api::string::{OwnedString, StringRef};
+use crate::api::words::Words;
 use crate::store::bucket_value::renamed;
 use crate::store::bucket_value::BucketValue;
 use crate::store::cluster;
@@ -34,7 +37,7 @@ pub const METRICS: Argument = Argument::text(c"metric").multiple();
 pub struct Query<'c> {
     ctx: Ctx<'c>,
     name: &'c [u8],
-    key: *mut RedisModuleString,
+    key: StringRef<'c>,
     site: FoundSite,
     pub now: i64,
     /// What was opened so far, by where it begins: a command opens a bucket once.
@@ -65,31 +68,27 @@ impl<'c> Query<'c> {
         let name = words.get(1).ok_or(Failure::WrongArity)?;
         check_site_name(name)?;
         let timer = QueryTimer::start();
-        Query::timed(ctx, words.string(1), Some(timer))
+        Query::timed(ctx, words.string(1)?, Some(timer))
     }
 
     /// Of a site under this name, which has been checked; it counts as no query of a client.
-    pub fn of(ctx: Ctx<'c>, name: *mut RedisModuleString) -> Outcome<Query<'c>> {
+    pub fn of(ctx: Ctx<'c>, name: StringRef<'c>) -> Outcome<Query<'c>> {
         Query::timed(ctx, name, None)
     }
 
-    fn timed(
-        ctx: Ctx<'c>,
-        name: *mut RedisModuleString,
-        timer: Option<QueryTimer>,
-    ) -> Outcome<Query<'c>> {
+    fn timed(ctx: Ctx<'c>, name: StringRef<'c>, timer: Option<QueryTimer>) -> Outcome<Query<'c>> {
         let guard = ReadGuard::new();
         let found = value::read::<SiteValue>(Key::for_reading(ctx, &guard, name))?;
         let site = match found {
             Some(value) => FoundSite::Stored(NonNull::from(value)),
             None => {
-                cluster::refuse_if_site_is_elsewhere(ctx, &guard, name, bytes_of(name))?;
+                cluster::refuse_if_site_is_elsewhere(ctx, &guard, name, name.bytes())?;
                 FoundSite::Absent(Box::new(Site::new(config::default_settings())))
             }
         };
         Ok(Query {
             ctx,
-            name: bytes_of(name),
+            name: name.bytes(),
             key: name,
             site,
             now: ctx.now(),
@@ -205,7 +204,7 @@ impl<'c> Query<'c> {
                 self.ctx,
                 &self.guard,
                 self.key,
-                bucket.raw(),
+                bucket.get(),
             );
             if refused.is_err() {
                 // Whoever asks this query again is not to take them for known.
@@ -224,7 +223,7 @@ impl<'c> Query<'c> {
         let label = period.label();
         let name = BucketName::new(self.name, period.granularity(), &label);
         let string = OwnedString::new(name.bytes());
-        let key = Key::for_reading(self.ctx, &self.guard, string.raw());
+        let key = Key::for_reading(self.ctx, &self.guard, string.get());
         match value::read::<BucketValue>(key)? {
             Some(bucket) if bucket.is_of(period) => {
                 stats::QUERY_BUCKETS.add(1);

@@ -5,10 +5,13 @@
 //! moves on its own, apart from the buckets. So whoever misses something asks here before making it
 //! or answering without it. Where nothing is missing, nothing is asked.
 
-use redis_module::raw::{RedisModuleString, REDISMODULE_CTX_FLAGS_CLUSTER};
+use redis_module::raw::REDISMODULE_CTX_FLAGS_CLUSTER;
 
+use crate::api::call;
+use crate::api::context::Ctx;
+use crate::api::failure::{Failure, Outcome};
 use crate::api::guard::CallOut;
-use crate::api::redis::{Ctx, Failure, Outcome, OwnedString};
+use crate::api::string::{OwnedString, StringRef};
 use analytics_core::schema::keys::{check_site_name, BucketName};
 use analytics_core::time::Granularity;
 
@@ -16,10 +19,10 @@ use analytics_core::time::Granularity;
 pub fn refuse_if_bucket_is_elsewhere<'g>(
     ctx: Ctx,
     guard: impl CallOut<'g>,
-    site: *mut RedisModuleString,
-    bucket: *mut RedisModuleString,
+    site: StringRef,
+    bucket: StringRef,
 ) -> Outcome {
-    if is_on(ctx) && !ctx.serves(guard, &[site, bucket]) {
+    if is_on(ctx) && !call::are_keys_served(ctx, guard, &[site, bucket]) {
         return Err(Failure::TryAgain);
     }
     Ok(())
@@ -30,7 +33,7 @@ pub fn refuse_if_bucket_is_elsewhere<'g>(
 pub fn refuse_if_site_is_elsewhere<'g>(
     ctx: Ctx,
     guard: impl CallOut<'g>,
-    site: *mut RedisModuleString,
+    site: StringRef,
     name: &[u8],
 ) -> Outcome {
     // What cannot be the name of a site is missed nowhere.
@@ -40,13 +43,13 @@ pub fn refuse_if_site_is_elsewhere<'g>(
     // Any second key of the slot will do: of several, none may be missing.
     let companion = BucketName::new(name, Granularity::Minute, b"");
     let companion = OwnedString::new(companion.bytes());
-    refuse_if_bucket_is_elsewhere(ctx, guard, site, companion.raw())
+    refuse_if_bucket_is_elsewhere(ctx, guard, site, companion.get())
 }
 
 /// Whether this node serves the site, which is here: it may have come before its slot has, or have
 /// stayed behind.
-pub fn is_served<'g>(ctx: Ctx, guard: impl CallOut<'g>, site: *mut RedisModuleString) -> bool {
-    !is_on(ctx) || ctx.serves(guard, &[site])
+pub fn is_served<'g>(ctx: Ctx, guard: impl CallOut<'g>, site: StringRef) -> bool {
+    !is_on(ctx) || call::are_keys_served(ctx, guard, &[site])
 }
 
 pub fn is_on(ctx: Ctx) -> bool {

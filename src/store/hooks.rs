@@ -1,10 +1,9 @@
 //! What the store must have done above it, installed by the composition root: events that wait for a
 //! value are applied before it is looked at, and what is cached of a value is forgotten before it goes.
 
-use std::ffi::c_int;
+use std::ffi::{c_int, c_void};
 use std::sync::OnceLock;
 
-use super::site_value::SiteValue;
 use analytics_core::site::Site;
 
 /// Functions of `ingest` and `alerts`. They run on the thread with the server's lock.
@@ -13,8 +12,9 @@ pub struct Hooks {
     pub flush: fn(PendingId),
     /// The same, and no more events wait there.
     pub flush_and_detach: fn(PendingId),
-    /// A site is about to leave its key: its directory goes, and what waits there is applied first.
-    pub drop_directory: fn(PendingId, *const SiteValue),
+    /// A site is about to leave its key: the events that wait in its directory are applied, and the
+    /// directory is dropped. The pointer is the address of the site's value.
+    pub drop_directory: fn(PendingId, *const c_void),
     /// A site came to a key.
     pub site_came: fn(c_int, &[u8], &Site),
     /// A site is about to leave its key.

@@ -101,7 +101,9 @@ impl Value for SiteValue {
     /// Its directory is under another name now, or of nothing.
     fn unlinked(&self) {
         self.is_unlinked.store(true, Relaxed);
-        hooks::run(|hooks| (hooks.drop_directory)(self.directory(), std::ptr::from_ref(self)));
+        hooks::run(|hooks| {
+            (hooks.drop_directory)(self.directory(), std::ptr::from_ref(self).cast())
+        });
     }
 
     fn came(&self, db: c_int, name: &[u8]) {

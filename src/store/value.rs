@@ -11,9 +11,12 @@ use std::sync::atomic::{AtomicI64, AtomicPtr, AtomicU64, Ordering::Relaxed};
 use redis_module::raw;
 
 use super::hooks::{self, PendingId};
+use crate::api::context::Ctx;
+use crate::api::failure::Outcome;
 use crate::api::guard::{self, free_when_unused, WriteGuard};
 use crate::api::key::Key;
-use crate::api::redis::{api, bytes_of, Ctx, Outcome, OwnedString};
+use crate::api::macros::api;
+use crate::api::string::{OwnedString, StringRef};
 use crate::stats::Gauge;
 use analytics_core::codec::{corrupt, Page};
 use analytics_core::error::Corrupt;
@@ -201,7 +204,8 @@ unsafe extern "C" fn rdb_load<T: Value>(
             unsafe {
                 let name = api!(RedisModule_GetKeyNameFromIO(io));
                 if !name.is_null() {
-                    value.came(api!(RedisModule_GetDbIdFromIO(io)), bytes_of(name));
+                    let name = StringRef::new(name.cast_mut());
+                    value.came(api!(RedisModule_GetDbIdFromIO(io)), name.bytes());
                 }
             }
             made(value).as_ptr().cast()
@@ -322,7 +326,7 @@ unsafe extern "C" fn aof_rewrite<T: Value>(
     unsafe {
         let pages = flushed::<T>(value).encode();
         let pages: Vec<OwnedString> = pages.iter().map(|page| OwnedString::new(page)).collect();
-        let strings: Vec<_> = pages.iter().map(OwnedString::raw).collect();
+        let strings: Vec<_> = pages.iter().map(OwnedString::get).collect();
         api!(RedisModule_EmitAOF(
             io,
             c"ANALYTICS.RESTORE".as_ptr(),
@@ -394,7 +398,8 @@ unsafe extern "C" fn unlink<T: Value>(place: *mut raw::RedisModuleKeyOptCtx, val
         let name = api!(RedisModule_GetKeyNameFromOptCtx(place));
         if !name.is_null() {
             let db = api!(RedisModule_GetDbIdFromOptCtx(place));
-            value_of::<T>(value).went(db, bytes_of(name));
+            let name = StringRef::new(name.cast_mut());
+            value_of::<T>(value).went(db, name.bytes());
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Walks over the buckets that a site has.
 
-use redis_module::raw::RedisModuleString;
-
 use super::cluster;
+use crate::api::context::Ctx;
+use crate::api::failure::Outcome;
 use crate::api::guard::Again;
-use crate::api::redis::{bytes_of, Ctx, Outcome, OwnedString};
+use crate::api::key;
+use crate::api::string::{OwnedString, StringRef};
 use crate::config;
 use analytics_core::schema::keys::BucketName;
 use analytics_core::schema::Settings;
@@ -19,7 +20,7 @@ pub struct Found {
 /// Where the keys of a granularity may exist that have not expired, up to the period of `last`.
 pub fn places<'w>(
     ctx: Ctx,
-    site: *mut RedisModuleString,
+    site: StringRef<'w>,
     settings: &'w Settings,
     granularity: Granularity,
     last: i64,
@@ -32,7 +33,7 @@ pub fn places<'w>(
     let periods = std::iter::successors(first, |period| period.next(zone));
     let periods = periods.take_while(move |period| period.start() <= last);
     periods.map(move |period| {
-        let name = BucketName::new(bytes_of(site), granularity, &period.label());
+        let name = BucketName::new(site.bytes(), granularity, &period.label());
         let name = OwnedString::new(name.bytes());
         Found { period, name }
     })
@@ -42,21 +43,21 @@ pub fn places<'w>(
 pub fn live(
     ctx: Ctx,
     guard: &mut impl Again,
-    site: *mut RedisModuleString,
+    site: StringRef,
     settings: &Settings,
     granularity: Granularity,
     last: i64,
 ) -> Outcome<Vec<Found>> {
     let (mut there, mut missing) = (Vec::new(), None);
     for place in places(ctx, site, settings, granularity, last) {
-        if ctx.exists(guard.again(), place.name.raw()) {
+        if key::exists(ctx, guard.again(), place.name.get()) {
             there.push(place);
         } else {
             missing.get_or_insert(place.name);
         }
     }
     if let Some(name) = missing {
-        cluster::refuse_if_bucket_is_elsewhere(ctx, guard.again(), site, name.raw())?;
+        cluster::refuse_if_bucket_is_elsewhere(ctx, guard.again(), site, name.get())?;
     }
     Ok(there)
 }
