@@ -115,8 +115,8 @@ fn load(ctx: Ctx, arguments: Words) -> bool {
         flush: directories::flush,
         flush_and_detach: directories::flush_and_detach,
         drop_directory: |id, site| directories::drop_of(id, site.cast()),
-        site_came: |db, name, site| alerts::note(db, name, site, now()),
-        site_went: alerts::forget,
+        site_entered: |db, name, site| alerts::note(db, name, site, now()),
+        site_left: alerts::forget,
     });
     alerts::timer::register(ctx);
     value::register::<SiteValue>(ctx)

@@ -116,7 +116,7 @@ fn measure_due(
     if !is_there || !cluster::is_served(ctx, &guard, name.get()) {
         return (changes, None);
     }
-    let Ok(query) = Query::of(ctx, name.get()) else {
+    let Ok(query) = Query::of_site(ctx, name.get()) else {
         return (changes, None);
     };
     let Some(watch) = query.site().watch() else {

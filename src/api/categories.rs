@@ -35,7 +35,7 @@ pub fn assign(ctx: Ctx, commands: &[&Command]) {
     }
 }
 
-/// Whether `@analytics` is there now: another module may have taken the name.
+/// Adds `@analytics`. False if the server refuses it, as when another module uses the name.
 fn add(ctx: Ctx) -> bool {
     let name = CString::new(OWN).unwrap_or_default();
     // SAFETY: as in `assign`.

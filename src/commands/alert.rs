@@ -287,7 +287,7 @@ fn reply_alarm(ctx: Ctx, alarm: &Alarm) {
 /// What the rule measures now, and what an evaluation at this moment would make of it.
 fn test(ctx: Ctx, words: Words) -> Outcome {
     let name = name_of_rule(&words)?;
-    let query = Query::ask(ctx, words)?;
+    let query = Query::start(ctx, words)?;
     let alarm = query.site().watch().and_then(|watch| watch.alarm(name));
     let alarm = alarm.ok_or_else(|| no_rule(name))?;
     let measured = alerts::measure(&query, &alarm.rule)?;

@@ -108,7 +108,7 @@ fn moved_buckets(
         if before.retention.get(granularity) == kept {
             continue;
         }
-        for found in walk::live(ctx, guard, name, before, granularity, last)? {
+        for found in walk::existing_buckets(ctx, guard, name, before, granularity, last)? {
             moved.push(Moved {
                 expiry: after.retention.expiry(&found.period, &after.zone),
                 name: found.name,

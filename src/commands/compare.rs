@@ -32,7 +32,7 @@ pub fn compare(ctx: Ctx, words: Words) -> Outcome {
     if words.len() < 4 {
         return Err(Failure::WrongArity);
     }
-    let query = Query::ask(ctx, words)?;
+    let query = Query::start(ctx, words)?;
     let metrics = Metric::parse_all(words.after(3).iter(), query.settings())?;
     let window = query.window(window)?;
     let zone = &query.site().settings.zone;

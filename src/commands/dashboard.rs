@@ -71,7 +71,7 @@ pub fn dashboard(ctx: Ctx, words: Words) -> Outcome {
     if words.len() != 2 {
         return Err(Failure::WrongArity);
     }
-    let query = Query::ask(ctx, words)?;
+    let query = Query::start(ctx, words)?;
     Dashboard::read(&query)?.reply(ctx);
     Ok(())
 }

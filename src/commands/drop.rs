@@ -100,15 +100,15 @@ fn drop_buckets(
     settings: &Settings,
     last: i64,
 ) -> Outcome<usize> {
-    if cluster::is_on(ctx) {
+    if cluster::is_enabled(ctx) {
         // What is missing may be elsewhere: that is asked before anything goes.
         for granularity in Granularity::ALL {
-            walk::live(ctx, guard, name, settings, granularity, last)?;
+            walk::existing_buckets(ctx, guard, name, settings, granularity, last)?;
         }
     }
     let places = Granularity::ALL
         .into_iter()
-        .flat_map(|granularity| walk::places(ctx, name, settings, granularity, last));
+        .flat_map(|granularity| walk::possible_buckets(ctx, name, settings, granularity, last));
     let names = places.map(|place| place.name);
     let names: Vec<_> = names.filter(|name| drop_bucket(ctx, guard, name)).collect();
     for names in names.chunks(NAMES_IN_A_COMMAND) {

@@ -29,7 +29,7 @@ pub fn explain(ctx: Ctx, words: Words) -> Outcome {
     if words.len() > 3 {
         return Err(Failure::WrongArity);
     }
-    let Some(query) = Query::open(ctx, words)? else {
+    let Some(query) = Query::start_existing(ctx, words)? else {
         return Err(no_site(words.required(1)?).into());
     };
     let asked = query.range(window)?;

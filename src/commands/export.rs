@@ -51,7 +51,7 @@ pub fn export(ctx: Ctx, words: Words) -> Outcome {
         _ => (Distinct::parse(words.required(4)?)?, 5),
     };
     let pairs = pairs(words.after(row))?;
-    let query = Query::ask(ctx, words)?;
+    let query = Query::start(ctx, words)?;
     let row = match pairs.as_slice() {
         [] => None,
         pairs => Some(Selector::of_pairs(pairs, query.settings())?),

@@ -30,7 +30,7 @@ pub fn get(ctx: Ctx, words: Words) -> Outcome {
     if words.len() < 4 {
         return Err(Failure::WrongArity);
     }
-    let query = Query::ask(ctx, words)?;
+    let query = Query::start(ctx, words)?;
     let metrics = Metric::parse_all(words.after(3).iter(), query.settings())?;
     let mut fold = Fold::new(&metrics);
     let cover = query.cover(query.range(window)?)?;

@@ -23,7 +23,7 @@ use crate::ingest::open_bucket::check_room_for_names;
 use crate::ingest::origin::Origin;
 use crate::ingest::site::OpenSite;
 use crate::ingest::{directories, replicate};
-use crate::store::bucket_value::{renamed, BucketValue};
+use crate::store::bucket_value::{wrong_period, BucketValue};
 use crate::store::{cluster, value};
 use crate::{config, stats};
 use analytics_core::apply::{Import, Row};
@@ -95,11 +95,11 @@ pub fn import(ctx: Ctx, words: Words) -> Outcome {
 
     // From here on nothing can fail.
     let import = Import { what, sketch, row };
-    let mut is_news = false;
+    let mut is_changed = false;
     for target in &mut targets {
-        is_news |= target.import(&guard, &import, &settings);
+        is_changed |= target.import(&guard, &import, &settings);
     }
-    if is_news {
+    if is_changed {
         for target in targets {
             target.publish(ctx, &mut guard);
         }
@@ -117,7 +117,7 @@ pub fn import(ctx: Ctx, words: Words) -> Outcome {
         ctx.signal_modified(site);
         guard.notify(ctx, c"analytics.import", site);
     }
-    ctx.reply_integer(is_news.into());
+    ctx.reply_integer(is_changed.into());
     Ok(())
 }
 
@@ -200,7 +200,7 @@ impl Target {
                 None => missing = missing.or(Some(name)),
                 Some(bucket) => {
                     if !bucket.is_of(&target.period) {
-                        return Err(renamed(name.bytes()).into());
+                        return Err(wrong_period(name.bytes()).into());
                     }
                     if !bucket.has_room() {
                         check_room_for_names(bucket, name.bytes(), settings)?;
@@ -220,15 +220,15 @@ impl Target {
             Found::Stored(bucket) => {
                 // SAFETY: found with this guard, which keeps it; no other reference is alive, and no
                 // foreign code runs.
-                import.apply(unsafe { bucket.as_mut() }.import(), settings)
+                import.apply(unsafe { bucket.as_mut() }.begin_import(), settings)
             }
             found => {
                 let mut bucket = Bucket::new(&self.period);
-                let is_news = import.apply(&mut bucket, settings);
-                if is_news {
+                let is_changed = import.apply(&mut bucket, settings);
+                if is_changed {
                     *found = Found::Made(bucket);
                 }
-                is_news
+                is_changed
             }
         };
         self.is_changed

@@ -99,7 +99,8 @@ fn count_buckets(
     if let Some((_, last)) = site.span() {
         for (granularity, count) in Granularity::ALL.into_iter().zip(&mut counts) {
             *count =
-                walk::live(ctx, &mut guard, name, &site.settings, granularity, last)?.len() as i64;
+                walk::existing_buckets(ctx, &mut guard, name, &site.settings, granularity, last)?
+                    .len() as i64;
         }
     }
     Ok(counts)

@@ -34,7 +34,7 @@ pub fn range(ctx: Ctx, words: Words) -> Outcome {
     if words.len() < 5 {
         return Err(Failure::WrongArity);
     }
-    let query = Query::ask(ctx, words)?;
+    let query = Query::start(ctx, words)?;
     let window = query.range(window)?;
     let step = Step::parse(step)?;
     let metrics = Metric::parse_all(words.after(4).iter(), query.settings())?;

@@ -31,8 +31,8 @@ pub const COMMAND: Command = Command {
 };
 
 const TYPE: Argument = Argument::one_of(c"type", &[SITE, BUCKET]);
-const SITE: Argument = Argument::token(c"site", SiteValue::WORD);
-const BUCKET: Argument = Argument::token(c"bucket", BucketValue::WORD);
+const SITE: Argument = Argument::token(c"site", SiteValue::KEYWORD);
+const BUCKET: Argument = Argument::token(c"bucket", BucketValue::KEYWORD);
 
 pub fn restore(ctx: Ctx, words: Words) -> Outcome {
     if words.len() < 4 {
@@ -59,7 +59,7 @@ fn restore_value<T: Value>(ctx: Ctx, words: Words) -> Outcome {
     let pages: Vec<&[u8]> = pages.map(|page| page.bytes()).collect();
     let value =
         T::decode(&pages).map_err(|corrupt| Error::new(format!("bad payload: {corrupt}")))?;
-    value.came(ctx.db(), words.string(1)?.bytes());
+    value.entered_key(ctx.db(), words.string(1)?.bytes());
     value::put(key, value);
     ctx.replicate_verbatim();
     ctx.signal_modified(words.string(1)?);

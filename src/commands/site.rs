@@ -38,7 +38,7 @@ pub fn site_to_change<'g>(
     };
     drop(key);
     // SAFETY: it was found with this guard.
-    Ok(unsafe { value::change(found, guard) })
+    Ok(unsafe { value::get_mut(found, guard) })
 }
 
 /// Changes the rules or live metrics of a site, and ends the command.

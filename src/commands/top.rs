@@ -38,7 +38,7 @@ const DEFAULT_LIMIT: usize = 10;
 
 pub fn top(ctx: Ctx, words: Words) -> Outcome {
     let (window, dimension) = (words.required(2)?, words.required(3)?);
-    let query = Query::ask(ctx, words)?;
+    let query = Query::start(ctx, words)?;
     let axis = Axis::parse(dimension, query.settings())?;
     let (measure, limit) = options(words.after(4), query.settings())?;
     if measure.is_distinct() {

@@ -37,7 +37,7 @@ pub fn unique(ctx: Ctx, words: Words) -> Outcome {
         5 => Some((words.required(3)?, words.required(4)?)),
         _ => return Err(Failure::WrongArity),
     };
-    let query = Query::ask(ctx, words)?;
+    let query = Query::start(ctx, words)?;
     let row = row.map(|(name, value)| Selector::of(name, value, query.settings()));
     let row = row.transpose()?;
     if let Some(row) = &row {

@@ -8,7 +8,7 @@ use crate::api::failure::Outcome;
 use crate::api::guard::WriteGuard;
 use crate::api::key::Key;
 use crate::stats;
-use crate::store::bucket_value::{renamed, BucketValue};
+use crate::store::bucket_value::{wrong_period, BucketValue};
 use crate::store::containment::{HandleNumbers, LastPath};
 use crate::store::value;
 use analytics_core::bucket::Bucket;
@@ -72,7 +72,7 @@ impl BucketRef {
             return Ok(());
         };
         if !value.is_of(&self.period) {
-            return Err(renamed(self.name().bytes()).into());
+            return Err(wrong_period(self.name().bytes()).into());
         }
         self.open.value = value;
         // With another expiry than its own, the key is opened every time: Redis decides whether it is
@@ -104,7 +104,7 @@ impl BucketRef {
 
     #[cold]
     fn make(&mut self) {
-        self.open.value = value::made(BucketValue::new(Bucket::new(&self.period))).as_ptr();
+        self.open.value = value::allocate(BucketValue::new(Bucket::new(&self.period))).as_ptr();
         self.open.is_new = true;
         self.open.is_unpublished = true;
         // SAFETY: a value of ours, which `publish` gives a key or frees.
@@ -128,7 +128,7 @@ impl BucketRef {
             return;
         }
         // SAFETY: a value of this type, which is the server's from here on.
-        unsafe { value::put_made(key, value) };
+        unsafe { value::put_allocated(key, value) };
         stats::BUCKETS.add(1);
         let key = Key::for_writing(ctx, guard, self.name());
         let is_there =
@@ -181,7 +181,7 @@ impl BucketRef {
         self.bucket_mut(guard);
         self.open.contained_in = self.update_containment(&last.handles);
         let (granularity, number) = (self.granularity(), self.handle_number());
-        last.turn_to(granularity, number, self.open.contained_in);
+        last.replace(granularity, number, self.open.contained_in);
     }
 
     /// A bucket may be left over from earlier sites of this name, and then have no room for more names.

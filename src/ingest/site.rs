@@ -61,7 +61,7 @@ impl OpenSite {
     fn make() -> OpenSite {
         let site = Site::new(config::default_settings());
         OpenSite {
-            value: value::made(SiteValue::new(site)),
+            value: value::allocate(SiteValue::new(site)),
             is_new: true,
             is_lasting: false,
         }
@@ -99,7 +99,7 @@ impl OpenSite {
             self.is_new = false;
             stats::SITES.add(1);
             // SAFETY: made by `make`, and the server's from here on.
-            unsafe { value::put_made(key, self.value.as_ptr()) };
+            unsafe { value::put_allocated(key, self.value.as_ptr()) };
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::api::guard::ReadGuard;
 use crate::api::key::Key;
 use crate::api::string::{OwnedString, StringRef};
 use crate::api::words::Words;
-use crate::store::bucket_value::renamed;
+use crate::store::bucket_value::wrong_period;
 use crate::store::bucket_value::BucketValue;
 use crate::store::cluster;
 use crate::store::site_value::SiteValue;
@@ -58,13 +58,13 @@ pub type Parts<'q> = Vec<(Piece, &'q Bucket)>;
 
 impl<'c> Query<'c> {
     /// None when there is no such site.
-    pub fn open(ctx: Ctx<'c>, words: Words<'c>) -> Outcome<Option<Query<'c>>> {
-        let query = Query::ask(ctx, words)?;
+    pub fn start_existing(ctx: Ctx<'c>, words: Words<'c>) -> Outcome<Option<Query<'c>>> {
+        let query = Query::start(ctx, words)?;
         Ok(query.exists().then_some(query))
     }
 
     /// A site that does not exist has counted nothing: it is asked like one without events.
-    pub fn ask(ctx: Ctx<'c>, words: Words<'c>) -> Outcome<Query<'c>> {
+    pub fn start(ctx: Ctx<'c>, words: Words<'c>) -> Outcome<Query<'c>> {
         let name = words.get(1).ok_or(Failure::WrongArity)?;
         check_site_name(name)?;
         let timer = QueryTimer::start();
@@ -72,7 +72,7 @@ impl<'c> Query<'c> {
     }
 
     /// Of a site under this name, which has been checked; it counts as no query of a client.
-    pub fn of(ctx: Ctx<'c>, name: StringRef<'c>) -> Outcome<Query<'c>> {
+    pub fn of_site(ctx: Ctx<'c>, name: StringRef<'c>) -> Outcome<Query<'c>> {
         Query::timed(ctx, name, None)
     }
 
@@ -229,7 +229,7 @@ impl<'c> Query<'c> {
                 stats::QUERY_BUCKETS.add(1);
                 Ok(Some(NonNull::from(bucket)))
             }
-            Some(_) => Err(renamed(name.bytes()).into()),
+            Some(_) => Err(wrong_period(name.bytes()).into()),
             None => {
                 missing.push(string);
                 Ok(None)

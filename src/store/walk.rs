@@ -1,4 +1,4 @@
-//! Walks over the buckets that a site has.
+//! The keys of the buckets that a site has.
 
 use super::cluster;
 use crate::api::context::Ctx;
@@ -11,22 +11,22 @@ use analytics_core::schema::keys::BucketName;
 use analytics_core::schema::Settings;
 use analytics_core::time::{Granularity, Period};
 
-/// The key of a bucket: a site may have a hundred thousand, so no more than is asked for.
-pub struct Found {
+/// A site may have a hundred thousand of them, so they are made one by one.
+pub struct BucketKey {
     pub period: Period,
     pub name: OwnedString,
 }
 
-/// Where the keys of a granularity may exist that have not expired, up to the period of `last`.
-pub fn places<'w>(
+/// The keys of a granularity that may exist and have not expired, up to the period of `last`.
+pub fn possible_buckets<'w>(
     ctx: Ctx,
     site: StringRef<'w>,
     settings: &'w Settings,
     granularity: Granularity,
     last: i64,
-) -> impl Iterator<Item = Found> + 'w {
+) -> impl Iterator<Item = BucketKey> + 'w {
     let (zone, now) = (&settings.zone, ctx.now());
-    // A payload may claim events up to the end of the calendar, but no command takes one.
+    // A payload may claim events up to the end of the calendar, but no command accepts such events.
     let last = last.min(now.saturating_add(config::MOST_FUTURE));
     let first = settings.retention.kept_from(granularity, now, zone);
     let first = first.and_then(|first| zone.period(granularity, first));
@@ -35,21 +35,21 @@ pub fn places<'w>(
     periods.map(move |period| {
         let name = BucketName::new(site.bytes(), granularity, &period.label());
         let name = OwnedString::new(name.bytes());
-        Found { period, name }
+        BucketKey { period, name }
     })
 }
 
-/// Where they do exist. Nothing is opened or touched.
-pub fn live(
+/// Those of them that exist. No key is opened.
+pub fn existing_buckets(
     ctx: Ctx,
     guard: &mut impl Again,
     site: StringRef,
     settings: &Settings,
     granularity: Granularity,
     last: i64,
-) -> Outcome<Vec<Found>> {
+) -> Outcome<Vec<BucketKey>> {
     let (mut there, mut missing) = (Vec::new(), None);
-    for place in places(ctx, site, settings, granularity, last) {
+    for place in possible_buckets(ctx, site, settings, granularity, last) {
         if key::exists(ctx, guard.again(), place.name.get()) {
             there.push(place);
         } else {
