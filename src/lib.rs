@@ -1,17 +1,19 @@
 //! Real-time analytics inside Redis: one command per event, one command per question.
 //!
-//! The crate `analytics-core` is the subject; this one is how Redis reaches it.
+//! The crate `analytics-core` has the data structures and the queries; this one connects them to Redis.
 //!
 //! ```text
 //! api        the server's module API behind types that cannot be misused
+//! config     the settings of the module
+//! stats      counters for INFO
 //! store      sites and buckets as Redis values
 //! ingest     the path of an event
-//! query      the path of a question
+//! query      the path of a query
 //! alerts     rules and live metrics, evaluated by a timer
 //! commands   a handler each: parse, open, act, reply
 //! ```
 
-// A panic in a command or a callback ends the user's server: code outside the tests has none.
+// A panic in a command or a callback ends the server: code outside the tests has none.
 #![cfg_attr(
     not(test),
     deny(
@@ -96,16 +98,16 @@ const INFO: Section = Section {
     ],
 };
 
-/// Registers everything; false if this server cannot have the module.
+/// Registers everything; false if this server cannot run the module.
 fn load(ctx: Ctx, arguments: Words) -> bool {
-    // SAFETY: takes nothing; servers older than 6.2 do not have it.
+    // SAFETY: the function takes no arguments; servers older than 6.2 do not have it.
     let server = unsafe { raw::RedisModule_GetServerVersion.map_or(0, |version| version()) };
     if server < OLDEST_SERVER {
         ctx.log(c"warning", "analytics needs Redis 7.0 or later, or Valkey");
         return false;
     }
-    // A replica may load new values beside those that it answers from (`repl-diskless-load swapdb`):
-    // they know nothing of each other.
+    // A replica may load new values while it answers from the old ones (`repl-diskless-load swapdb`):
+    // values do not refer to each other.
     let options = raw::REDISMODULE_OPTIONS_HANDLE_IO_ERRORS
         | raw::REDISMODULE_OPTIONS_HANDLE_REPL_ASYNC_LOAD
         | raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED;

@@ -1,6 +1,6 @@
-//! What a change of a rule's state does: an entry of the stream `{site}:alerts`, the new state, and a
-//! message. Replicas and the AOF are told all of it at once, as facts. The entry is the only step that
-//! can fail, and comes first: where it does, nothing has happened.
+//! The effects of a change of a rule's state: an entry of the stream `{site}:alerts`, the new state, and a
+//! message. All of it is replicated at once, as resolved facts. The entry is the only step that can fail,
+//! and comes first: if it fails, nothing has changed.
 
 use redis_module::raw;
 
@@ -18,19 +18,19 @@ use analytics_core::alert::{Message, Rule, Saying, State};
 use analytics_core::error::{shown, Error};
 use analytics_core::schema::keys::{alerts_channel, alerts_stream};
 
-/// The stream keeps so many of the last entries.
-pub const MOST_ENTRIES: usize = 10_000;
+/// The stream keeps this many of the latest entries.
+const MAX_ENTRIES: usize = 10_000;
 
 pub struct Change {
     pub rule: Rule,
-    /// None for a rule that is gone.
+    /// None for a rule that is removed or replaced.
     pub state: Option<State>,
     pub saying: Option<Saying>,
     pub value: Option<f64>,
     pub time: i64,
 }
 
-/// Of rules of one site. What cannot be done is left as it is, to be tried again.
+/// Applies changes of rules of one site. A change whose entry fails is skipped, and found again later.
 pub fn apply(ctx: Ctx, site: &OwnedString, changes: &[Change]) {
     let name = site.bytes();
     let mut outside = Outside::new();
@@ -73,7 +73,7 @@ fn set_state(ctx: Ctx, site: &OwnedString, rule: &[u8], state: State) {
     ctx.replicate(c"ANALYTICS.ALERT", &strings);
 }
 
-/// As `ANALYTICS.ALERT site STATE rule` takes it.
+/// The arguments of `ANALYTICS.ALERT site STATE rule`.
 fn words_of(state: State) -> Vec<String> {
     let times = match state {
         State::Ok => vec![],
@@ -93,7 +93,7 @@ fn message(change: &Change) -> Option<Message<'_>> {
     })
 }
 
-/// Appends what there is to say to the stream. Nothing has happened where this fails.
+/// Appends the message of a change to the stream, if it has one. If this fails, nothing has changed.
 pub fn append<G: Again>(ctx: Ctx, guard: &mut G, site: StringRef, change: &Change) -> Outcome {
     let Some(message) = message(change) else {
         return Ok(());
@@ -106,7 +106,7 @@ pub fn append<G: Again>(ctx: Ctx, guard: &mut G, site: StringRef, change: &Chang
         cluster::refuse_if_bucket_is_elsewhere(ctx, guard.again(), site, key.get())?;
     }
     let is_stream = !exists || kind == raw::REDISMODULE_KEYTYPE_STREAM;
-    let most = MOST_ENTRIES.to_string();
+    let most = MAX_ENTRIES.to_string();
     let fields = message.fields();
     let mut words: Vec<&[u8]> = vec![&stream, b"MAXLEN", b"=", most.as_bytes(), b"*"];
     for (name, text) in &fields {
@@ -117,7 +117,7 @@ pub fn append<G: Again>(ctx: Ctx, guard: &mut G, site: StringRef, change: &Chang
         .flatten();
     if entry.is_none() {
         return Err(Error::new(format!(
-            "'{}' does not take the alerts of the site: it is no stream, or its ids are used up",
+            "cannot store the alert: '{}' is not a stream, or its ids are used up",
             shown(&stream)
         ))
         .into());
@@ -126,7 +126,7 @@ pub fn append<G: Again>(ctx: Ctx, guard: &mut G, site: StringRef, change: &Chang
     Ok(())
 }
 
-/// Publishes what was said.
+/// Publishes the message of a change, if it has one.
 pub fn publish<G: Again>(ctx: Ctx, guard: &mut G, site: &[u8], change: &Change) {
     if let Some(message) = message(change) {
         let words = [&alerts_channel(site)[..], &message.json(site)];

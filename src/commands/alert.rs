@@ -1,7 +1,7 @@
-//! `ANALYTICS.ALERT site SET|DEL|GET|LIST|TEST|PAUSE|RESUME ...`, and `ANALYTICS.ALERT_RO` for what
-//! of it only reads.
+//! `ANALYTICS.ALERT site SET|DEL|GET|LIST|TEST|PAUSE|RESUME ...`, and `ANALYTICS.ALERT_RO` for the verbs
+//! that only read.
 //!
-//! `STATE rule ok|pending since|firing since sent` is what a master tells its replicas and the AOF.
+//! A master replicates changes of state as `STATE rule ok|pending since|firing since sent`.
 
 use std::ffi::CStr;
 
@@ -64,7 +64,7 @@ const LIST: Argument = Argument::token(c"list", c"LIST");
 const TEST: Argument = Argument::text(c"name").behind(c"TEST");
 const PAUSE: Argument = Argument::text(c"name").behind(c"PAUSE");
 const RESUME: Argument = Argument::text(c"name").behind(c"RESUME");
-/// A master's word for its replicas.
+/// Used in replication only.
 const STATE: Argument = Argument::text(c"name").behind(c"STATE").internal();
 
 pub fn alert(ctx: Ctx, words: Words) -> Outcome {
@@ -135,7 +135,7 @@ fn delete(ctx: Ctx, words: Words) -> Outcome {
     Ok(())
 }
 
-/// Nothing will resolve this rule any more. Replicas get the entry of the stream.
+/// The message that a firing rule ends without being resolved. Replicas receive the entry of the stream.
 fn cancellation(ctx: Ctx, alarm: &Alarm, saying: Option<Saying>) -> Option<Change> {
     let is_due = saying.is_some() && Origin::of(ctx) == Origin::Client;
     is_due.then(|| Change {
@@ -284,7 +284,7 @@ fn reply_alarm(ctx: Ctx, alarm: &Alarm) {
     time("sent", alarm.state.sent());
 }
 
-/// What the rule measures now, and what an evaluation at this moment would make of it.
+/// The present value of the rule, and the state that an evaluation would give it now.
 fn test(ctx: Ctx, words: Words) -> Outcome {
     let name = name_of_rule(&words)?;
     let query = Query::start(ctx, words)?;

@@ -1,5 +1,5 @@
-//! `ANALYTICS.ALTER site [options]`: what changes holds from the next event on. A new retention moves
-//! the expiry of the buckets that are there.
+//! `ANALYTICS.ALTER site [options]`: the new settings hold from the next event on. A new retention also
+//! changes the expiry of existing buckets.
 
 use super::site::site_to_change;
 use crate::api::command::{Access, Command};
@@ -27,7 +27,7 @@ pub const COMMAND: Command = Command {
     summary: c"Changes the settings of a site",
     since: c"0.1.0",
     complexity:
-        c"O(N+B) where N is the number of options and B that of the buckets whose expiry moves",
+        c"O(N+B) where N is the number of options and B that of the buckets whose expiry changes",
     tips: None,
     access: Access::Write { may_grow: true },
     is_fast: false,
@@ -57,10 +57,10 @@ pub fn alter(ctx: Ctx, words: Words) -> Outcome {
     let (before, span) = (value.site.settings.clone(), value.site.span());
     let settings = before.with(&changes, span.is_some(), now)?;
     let origin = Origin::of(ctx);
-    let moved = match (origin, span) {
+    let expiries = match (origin, span) {
         (Origin::Client, Some((_, last))) => {
             let key = words.string(1)?;
-            moved_buckets(ctx, &mut guard, key, (&before, &settings), last)?
+            new_expiries(ctx, &mut guard, key, (&before, &settings), last)?
         }
         _ => Vec::new(),
     };
@@ -70,7 +70,7 @@ pub fn alter(ctx: Ctx, words: Words) -> Outcome {
     directories::clear_of(value);
     if origin == Origin::Client {
         replicate_alter(ctx, words.string(1)?, options, now);
-        move_buckets(ctx, &mut guard, moved, now);
+        set_expiries(ctx, &mut guard, expiries, now);
     } else {
         ctx.replicate_verbatim();
     }
@@ -88,39 +88,39 @@ fn replicate_alter(ctx: Ctx, site: StringRef, options: Words, now: i64) {
     ctx.replicate(c"ANALYTICS.ALTER", &strings);
 }
 
-/// A bucket whose expiry changes: to a time, or, where its granularity was switched off, to none.
-struct Moved {
+/// A bucket whose expiry changes: to a time, or to none where its granularity is switched off.
+struct NewExpiry {
     name: OwnedString,
     expiry: Option<i64>,
 }
 
-/// Of the settings before and after.
-fn moved_buckets(
+/// The buckets whose expiry differs between the settings before and after.
+fn new_expiries(
     ctx: Ctx,
     guard: &mut WriteGuard,
     name: StringRef,
     (before, after): (&Settings, &Settings),
     last: i64,
-) -> Outcome<Vec<Moved>> {
-    let mut moved = Vec::new();
+) -> Outcome<Vec<NewExpiry>> {
+    let mut expiries = Vec::new();
     for granularity in Granularity::ALL {
         let kept = after.retention.get(granularity);
         if before.retention.get(granularity) == kept {
             continue;
         }
         for found in walk::existing_buckets(ctx, guard, name, before, granularity, last)? {
-            moved.push(Moved {
+            expiries.push(NewExpiry {
                 expiry: after.retention.expiry(&found.period, &after.zone),
                 name: found.name,
             });
         }
     }
-    Ok(moved)
+    Ok(expiries)
 }
 
-/// Replicated one by one, as facts: a replica does not look for buckets by its own clock.
-fn move_buckets(ctx: Ctx, guard: &mut WriteGuard, moved: Vec<Moved>, now: i64) {
-    for Moved { name, expiry } in moved {
+/// Replicates every change: a replica does not look for buckets by its own clock.
+fn set_expiries(ctx: Ctx, guard: &mut WriteGuard, expiries: Vec<NewExpiry>, now: i64) {
+    for NewExpiry { name, expiry } in expiries {
         let key = Key::for_writing(ctx, guard, name.get());
         if !matches!(value::find::<BucketValue>(&key), Ok(Some(_))) {
             continue;

@@ -1,6 +1,6 @@
 //! `ANALYTICS.COMPARE site window metric [metric ...]`: per metric [now, before, change in percent].
 //!
-//! The change is null where there is nothing to compare: nothing was measured, or it was zero before.
+//! The change is null where nothing was measured, or the value before was zero.
 
 use crate::api::command::{Access, Command};
 use crate::api::context::Ctx;

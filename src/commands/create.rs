@@ -23,7 +23,7 @@ use analytics_core::text::syntax::Argument;
 
 pub const COMMAND: Command = Command {
     name: c"analytics.create",
-    summary: c"Makes a site with these settings",
+    summary: c"Creates a site with these settings",
     since: c"0.1.0",
     complexity: c"O(N) where N is the number of options",
     tips: None,

@@ -47,12 +47,12 @@ pub fn drop_site(ctx: Ctx, words: Words) -> Outcome {
     if !is_there {
         cluster::refuse_if_site_is_elsewhere(ctx, &mut guard, words.string(1)?, name)?;
     }
-    // A site whose key alone was deleted has left its buckets: as far as the settings of the module
-    // tell where they are, they are found.
+    // A site whose key alone was deleted has left its buckets behind: those that the default settings
+    // would give it are found.
     let (settings, span) = site.unwrap_or_else(|| (config::default_settings(), None));
     let latest = ctx.now().saturating_add(config::max_future());
     let known = span.map_or(latest, |(_, last)| last);
-    // Without the site, streams of these names are somebody else's.
+    // Without a site, streams of these names do not belong to one.
     let streams = [alerts_stream(name), events_stream(name)].map(|name| OwnedString::new(&name));
     let streams = if is_there { &streams[..] } else { &[] };
     for stream in streams {
@@ -82,7 +82,7 @@ pub fn drop_site(ctx: Ctx, words: Words) -> Outcome {
     Ok(())
 }
 
-/// What is no stream stays.
+/// A value of another type stays.
 fn drop_stream(ctx: Ctx, guard: &mut WriteGuard, name: &OwnedString) -> bool {
     let key = Key::for_writing(ctx, guard, name.get());
     let is_stream = key.kind() == raw::REDISMODULE_KEYTYPE_STREAM;
@@ -101,7 +101,7 @@ fn drop_buckets(
     last: i64,
 ) -> Outcome<usize> {
     if cluster::is_enabled(ctx) {
-        // What is missing may be elsewhere: that is asked before anything goes.
+        // Missing buckets may be on another node: this is checked before anything is removed.
         for granularity in Granularity::ALL {
             walk::existing_buckets(ctx, guard, name, settings, granularity, last)?;
         }
@@ -117,7 +117,7 @@ fn drop_buckets(
     Ok(names.len())
 }
 
-/// What is no bucket of ours stays.
+/// A value of another type stays.
 fn drop_bucket(ctx: Ctx, guard: &mut WriteGuard, name: &OwnedString) -> bool {
     let key = Key::for_writing(ctx, guard, name.get());
     let is_bucket = matches!(value::find::<BucketValue>(&key), Ok(Some(_)));

@@ -1,5 +1,5 @@
-//! `ANALYTICS.HELP [command]`: the commands and what they take, in lines, as the `HELP` subcommands of
-//! Redis reply them.
+//! `ANALYTICS.HELP [command]`: the commands and their arguments, in lines, like the `HELP` subcommands of
+//! Redis.
 
 use super::COMMANDS;
 use crate::api::command::{Access, Command};
@@ -13,7 +13,7 @@ use analytics_core::text::syntax::{line, Argument};
 
 pub const COMMAND: Command = Command {
     name: c"analytics.help",
-    summary: c"Lists the commands, or tells of one of them",
+    summary: c"Lists the commands, or describes one of them",
     since: c"0.1.0",
     complexity: c"O(1)",
     tips: None,

@@ -1,9 +1,9 @@
 //! `ANALYTICS.IMPORT site granularity time users|sessions hll [dimension value]...`: merges a Redis
-//! HyperLogLog into what a bucket counts once. Replies 1 when any of it was new, else 0.
+//! HyperLogLog into the distinct users or sessions of a bucket. Replies 1 when any of it was new, else 0.
 //!
-//! Who was there on a day was there in its week and month: the coarser buckets that hold the whole of
-//! the period take the same in. Without them a window that they answer would not see what is in the
-//! finer one. As with an event, a bucket that is over or not kept is left out.
+//! A user of a day is one of its week and month: the same is merged into the coarser buckets that contain
+//! the whole period, so that windows which these answer include it. As with an event, a bucket that has
+//! expired or is not kept is left out.
 //!
 //! A master replicates `CLOCK ms` before the granularity: the time by which lateness was decided.
 
@@ -38,7 +38,7 @@ use analytics_core::time::{Granularity, Period, MIN_TIME};
 
 pub const COMMAND: Command = Command {
     name: c"analytics.import",
-    summary: c"Merges a HyperLogLog of Redis into the users or sessions of a bucket",
+    summary: c"Merges a Redis HyperLogLog into the users or sessions of a bucket",
     since: c"0.1.0",
     complexity: c"O(1) with a large constant, for 16,384 registers in up to five buckets",
     tips: None,
@@ -58,14 +58,14 @@ pub const COMMAND: Command = Command {
 
 pub fn import(ctx: Ctx, words: Words) -> Outcome {
     let (name, site) = (words.required(1)?, words.string(1)?);
-    // No granularity is called CLOCK.
+    // There is no granularity named CLOCK.
     let clock = clock(words, 2)?;
     let arguments = words.after(if clock.is_some() { 4 } else { 2 });
     let granularity = Granularity::parse(arguments.required(0)?)?;
     let time = arguments.required(1)?;
     let what = Distinct::parse(arguments.required(2)?)?;
     let sketch = Sketch::from_redis(arguments.required(3)?)
-        .map_err(|corrupt| Error::new(format!("hll is not a HyperLogLog of Redis: {corrupt}")))?;
+        .map_err(|corrupt| Error::new(format!("hll is not a Redis HyperLogLog: {corrupt}")))?;
     let pairs = pairs(arguments.after(4))?;
 
     let mut guard = WriteGuard::new()?;
@@ -93,7 +93,7 @@ pub fn import(ctx: Ctx, words: Words) -> Outcome {
     let mut targets = Target::all(name, &settings, &period, clock)?;
     Target::open_all(ctx, &mut guard, &mut targets, site, &settings)?;
 
-    // From here on nothing can fail.
+    // From here on no step can fail.
     let import = Import { what, sketch, row };
     let mut is_changed = false;
     for target in &mut targets {
@@ -105,7 +105,7 @@ pub fn import(ctx: Ctx, words: Words) -> Outcome {
         }
         let value = open.value_mut(&guard);
         value.site.learn(&batch.dimensions, &[]);
-        // Of a period that lasts nothing is known beyond now.
+        // Of a period that has not ended, the time after now is unknown.
         let last = clock.min(period.end() - 1).max(period.start());
         value.site.import(period.start(), last);
         if is_new && origin == Origin::Client {
@@ -153,7 +153,7 @@ enum Found {
 }
 
 impl Target {
-    /// The bucket of the period, and those of the coarser ones that hold all of it.
+    /// The bucket of the period, and the coarser ones that contain all of it.
     fn all(name: &[u8], settings: &Settings, period: &Period, clock: i64) -> Outcome<Vec<Target>> {
         let first = first_of(period);
         let mut targets = Vec::with_capacity(Granularity::COUNT);
@@ -178,13 +178,13 @@ impl Target {
         }
         let why = not_kept(period, settings, clock).filter(|_| targets.is_empty());
         if let Some(why) = why {
-            let why = format!("{why}, and nothing coarser that holds it is kept");
+            let why = format!("{why}, and no coarser bucket that contains it is kept");
             return Err(Error::new(why).into());
         }
         Ok(targets)
     }
 
-    /// Changes nothing.
+    /// Opens the buckets, and changes none.
     fn open_all(
         ctx: Ctx,
         guard: &mut WriteGuard,
@@ -214,7 +214,7 @@ impl Target {
         })
     }
 
-    /// Was any of it new?
+    /// True if any of it was new.
     fn import(&mut self, _guard: &WriteGuard, import: &Import, settings: &Settings) -> bool {
         self.is_changed = match &mut self.bucket {
             Found::Stored(bucket) => {
@@ -239,7 +239,7 @@ impl Target {
         let name = self.name.get();
         if let Found::Made(bucket) = self.bucket {
             let key = Key::for_writing(ctx, guard, name);
-            // What foreign code has put there meanwhile came later, and stays.
+            // A value that foreign code has stored meanwhile is later than this command, and stays.
             if !key.exists() {
                 value::put(key, BucketValue::new(bucket));
                 Key::for_writing(ctx, guard, name).expire_at(self.expiry);

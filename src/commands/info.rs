@@ -1,4 +1,4 @@
-//! `ANALYTICS.INFO site`: its settings, what it has counted and what it has dropped.
+//! `ANALYTICS.INFO site`: its settings, and how many events it has counted and dropped.
 
 use super::site::no_site;
 use crate::api::command::{Access, Command};
@@ -19,7 +19,7 @@ use analytics_core::time::Granularity;
 
 pub const COMMAND: Command = Command {
     name: c"analytics.info",
-    summary: c"Says what a site is set to and what it has counted",
+    summary: c"Shows the settings of a site and what it has counted",
     since: c"0.1.0",
     complexity: c"O(B) where B is the number of buckets that the retention of the site allows",
     tips: Some(c"nondeterministic_output"),

@@ -1,4 +1,4 @@
-//! `ANALYTICS.LIVE site SET|DEL|LIST ...`, and `ANALYTICS.LIVE_RO` for what of it only reads.
+//! `ANALYTICS.LIVE site SET|DEL|LIST ...`, and `ANALYTICS.LIVE_RO`, which only reads.
 
 use std::ffi::CStr;
 

@@ -55,7 +55,7 @@ pub fn range(ctx: Ctx, words: Words) -> Outcome {
     Ok(())
 }
 
-/// All metrics share the grid and the buckets of the one that needs the most.
+/// All metrics share the grid and the buckets of the one that needs most of them.
 fn grain_of(metrics: &[Metric]) -> Grain {
     if metrics.iter().any(|metric| metric.measure.widens()) {
         Grain::Bucket

@@ -1,8 +1,8 @@
 //! `ANALYTICS.REPLAY site FROM stream [COUNT n] [AFTER id]`: counts the events of an event log. Replies
 //! how many counted, the id of the last entry that was read, and 1 if no entry comes after it.
 //!
-//! A master tells its replicas how many entries it read, and `CLOCK ms`, the time by which it judged
-//! them: the stream is the same there.
+//! A master replicates how many entries it read, and `CLOCK ms`, the time by which it decided their
+//! lateness. Replicas have the same stream.
 
 use crate::api::command::{Access, Command};
 use crate::api::context::Ctx;
@@ -122,7 +122,7 @@ fn parse_id(word: &[u8]) -> Outcome<EntryId> {
     })
 }
 
-/// What a site has logged, it has counted, and would log again.
+/// A site has counted the events of its own log already, and would append them again.
 fn refuse_own_log(
     ctx: Ctx,
     words: Words,
@@ -156,14 +156,14 @@ struct Entry {
     fields: Vec<[Box<[u8]>; 2]>,
 }
 
-/// A call ends after so many bytes, too.
-const MOST_BYTES: usize = 16 << 20;
+/// A call ends after this many bytes, too.
+const MAX_BYTES: usize = 16 << 20;
 
-/// Event, user, time, session, id, and what else an event has.
-const MOST_FIELDS: usize = 5 + limits::DIMENSIONS_PER_EVENT + limits::VALUES_PER_EVENT;
+/// Event, user, time, session and id, and the dimensions and values.
+const MAX_FIELDS: usize = 5 + limits::DIMENSIONS_PER_EVENT + limits::VALUES_PER_EVENT;
 
-/// Of a field and its value; longer ones are none of an event's.
-const LONGEST_FIELD: usize = 2_048;
+/// Of a field and its value: those of an event are shorter.
+const MAX_FIELD_BYTES: usize = 2_048;
 
 impl Excerpt {
     fn read(ctx: Ctx, words: Words, guard: &mut WriteGuard, options: &Options) -> Outcome<Excerpt> {
@@ -182,18 +182,18 @@ impl Excerpt {
                 let is_last = true;
                 return Ok(Excerpt { entries, is_last });
             };
-            if entries.len() == options.count || bytes > MOST_BYTES {
+            if entries.len() == options.count || bytes > MAX_BYTES {
                 let is_last = false;
                 return Ok(Excerpt { entries, is_last });
             }
-            if len > MOST_FIELDS {
+            if len > MAX_FIELDS {
                 let error = Error::new(format!("{len} fields are more than an event has"));
                 return Err(at(id, error));
             }
             let mut fields = Vec::with_capacity(len);
             for _ in 0..len {
                 let read = walk.field(|name, value| {
-                    let is_long = name.len() + value.len() > LONGEST_FIELD;
+                    let is_long = name.len() + value.len() > MAX_FIELD_BYTES;
                     if is_long {
                         let name = shown(name);
                         return Err(Error::new(format!("field '{name}' is too long")));

@@ -1,5 +1,5 @@
-//! `ANALYTICS.RESTORE key SITE|BUCKET page [page ...]`: how a rewritten AOF holds a value. It is read
-//! with the same suspicion as any payload.
+//! `ANALYTICS.RESTORE key SITE|BUCKET page [page ...]`: the form of a value in a rewritten AOF. It is checked
+//! like any payload.
 
 use crate::api::command::{Access, Command};
 use crate::api::context::Ctx;
@@ -16,7 +16,7 @@ use analytics_core::text::syntax::Argument;
 
 pub const COMMAND: Command = Command {
     name: c"analytics.restore",
-    summary: c"Puts back a site or a bucket, as a rewritten AOF holds it",
+    summary: c"Restores a site or a bucket from a rewritten AOF",
     since: c"0.1.0",
     complexity: c"O(N) where N is the length of the pages",
     tips: None,
@@ -54,7 +54,7 @@ fn restore_value<T: Value>(ctx: Ctx, words: Words) -> Outcome {
     if key.exists() {
         return Err(Error::new("the key exists already").into());
     }
-    // Nothing fails once there is a value: a bucket that no key owns would never be freed.
+    // Nothing fails after the value is made: a bucket without a key would never be freed.
     let pages = words.after(3).strings().iter();
     let pages: Vec<&[u8]> = pages.map(|page| page.bytes()).collect();
     let value =

@@ -17,7 +17,7 @@ use analytics_core::schema::keys::check_site_name;
 
 pub fn no_site(name: &[u8]) -> Error {
     Error::new(format!(
-        "site '{}' does not exist; ANALYTICS.CREATE or the first ANALYTICS.TRACK makes it",
+        "site '{}' does not exist; ANALYTICS.CREATE or the first ANALYTICS.TRACK creates it",
         shown(name)
     ))
 }

@@ -1,6 +1,6 @@
 //! `ANALYTICS.TOP site window dimension [BY metric] [LIMIT n]`: rows [value, number, share, error
-//! bound], heaviest first, and `~other` when anything lies outside of them. The value of a cube is
-//! the array of its dimensions' values.
+//! bound], largest first, and `~other` for all other values. The value of a cube is the array of its
+//! dimensions' values.
 
 use crate::api::command::{Access, Command};
 use crate::api::context::Ctx;
@@ -85,8 +85,8 @@ fn by(metric: &[u8], site: Option<&Settings>) -> Outcome<Measure> {
     let named = |error: Error| Error::new(format!("BY '{}': {error}", shown(metric)));
     if metric.contains(&b'@') {
         return Err(named(Error::new(
-            "a metric without a row is expected, for every row is one; a cube lists the values of \
-             several dimensions",
+            "a metric without a row is required, because each row of the reply is one; a cube lists the \
+             values of several dimensions",
         ))
         .into());
     }

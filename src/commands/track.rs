@@ -48,12 +48,12 @@ pub fn track(ctx: Ctx, words: Words) -> Outcome {
     write(ctx, words, |parser| parser.track())
 }
 
-/// Replies how many of the events counted.
+/// Replies how many events counted.
 pub fn mtrack(ctx: Ctx, words: Words) -> Outcome {
     write(ctx, words, |parser| parser.mtrack())
 }
 
-/// Replies how many of the events counted.
+/// Replies how many events counted.
 pub fn trackjson(ctx: Ctx, words: Words) -> Outcome {
     if words.len() != 3 {
         return Err(Failure::WrongArity);

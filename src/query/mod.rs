@@ -33,18 +33,18 @@ use analytics_core::time::{
 pub const WINDOW: Argument = Argument::text(c"window");
 pub const METRICS: Argument = Argument::text(c"metric").multiple();
 
-/// A site that is asked about, and the clock by which it is asked.
+/// The site of a query, and the time at which it is answered.
 pub struct Query<'c> {
     ctx: Ctx<'c>,
     name: &'c [u8],
     key: StringRef<'c>,
     site: FoundSite,
     pub now: i64,
-    /// What was opened so far, by where it begins: a command opens a bucket once.
+    /// The buckets that were opened, by their starts: a command opens each once.
     opened: RefCell<BTreeMap<(Granularity, i64), Option<NonNull<BucketValue>>>>,
-    /// Until the reply is there.
+    /// Runs until the query is dropped.
     _timer: Option<QueryTimer>,
-    /// What was found stays valid as long as the query.
+    /// Values that were found stay valid as long as the query.
     guard: ReadGuard,
 }
 
@@ -53,7 +53,7 @@ enum FoundSite {
     Absent(Box<Site>),
 }
 
-/// What a cover reads, in the order of time.
+/// The pieces of a cover and their buckets, in the order of time.
 pub type Parts<'q> = Vec<(Piece, &'q Bucket)>;
 
 impl<'c> Query<'c> {
@@ -63,7 +63,7 @@ impl<'c> Query<'c> {
         Ok(query.exists().then_some(query))
     }
 
-    /// A site that does not exist has counted nothing: it is asked like one without events.
+    /// A site that does not exist is queried like one without events.
     pub fn start(ctx: Ctx<'c>, words: Words<'c>) -> Outcome<Query<'c>> {
         let name = words.get(1).ok_or(Failure::WrongArity)?;
         check_site_name(name)?;
@@ -71,7 +71,7 @@ impl<'c> Query<'c> {
         Query::timed(ctx, words.string(1)?, Some(timer))
     }
 
-    /// Of a site under this name, which has been checked; it counts as no query of a client.
+    /// Of a site whose name is valid. It is not counted among the queries of clients.
     pub fn of_site(ctx: Ctx<'c>, name: StringRef<'c>) -> Outcome<Query<'c>> {
         Query::timed(ctx, name, None)
     }
@@ -114,7 +114,7 @@ impl<'c> Query<'c> {
         }
     }
 
-    /// By which metrics are read; None when there is no such site.
+    /// The settings by which metrics are parsed; None when there is no such site.
     pub fn settings(&self) -> Option<&Settings> {
         self.exists().then_some(&self.site().settings)
     }
@@ -146,12 +146,12 @@ impl<'c> Query<'c> {
             retention: &settings.retention,
             since: settings.since,
             now: self.now,
-            // Nothing was counted outside of these times: an empty span lists no bucket.
+            // Nothing was counted outside of these times; with an empty span no bucket is listed.
             observed: Some(self.site().span().unwrap_or((i64::MAX, i64::MIN))),
         }
     }
 
-    /// Hands every bucket of the cover that exists to `read`; gives how many there were.
+    /// Passes every bucket of the cover that exists to `read`; returns how many there were.
     pub fn read<'q>(
         &'q self,
         cover: &Cover,
@@ -164,7 +164,7 @@ impl<'c> Query<'c> {
         Ok(parts.len())
     }
 
-    /// Of all that is in this range, one per metric.
+    /// One answer per metric over this range.
     pub fn answers(&self, fold: &mut Fold, range: Range) -> Outcome<Vec<Answer>> {
         fold.clear();
         let cover = self.cover(range)?;
@@ -172,7 +172,7 @@ impl<'c> Query<'c> {
         Ok(fold.answers(seconds(cover.counts, self.now)).collect())
     }
 
-    /// Every piece of the cover of which there is a bucket.
+    /// Every piece of the cover whose bucket exists.
     pub fn parts(&self, cover: &Cover) -> Outcome<Parts<'_>> {
         let buckets = self.buckets(cover.pieces.iter().map(|piece| piece.period))?;
         let parts = cover.pieces.iter().zip(buckets);
@@ -181,7 +181,7 @@ impl<'c> Query<'c> {
             .collect())
     }
 
-    /// The buckets of these periods, as far as there are any.
+    /// The buckets of these periods; None for one that does not exist.
     pub fn buckets(&self, periods: impl Iterator<Item = Period>) -> Outcome<Vec<Option<&Bucket>>> {
         let mut missing = Vec::new();
         let mut opened = self.opened.borrow_mut();
@@ -207,7 +207,7 @@ impl<'c> Query<'c> {
                 bucket.get(),
             );
             if refused.is_err() {
-                // Whoever asks this query again is not to take them for known.
+                // The next call for them fails again.
                 opened.retain(|_, bucket| bucket.is_some());
                 refused?;
             }

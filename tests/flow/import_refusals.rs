@@ -37,7 +37,7 @@ fn a_refused_import_names_the_reason_and_changes_nothing() {
         (
             "month now",
             "",
-            &["RETENTION month is off", "nothing coarser"],
+            &["RETENTION month is off", "no coarser bucket"],
         ),
         (
             "minute 2001-01-01",
@@ -160,7 +160,7 @@ fn hostile_strings_are_refused() {
             refused(
                 &mut connection,
                 &words,
-                &["hll is not a HyperLogLog of Redis"],
+                &["hll is not a Redis HyperLogLog"],
             );
         }
     }
