@@ -12,7 +12,7 @@ pub struct BucketRef {
     pub period: Period,
     pub expiry: i64,
     pub handle: BucketHandle,
-    /// In the command at hand.
+    /// The state of the present command.
     pub open: OpenBucket,
     slots: Slots,
     name: OwnedString,
@@ -42,13 +42,13 @@ impl BucketRef {
         self.name.get()
     }
 
-    /// Where in the bucket an event of this time counts.
+    /// The slot of the bucket in which an event of this time counts.
     #[inline]
     pub fn slot(&self, time: i64) -> u8 {
         self.slots.of(time)
     }
 
-    /// Where all events of these times count, if that is in one slot.
+    /// The slot of all events of these times, if it is one slot.
     pub fn common_slot(&self, span: Span) -> Option<u8> {
         let slot = self.slot(span.first);
         (slot == self.slot(span.last)).then_some(slot)

@@ -1,6 +1,5 @@
-//! The directory of a site: the buckets that its events go to now, and the events that wait for them.
-//! It is kept from one command to the next, apart from the site, so that nothing of it is freed with the
-//! site on another thread.
+//! The directory of a site: the buckets of its present events, and the events that wait for them. It is
+//! kept from one command to the next, apart from the site, because a site may be freed on another thread.
 
 use std::ffi::c_int;
 
@@ -18,9 +17,9 @@ pub struct SiteDirectory {
     /// Its place among all directories, from 1.
     pub id: PendingId,
     pub db: c_int,
-    /// The name under which the site stands; the keys of the buckets are made with it.
+    /// The key of the site, from which those of the buckets are made.
     name: Box<[u8]>,
-    /// The site, as long as the directory is not dropped. Nothing but its address is used here.
+    /// Valid as long as the directory is not dropped. Only its address is used here.
     site: *const SiteValue,
     pub buckets: Vec<BucketRef>,
     /// In order of their starts.
@@ -30,7 +29,7 @@ pub struct SiteDirectory {
     pub pending: PendingWrites,
 }
 
-/// What a longer call needed is not kept.
+/// A directory with more buckets is not kept after its command.
 const KEPT_BUCKETS: usize = 512;
 
 impl SiteDirectory {
@@ -92,7 +91,7 @@ impl SiteDirectory {
             *bucket = self.bucket(settings, granularity, time);
             match bucket.and_then(|bucket| bucket.of(&self.buckets)) {
                 Some(bucket) => times = times.common(bucket.period.range()),
-                // Where the calendar ends, the next event is looked at by itself.
+                // At the end of the calendar a path is valid for one event only.
                 None => times = Range::default(),
             }
         }
@@ -131,7 +130,7 @@ impl SiteDirectory {
         Some(index)
     }
 
-    /// The settings have changed, or there is too much of it. Nothing waits.
+    /// Forgets all buckets. No event waits.
     pub fn clear(&mut self) {
         self.pending.detach(&mut self.buckets);
         self.buckets.clear();

@@ -1,6 +1,5 @@
 //! The event log of a site: the stream `{site}:events`, to which a command appends the events that it
-//! counts. Replicas and the AOF get each entry with its id, as an `XADD` of its own: what they count
-//! themselves they do not append.
+//! counts. Each entry is replicated with its id, as an `XADD` of its own; a replica appends nothing itself.
 
 use super::arguments::Request;
 use crate::api::call;
@@ -55,7 +54,7 @@ impl OpenLog {
                 .into());
             };
             ids.push(id);
-            // What is trimmed cannot be given back: only once all are in.
+            // Trimming cannot be undone, so it waits until all entries are appended.
             let is_last = ids.len() == numbers.len();
             let stream = stream(ctx, guard, &self.name).ok().filter(|_| is_last);
             let trimmed = stream.and_then(|stream| stream.trim(self.log.most));
@@ -90,7 +89,7 @@ impl OpenLog {
         fields
     }
 
-    /// Replicas have these already.
+    /// Deletes entries that were replicated already.
     fn take_back(&self, ctx: Ctx, guard: &mut WriteGuard, ids: &[EntryId]) {
         for id in ids {
             let id = id.to_string();

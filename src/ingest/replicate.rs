@@ -1,11 +1,11 @@
-//! What replicas and the AOF get of a write: resolved facts, so that they take the same decisions under
-//! another clock and other settings.
+//! What is replicated of a write: resolved facts, so that replicas and the AOF decide alike under another
+//! clock and other settings.
 //!
-//! Events that came with their times in milliseconds and reached every granularity are replicated word
-//! for word. Otherwise `CLOCK ms` is added, the time by which their lateness was decided and which those
-//! without a time have; and what did not count is left out. JSON without all times becomes the `MTRACK`
-//! that has them. The JSON that is accepted is thus part of the format of the AOF: later versions must
-//! read it alike.
+//! Events with their times in milliseconds that were in time for every granularity are replicated word for
+//! word. Otherwise `CLOCK ms` is added, the time by which lateness was decided, which is also the time of
+//! events without one; and events that did not count are left out. JSON without all times becomes an
+//! `MTRACK` that has them. So the accepted JSON is part of the format of the AOF, and later versions must
+//! parse it alike.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
@@ -52,7 +52,7 @@ pub fn events(
     if !is_track {
         builder.push_clock();
     }
-    // All are of the time of the clock, and every word stays.
+    // Every event has the time of the clock, and every word stays.
     let has_no_times =
         || request.clock.is_none() && request.sources.iter().all(|source| source.at.is_none());
     if !is_track && outcome.dropped.is_empty() && has_no_times() {
@@ -86,7 +86,7 @@ fn replayed(ctx: Ctx, words: Words, after: EntryId, count: usize, clock: Latenes
     ctx.replicate(c"ANALYTICS.REPLAY", &strings);
 }
 
-/// Events that came as JSON, in words.
+/// Events from JSON, as words.
 fn json(ctx: Ctx, words: Words, request: &Request, outcome: &TrackOutcome, clock: i64) {
     let [event, at, session, id, dimension, value] =
         [&b"EVENT"[..], b"AT", b"SESSION", b"ID", b"DIM", b"VAL"].map(OwnedString::new);
@@ -124,8 +124,8 @@ fn json(ctx: Ctx, words: Words, request: &Request, outcome: &TrackOutcome, clock
     builder.replicate(ctx, c"ANALYTICS.MTRACK");
 }
 
-/// The last `CLOCK ms`: it goes with every event that comes without its time, and many of
-/// those come in one millisecond.
+/// The last `CLOCK ms`: it is part of every event without a time, and many of those arrive in one
+/// millisecond.
 struct ClockWords {
     word: OwnedString,
     time: i64,
@@ -133,7 +133,7 @@ struct ClockWords {
 }
 
 thread_local! {
-    /// Not freed in the end, for which there may be no server any more.
+    /// Never freed, because at exit the server may have no allocator any more.
     static CLOCK: RefCell<ManuallyDrop<ClockWords>> = RefCell::new(ManuallyDrop::new(ClockWords {
         word: OwnedString::new(b"CLOCK"),
         time: 0,
@@ -148,7 +148,7 @@ thread_local! {
 /// More are not kept for the next builder.
 const KEPT_STRINGS: usize = 1_000;
 
-/// A command in the making: words of the client's, and some of our own.
+/// A command that is being built, of the client's words and new ones.
 struct CommandBuilder<'c> {
     words: Words<'c>,
     clock: i64,
@@ -238,12 +238,12 @@ impl<'c> CommandBuilder<'c> {
     }
 }
 
-/// A site was made with these settings, whatever the settings of the module are elsewhere.
+/// The creation of a site with these settings, since the defaults of a replica may differ.
 pub fn creation(ctx: Ctx, site: StringRef, settings: &Settings) {
     in_words(ctx, c"ANALYTICS.CREATE", site, &settings.options());
 }
 
-/// A command on the site in words of our own.
+/// A command on the site, in new words.
 pub fn in_words(ctx: Ctx, command: &CStr, site: StringRef, words: &[impl AsRef<[u8]>]) {
     let words = words.iter().map(|word| OwnedString::new(word.as_ref()));
     let words: Vec<OwnedString> = words.collect();

@@ -14,13 +14,13 @@ use crate::store::site_value::SiteValue;
 use crate::store::value;
 use analytics_core::site::Site;
 
-/// Valid as long as the guard of its command, whatever becomes of the key meanwhile: what the command
-/// does to a site that was deleted, it did before.
+/// Valid as long as the guard of its command, even if the key is deleted meanwhile: the command then counts
+/// as earlier than the deletion.
 pub struct OpenSite {
     value: NonNull<SiteValue>,
     /// Made with the settings of the module, and stored only if an event counts.
     is_new: bool,
-    /// It stands under its key, which does not expire.
+    /// It is under its key, which does not expire.
     is_lasting: bool,
 }
 
@@ -89,7 +89,8 @@ impl OpenSite {
         unsafe { self.value.as_mut() }
     }
 
-    /// Puts a new site under its key. What foreign code has put there meanwhile came later, and stays.
+    /// Stores a new site under its key. A value that foreign code has stored there meanwhile is later, and
+    /// stays.
     pub fn store(&mut self, ctx: Ctx, guard: &mut WriteGuard, site: StringRef) {
         if !self.is_new {
             return;
@@ -98,18 +99,18 @@ impl OpenSite {
         if !key.exists() {
             self.is_new = false;
             stats::SITES.add(1);
-            // SAFETY: made by `make`, and the server's from here on.
+            // SAFETY: made by `make`; it belongs to the server from now on.
             unsafe { value::put_allocated(key, self.value.as_ptr()) };
         }
     }
 }
 
 impl Drop for OpenSite {
-    /// A new site that was not stored goes.
+    /// Frees a new site that was not stored.
     #[inline]
     fn drop(&mut self) {
         if self.is_new {
-            // SAFETY: made by `make`, and not given away.
+            // SAFETY: made by `make`, and not stored.
             unsafe { value::free_unowned(self.value.as_ptr()) };
         }
     }

@@ -1,4 +1,4 @@
-//! Counting the events of a command: parse, find where they go, apply or let them wait, replicate.
+//! Counts the events of a command: parse, find their buckets, apply them or let them wait, replicate.
 
 use std::ffi::CStr;
 
@@ -22,7 +22,7 @@ use analytics_core::error::{shown, Error};
 use analytics_core::schema::keys::check_site_name;
 use analytics_core::schema::Settings;
 
-/// Counts the events that `parse` reads, and gives how many counted.
+/// Counts the events that `parse` reads, and returns how many counted.
 pub fn count<'c>(
     ctx: Ctx<'c>,
     words: Words<'c>,
@@ -79,7 +79,7 @@ fn count_with<'c>(
         let all: Vec<usize> = (0..request.batch.events.len()).collect();
         log.append(ctx, &mut guard, words, request, &all)?;
         is_logged = true;
-        // To make a stream runs foreign code.
+        // Making a stream runs foreign code.
         waits = directories::accept(site.value(&guard), &request.batch, clock);
     }
     let outcome = if waits {
@@ -139,7 +139,7 @@ struct Direct<'c, 'w> {
     words: Words<'c>,
     name: &'c [u8],
     clock: LatenessClock,
-    /// The settings with what the events are the first to name.
+    /// The settings with the dimensions and values that the events name first.
     learned: Option<&'w Settings>,
     log: Option<&'w OpenLog>,
 }
@@ -155,7 +155,7 @@ impl<'c> Direct<'c, '_> {
         let value = site.value(guard);
         let mut directory = directories::lend(self.ctx, self.name, value, self.clock);
         if self.learned.is_some() {
-            // Whether a bucket has room for new names is looked at when it is opened.
+            // The room of a bucket for new names is checked when it is opened.
             directory.detach();
         }
         let counted = self.count_in(guard, &mut directory, site, request, write);

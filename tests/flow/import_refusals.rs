@@ -157,11 +157,7 @@ fn hostile_strings_are_refused() {
         for site in ["shop", "nosuch"] {
             let words: [&dyn Arg; 6] =
                 [&"ANALYTICS.IMPORT", &site, &"day", &"now", &"users", string];
-            refused(
-                &mut connection,
-                &words,
-                &["hll is not a Redis HyperLogLog"],
-            );
+            refused(&mut connection, &words, &["hll is not a Redis HyperLogLog"]);
         }
     }
     // A cached count is not looked at.
