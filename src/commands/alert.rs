@@ -248,40 +248,47 @@ fn list(ctx: Ctx, words: Words) -> Outcome {
 
 fn reply_alarm(ctx: Ctx, alarm: &Alarm) {
     let rule = &alarm.rule;
-    let text = |name: &str, text: &[u8]| {
-        ctx.reply_bytes(name.as_bytes());
-        ctx.reply_bytes(text);
-    };
-    let maybe = |name: &str, value: Option<String>| {
-        ctx.reply_bytes(name.as_bytes());
-        match value {
-            Some(value) => ctx.reply_bytes(value.as_bytes()),
-            None => ctx.reply_null(),
-        }
-    };
-    let time = |name: &str, time: Option<i64>| {
-        ctx.reply_bytes(name.as_bytes());
-        match time {
-            Some(time) => ctx.reply_integer(time),
-            None => ctx.reply_null(),
-        }
-    };
     ctx.reply_map(14);
-    text("name", &rule.name);
-    text("metric", &rule.metric);
-    text("window", rule.window.to_string().as_bytes());
-    text("op", rule.condition.op().name().as_bytes());
-    maybe("threshold", Some(shown_number(rule.condition.threshold())));
-    maybe("clear", rule.condition.clear().map(shown_number));
-    maybe("for", rule.hold.map(|it| it.to_string()));
-    maybe("every", Some(rule.every.to_string()));
-    maybe("repeat", rule.repeat.map(|it| it.to_string()));
-    text("severity", &rule.severity);
+    reply_text(ctx, "name", &rule.name);
+    reply_text(ctx, "metric", &rule.metric);
+    reply_text(ctx, "window", rule.window.to_string().as_bytes());
+    reply_text(ctx, "op", rule.condition.op().name().as_bytes());
+    reply_text(
+        ctx,
+        "threshold",
+        shown_number(rule.condition.threshold()).as_bytes(),
+    );
+    reply_optional(ctx, "clear", rule.condition.clear().map(shown_number));
+    reply_optional(ctx, "for", rule.hold.map(|it| it.to_string()));
+    reply_text(ctx, "every", rule.every.to_string().as_bytes());
+    reply_optional(ctx, "repeat", rule.repeat.map(|it| it.to_string()));
+    reply_text(ctx, "severity", &rule.severity);
     ctx.reply_bytes(b"paused");
     ctx.reply_integer(alarm.paused.into());
-    text("state", alarm.state.name().as_bytes());
-    time("since", alarm.state.since());
-    time("sent", alarm.state.sent());
+    reply_text(ctx, "state", alarm.state.name().as_bytes());
+    reply_time(ctx, "since", alarm.state.since());
+    reply_time(ctx, "sent", alarm.state.sent());
+}
+
+fn reply_text(ctx: Ctx, name: &str, text: &[u8]) {
+    ctx.reply_bytes(name.as_bytes());
+    ctx.reply_bytes(text);
+}
+
+fn reply_optional(ctx: Ctx, name: &str, text: Option<String>) {
+    ctx.reply_bytes(name.as_bytes());
+    match text {
+        Some(text) => ctx.reply_bytes(text.as_bytes()),
+        None => ctx.reply_null(),
+    }
+}
+
+fn reply_time(ctx: Ctx, name: &str, time: Option<i64>) {
+    ctx.reply_bytes(name.as_bytes());
+    match time {
+        Some(time) => ctx.reply_integer(time),
+        None => ctx.reply_null(),
+    }
 }
 
 /// The present value of the rule, and the state that an evaluation would give it now.
@@ -294,10 +301,6 @@ fn test(ctx: Ctx, words: Words) -> Outcome {
     let (state, saying) = alarm.state.step(&alarm.rule, measured, query.now);
     stats::ALERT_EVALUATIONS.add(1);
 
-    let text = |name: &str, text: &[u8]| {
-        ctx.reply_bytes(name.as_bytes());
-        ctx.reply_bytes(text);
-    };
     ctx.reply_map(5);
     ctx.reply_bytes(b"value");
     match measured {
@@ -307,12 +310,8 @@ fn test(ctx: Ctx, words: Words) -> Outcome {
     ctx.reply_bytes(b"holds");
     let holds = measured.is_some_and(|value| alarm.rule.condition.holds(value));
     ctx.reply_integer(holds.into());
-    text("state", alarm.state.name().as_bytes());
-    text("next-state", state.name().as_bytes());
-    ctx.reply_bytes(b"says");
-    match saying {
-        Some(saying) => ctx.reply_bytes(saying.name().as_bytes()),
-        None => ctx.reply_null(),
-    }
+    reply_text(ctx, "state", alarm.state.name().as_bytes());
+    reply_text(ctx, "next-state", state.name().as_bytes());
+    reply_optional(ctx, "says", saying.map(|saying| saying.name().to_owned()));
     Ok(())
 }

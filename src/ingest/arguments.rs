@@ -205,19 +205,15 @@ impl<'c> Parser<'c, '_> {
             };
             match word {
                 _ if DIM.is(word) => {
-                    let (name, value) = (
-                        next(1, "a name and a value")?,
-                        next(2, "a name and a value")?,
-                    );
+                    let needed = "a name and a value";
+                    let (name, value) = (next(1, needed)?, next(2, needed)?);
                     let batch = &mut self.request.batch;
                     batch.add_dimension(&mut event, Text::new(name), value)?;
                     place += 3;
                 }
                 _ if VAL.is(word) => {
-                    let (name, number) = (
-                        next(1, "a name and a number")?,
-                        next(2, "a name and a number")?,
-                    );
+                    let needed = "a name and a number";
+                    let (name, number) = (next(1, needed)?, next(2, needed)?);
                     self.value(&mut event, name, number)?;
                     place += 3;
                 }

@@ -184,7 +184,7 @@ pub fn attach(site: &SiteValue, paths: impl Iterator<Item = u32>, now: i64, may_
     });
 }
 
-/// Applies what waits there.
+/// Applies the events that wait there.
 #[inline]
 pub fn flush(id: PendingId) {
     with(|directories| {
