@@ -56,7 +56,8 @@ pub fn events(
     let has_no_times =
         || request.clock.is_none() && request.sources.iter().all(|source| source.at.is_none());
     if !is_track && outcome.dropped.is_empty() && has_no_times() {
-        (2..words.len()).for_each(|place| builder.push_word(place));
+        let rest = words.after(2).strings().iter();
+        builder.strings.extend(rest.map(|word| word.raw()));
     } else {
         let events = request.sources.iter().zip(&request.batch.events);
         for (_, (source, event)) in outcome.retain(events) {
@@ -177,8 +178,9 @@ impl<'c> CommandBuilder<'c> {
 
     /// A word of the client's command.
     fn push_word(&mut self, place: usize) {
-        let word = self.words.strings().get(place);
-        self.strings.extend(word.map(|word| word.raw()));
+        if let Some(word) = self.words.strings().get(place) {
+            self.strings.push(word.raw());
+        }
     }
 
     fn push_owned(&mut self, word: OwnedString) {

@@ -42,9 +42,13 @@ fn a_refused_import_names_the_reason_and_changes_nothing() {
         (
             "minute 2001-01-01",
             "",
-            &["minute 2001-01-01T00:00", "over", "1h"],
+            &["minute 2001-01-01T00:00", "has expired", "1h"],
         ),
-        ("day 2001-01-01", "", &["day 2001-01-01", "over", "365d"]),
+        (
+            "day 2001-01-01",
+            "",
+            &["day 2001-01-01", "has expired", "365d"],
+        ),
         (
             &format!("minute {ahead}"),
             "",
