@@ -14,6 +14,7 @@ use crate::api::macros::api;
 use crate::api::string::StringRef;
 use crate::ingest::directories;
 use crate::store::bucket_handle::advance_expiry_epoch;
+use crate::store::changes;
 use crate::store::site_value::SiteValue;
 use crate::store::value;
 use analytics_core::alert::watch::Schedule;
@@ -113,13 +114,19 @@ unsafe extern "C" fn flushed(
     step: u64,
     data: *mut c_void,
 ) {
-    if step == raw::REDISMODULE_SUBEVENT_FLUSHDB_START && !data.is_null() {
-        // SAFETY: the data of this event, valid until this returns.
-        let info = unsafe { &*data.cast::<raw::RedisModuleFlushInfo>() };
-        let db = (info.dbnum >= 0).then_some(info.dbnum);
-        schedule().flush(db);
-        directories::discard(db);
+    if data.is_null() {
+        return;
     }
+    changes::note();
+    // SAFETY: what comes with this event, valid until this returns.
+    let info = unsafe { &*data.cast::<raw::RedisModuleFlushInfo>() };
+    let db = (info.dbnum >= 0).then_some(info.dbnum);
+    let begins = step == raw::REDISMODULE_SUBEVENT_FLUSHDB_START;
+    if begins {
+        schedule().flush(db);
+    }
+    // Callbacks of other modules may write between both.
+    directories::discard(db, begins);
 }
 
 unsafe extern "C" fn swapped(
@@ -131,7 +138,8 @@ unsafe extern "C" fn swapped(
     if !data.is_null() {
         // SAFETY: the data of this event, valid until this returns.
         let info = unsafe { &*data.cast::<raw::RedisModuleSwapDbInfo>() };
-        directories::swap(info.dbnum_first, info.dbnum_second);
+        changes::note();
+        directories::drop_of_databases(info.dbnum_first, info.dbnum_second);
         schedule().swap(info.dbnum_first, info.dbnum_second);
     }
 }
@@ -146,6 +154,7 @@ unsafe extern "C" fn async_loading(
     step: u64,
     _data: *mut c_void,
 ) {
+    changes::note();
     // The old data is freed on another thread, when the new data is there.
     directories::drop_every();
     let mut before = OLD_SCHEDULE.lock().unwrap_or_else(PoisonError::into_inner);

@@ -14,6 +14,7 @@ use crate::ingest::arguments::{clock, CLOCK};
 use crate::ingest::origin::Origin;
 use crate::ingest::{directories, replicate};
 use crate::store::bucket_value::BucketValue;
+use crate::store::changes::Changes;
 use crate::store::{value, walk};
 use analytics_core::schema::options::{
     CAPACITY, CUBE, DIM, LOG, LOGUSERS, RETENTION, STRICTNESS, TZ, VAL,
@@ -49,6 +50,7 @@ pub const COMMAND: Command = Command {
 
 pub fn alter(ctx: Ctx, words: Words) -> Outcome {
     let mut guard = WriteGuard::new()?;
+    let changes_before = Changes::until_now();
     let value = site_to_change(ctx, words, &mut guard)?;
     let clock = clock(words, 2)?;
     let options = words.after(if clock.is_some() { 4 } else { 2 });
@@ -64,7 +66,7 @@ pub fn alter(ctx: Ctx, words: Words) -> Outcome {
         }
         _ => Vec::new(),
     };
-    // Foreign code may have run.
+    changes_before.refuse_more()?;
     let value = site_to_change(ctx, words, &mut guard)?;
     value.site.settings = settings;
     directories::clear_of(value);

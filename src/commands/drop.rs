@@ -1,6 +1,8 @@
 //! `ANALYTICS.DROP site`: the site, every bucket of it and the streams of its alerts and events. Replies
 //! how many buckets there were.
 
+use std::ptr::NonNull;
+
 use redis_module::raw;
 
 use crate::api::command::{Access, Command};
@@ -42,8 +44,10 @@ pub fn drop_site(ctx: Ctx, words: Words) -> Outcome {
     let mut guard = WriteGuard::new()?;
     let key = Key::for_writing(ctx, &mut guard, words.string(1)?);
     let found = value::write::<SiteValue>(key)?;
-    let site = found.map(|value| (value.site.settings.clone(), value.site.span()));
-    let is_there = site.is_some();
+    let site = found.as_ref();
+    let site = site.map(|value| (value.site.settings.clone(), value.site.span()));
+    let found = found.map(NonNull::from);
+    let is_there = found.is_some();
     if !is_there {
         cluster::refuse_if_site_is_elsewhere(ctx, &mut guard, words.string(1)?, name)?;
     }
@@ -72,11 +76,14 @@ pub fn drop_site(ctx: Ctx, words: Words) -> Outcome {
             replicate::keys(ctx, c"UNLINK", std::slice::from_ref(stream));
         }
     }
-    if is_there {
-        Key::for_writing(ctx, &mut guard, words.string(1)?).unlink();
-        ctx.replicate(c"UNLINK", &[words.string(1)?]);
-        ctx.signal_modified(words.string(1)?);
-        guard.notify(ctx, c"analytics.drop", words.string(1)?);
+    let site_key = words.string(1)?;
+    let key = Key::for_writing(ctx, &mut guard, site_key);
+    // A value that another module has stored there meanwhile is later, and stays.
+    if is_there && matches!(value::find(&key), Ok(it) if it == found) {
+        key.unlink();
+        ctx.replicate(c"UNLINK", &[site_key]);
+        ctx.signal_modified(site_key);
+        guard.notify(ctx, c"analytics.drop", site_key);
     }
     ctx.reply_integer(dropped as i64);
     Ok(())

@@ -24,6 +24,7 @@ use crate::ingest::origin::Origin;
 use crate::ingest::site::OpenSite;
 use crate::ingest::{directories, replicate};
 use crate::store::bucket_value::{wrong_period, BucketValue};
+use crate::store::changes::{self, Changes};
 use crate::store::{cluster, value};
 use crate::{config, stats};
 use analytics_core::apply::{Import, Row};
@@ -69,10 +70,11 @@ pub fn import(ctx: Ctx, words: Words) -> Outcome {
     let pairs = pairs(arguments.after(4))?;
 
     let mut guard = WriteGuard::new()?;
-    let mut open = OpenSite::find(ctx, &mut guard, site, name, ctx.now())?;
+    let changes = Changes::until_now();
+    let mut open = OpenSite::find(ctx, &mut guard, ctx.flags(), site, name, ctx.now())?;
     let is_new = open.is_new();
+    check_site_name(name)?;
     if is_new {
-        check_site_name(name)?;
         cluster::refuse_if_site_is_elsewhere(ctx, &mut guard, site, name)?;
     }
     let origin = Origin::of(ctx);
@@ -93,6 +95,8 @@ pub fn import(ctx: Ctx, words: Words) -> Outcome {
     let mut targets = Target::all(name, &settings, &period, clock)?;
     Target::open_all(ctx, &mut guard, &mut targets, site, &settings)?;
 
+    changes.refuse_more()?;
+
     // From here on no step can fail.
     let import = Import { what, sketch, row };
     let mut is_changed = false;
@@ -100,9 +104,6 @@ pub fn import(ctx: Ctx, words: Words) -> Outcome {
         is_changed |= target.import(&guard, &import, &settings);
     }
     if is_changed {
-        for target in targets {
-            target.publish(ctx, &mut guard);
-        }
         let value = open.value_mut(&guard);
         value.site.learn(&batch.dimensions, &[]);
         // Of a period that has not ended, the time after now is unknown.
@@ -111,9 +112,13 @@ pub fn import(ctx: Ctx, words: Words) -> Outcome {
         if is_new && origin == Origin::Client {
             replicate::creation(ctx, site, &value.site.settings);
         }
+        // Before a key is made: what foreign code does then comes later.
+        replicate_import(ctx, site, arguments, clock, &period);
+        for target in targets {
+            target.publish(ctx, &mut guard);
+        }
         open.store(ctx, &mut guard, site);
         drop(open);
-        replicate_import(ctx, site, arguments, clock, &period);
         ctx.signal_modified(site);
         guard.notify(ctx, c"analytics.import", site);
     }
@@ -195,7 +200,7 @@ impl Target {
         let mut missing = None;
         for target in targets {
             let name = target.name.get();
-            let key = Key::for_writing(ctx, guard, name);
+            let key = changes::opening(name, || Key::for_writing(ctx, guard, name));
             match value::write::<BucketValue>(key)? {
                 None => missing = missing.or(Some(name)),
                 Some(bucket) => {

@@ -7,6 +7,7 @@ use redis_module::raw::RedisModuleString;
 use super::directory::SiteDirectory;
 use super::lateness::LatenessClock;
 use crate::api::context::Ctx;
+use crate::api::failure::Outcome;
 use crate::api::info::Figure;
 use crate::api::string::StringRef;
 use crate::api::under_lock::UnderLock;
@@ -15,6 +16,7 @@ use crate::store::site_value::SiteValue;
 use analytics_core::apply::{ApplyScratch, RowResolver};
 use analytics_core::event::Batch;
 use analytics_core::hash::keyed_hash;
+use analytics_core::schema::keys::check_site_name;
 
 /// Waiting events of a site are applied when they take this much memory, which is some two hundred events;
 /// earlier where there are so many directories that all would take more than the second bound.
@@ -37,6 +39,8 @@ struct Directories {
     by_name: Vec<PendingId>,
     /// Some while the present command has one; true when its data was removed meanwhile.
     lent: Option<bool>,
+    /// A database is being flushed.
+    is_flushing: bool,
     /// The place that is checked next.
     next: usize,
     scratch: ApplyScratch,
@@ -95,9 +99,14 @@ pub fn add<'c>(ctx: Ctx, site: &mut SiteValue, batch: &Batch<'c>, resolver: &mut
     with(|directories| directories.names = names);
 }
 
-/// Lends the directory of a site to a command, with no event waiting: its directory, or a new one. It is
-/// given back after the command.
-pub fn lend(ctx: Ctx, name: &[u8], site: &SiteValue, clock: LatenessClock) -> Box<SiteDirectory> {
+/// Lends the directory of a site to a command, with no event waiting: its directory, or a new one. Fails
+/// where the name is none that a site can have. The directory is given back after the command.
+pub fn lend(
+    ctx: Ctx,
+    name: &[u8],
+    site: &SiteValue,
+    clock: LatenessClock,
+) -> Outcome<Box<SiteDirectory>> {
     let db = ctx.db();
     let lent = with(|directories| {
         directories.lent = Some(false);
@@ -106,17 +115,27 @@ pub fn lend(ctx: Ctx, name: &[u8], site: &SiteValue, clock: LatenessClock) -> Bo
         directory.flush(&mut directories.scratch);
         Some(directory)
     });
-    let mut directory = lent.unwrap_or_else(|| Box::new(SiteDirectory::new(0, db, name, site)));
+    let mut directory = match lent {
+        Some(directory) => directory,
+        None => {
+            // It may have been renamed.
+            check_site_name(name)?;
+            Box::new(SiteDirectory::new(0, db, name, site))
+        }
+    };
+    directory.used_at = clock.now;
     if !directory.pending.takes_events(clock) {
         directory.pending.detach(&mut directory.buckets);
     }
-    directory
+    Ok(directory)
 }
 
 /// Keeps the directory of a command for the next one, unless the site has left its key meanwhile.
 pub fn give_back(mut directory: Box<SiteDirectory>, site: &SiteValue) {
     let dropped = with(|directories| {
-        let is_gone = directories.lent.take().unwrap_or(true) || site.is_unlinked();
+        let is_gone = directories.lent.take().unwrap_or(true)
+            || site.is_unlinked()
+            || directories.is_flushing;
         if is_gone || directory.is_large() {
             let id = std::mem::take(&mut directory.id);
             directory.clear();
@@ -241,8 +260,10 @@ pub fn detach_named(ctx: Ctx, name: &[u8]) {
     });
 }
 
-/// To be called before the data of a database, or of all, is removed: waiting events are dropped with it.
-pub fn discard(db: Option<c_int>) {
+/// To be called before the data of a database, or of all, is removed, and again after that: waiting events
+/// are dropped with it. In between, values are removed without a callback, so that no directory is kept.
+pub fn discard(db: Option<c_int>, begins: bool) {
+    with(|directories| directories.is_flushing = begins);
     drop_all(|directory| {
         let is_it = db.is_none_or(|db| directory.db == db);
         if is_it {
@@ -279,20 +300,9 @@ fn drop_all(mut goes: impl FnMut(&mut SiteDirectory) -> bool) {
     }));
 }
 
-/// Two databases have changed places.
-pub fn swap(one: c_int, other: c_int) {
-    with(|directories| {
-        for directory in directories.all.iter_mut().flatten() {
-            directory.db = match directory.db {
-                db if db == one => other,
-                db if db == other => one,
-                db => db,
-            };
-        }
-        if let Some(is_gone) = &mut directories.lent {
-            *is_gone = true;
-        }
-    });
+/// Two databases have changed places. A directory may have been made just before this is known.
+pub fn drop_of_databases(one: c_int, other: c_int) {
+    drop_all(|directory| directory.db == one || directory.db == other);
 }
 
 /// For `INFO`: how many events wait.
@@ -314,7 +324,7 @@ pub fn tidy(now: i64) {
             let Some(directory) = all.get_mut(place) else {
                 continue;
             };
-            if let Some(mut directory) = directory.take_if(|it| it.pending.is_idle(now)) {
+            if let Some(mut directory) = directory.take_if(|it| it.is_idle(now)) {
                 directory.flush_and_detach(scratch);
                 directories.vacant.push(place as PendingId + 1);
                 gone.push(directory);

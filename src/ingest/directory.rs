@@ -27,10 +27,15 @@ pub struct SiteDirectory {
     pub paths: PathCache,
     pub last_path: LastPath,
     pub pending: PendingWrites,
+    /// When a command last had it.
+    pub used_at: i64,
 }
 
 /// A directory with more buckets is not kept after its command.
 const KEPT_BUCKETS: usize = 512;
+
+/// So long an unused directory stays, in milliseconds.
+const IDLE: i64 = 2_000;
 
 impl SiteDirectory {
     pub fn new(id: PendingId, db: c_int, name: &[u8], site: *const SiteValue) -> SiteDirectory {
@@ -44,6 +49,7 @@ impl SiteDirectory {
             paths: PathCache::default(),
             last_path: LastPath::default(),
             pending: PendingWrites::default(),
+            used_at: 0,
         }
     }
 
@@ -137,6 +143,11 @@ impl SiteDirectory {
         self.by_start.iter_mut().for_each(Vec::clear);
         self.paths.clear();
         self.last_path = LastPath::default();
+    }
+
+    /// Its handles are over, and it has taken no events for a while; or the clock was put back.
+    pub fn is_idle(&self, now: i64) -> bool {
+        !(0..=IDLE).contains(&now.wrapping_sub(self.used_at)) && self.pending.is_idle(now)
     }
 
     pub fn is_large(&self) -> bool {

@@ -19,6 +19,7 @@ use analytics_core::schema::keys::events_stream;
 pub struct OpenLog {
     name: OwnedString,
     log: Log,
+    exists: bool,
 }
 
 impl OpenLog {
@@ -29,7 +30,12 @@ impl OpenLog {
         if !exists {
             cluster::refuse_if_bucket_is_elsewhere(ctx, guard, site, name.get())?;
         }
-        Ok(OpenLog { name, log })
+        Ok(OpenLog { name, log, exists })
+    }
+
+    /// Whether the stream was there.
+    pub fn exists(&self) -> bool {
+        self.exists
     }
 
     /// Appends the events of these numbers: all, or none.

@@ -9,6 +9,7 @@ use crate::api::guard::WriteGuard;
 use crate::api::key::Key;
 use crate::stats;
 use crate::store::bucket_value::{wrong_period, BucketValue};
+use crate::store::changes;
 use crate::store::containment::{HandleNumbers, LastPath};
 use crate::store::value;
 use analytics_core::bucket::Bucket;
@@ -65,7 +66,8 @@ impl BucketRef {
     /// Opens the key. Changes nothing.
     #[inline(never)]
     pub fn look_up(&mut self, ctx: Ctx, guard: &mut WriteGuard, now: i64) -> Outcome {
-        let key = Key::for_writing(ctx, guard, self.name());
+        let name = self.name();
+        let key = changes::opening(name, || Key::for_writing(ctx, guard, name));
         let expiry = key.expiry();
         let may_hold = expiry == Some(self.expiry) && !key.counts_uses();
         let Some(value) = value::write::<BucketValue>(key)? else {

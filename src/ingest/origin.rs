@@ -13,8 +13,13 @@ pub enum Origin {
 
 impl Origin {
     pub fn of(ctx: Ctx) -> Origin {
+        Origin::from_flags(ctx.flags())
+    }
+
+    #[inline]
+    pub fn from_flags(flags: u32) -> Origin {
         let replicated = REDISMODULE_CTX_FLAGS_LOADING | REDISMODULE_CTX_FLAGS_REPLICATED;
-        if ctx.flags() & replicated == 0 {
+        if flags & replicated == 0 {
             Origin::Client
         } else {
             Origin::Master

@@ -2,6 +2,8 @@
 
 use std::ptr::NonNull;
 
+use redis_module::raw::{REDISMODULE_CTX_FLAGS_DENY_BLOCKING, REDISMODULE_CTX_FLAGS_LOADING};
+
 use super::directories;
 use crate::api::context::Ctx;
 use crate::api::failure::Outcome;
@@ -10,6 +12,7 @@ use crate::api::key::Key;
 use crate::api::string::StringRef;
 use crate::config;
 use crate::stats;
+use crate::store::changes;
 use crate::store::site_value::SiteValue;
 use crate::store::value;
 use analytics_core::site::Site;
@@ -29,18 +32,23 @@ impl OpenSite {
     pub fn find(
         ctx: Ctx,
         guard: &mut WriteGuard,
+        flags: u32,
         site: StringRef,
         name: &[u8],
         now: i64,
     ) -> Outcome<OpenSite> {
-        if let Some(value) = directories::site(ctx, name, now).and_then(NonNull::new) {
+        let waiting = match may_be_inside_of_an_event(flags) {
+            true => None,
+            false => directories::site(ctx, name, now),
+        };
+        if let Some(value) = waiting.and_then(NonNull::new) {
             return Ok(OpenSite {
                 value,
                 is_new: false,
                 is_lasting: true,
             });
         }
-        let key = Key::for_writing(ctx, guard, site);
+        let key = changes::opening(site, || Key::for_writing(ctx, guard, site));
         let found = value::find::<SiteValue>(&key)?;
         let is_lasting = key.expiry().is_none();
         Ok(match found {
@@ -103,6 +111,13 @@ impl OpenSite {
             unsafe { value::put_allocated(key, self.value.as_ptr()) };
         }
     }
+}
+
+/// Another module may call from a callback for a server event of which ours is not called yet, such as
+/// two databases changing places: then a directory may be of the other one. Its calls may not block; nor
+/// may those of transactions and scripts, which open the key as well.
+fn may_be_inside_of_an_event(flags: u32) -> bool {
+    flags & REDISMODULE_CTX_FLAGS_DENY_BLOCKING != 0 && flags & REDISMODULE_CTX_FLAGS_LOADING == 0
 }
 
 impl Drop for OpenSite {

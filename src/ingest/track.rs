@@ -13,9 +13,11 @@ use super::scratch::Scratch;
 use super::site::OpenSite;
 use super::write::{DirectWrite, TrackOutcome};
 use crate::api::context::Ctx;
-use crate::api::failure::{Failure, Outcome};
+use crate::api::failure::Outcome;
 use crate::api::guard::WriteGuard;
+use crate::api::string::StringRef;
 use crate::api::words::Words;
+use crate::store::changes::Changes;
 use crate::store::cluster;
 use crate::{config, stats};
 use analytics_core::error::{shown, Error};
@@ -43,9 +45,12 @@ fn count_with<'c>(
     scratch: &mut Scratch<'c>,
 ) -> Outcome<u64> {
     let Scratch { request, write } = scratch;
-    let (key, name) = (words.string(1)?, words.get(1).ok_or(Failure::WrongArity)?);
-    let (origin, now) = (Origin::of(ctx), ctx.now());
-    let mut site = OpenSite::find(ctx, &mut guard, key, name, now)?;
+    let (key, name) = (words.string(1)?, words.required(1)?);
+    // Read once, because the server examines its memory use for them.
+    let flags = ctx.flags();
+    let (origin, now) = (Origin::from_flags(flags), ctx.now());
+    let changes = Changes::until_now();
+    let mut site = OpenSite::find(ctx, &mut guard, flags, key, name, now)?;
     let is_new = site.is_new();
     if is_new {
         check_site_name(name)?;
@@ -72,42 +77,22 @@ fn count_with<'c>(
         true => Some(OpenLog::open(ctx, &mut guard, key, log)?),
         false => None,
     };
-    let mut waits =
-        learned.is_none() && directories::accept(site.value(&guard), &request.batch, clock);
-    let mut is_logged = false;
-    if let Some(log) = log.as_ref().filter(|_| waits) {
-        let all: Vec<usize> = (0..request.batch.events.len()).collect();
-        log.append(ctx, &mut guard, words, request, &all)?;
-        is_logged = true;
-        // Making a stream runs foreign code.
-        waits = directories::accept(site.value(&guard), &request.batch, clock);
-    }
-    let outcome = if waits {
-        let value = site.value_mut(&guard);
-        directories::add(ctx, value, &request.batch, &mut write.resolver);
-        TrackOutcome {
-            counted: request.batch.events.len() as u64,
-            ..TrackOutcome::default()
-        }
-    } else {
-        let direct = Direct {
-            ctx,
-            words,
-            name,
-            clock,
-            learned: learned.as_deref(),
-            log: log.as_ref().filter(|_| !is_logged),
-        };
-        direct.count(&mut guard, &mut site, request, write)?
+    let event = Tracked {
+        ctx,
+        words,
+        key,
+        name,
+        origin,
+        clock,
+        changes,
+        learned: learned.as_deref(),
+        log: log.as_ref(),
     };
-    if origin != Origin::Client {
-        ctx.replicate_verbatim();
-    } else if outcome.counted > 0 {
-        if is_new {
-            replicate::creation(ctx, key, &site.value(&guard).site.settings);
-        }
-        replicate::events(ctx, words, request, &outcome, clock, write.partly_late);
-    }
+    let waits = learned.is_none() && directories::accept(site.value(&guard), &request.batch, clock);
+    let outcome = match waits {
+        true => event.let_wait(&mut guard, &mut site, request, write)?,
+        false => event.count(&mut guard, &mut site, request, write)?,
+    };
     if outcome.counted > 0 {
         site.store(ctx, &mut guard, key);
         stats::EVENTS.add(outcome.counted);
@@ -133,18 +118,47 @@ fn event_of(request: &Request) -> &'static CStr {
     }
 }
 
-/// Events that do not wait.
-struct Direct<'c, 'w> {
+/// The events of a command, parsed and checked. Changes are replicated before a key is made, so that what
+/// foreign code does then is later, here and on replicas.
+struct Tracked<'c, 'w> {
     ctx: Ctx<'c>,
     words: Words<'c>,
+    key: StringRef<'c>,
     name: &'c [u8],
+    origin: Origin,
     clock: LatenessClock,
+    /// The changes when the command began.
+    changes: Changes,
     /// The settings with the dimensions and values that the events name first.
     learned: Option<&'w Settings>,
     log: Option<&'w OpenLog>,
 }
 
-impl<'c> Direct<'c, '_> {
+impl<'c> Tracked<'c, '_> {
+    /// Adds all events to the pending writes.
+    fn let_wait(
+        self,
+        guard: &mut WriteGuard,
+        site: &mut OpenSite,
+        request: &Request<'c>,
+        write: &mut DirectWrite<'c>,
+    ) -> Outcome<TrackOutcome> {
+        let outcome = TrackOutcome {
+            counted: request.batch.events.len() as u64,
+            ..TrackOutcome::default()
+        };
+        let numbers: Vec<usize> = match self.log {
+            Some(_) => (0..request.batch.events.len()).collect(),
+            None => Vec::new(),
+        };
+        self.append_to_stream(guard, request, &numbers)?;
+        let value = site.value_mut(guard);
+        directories::add(self.ctx, value, &request.batch, &mut write.resolver);
+        self.replicate(guard, site, request, &outcome, write.partly_late);
+        self.make_stream(guard, request, &numbers);
+        Ok(outcome)
+    }
+
     fn count(
         self,
         guard: &mut WriteGuard,
@@ -153,7 +167,7 @@ impl<'c> Direct<'c, '_> {
         write: &mut DirectWrite<'c>,
     ) -> Outcome<TrackOutcome> {
         let value = site.value(guard);
-        let mut directory = directories::lend(self.ctx, self.name, value, self.clock);
+        let mut directory = directories::lend(self.ctx, self.name, value, self.clock)?;
         if self.learned.is_some() {
             // The room of a bucket for new names is checked when it is opened.
             directory.detach();
@@ -185,16 +199,61 @@ impl<'c> Direct<'c, '_> {
         let settings = self.learned;
         let settings = settings.unwrap_or(&site.value(guard).site.settings);
         if let Some(name) = write.check_buckets(guard, directory, settings)? {
-            cluster::refuse_if_bucket_is_elsewhere(ctx, &mut *guard, self.words.string(1)?, name)?;
+            cluster::refuse_if_bucket_is_elsewhere(ctx, &mut *guard, self.key, name)?;
         }
-        if let Some(log) = self.log {
-            let counting = write.counting(guard, directory, &request.batch);
-            log.append(ctx, guard, self.words, request, &counting)?;
-        }
+        self.changes.refuse_more()?;
+        let numbers = match self.log {
+            Some(_) => write.counting(guard, directory, &request.batch),
+            None => Vec::new(),
+        };
+        self.append_to_stream(guard, request, &numbers)?;
         let (learns, value) = (self.learned.is_some(), site.value_mut(guard));
         let outcome = write.apply(guard, directory, value, learns, &request.batch);
+        self.replicate(guard, site, request, &outcome, write.partly_late);
+        self.make_stream(guard, request, &numbers);
         write.publish(ctx, guard, directory, now);
         Ok(outcome)
+    }
+
+    fn replicate(
+        &self,
+        guard: &WriteGuard,
+        site: &OpenSite,
+        request: &Request,
+        outcome: &TrackOutcome,
+        partly_late: bool,
+    ) {
+        let (ctx, words) = (self.ctx, self.words);
+        if self.origin != Origin::Client {
+            ctx.replicate_verbatim();
+        } else if outcome.counted > 0 {
+            if site.is_new() {
+                let settings = &site.value(guard).site.settings;
+                replicate::creation(ctx, self.key, settings);
+            }
+            replicate::events(ctx, words, request, outcome, self.clock, partly_late);
+        }
+    }
+
+    /// Appends to the log where its stream is there: that may fail, and comes before any change.
+    fn append_to_stream(
+        &self,
+        guard: &mut WriteGuard,
+        request: &Request,
+        numbers: &[usize],
+    ) -> Outcome {
+        match self.log.filter(|log| log.exists()) {
+            Some(log) => log.append(self.ctx, guard, self.words, request, numbers),
+            None => Ok(()),
+        }
+    }
+
+    /// Appends to the log where its stream is to be made: that runs foreign code, and comes when all is
+    /// replicated. It fails only where that code puts something else under the key, after this command.
+    fn make_stream(&self, guard: &mut WriteGuard, request: &Request, numbers: &[usize]) {
+        if let Some(log) = self.log.filter(|log| !log.exists()) {
+            let _ = log.append(self.ctx, guard, self.words, request, numbers);
+        }
     }
 }
 

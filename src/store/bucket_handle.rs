@@ -17,6 +17,7 @@ use std::ptr::null_mut;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::bucket_value::BucketValue;
+use super::changes;
 use super::containment::ContainmentRecord;
 use super::hooks::PendingId;
 use super::owners::Since;
@@ -33,6 +34,7 @@ pub fn expiry_epoch() -> u64 {
 
 /// To be called when the expiry of a bucket has changed.
 pub fn advance_expiry_epoch() {
+    changes::note();
     EXPIRY_EPOCH.store(expiry_epoch().wrapping_add(1), Relaxed);
 }
 

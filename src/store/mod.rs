@@ -2,6 +2,7 @@
 
 pub mod bucket_handle;
 pub mod bucket_value;
+pub mod changes;
 pub mod cluster;
 pub mod containment;
 pub mod hooks;

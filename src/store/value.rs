@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicI64, AtomicPtr, AtomicU64, Ordering::Relaxed};
 
 use redis_module::raw;
 
+use super::changes;
 use super::hooks::{self, PendingId};
 use crate::api::context::Ctx;
 use crate::api::failure::Outcome;
@@ -200,6 +201,7 @@ unsafe extern "C" fn rdb_load<T: Value>(
     // SAFETY: the server passes its own stream.
     match unsafe { load::<T>(io, encoding) } {
         Ok(value) => {
+            changes::note();
             // SAFETY: `io` is valid; null is a key without a name.
             unsafe {
                 let name = api!(RedisModule_GetKeyNameFromIO(io));
@@ -396,10 +398,13 @@ unsafe extern "C" fn unlink<T: Value>(place: *mut raw::RedisModuleKeyOptCtx, val
         hooks::flush_and_detach(T::pending(value.cast()));
         value_of::<T>(value).mark_unlinked();
         let name = api!(RedisModule_GetKeyNameFromOptCtx(place));
-        if !name.is_null() {
+        if name.is_null() {
+            changes::note();
+        } else {
+            let name = StringRef::new(name.cast_mut()).bytes();
+            changes::note_unlinked(name);
             let db = api!(RedisModule_GetDbIdFromOptCtx(place));
-            let name = StringRef::new(name.cast_mut());
-            value_of::<T>(value).left_key(db, name.bytes());
+            value_of::<T>(value).left_key(db, name);
         }
     }
 }
@@ -421,6 +426,7 @@ unsafe extern "C" fn copy<T: Value>(
     _to: *mut raw::RedisModuleString,
     value: *const c_void,
 ) -> *mut c_void {
+    changes::note();
     // SAFETY: a value of this type.
     let copy = unsafe { flushed::<T>(value).copy() };
     allocate(copy).as_ptr().cast()

@@ -1,6 +1,6 @@
 //! The keys of the buckets that a site has.
 
-use super::cluster;
+use super::{changes, cluster};
 use crate::api::context::Ctx;
 use crate::api::failure::Outcome;
 use crate::api::guard::Again;
@@ -50,7 +50,8 @@ pub fn existing_buckets(
 ) -> Outcome<Vec<BucketKey>> {
     let (mut there, mut missing) = (Vec::new(), None);
     for place in possible_buckets(ctx, site, settings, granularity, last) {
-        if key::exists(ctx, guard.again(), place.name.get()) {
+        let name = place.name.get();
+        if changes::opening(name, || key::exists(ctx, guard.again(), name)) {
             there.push(place);
         } else {
             missing.get_or_insert(place.name);

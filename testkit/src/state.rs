@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::cmd;
 use crate::connection::{encode, Arg, Connection};
+use crate::reply::Reply;
 
 /// Of every key its DUMP and its absolute expiry, -1 for none.
 #[derive(PartialEq, Eq)]
@@ -20,10 +21,11 @@ impl State {
             encode(&mut request, &[&"PEXPIRETIME", key]);
         }
         let replies = connection.exchange(&request, 2 * keys.len());
-        let values = replies
-            .chunks(2)
-            .map(|pair| (pair[0].bytes().to_vec(), pair[1].int()));
-        State(keys.into_iter().map(<[u8]>::to_vec).zip(values).collect())
+        let keys = keys.into_iter().map(<[u8]>::to_vec).zip(replies.chunks(2));
+        // One may have expired since.
+        let keys = keys.filter(|(_, pair)| !pair[0].is_nil());
+        let value = |pair: &[Reply]| (pair[0].bytes().to_vec(), pair[1].int());
+        State(keys.map(|(key, pair)| (key, value(pair))).collect())
     }
 
     pub fn keys(&self) -> Vec<String> {

@@ -113,3 +113,24 @@ fn redis_itself_does_not_tell_replicas_in_turn() {
     assert_eq!(connection.keys(), ["b"]);
     assert_eq!(replica.connection().keys(), ["a", "b"]);
 }
+
+/// Without our module: what runs in the event of a key that is over, replicas get before its `DEL`.
+#[test]
+fn redis_itself_deletes_an_expired_key_on_replicas_after_its_event() {
+    let file = hostile_file().display().to_string();
+    let options = || Server::with().without_module();
+    let master = options().config("loadmodule", &file).start();
+    let replica = options().replica_of(&master).start();
+    master.wait_for_replica(&replica);
+    let mut connection = master.connection();
+    connection.run("CONFIG SET hz 1").ok();
+    connection.run("DEBUG SET-ACTIVE-EXPIRE 0").ok();
+    connection.run("SET a 1 PX 1").ok();
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    connection.run("HOSTILE.ON key a expired 0 1 SET a 2").ok();
+    connection.run("GET a");
+    assert_eq!(connection.run("HOSTILE.OFF").at(0).text(), "SET a 2 -> OK");
+    master.wait_for_replica(&replica);
+    assert_eq!(connection.keys(), ["a"]);
+    assert!(replica.connection().keys().is_empty());
+}

@@ -216,9 +216,15 @@ impl Stage {
         let Some(name) = point.strip_prefix("key new ") else {
             return false;
         };
-        deed.removes
-            .iter()
-            .any(|word| *word == "*" || self.dictionary.name(word) == name.as_bytes())
+        let is_it = |word: &&str| self.dictionary.name(word) == name.as_bytes();
+        // A key is made before it gets its expiry, by `SETEX` as well: a copy of it has none.
+        let copies = deed.line.contains("COPY $m") && is_it(&"$m");
+        // And any expiry that it has by then is taken away, by `SET` as well.
+        let expires = deed.line.strip_prefix("PEXPIREAT ");
+        let expires = expires.and_then(|line| line.split(' ').next());
+        copies
+            || expires.is_some_and(|word| is_it(&word))
+            || deed.removes.iter().any(|word| *word == "*" || is_it(word))
     }
 
     /// What is wrong when the deed is done at this point of the scene's command; None if nothing is.
@@ -411,15 +417,20 @@ impl Stage {
     }
 }
 
-/// Whether replicas can be told of both in the order in which they were done. What takes keys away while a
-/// command makes several comes between them here, and before or after all of them there: so it is with
-/// Redis's own (`redis_itself` in `hostile_module`).
+/// Whether replicas get both in the order in which they were executed. What takes keys away while a
+/// command makes several comes between them here, and before or after all of them there; and what writes
+/// to a key in its `expired` event comes before the `DEL` of that expiry there: so it is with Redis's own
+/// commands (`redis_itself` in `hostile_module`).
 fn is_told_in_turn(scene: &Scene, point: &str, deed: &Deed) -> bool {
     if !scene.command.starts_with("ANALYTICS.") {
         // Redis tells of its own command after what its notifications called.
         return !point.starts_with("key ");
     }
-    deed.removes.is_empty() || !point.starts_with("key new ")
+    let writes_expired = point.starts_with("key expired ")
+        && ["SWAPDB", "RESTORE", "RENAME", "COPY", "SET "]
+            .iter()
+            .any(|it| deed.line.contains(it));
+    !writes_expired && (deed.removes.is_empty() || !point.starts_with("key new "))
 }
 
 /// An empty server, and what the scene has.
