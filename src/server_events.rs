@@ -118,14 +118,14 @@ unsafe extern "C" fn flushed(
         return;
     }
     changes::note();
-    // SAFETY: what comes with this event, valid until this returns.
+    // SAFETY: the data of this event, valid until this returns.
     let info = unsafe { &*data.cast::<raw::RedisModuleFlushInfo>() };
     let db = (info.dbnum >= 0).then_some(info.dbnum);
     let begins = step == raw::REDISMODULE_SUBEVENT_FLUSHDB_START;
     if begins {
         schedule().flush(db);
     }
-    // Callbacks of other modules may write between both.
+    // Callbacks of other modules may write between start and end.
     directories::discard(db, begins);
 }
 

@@ -135,7 +135,7 @@ fn log_of(site: &str) -> Requests {
     })
 }
 
-/// Batches of so many events, over so many minutes at random.
+/// Commands of `batch` events each, over random ones of the last `minutes`.
 fn batched(command: [&str; 2], batch: u64, minutes: u64, minute: i64, detail: Detail) -> Requests {
     let mut random = Random::new(42);
     // No later than four minutes from now, as the future ends in five; so none gets too old while

@@ -112,7 +112,7 @@ pub fn import(ctx: Ctx, words: Words) -> Outcome {
         if is_new && origin == Origin::Client {
             replicate::creation(ctx, site, &value.site.settings);
         }
-        // Before a key is made: what foreign code does then comes later.
+        // Replicated before a key is made, so that what foreign code does then is later.
         replicate_import(ctx, site, arguments, clock, &period);
         for target in targets {
             target.publish(ctx, &mut guard);

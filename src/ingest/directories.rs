@@ -300,7 +300,8 @@ fn drop_all(mut goes: impl FnMut(&mut SiteDirectory) -> bool) {
     }));
 }
 
-/// Two databases have changed places. A directory may have been made just before this is known.
+/// To be called when two databases were swapped. Their directories are dropped, because one may have been
+/// made between the swap and this call.
 pub fn drop_of_databases(one: c_int, other: c_int) {
     drop_all(|directory| directory.db == one || directory.db == other);
 }

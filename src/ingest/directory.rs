@@ -27,14 +27,14 @@ pub struct SiteDirectory {
     pub paths: PathCache,
     pub last_path: LastPath,
     pub pending: PendingWrites,
-    /// When a command last had it.
+    /// When a command last used it.
     pub used_at: i64,
 }
 
 /// A directory with more buckets is not kept after its command.
 const KEPT_BUCKETS: usize = 512;
 
-/// So long an unused directory stays, in milliseconds.
+/// How long an unused directory is kept, in milliseconds.
 const IDLE: i64 = 2_000;
 
 impl SiteDirectory {
@@ -145,7 +145,7 @@ impl SiteDirectory {
         self.last_path = LastPath::default();
     }
 
-    /// Its handles are over, and it has taken no events for a while; or the clock was put back.
+    /// Whether its handles are invalid and it has taken no events for a while, or the clock was set back.
     pub fn is_idle(&self, now: i64) -> bool {
         !(0..=IDLE).contains(&now.wrapping_sub(self.used_at)) && self.pending.is_idle(now)
     }

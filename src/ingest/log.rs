@@ -33,7 +33,7 @@ impl OpenLog {
         Ok(OpenLog { name, log, exists })
     }
 
-    /// Whether the stream was there.
+    /// Whether the stream existed when the log was opened.
     pub fn exists(&self) -> bool {
         self.exists
     }

@@ -113,9 +113,9 @@ impl OpenSite {
     }
 }
 
-/// Another module may call from a callback for a server event of which ours is not called yet, such as
-/// two databases changing places: then a directory may be of the other one. Its calls may not block; nor
-/// may those of transactions and scripts, which open the key as well.
+/// Whether the command may have been called by another module's callback for a server event, before the
+/// callback of this module ran: after a swap of two databases, a directory may then be that of the other
+/// one. Such calls may not block; the same is true in transactions and scripts, where the key is opened too.
 fn may_be_inside_of_an_event(flags: u32) -> bool {
     flags & REDISMODULE_CTX_FLAGS_DENY_BLOCKING != 0 && flags & REDISMODULE_CTX_FLAGS_LOADING == 0
 }

@@ -41,12 +41,15 @@ pub struct Query<'c> {
     site: FoundSite,
     pub now: i64,
     /// The buckets that were opened, by their starts: a command opens each once.
-    opened: RefCell<BTreeMap<(Granularity, i64), Option<NonNull<BucketValue>>>>,
+    opened: RefCell<Opened>,
     /// Runs until the query is dropped.
     _timer: Option<QueryTimer>,
     /// Values that were found stay valid as long as the query.
     guard: ReadGuard,
 }
+
+/// The buckets of periods, None for one that does not exist.
+type Opened = BTreeMap<(Granularity, i64), Option<NonNull<BucketValue>>>;
 
 enum FoundSite {
     Stored(NonNull<SiteValue>),
