@@ -1,17 +1,19 @@
 //! Real-time analytics inside Redis: one command per event, one command per question.
 //!
-//! The crate `analytics-core` is the subject; this one is how Redis reaches it.
+//! The crate `analytics-core` has the data structures and the queries; this one connects them to Redis.
 //!
 //! ```text
 //! api        the server's module API behind types that cannot be misused
+//! config     the settings of the module
+//! stats      counters for INFO
 //! store      sites and buckets as Redis values
 //! ingest     the path of an event
-//! query      the path of a question
+//! query      the path of a query
 //! alerts     rules and live metrics, evaluated by a timer
 //! commands   a handler each: parse, open, act, reply
 //! ```
 
-// A panic in a command or a callback ends the user's server: code outside the tests has none.
+// A panic in a command or a callback ends the server: code outside the tests has none.
 #![cfg_attr(
     not(test),
     deny(
@@ -40,7 +42,10 @@ use std::ffi::{c_char, c_int};
 
 use redis_module::raw;
 
-use api::redis::{api, now, Ctx, Words};
+use api::context::{now, Ctx};
+use api::info::{self, Section};
+use api::macros::api;
+use api::words::Words;
 use ingest::directories;
 use store::bucket_value::BucketValue;
 use store::hooks::{self, Hooks};
@@ -83,16 +88,26 @@ pub unsafe extern "C" fn RedisModule_OnLoad(
     }) as c_int
 }
 
-/// Registers everything; false if this server cannot have the module.
+const INFO: Section = Section {
+    name: c"stats",
+    version: env!("CARGO_PKG_VERSION"),
+    figures: &[
+        stats::figures,
+        directories::figures,
+        alerts::schedule::figures,
+    ],
+};
+
+/// Registers everything; false if this server cannot run the module.
 fn load(ctx: Ctx, arguments: Words) -> bool {
-    // SAFETY: takes nothing; servers older than 6.2 do not have it.
+    // SAFETY: the function takes no arguments; servers older than 6.2 do not have it.
     let server = unsafe { raw::RedisModule_GetServerVersion.map_or(0, |version| version()) };
     if server < OLDEST_SERVER {
         ctx.log(c"warning", "analytics needs Redis 7.0 or later, or Valkey");
         return false;
     }
-    // A replica may load new values beside those that it answers from (`repl-diskless-load swapdb`):
-    // they know nothing of each other.
+    // A replica may load new values while it answers from the old ones (`repl-diskless-load swapdb`):
+    // values do not refer to each other.
     let options = raw::REDISMODULE_OPTIONS_HANDLE_IO_ERRORS
         | raw::REDISMODULE_OPTIONS_HANDLE_REPL_ASYNC_LOAD
         | raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED;
@@ -101,15 +116,15 @@ fn load(ctx: Ctx, arguments: Words) -> bool {
     hooks::install(Hooks {
         flush: directories::flush,
         flush_and_detach: directories::flush_and_detach,
-        drop_directory: directories::drop_of,
-        site_came: |db, name, site| alerts::note(db, name, site, now()),
-        site_went: alerts::forget,
+        drop_directory: |id, site| directories::drop_of(id, site.cast()),
+        site_entered: |db, name, site| alerts::note(db, name, site, now()),
+        site_left: alerts::forget,
     });
     alerts::timer::register(ctx);
     value::register::<SiteValue>(ctx)
         && value::register::<BucketValue>(ctx)
         && config::register(ctx, arguments)
-        && stats::info::register(ctx)
+        && info::register(ctx, INFO)
         && server_events::subscribe(ctx)
         && commands::register(ctx)
 }

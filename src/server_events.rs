@@ -1,14 +1,17 @@
-//! Every subscription to events of the server and of its keyspace, and what follows from each.
+//! Every subscription to events of the server and of its keyspace, and the actions that follow.
 
 use std::ffi::{c_char, c_int, c_void, CStr};
 use std::sync::{Mutex, PoisonError};
 
 use redis_module::raw;
 
-use crate::alerts::{self, schedule, timer};
+use crate::alerts::schedule::schedule;
+use crate::alerts::{self, timer};
+use crate::api::context::{now, Ctx};
 use crate::api::guard::{self, ReadGuard};
 use crate::api::key::Key;
-use crate::api::redis::{api, bytes_of, now, Ctx};
+use crate::api::macros::api;
+use crate::api::string::StringRef;
 use crate::ingest::directories;
 use crate::store::bucket_handle::advance_expiry_epoch;
 use crate::store::changes;
@@ -25,7 +28,7 @@ pub fn subscribe(ctx: Ctx) -> bool {
         ),
         (raw::REDISMODULE_EVENT_FLUSHDB, Some(flushed)),
         (raw::REDISMODULE_EVENT_SWAPDB, Some(swapped)),
-        (raw::REDISMODULE_EVENT_REPL_ASYNC_LOAD, Some(loading_beside)),
+        (raw::REDISMODULE_EVENT_REPL_ASYNC_LOAD, Some(async_loading)),
         (raw::REDISMODULE_EVENT_CRON_LOOP, Some(time_passed)),
     ];
     let subscribed = events.into_iter().all(|(id, callback)| {
@@ -50,9 +53,9 @@ pub fn subscribe(ctx: Ctx) -> bool {
         }
 }
 
-/// Under these a value comes to a name in another way than by a command or a payload of ours. RESTORE
-/// and COPY make the new value before they remove the old one.
-const ARRIVALS: [&CStr; 4] = [c"rename_to", c"move_to", c"copy_to", c"restore"];
+/// The events by which a value comes to a key otherwise than by a command of the module or an RDB file.
+/// RESTORE and COPY make the new value before they remove the old one.
+const VALUE_ARRIVES: [&CStr; 4] = [c"rename_to", c"move_to", c"copy_to", c"restore"];
 
 unsafe extern "C" fn key_changed(
     ctx: *mut raw::RedisModuleCtx,
@@ -60,16 +63,18 @@ unsafe extern "C" fn key_changed(
     event: *const c_char,
     name: *mut raw::RedisModuleString,
 ) -> c_int {
-    // SAFETY: Redis hands in a context, a text that ends with a NUL and a string, all of them valid
+    // SAFETY: the server passes a context, a text that ends with a NUL and a string, all of them valid
     // until this returns.
-    let (ctx, event, bytes) = unsafe { (Ctx::new(ctx), CStr::from_ptr(event), bytes_of(name)) };
+    let (ctx, event, name) =
+        unsafe { (Ctx::new(ctx), CStr::from_ptr(event), StringRef::new(name)) };
+    let bytes = name.bytes();
     // `EXPIRE` and its kin cause `expire`, `PERSIST` causes `persist`.
     if event == c"expire" || event == c"persist" {
         if may_be_bucket(bytes) {
             advance_expiry_epoch();
         }
         directories::detach_named(ctx, bytes);
-    } else if alerts::has_been_used() && ARRIVALS.contains(&event) {
+    } else if alerts::has_been_used() && VALUE_ARRIVES.contains(&event) {
         let guard = ReadGuard::new();
         let key = Key::for_peeking(ctx, &guard, name);
         if let Ok(Some(value)) = value::read::<SiteValue>(key) {
@@ -90,7 +95,7 @@ unsafe extern "C" fn role_changed(
     }
 }
 
-/// At the server's `hz`: some ten times a second.
+/// At the server's `hz`, ten times a second by default.
 unsafe extern "C" fn time_passed(
     _ctx: *mut raw::RedisModuleCtx,
     _event: raw::RedisModuleEvent,
@@ -113,14 +118,14 @@ unsafe extern "C" fn flushed(
         return;
     }
     changes::note();
-    // SAFETY: what comes with this event, valid until this returns.
+    // SAFETY: the data of this event, valid until this returns.
     let info = unsafe { &*data.cast::<raw::RedisModuleFlushInfo>() };
     let db = (info.dbnum >= 0).then_some(info.dbnum);
     let begins = step == raw::REDISMODULE_SUBEVENT_FLUSHDB_START;
     if begins {
         schedule().flush(db);
     }
-    // Callbacks of other modules may write between both.
+    // Callbacks of other modules may write between start and end.
     directories::discard(db, begins);
 }
 
@@ -131,7 +136,7 @@ unsafe extern "C" fn swapped(
     data: *mut c_void,
 ) {
     if !data.is_null() {
-        // SAFETY: what comes with this event, valid until this returns.
+        // SAFETY: the data of this event, valid until this returns.
         let info = unsafe { &*data.cast::<raw::RedisModuleSwapDbInfo>() };
         changes::note();
         directories::drop_of_databases(info.dbnum_first, info.dbnum_second);
@@ -139,11 +144,11 @@ unsafe extern "C" fn swapped(
     }
 }
 
-/// The schedule of the old data, while a replica loads new data beside it.
-static BEFORE: Mutex<Option<Schedule>> = Mutex::new(None);
+/// The schedule of the old data, while a replica loads new data.
+static OLD_SCHEDULE: Mutex<Option<Schedule>> = Mutex::new(None);
 
-/// What is loaded beside the old data takes its place, or is given up.
-unsafe extern "C" fn loading_beside(
+/// A replica loads new data, which then replaces the old data or is discarded.
+unsafe extern "C" fn async_loading(
     _ctx: *mut raw::RedisModuleCtx,
     _event: raw::RedisModuleEvent,
     step: u64,
@@ -152,7 +157,7 @@ unsafe extern "C" fn loading_beside(
     changes::note();
     // The old data is freed on another thread, when the new data is there.
     directories::drop_every();
-    let mut before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut before = OLD_SCHEDULE.lock().unwrap_or_else(PoisonError::into_inner);
     match step {
         raw::REDISMODULE_SUBEVENT_REPL_ASYNC_LOAD_STARTED => {
             *before = Some(std::mem::take(&mut *schedule()));

@@ -1,9 +1,9 @@
-//! What ten thousand rules on a thousand sites cost a server that is busy with events.
+//! The cost of ten thousand rules on a thousand sites, on a server under load.
 //!
 //!     cargo bench --bench alerts
 //!
-//! The figures are the module's own, `INFO analytics`: the time inside its timer, on the thread that
-//! executes commands. The rules have the pace that they get by default.
+//! The figures are those of `INFO analytics`: the time in the timer, on the thread that executes commands.
+//! The rules are evaluated at their default interval.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;

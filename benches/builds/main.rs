@@ -1,12 +1,13 @@
-//! Two builds of the module side by side: a server for each, asked in turn, so that the machine's other
-//! work touches both alike. Tells a change of a few percent where two runs of another bench do not.
+//! Two builds of the module side by side: a server for each, measured in turn, so that other load of the
+//! machine affects both alike. It shows differences of a few percent, which two runs of another bench do
+//! not.
 //!
-//!     BASE=old.so cargo bench --bench builds              events and questions
+//!     BASE=old.so cargo bench --bench builds              events and queries
 //!     BASE=old.so cargo bench --bench builds -- mtrack    the lines with this in their name
-//!     cargo bench --bench builds -- --once                one build, briefly: the work that
-//!                                                         scripts/optimize takes its profile of
+//!     cargo bench --bench builds -- --once                one build, briefly: the workload
+//!                                                         of the profile in scripts/optimize
 //!
-//! `ANALYTICS_MODULE` names the other build; without it, it is the sources as they are now.
+//! `ANALYTICS_MODULE` names the other build; the default is a build of the present sources.
 
 #[path = "../load/native.rs"]
 mod native;
@@ -30,7 +31,7 @@ const ROUNDS: usize = 7;
 const ROUND: Duration = Duration::from_millis(200);
 const CALLS: usize = 20;
 
-/// What both builds do.
+/// What is measured of both builds.
 enum Line {
     Events(Workload),
     Question(&'static str),
@@ -51,7 +52,7 @@ impl Line {
         }
     }
 
-    /// Nanoseconds of an event or of a question.
+    /// Nanoseconds of an event or of a query.
     fn measure(&self, server: &Server, length: Duration) -> f64 {
         match self {
             Line::Events(workload) => {
@@ -116,7 +117,7 @@ fn main() {
     servers.iter_mut().for_each(Server::stop);
 }
 
-/// Everything that the module does often, once: events, questions, saving and loading.
+/// Everything that the module does often, once: events, queries, saving and loading.
 fn once() {
     let mut server = start(module_file().to_owned());
     let lines = lines(&server, "");
@@ -125,7 +126,7 @@ fn once() {
         line.measure(&server, Duration::ZERO);
     }
     server.connection().run("DEBUG RELOAD").ok();
-    // In an orderly way: a profile is written in the end.
+    // Shut down regularly, because the profile is written at exit.
     server.stop();
 }
 
@@ -150,7 +151,7 @@ fn lines(server: &Server, filter: &str) -> Vec<Line> {
         .collect()
 }
 
-/// `one_in`: how full the site is that questions are asked of.
+/// `one_in`: how sparse the site is: one minute in so many has events.
 fn prepare(server: &Server, lines: &[Line], one_in: Option<u64>) {
     lines.iter().for_each(|line| line.prepare(server));
     if let Some(one_in) = one_in {

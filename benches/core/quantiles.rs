@@ -31,7 +31,7 @@ fn insert(bencher: Bencher) {
     });
 }
 
-/// Of so many sketches, an hour of minutes, into an empty one.
+/// The number of sketches that are merged into an empty one: the minutes of an hour.
 #[divan::bench(args = [1, 60])]
 fn merge(bencher: Bencher, sketches: usize) {
     let parts: Vec<Quantiles> = numbers().chunks(NUMBERS / sketches).map(sketch).collect();

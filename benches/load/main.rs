@@ -1,12 +1,12 @@
-//! What an event costs the server, in processor time, next to what users run today.
+//! The processor time of an event, next to pipelines that count events without the module.
 //!
 //!     cargo bench --bench load                   everything
 //!     cargo bench --bench load -- mtrack         the workloads with this in their name, and PFADD
 //!     cargo bench --bench load -- --alone 'TRACK, 8 arg'      without PFADD, for scripts/profile
 //!     TIMESERIES_MODULE=redistimeseries.so cargo bench --bench load    with TS.ADD in the pipeline
 //!
-//! Starts a server of its own. Wall-clock time would measure the machine's other work and this
-//! program as well; the processor time of the thread that executes commands does not.
+//! Starts a server of its own. Measured is the processor time of the thread that executes commands:
+//! wall-clock time would include other load of the machine, and this program.
 
 mod native;
 mod table;
@@ -34,13 +34,13 @@ fn main() {
     let is_alone = env::args().any(|arg| arg == "--alone");
     let server = start();
     let now = server.connection().now();
-    let wanted = |w: &Workload| {
+    let is_selected = |w: &Workload| {
         w.name.to_lowercase().contains(&filter) || (w.name == REFERENCE && !is_alone)
     };
     let has_series = env::var_os("TIMESERIES_MODULE").is_some();
     let workloads: Vec<Workload> = workloads::all(now, has_series)
         .into_iter()
-        .filter(wanted)
+        .filter(is_selected)
         .collect();
 
     let mut series: Vec<Series> = workloads.iter().map(|_| Series::default()).collect();
@@ -48,7 +48,7 @@ fn main() {
         series.missing = workload.prepare(&server).err();
     }
     for round in 0..=ROUNDS {
-        // Interleaved, so that a busy minute of the machine touches every workload alike.
+        // Interleaved, so that other load of the machine affects every workload alike.
         for (workload, series) in workloads
             .iter()
             .zip(&mut series)

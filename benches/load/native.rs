@@ -1,4 +1,4 @@
-//! What Redis does by itself, and what users run today.
+//! Commands of Redis itself, and pipelines that count events without the module.
 
 use crate::workload::{Workload, REFERENCE};
 use crate::workloads::PASS;
@@ -59,8 +59,7 @@ fn pipeline(mut count: impl FnMut(&mut Requests, &Event, &str, u64)) -> Requests
     })
 }
 
-/// So many events share a millisecond, and the next ones have the next: samples of the same time are
-/// added up, as they must be if events are counted.
+/// `a_millisecond` events share a timestamp. Samples of one time are added up, since events are counted.
 fn with_series(prefix: &str, now: i64, events_a_millisecond: u64) -> Requests {
     let mut requests = pipeline(|to, _, counts, n| {
         let (key, at) = (

@@ -1,12 +1,12 @@
-//! One line of the table: requests, what must be there before them, and what is asked of them.
+//! One line of the table: its requests, the data and settings that they require, and its target.
 
 use testkit::bench::Requests;
 use testkit::{wait_until, Reply, Server};
 
-/// All others are compared with this one: it does the least that counts a distinct user.
+/// The line with which all others are compared: the smallest command that counts a distinct user.
 pub const REFERENCE: &str = "PFADD";
 
-/// The least that a line is to reach.
+/// The minimum that a line has to reach.
 #[derive(Clone, Copy)]
 pub enum Target {
     /// Events per second.
@@ -19,7 +19,7 @@ pub struct Workload {
     pub name: &'static str,
     pub requests: Requests,
     pub targets: Vec<Target>,
-    /// What must be there before.
+    /// Requests that prepare the data.
     fill: Requests,
     aof: bool,
 }
@@ -50,7 +50,7 @@ impl Workload {
         self
     }
 
-    /// Fills in what must be there. Fails with the error of a command that the server does not have.
+    /// Prepares the data. Fails with the error of a command that the server does not have.
     pub fn prepare(&self, server: &Server) -> Result<(), String> {
         let mut connection = server.connection();
         let filled = connection.exchange(&self.fill.bytes, self.fill.replies as usize);
@@ -68,7 +68,7 @@ impl Workload {
         }
     }
 
-    /// Runs with the settings the workload asks for.
+    /// Runs with the settings of the workload.
     pub fn around<T>(&self, server: &Server, run: impl FnOnce() -> T) -> T {
         if !self.aof {
             return run();

@@ -1,4 +1,4 @@
-//! The module's commands, from the barest event to the richest, next to those of `native`.
+//! The module's commands, from the smallest event to the largest, next to those of `native`.
 
 use crate::native;
 use crate::workload::{Target, Workload, REFERENCE};
@@ -24,7 +24,7 @@ pub fn all(now: i64, has_series: bool) -> Vec<Workload> {
     all
 }
 
-/// What a command of any module costs that has the words of a TRACK, or of an MTRACK.
+/// The cost of a command of any module that has as many words as a TRACK or an MTRACK.
 fn nothing(minute: i64) -> Vec<Workload> {
     let alone = |command: [&str; 2]| {
         let mut random = Random::new(42);
@@ -51,7 +51,7 @@ fn nothing(minute: i64) -> Vec<Workload> {
 const NOTHING: [&str; 2] = ["NOOP.DO", "nothing"];
 const REPLICATED: [&str; 2] = ["NOOP.REPLICATE", "nothing"];
 
-/// What an event has besides its type and user.
+/// The options of an event, besides its type and user.
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
 enum Detail {
     Bare,
@@ -83,7 +83,7 @@ fn arguments(event: Event, at: i64, detail: Detail) -> Vec<String> {
     words
 }
 
-/// One TRACK per event, over so many sites and minutes at random. The last minute is this one.
+/// One TRACK per event, over random sites and minutes; the last minute is the present one.
 fn tracked(site: &str, sites: u64, minutes: i64, minute: i64, detail: Detail) -> Requests {
     let first = minute - (minutes - 1) * MINUTE;
     let mut random = Random::new(42);
@@ -135,7 +135,7 @@ fn log_of(site: &str) -> Requests {
     })
 }
 
-/// Batches of so many events, over so many minutes at random.
+/// Commands of `batch` events each, over random ones of the last `minutes`.
 fn batched(command: [&str; 2], batch: u64, minutes: u64, minute: i64, detail: Detail) -> Requests {
     let mut random = Random::new(42);
     // No later than four minutes from now, as the future ends in five; so none gets too old while
@@ -185,7 +185,7 @@ fn mtrack(minute: i64) -> Vec<Workload> {
     ]
 }
 
-/// The body of an event as a collector sends it, with every member.
+/// The JSON of an event, with every member.
 fn body(event: &Event, at: i64) -> String {
     format!(
         "{{\"event\":\"{}\",\"user_id\":\"{}\",\"timestamp\":{at},\"properties\":{{\"country\":\"{}\",\"device\":\"{}\",\

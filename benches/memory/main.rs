@@ -1,4 +1,4 @@
-//! What a site takes, by `MEMORY USAGE`.
+//! The memory of a site, by `MEMORY USAGE`.
 //!
 //!     cargo bench --bench memory            everything
 //!     cargo bench --bench memory -- rows    the tables with this in their name: bucket, rows, site
@@ -8,7 +8,7 @@ use testkit::{cmd, Connection, Server};
 mod rows;
 mod site;
 
-/// Of a bucket that has seen one event of one user.
+/// The largest size of a bucket with one event of one user.
 const SMALLEST: i64 = 300;
 
 fn main() {

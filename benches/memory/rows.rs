@@ -1,4 +1,4 @@
-//! What one more row of a bucket takes: an event type, a value of a dimension, a cell of a cube.
+//! The memory of one more row of a bucket: an event type, a value of a dimension, a cell of a cube.
 
 use crate::{buckets, usage};
 use testkit::{Arg, Connection, Filler};
@@ -10,7 +10,7 @@ const USERS: [usize; 5] = [1, 10, 100, 1_000, 10_000];
 struct Case {
     name: &'static str,
     options: &'static str,
-    /// What names the row, after the event's type and user.
+    /// The options that name the row, after the event's type and user.
     add: fn(&mut Filler, row: &str, user: &str, at: i64),
     /// What is there of the same events without the row.
     base: fn(&mut Filler, row: &str, user: &str, at: i64),
@@ -94,7 +94,7 @@ pub fn run(connection: &mut Connection) {
     println!();
 }
 
-/// What a bucket with rows takes more than one with the same events and none.
+/// The memory of a bucket with rows, less that of one with the same events and no rows.
 fn bytes_of_row(connection: &mut Connection, case: &Case, users: usize) -> i64 {
     let full = bytes_of_bucket(connection, case.options, case.add, users);
     // A cell comes with its value: it is what the cube adds to that.

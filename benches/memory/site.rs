@@ -4,7 +4,7 @@ use crate::{buckets, usage};
 use testkit::{Connection, Filler, Random};
 
 const USERS_A_DAY: u64 = 50_000;
-/// They come from so many.
+/// The number of all users, of which those of a day are a part.
 const USERS: u64 = 500_000;
 const PAGES: u64 = 100;
 

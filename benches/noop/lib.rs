@@ -1,5 +1,5 @@
-//! A module with commands that do nothing: what Redis itself takes for a command of a module, however
-//! quick that is. The benches load it beside ours.
+//! A module with commands that do nothing, for the cost of a module's command in Redis itself. The benches
+//! load it beside the module under test.
 //!
 //! - `NOOP.DO key [argument ...]`
 //! - `NOOP.REPLICATE key [argument ...]`, which is replicated and written to the append-only file as it is

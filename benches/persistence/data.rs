@@ -1,9 +1,9 @@
-//! Many keys to save: some that were filled by commands, and copies of them.
+//! Many keys to save: originals that are filled by commands, and copies of them.
 
 use testkit::bench::{Event, Requests};
 use testkit::{cmd, Connection, Filler, Random};
 
-/// That many are filled, and copied in turn.
+/// The number of originals, which are copied in turn.
 const ORIGINALS: usize = 40;
 const DAY: i64 = 86_400_000;
 
@@ -44,7 +44,7 @@ pub const KINDS: [Kind; 4] = [
     },
 ];
 
-/// Fills in that many buckets, and gives the bytes they take.
+/// Fills the originals, and returns the bytes that they take.
 pub fn buckets(connection: &mut Connection, kind: Kind) -> f64 {
     let today = connection.now().div_euclid(DAY) * DAY;
     connection
@@ -87,7 +87,7 @@ pub fn buckets(connection: &mut Connection, kind: Kind) -> f64 {
     copy(connection, &keys, kind.keys)
 }
 
-/// As many native HyperLogLogs with the same users.
+/// The same number of native HyperLogLogs, with the same users.
 pub fn native(connection: &mut Connection, kind: Kind) -> f64 {
     let mut keys = Vec::new();
     for day in 0..ORIGINALS {
@@ -96,7 +96,7 @@ pub fn native(connection: &mut Connection, kind: Kind) -> f64 {
         let users = users(kind).filter(|(of, _)| *of == day);
         users.for_each(|(_, user)| filler.add(&[&user]));
         filler.finish();
-        // As buckets do, and as a user of one key a minute sets it.
+        // They expire, as buckets do.
         connection.run(&format!("EXPIRE {} 86400", keys[day]));
     }
     copy(connection, &keys, kind.keys)

@@ -37,7 +37,7 @@ pub fn run() {
         for (place, operation) in OPERATIONS.iter().enumerate() {
             let (seconds, native) = (ours.seconds[place], theirs.seconds[place]);
             let (speed, ratio) = (ours.megabytes / seconds, native / seconds);
-            // A native key has no rows: it is no measure for buckets that have.
+            // A native key has no rows, so it is not compared with buckets that have.
             let is_met = speed >= TARGET && (ratio >= 1.0 || kind.is_rich);
             println!(
                 "| {operation}: {} | {} | {:.0} | {:.0} | {speed:.0} | {:.0} | {ratio:.2} | {} |",
@@ -53,7 +53,7 @@ pub fn run() {
     println!("\nTarget: {TARGET} MB/s, and as fast as as many native keys (those of the last kind hold no rows).\n");
 }
 
-/// What a start takes that loads nothing.
+/// The time of a start without data.
 fn time_of_start() -> f64 {
     let mut server = Server::start();
     server.restart();
@@ -63,7 +63,7 @@ fn time_of_start() -> f64 {
 fn measure(kind: Kind, fill: Fill, idle: f64) -> Figures {
     let mut server = Server::start();
     let megabytes = fill(&mut server.connection(), kind) / 1e6;
-    // As it is by default comes last: that file is the one to be loaded.
+    // The default comes last, because its file is the one to be loaded.
     let plain = rounds(|| time_of_save(&server, "no"));
     let save = rounds(|| time_of_save(&server, "yes"));
     let load = rounds(|| time_of_load(&mut server) - idle);
@@ -96,7 +96,7 @@ fn rounds(mut round: impl FnMut() -> f64) -> f64 {
     median((0..ROUNDS).map(|_| round()).collect::<Vec<_>>().into_iter())
 }
 
-/// What a start takes that loads everything.
+/// The time of a start that loads everything.
 pub fn time_of_load(server: &mut Server) -> f64 {
     let keys = server.connection().run("DBSIZE").int();
     server.restart();

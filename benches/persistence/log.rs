@@ -67,7 +67,7 @@ fn time(requests: &Requests) -> f64 {
     )
 }
 
-/// In parts: all replies of one would not fit between the two ends.
+/// Sends in parts: the replies to all requests would not fit into the buffers of the connection.
 fn send(connection: &mut Connection, requests: &Requests) {
     let mut rest = &requests.bytes[..];
     while !rest.is_empty() {

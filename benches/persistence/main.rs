@@ -1,4 +1,4 @@
-//! What it takes to save and load buckets, and for how long the server answers no client meanwhile.
+//! The time to save and load buckets, and how long the server answers no client meanwhile.
 //!
 //!     cargo bench --bench persistence            everything
 //!     cargo bench --bench persistence -- files   RDB and AOF, beside as many native HyperLogLogs

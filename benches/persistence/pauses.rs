@@ -1,4 +1,4 @@
-//! For how long the server answers no client: with 100,000 buckets, beside as many strings of the same size.
+//! How long the server answers no client: with 100,000 buckets, beside as many strings of the same size.
 
 use std::thread;
 use std::time::Duration;
@@ -30,7 +30,7 @@ const OPERATIONS: [(&str, Operation); 6] = [
     }),
 ];
 
-/// The request that drops all keys is handed in, encoded.
+/// The second argument is the encoded request that drops all keys.
 type Operation = fn(&Server, &[u8]);
 
 pub fn run() {
@@ -90,7 +90,7 @@ fn start_of_replica(server: &Server, _: &[u8]) {
     server.wait_for_replica(&replica);
 }
 
-/// So many minutes of one site, with so many events each; how many bytes such a bucket takes.
+/// Fills `KEYS` buckets of one site with `events` events each; returns the bytes of a bucket.
 fn fill_buckets(connection: &mut Connection, events: usize) -> usize {
     connection
         .run("ANALYTICS.CREATE shop RETENTION minute 69d RETENTION hour 69d RETENTION day off RETENTION week off RETENTION month off")
@@ -126,7 +126,7 @@ fn name(key: usize) -> String {
     format!("{{shop}}:minute:2024-12-11T{key:08}")
 }
 
-/// What a key and its object take besides the string itself.
+/// The bytes of a key and its object besides the string itself.
 const AROUND: usize = 128;
 /// Buckets expire, so do the strings. In seconds.
 const MONTHS: i64 = 69 * 86_400;

@@ -1,4 +1,4 @@
-//! How long a second client waits for its PING while something goes on.
+//! How long a second client waits for its PING during an action of the server.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -23,7 +23,7 @@ pub fn longest_pause(server: &Server, during: impl FnOnce()) -> f64 {
             }
             longest
         });
-        // It is under way before anything happens.
+        // The first PING is sent before the action begins.
         thread::sleep(Duration::from_millis(20));
         during();
         is_over.store(true, Ordering::Release);

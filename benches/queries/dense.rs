@@ -1,4 +1,4 @@
-//! Distinct counts over so many dense buckets, beside `PFCOUNT` over as many dense keys that hold the
+//! Distinct counts over a number of dense buckets, beside `PFCOUNT` over as many dense keys that hold the
 //! same users.
 
 use crate::ROUNDS;
@@ -45,7 +45,7 @@ const CASES: [Case; 3] = [
 
 pub fn run(connection: &mut Connection) {
     let now = connection.now();
-    // One granularity each, so that nothing coarser answers in a few reads what is asked here.
+    // One granularity each, so that the window is not answered from fewer coarser buckets.
     connection
         .run("ANALYTICS.CREATE hours RETENTION minute off RETENTION hour 9d RETENTION day off RETENTION week off RETENTION month off DIM event NOUSERS")
         .ok();
@@ -102,7 +102,7 @@ fn fill(connection: &mut Connection, case: &Case, now: i64) {
     eprint!("\r{:50}\r", "");
 }
 
-/// The window is answered from just so many buckets.
+/// Checks that the window is answered from exactly this many buckets.
 fn expect_buckets(connection: &mut Connection, case: &Case, window: &str) {
     let explained = connection.run(&format!("ANALYTICS.EXPLAIN {} {window}", case.site));
     assert_eq!(*explained.get("found"), case.buckets, "buckets of {window}");

@@ -1,8 +1,8 @@
-//! What a question costs the server.
+//! The time of queries in the server.
 //!
 //!     cargo bench --bench queries              everything
 //!     cargo bench --bench queries -- dense     the distinct counts beside PFCOUNT
-//!     cargo bench --bench queries -- site      the questions about one large site
+//!     cargo bench --bench queries -- site      the queries of one large site
 //!
 //! The figures are Redis's own, `INFO commandstats`: the time inside a command, without the network.
 
@@ -17,7 +17,7 @@ fn main() {
     let filter = std::env::args().skip(1).find(|arg| !arg.starts_with('-'));
     let filter = filter.unwrap_or_default();
     println!("Microseconds a call by INFO commandstats, medians of {ROUNDS} rounds.\n");
-    // A server of its own for each: caches and memory are those of its questions.
+    // A server for each, so that caches and memory are those of its queries.
     if "dense".contains(&filter) {
         dense::run(&mut Server::start().connection());
     }

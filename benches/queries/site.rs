@@ -1,4 +1,4 @@
-//! The questions of a dashboard.
+//! The queries of a dashboard.
 
 use crate::ROUNDS;
 use testkit::bench::large_site::{fill, PAGES, QUESTIONS, USERS};

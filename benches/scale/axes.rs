@@ -1,4 +1,4 @@
-//! What grows, and the requests at every step of it.
+//! The quantities that grow, and the requests at every step.
 
 use testkit::bench::{user, Requests};
 use testkit::Random;
@@ -7,12 +7,12 @@ use testkit::Random;
 pub struct Axis {
     pub title: &'static str,
     pub steps: &'static [u64],
-    /// What is measured at a step. The second number is the minute of the server's clock.
+    /// The requests of a step. The second number is the minute of the server's clock.
     pub point: fn(u64, i64) -> Point,
 }
 
 pub struct Point {
-    /// Typed lines, sent before.
+    /// Lines that are sent before.
     pub setup: Vec<String>,
     pub requests: Requests,
 }
@@ -72,7 +72,7 @@ pub const ALL: &[Axis] = &[
 const PASS: u64 = 50_000;
 const MINUTE: u64 = 60_000;
 
-/// `ANALYTICS.TRACK site view userN AT ms`, and what more words there are.
+/// `ANALYTICS.TRACK site view userN AT ms`, and more words.
 fn track(site: &str, random: &mut Random, minute: i64, more: &[String]) -> Vec<String> {
     let at = minute + random.below(MINUTE) as i64;
     let mut words = vec!["ANALYTICS.TRACK".to_owned(), site.to_owned()];
@@ -96,7 +96,7 @@ fn sites(n: u64, minute: i64) -> Point {
     requests.into()
 }
 
-/// Every value comes as often: the hardest case for keeping the heavy ones.
+/// All values are equally frequent: the hardest case for keeping the most frequent ones.
 fn values(n: u64, kept: u64, minute: i64) -> Point {
     let mut random = Random::new(42);
     let site = format!("values{n}");

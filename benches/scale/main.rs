@@ -1,4 +1,4 @@
-//! How the cost of an event grows: with sites, dimension values, events a call, and what an event has.
+//! How the cost of an event grows: with sites, dimension values, events a call, and the size of an event.
 //!
 //!     cargo bench --bench scale            every table
 //!     cargo bench --bench scale -- sites   the tables with this in their title
@@ -34,7 +34,7 @@ fn main() {
 }
 
 fn measure_axis(axis: &Axis) {
-    // A server of its own for each: none measures in the memory that another one left.
+    // A server for each, so that none depends on the memory of another.
     let server = Server::start();
     let mut connection = server.connection();
     let minute = connection.now() / 60_000 * 60_000;
@@ -73,7 +73,7 @@ fn print(axis: &Axis, series: &[Series]) {
     println!("\n{}", verdict(axis.steps, &costs));
 }
 
-/// By the steepest step: what times as much costs there, as a power of what it is times as much of.
+/// The exponent of the steepest step: the ratio of costs as a power of the ratio of sizes.
 fn verdict(steps: &[u64], costs: &[f64]) -> String {
     let powers = steps.windows(2).zip(costs.windows(2)).map(|(n, cost)| {
         let growth = n[1] as f64 / n[0] as f64;

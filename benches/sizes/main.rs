@@ -1,5 +1,4 @@
-//! What a site takes in memory, by its traffic and by what its events carry: the figures of
-//! docs/operators.md.
+//! The memory of a site, by its traffic and the options of its events: the figures of docs/operators.md.
 //!
 //!     cargo bench --bench sizes
 //!
@@ -13,7 +12,7 @@ use testkit::{cmd, Connection, Random, Server};
 
 /// Of each user, spread over one visit.
 const EVENTS_A_DAY: u64 = 5;
-/// Beyond this every sketch is a full one, and nothing grows any more.
+/// Beyond this every sketch is full, and the memory does not grow any more.
 const MOST_EVENTS: u64 = 2_000_000;
 const EVENTS_A_CALL: usize = 1_000;
 const PAGES: u64 = 200;
@@ -126,7 +125,7 @@ fn size(connection: &mut Connection, now: i64, load: &Load, users: u64, grain: &
     let (start, length) = last_whole(grain.name, now);
     let in_period = (users * EVENTS_A_DAY) as f64 * grain.days;
     let count = (in_period as u64).clamp(1, MOST_EVENTS);
-    // As many users as the whole period has, however few of its events are made.
+    // All users of the period, even where fewer of its events are made.
     let crowd = (in_period as u64 / grain.events_a_user).max(1);
     let mut random = Random::new(42);
     for first in (0..count).step_by(EVENTS_A_CALL) {

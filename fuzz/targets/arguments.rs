@@ -1,4 +1,4 @@
-//! Any bytes for a word of a command: understood, or refused with one line.
+//! Any bytes as an argument of a command: accepted, or refused with an error of one line.
 
 #![no_main]
 
@@ -47,7 +47,7 @@ fn line<T>(parsed: Result<T>) -> Option<T> {
 fuzz_target!(|input: &[u8]| {
     let words: Vec<&[u8]> = input.split(|byte| *byte == b'\n').collect();
     line(settings(&words)).map(|made| {
-        // What makes a site is told to replicas.
+        // The options that are replicated make the same site.
         let options = made.options();
         let options: Vec<&[u8]> = options.iter().map(Vec::as_slice).collect();
         assert_eq!(settings(&options).unwrap().options(), made.options());

@@ -1,4 +1,4 @@
-//! Any bytes for a bucket: refused, or as good as one that commands made.
+//! Any bytes as a stored bucket: refused, or a bucket that commands could have made.
 
 #![no_main]
 

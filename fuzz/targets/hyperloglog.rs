@@ -1,4 +1,4 @@
-//! Any bytes for a HyperLogLog string of Redis: refused, or registers that can be counted.
+//! Any bytes as a HyperLogLog string of Redis: refused, or a sketch with an estimate.
 
 #![no_main]
 

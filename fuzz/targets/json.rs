@@ -1,5 +1,5 @@
-//! Any bytes for the body of a `TRACKJSON`: read, or refused with one line; and never read where
-//! serde_json says that it is no JSON.
+//! Any bytes as the body of a `TRACKJSON`: accepted, or refused with an error of one line; and never
+//! accepted where serde_json refuses it as JSON.
 
 #![no_main]
 
@@ -13,8 +13,8 @@ use serde_json::Value as Json;
 const NOW: i64 = 1_733_927_467_000;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// What a text is to serde_json: `None` if it minds what we do not, halves of surrogate pairs and
-/// numbers beyond a double.
+/// The result of serde_json: `None` for texts on which it is stricter, those with halves of surrogate
+/// pairs or numbers beyond a double.
 fn oracle(text: &[u8]) -> Option<Result<Json, serde_json::Error>> {
     if text.windows(3).any(|it| it.eq_ignore_ascii_case(b"\\ud")) {
         return None;

@@ -1,4 +1,4 @@
-//! Any bytes for a site: refused, or as good as one that commands made.
+//! Any bytes as a stored site: refused, or a site that commands could have made.
 
 #![no_main]
 

@@ -1,13 +1,15 @@
-//! What a change of a rule's state does: an entry of the stream `{site}:alerts`, the new state, and a
-//! message. Replicas and the AOF are told all of it at once, as facts. The entry is the only step that
-//! can fail, and comes first: where it does, nothing has happened.
+//! The effects of a change of a rule's state: an entry of the stream `{site}:alerts`, the new state, and a
+//! message. All of it is replicated at once, as resolved facts. The entry is the only step that can fail,
+//! and comes first: if it fails, nothing has changed.
 
-use redis_module::raw::{self, RedisModuleString};
+use redis_module::raw;
 
 use crate::api::call;
+use crate::api::context::Ctx;
+use crate::api::failure::Outcome;
 use crate::api::guard::{Again, Outside, WriteGuard};
 use crate::api::key::Key;
-use crate::api::redis::{bytes_of, Ctx, Outcome, OwnedString};
+use crate::api::string::{OwnedString, StringRef};
 use crate::stats;
 use crate::store::cluster;
 use crate::store::site_value::SiteValue;
@@ -16,25 +18,25 @@ use analytics_core::alert::{Message, Notice, Rule, State};
 use analytics_core::error::{shown, Error};
 use analytics_core::schema::keys::{alerts_channel, alerts_stream};
 
-/// The stream keeps so many of the last entries.
-pub const MOST_ENTRIES: usize = 10_000;
+/// The stream keeps this many of the latest entries.
+const MAX_ENTRIES: usize = 10_000;
 
 pub struct Change {
     pub rule: Rule,
-    /// None for a rule that is gone.
+    /// None for a rule that is removed or replaced.
     pub state: Option<State>,
     pub notice: Option<Notice>,
     pub value: Option<f64>,
     pub time: i64,
 }
 
-/// Of rules of one site. What cannot be done is left as it is, to be tried again.
+/// Applies changes of rules of one site. A change whose entry fails is skipped, and found again later.
 pub fn apply(ctx: Ctx, site: &OwnedString, changes: &[Change]) {
-    let name = bytes_of(site.raw());
+    let name = site.bytes();
     let mut outside = Outside::new();
     let mut is_changed = false;
     for change in changes {
-        if append(ctx, &mut outside, site.raw(), change).is_err() {
+        if append(ctx, &mut outside, site.get(), change).is_err() {
             stats::ALERT_FAILURES.add(1);
             continue;
         }
@@ -44,8 +46,8 @@ pub fn apply(ctx: Ctx, site: &OwnedString, changes: &[Change]) {
         is_changed = true;
     }
     if is_changed {
-        ctx.signal_modified(site.raw());
-        ctx.notify(c"analytics.alert", site.raw());
+        ctx.signal_modified(site.get());
+        ctx.notify(c"analytics.alert", site.get());
     }
 }
 
@@ -53,7 +55,7 @@ fn set_state(ctx: Ctx, site: &OwnedString, rule: &[u8], state: State) {
     let Ok(mut guard) = WriteGuard::new() else {
         return;
     };
-    let key = Key::for_writing(ctx, &mut guard, site.raw());
+    let key = Key::for_writing(ctx, &mut guard, site.get());
     if let Ok(Some(value)) = value::write::<SiteValue>(key) {
         value.site.change_watch(|watch| {
             if let Some(alarm) = watch.alarm_mut(rule) {
@@ -66,12 +68,12 @@ fn set_state(ctx: Ctx, site: &OwnedString, rule: &[u8], state: State) {
     let words: Vec<OwnedString> = words
         .chain(times.iter().map(|word| OwnedString::new(word.as_bytes())))
         .collect();
-    let mut strings = vec![site.raw()];
-    strings.extend(words.iter().map(OwnedString::raw));
+    let mut strings = vec![site.get()];
+    strings.extend(words.iter().map(OwnedString::get));
     ctx.replicate(c"ANALYTICS.ALERT", &strings);
 }
 
-/// As `ANALYTICS.ALERT site STATE rule` takes it.
+/// The arguments of `ANALYTICS.ALERT site STATE rule`.
 fn words_of(state: State) -> Vec<String> {
     let times = match state {
         State::Ok => vec![],
@@ -91,36 +93,31 @@ fn message(change: &Change) -> Option<Message<'_>> {
     })
 }
 
-/// Appends what there is to say to the stream. Nothing has happened where this fails.
-pub fn append<G: Again>(
-    ctx: Ctx,
-    guard: &mut G,
-    site: *mut RedisModuleString,
-    change: &Change,
-) -> Outcome {
+/// Appends the message of a change to the stream, if it has one. If this fails, nothing has changed.
+pub fn append<G: Again>(ctx: Ctx, guard: &mut G, site: StringRef, change: &Change) -> Outcome {
     let Some(message) = message(change) else {
         return Ok(());
     };
-    let stream = alerts_stream(bytes_of(site));
+    let stream = alerts_stream(site.bytes());
     let key = OwnedString::new(&stream);
-    let kind = Key::for_reading(ctx, guard.again(), key.raw()).kind();
+    let kind = Key::for_reading(ctx, guard.again(), key.get()).kind();
     let exists = kind != raw::REDISMODULE_KEYTYPE_EMPTY;
     if !exists {
-        cluster::refuse_if_bucket_is_elsewhere(ctx, guard.again(), site, key.raw())?;
+        cluster::refuse_if_bucket_is_elsewhere(ctx, guard.again(), site, key.get())?;
     }
     let is_stream = !exists || kind == raw::REDISMODULE_KEYTYPE_STREAM;
-    let most = MOST_ENTRIES.to_string();
+    let most = MAX_ENTRIES.to_string();
     let fields = message.fields();
     let mut words: Vec<&[u8]> = vec![&stream, b"MAXLEN", b"=", most.as_bytes(), b"*"];
     for (name, text) in &fields {
         words.extend([name.as_bytes(), text]);
     }
     let entry = is_stream
-        .then(|| call::write(ctx, guard.again(), c"XADD", &words))
+        .then(|| call::replicated(ctx, guard.again(), c"XADD", &words))
         .flatten();
     if entry.is_none() {
         return Err(Error::new(format!(
-            "'{}' does not take the alerts of the site: it is no stream, or its ids are used up",
+            "cannot store the alert: '{}' is not a stream, or its ids are used up",
             shown(&stream)
         ))
         .into());
@@ -129,10 +126,10 @@ pub fn append<G: Again>(
     Ok(())
 }
 
-/// Publishes what was said.
+/// Publishes the message of a change, if it has one.
 pub fn publish<G: Again>(ctx: Ctx, guard: &mut G, site: &[u8], change: &Change) {
     if let Some(message) = message(change) {
         let words = [&alerts_channel(site)[..], &message.json(site)];
-        call::write(ctx, guard.again(), c"PUBLISH", &words);
+        call::replicated(ctx, guard.again(), c"PUBLISH", &words);
     }
 }

@@ -1,13 +1,13 @@
-//! What rules or live metrics come to now, from the same buckets as any query.
+//! The present values of rules and live metrics, from the same buckets as any query.
 
-use crate::api::redis::{Failure, Outcome};
+use crate::api::failure::{Failure, Outcome};
 use crate::query::Query;
 use analytics_core::alert::live::Feed;
 use analytics_core::alert::Rule;
 use analytics_core::query::fold::{change, Answer, Fold};
 use analytics_core::query::metric::Metric;
 
-/// None when nothing was measured.
+/// Measures one rule: None where there is nothing to measure.
 pub fn measure(query: &Query, rule: &Rule) -> Outcome<Option<f64>> {
     let metric = Metric::parse(&rule.metric, query.settings())?;
     let answers = values_together(query, &[rule], &[metric])?;
@@ -15,19 +15,19 @@ pub fn measure(query: &Query, rule: &Rule) -> Outcome<Option<f64>> {
     Ok(measured.filter(|number| number.is_finite()))
 }
 
-/// What an evaluation found.
+/// The result of measuring a rule.
 #[derive(Debug, Clone, Copy)]
-pub enum Found {
-    /// None when nothing was measured.
+pub enum Measured {
+    /// None where there is nothing to measure.
     Value(Option<f64>),
-    /// The metric cannot be answered.
+    /// The metric cannot be measured.
     Failure,
-    /// A part of the site may be on another node: a part is not the truth.
-    Elsewhere,
+    /// A part of the site may be on another node.
+    Incomplete,
 }
 
-/// The same for several rules of one window, which read its buckets once.
-pub fn measure_together(query: &Query, rules: &[&Rule]) -> Vec<Found> {
+/// Measures several rules of one window, whose buckets are read once.
+pub fn measure_together(query: &Query, rules: &[&Rule]) -> Vec<Measured> {
     let mut metrics = Vec::with_capacity(rules.len());
     let mut readable = Vec::with_capacity(rules.len());
     for rule in rules {
@@ -40,8 +40,8 @@ pub fn measure_together(query: &Query, rules: &[&Rule]) -> Vec<Found> {
         Ok(values) => values.into_iter(),
         Err(failure) => {
             let found = match failure {
-                Failure::TryAgain => Found::Elsewhere,
-                _ => Found::Failure,
+                Failure::TryAgain => Measured::Incomplete,
+                _ => Measured::Failure,
             };
             return vec![found; rules.len()];
         }
@@ -52,14 +52,14 @@ pub fn measure_together(query: &Query, rules: &[&Rule]) -> Vec<Found> {
         .iter()
         .map(
             |rule| match readable.next_if(|it| std::ptr::eq(*it, *rule)) {
-                Some(_) => Found::Value(next().filter(|number| number.is_finite())),
-                None => Found::Failure,
+                Some(_) => Measured::Value(next().filter(|number| number.is_finite())),
+                None => Measured::Failure,
             },
         )
         .collect()
 }
 
-/// One answer for each of these metrics, which are those of the rules.
+/// One answer for each metric; `metrics` are those of the rules.
 fn values_together(query: &Query, rules: &[&Rule], metrics: &[Metric]) -> Outcome<Vec<Answer>> {
     let Some(first) = rules.first() else {
         return Ok(Vec::new());
@@ -79,6 +79,7 @@ fn values_together(query: &Query, rules: &[&Rule], metrics: &[Metric]) -> Outcom
     Ok(answers)
 }
 
+/// The answers of a live metric, one for each of its metrics.
 pub fn answers(query: &Query, feed: &Feed) -> Outcome<Vec<Answer>> {
     let metrics = feed.metrics.iter().map(|metric| &**metric);
     let metrics = Metric::parse_all(metrics, query.settings())?;

@@ -1,5 +1,5 @@
-//! The timer. It runs while some site is watched, on a master only, and takes no more of a tick than
-//! `analytics.alert-budget` for what is due; the rest is due in the next one.
+//! The timer of alert rules and live metrics. It runs on a master, while some site has any. A tick takes
+//! no longer than `analytics.alert-budget`; what is left is due in the next one.
 
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicI64, AtomicPtr, AtomicU64, Ordering::Relaxed};
@@ -7,18 +7,20 @@ use std::time::{Duration, Instant};
 
 use redis_module::raw::{self, REDISMODULE_CTX_FLAGS_LOADING, REDISMODULE_CTX_FLAGS_MASTER};
 
-use super::visit::{Round, Visited};
-use super::{schedule, visit};
-use crate::api::redis::{api, Ctx};
+use super::evaluation::{evaluate, Progress, Tick};
+use super::schedule::schedule;
+use crate::api::context::Ctx;
+use crate::api::macros::api;
 use crate::{config, stats};
 
-/// In milliseconds: what is due within the first is done at once, a clock that jumps is noticed
-/// within the second, and what did not fit into a tick goes on after the third.
-const LEAST: i64 = 100;
-const MOST: i64 = 250;
-const SOON: i64 = 10;
+/// The shortest and the longest delay between two ticks, in milliseconds. The longest is also how late
+/// a jump of the clock is noticed.
+const SHORTEST_DELAY: i64 = 100;
+const LONGEST_DELAY: i64 = 250;
+/// The delay after a tick that ended before everything was done.
+const DELAY_WHEN_LATE: i64 = 10;
 
-/// A context of the module that outlives all callbacks: some that start the timer have none.
+/// A context of the module that is never freed: some callbacks that start the timer have none.
 static CONTEXT: AtomicPtr<raw::RedisModuleCtx> = AtomicPtr::new(std::ptr::null_mut());
 /// The timer that is armed; 0 for none.
 static TIMER: AtomicU64 = AtomicU64::new(0);
@@ -34,10 +36,10 @@ pub fn context() -> *mut raw::RedisModuleCtx {
     CONTEXT.load(Relaxed)
 }
 
-/// Sees to it that the timer runs.
+/// Starts the timer if it does not run.
 pub fn wake() {
     if TIMER.load(Relaxed) == 0 {
-        arm(LEAST);
+        arm(SHORTEST_DELAY);
     }
 }
 
@@ -58,12 +60,11 @@ fn arm(delay: i64) {
     TIMER.store(timer, Relaxed);
 }
 
-/// The server's timers go by the clock of the day: one that was put back would let them wait for the
-/// time that it came from.
+/// The server's timers use the wall clock: after it was set back, they would wait until it reaches the
+/// former time again.
 pub fn follow_clock(now: i64) {
     let timer = TIMER.load(Relaxed);
-    // Noticed once: this is called more often than the timer runs.
-    if timer == 0 || !was_put_back(now) {
+    if timer == 0 || !was_set_back(now) {
         return;
     }
     // SAFETY: the context is that of the module, and the timer is armed.
@@ -74,11 +75,11 @@ pub fn follow_clock(now: i64) {
             std::ptr::null_mut()
         ))
     };
-    arm(LEAST);
+    arm(SHORTEST_DELAY);
 }
 
-/// Whether the clock was put back to now. What was due at a time to come is not waited for.
-fn was_put_back(now: i64) -> bool {
+/// Whether the clock was set back since the last tick. The schedule is then moved back, too.
+fn was_set_back(now: i64) -> bool {
     let is_back = now < LAST_TICK.load(Relaxed);
     if is_back {
         LAST_TICK.store(now, Relaxed);
@@ -90,22 +91,22 @@ fn was_put_back(now: i64) -> bool {
 unsafe extern "C" fn run(ctx: *mut raw::RedisModuleCtx, _data: *mut c_void) {
     TIMER.store(0, Relaxed);
     // SAFETY: Redis hands in a context that is valid until this returns.
-    tick(unsafe { Ctx::new(ctx) });
+    run_tick(unsafe { Ctx::new(ctx) });
 }
 
-fn tick(ctx: Ctx) {
+fn run_tick(ctx: Ctx) {
     let flags = ctx.flags();
     if flags & REDISMODULE_CTX_FLAGS_MASTER == 0 {
-        // It starts again when the role changes.
+        // The timer starts again when the role changes.
         return;
     }
     let now = ctx.now();
-    was_put_back(now);
+    was_set_back(now);
     LAST_TICK.store(now, Relaxed);
     let mut is_late = false;
     if flags & REDISMODULE_CTX_FLAGS_LOADING == 0 {
         let started = Instant::now();
-        is_late = visit_all(ctx, now, started);
+        is_late = evaluate_all(ctx, now, started);
         stats::ALERT_TICKS.add(1);
         stats::ALERT_TICK_USEC_TOTAL.add(micros(started));
         stats::ALERT_TICK_USEC_MAX.raise_to(micros(started));
@@ -113,9 +114,10 @@ fn tick(ctx: Ctx) {
     let next = schedule().next();
     if let Some(next) = next {
         arm(if is_late {
-            SOON
+            DELAY_WHEN_LATE
         } else {
-            next.saturating_sub(ctx.now()).clamp(LEAST, MOST)
+            next.saturating_sub(ctx.now())
+                .clamp(SHORTEST_DELAY, LONGEST_DELAY)
         });
     }
 }
@@ -124,17 +126,17 @@ fn micros(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Whether there was not the time for all of it.
-fn visit_all(ctx: Ctx, now: i64, started: Instant) -> bool {
+/// Evaluates the sites that are due. True if the time did not suffice for all.
+fn evaluate_all(ctx: Ctx, now: i64, started: Instant) -> bool {
     let budget = Duration::from_micros(config::alert_budget());
-    let mut round = Round::new(now, started + budget);
-    while !round.is_over() {
+    let mut tick = Tick::new(now, started + budget);
+    while !tick.is_over() {
         let Some(due) = schedule().take(now) else {
             return false;
         };
-        match visit::visit(ctx, &due, &mut round) {
-            Visited::Done => {}
-            Visited::InPart => {
+        match evaluate(ctx, &due, &mut tick) {
+            Progress::Done => {}
+            Progress::InPart => {
                 stats::ALERT_DEFERRED.add(1);
                 return true;
             }

@@ -1,35 +1,49 @@
-//! Rust's allocator inside the server: Redis's own, so that `used_memory`, `maxmemory` and eviction
-//! see every byte. Outside a server (benches link the domain code) the system's.
+//! The allocator of Rust inside the server: that of the server, so that `used_memory`, `maxmemory` and
+//! eviction include every byte. Outside of a server, in unit tests, that of the system.
 //!
-//! Cold, and never inline: an event allocates nothing, and what it runs through is to lie close together
+//! The functions are cold and never inline: an event allocates nothing, and its code lies close together
 //! for the instruction cache.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use redis_module::raw;
 
-use crate::stats::MEMORY;
 use analytics_core::memory::allocated;
 
 pub struct RedisAllocator;
+
+static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
+
+/// The bytes that Rust has allocated in the server.
+pub fn allocated_bytes() -> usize {
+    ALLOCATED.load(Relaxed)
+}
+
+fn count(layout: Layout) {
+    ALLOCATED.fetch_add(allocated(padded(layout)), Relaxed);
+}
+
+fn uncount(layout: Layout) {
+    ALLOCATED.fetch_sub(allocated(padded(layout)), Relaxed);
+}
 
 /// jemalloc aligns an allocation whose size is a multiple of the alignment.
 fn padded(layout: Layout) -> usize {
     layout.pad_to_align().size()
 }
 
-// SAFETY: every method hands the request to one allocator, and always the same one: Redis's from the
-// first line of `RedisModule_OnLoad` on, before which nothing is allocated, or the system's where
-// there is no server.
+// SAFETY: every method passes the request to the same allocator: Redis's from the first line of
+// `RedisModule_OnLoad` on, before which nothing is allocated, or the system's where there is no server.
 unsafe impl GlobalAlloc for RedisAllocator {
     #[cold]
     #[inline(never)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the contract of the trait is that of the functions called.
+        // SAFETY: the functions called have the contract of the trait.
         unsafe {
             match raw::RedisModule_Alloc {
                 Some(alloc) => {
-                    MEMORY.add(allocated(padded(layout)));
+                    count(layout);
                     alloc(padded(layout)).cast()
                 }
                 None => System.alloc(layout),
@@ -44,7 +58,7 @@ unsafe impl GlobalAlloc for RedisAllocator {
         unsafe {
             match raw::RedisModule_Calloc {
                 Some(calloc) => {
-                    MEMORY.add(allocated(padded(layout)));
+                    count(layout);
                     calloc(1, padded(layout)).cast()
                 }
                 None => System.alloc_zeroed(layout),
@@ -60,9 +74,9 @@ unsafe impl GlobalAlloc for RedisAllocator {
         unsafe {
             match raw::RedisModule_Realloc {
                 Some(realloc) => {
-                    MEMORY.subtract(allocated(padded(layout)));
+                    uncount(layout);
                     let layout = Layout::from_size_align_unchecked(size, layout.align());
-                    MEMORY.add(allocated(padded(layout)));
+                    count(layout);
                     realloc(ptr.cast(), padded(layout)).cast()
                 }
                 None => System.realloc(ptr, layout, size),
@@ -77,7 +91,7 @@ unsafe impl GlobalAlloc for RedisAllocator {
         unsafe {
             match raw::RedisModule_Free {
                 Some(free) => {
-                    MEMORY.subtract(allocated(padded(layout)));
+                    uncount(layout);
                     free(ptr.cast())
                 }
                 None => System.dealloc(ptr, layout),

@@ -5,8 +5,9 @@ use std::ffi::{c_int, CString};
 
 use redis_module::raw;
 
-use super::redis::{api, Ctx};
-use super::registration::{Access, Command};
+use super::command::{Access, Command};
+use super::context::Ctx;
+use super::macros::api;
 
 const OWN: &str = "analytics";
 
@@ -34,7 +35,7 @@ pub fn assign(ctx: Ctx, commands: &[&Command]) {
     }
 }
 
-/// Whether `@analytics` is there now: another module may have taken the name.
+/// Adds `@analytics`. False if the server refuses it, as when another module uses the name.
 fn add(ctx: Ctx) -> bool {
     let name = CString::new(OWN).unwrap_or_default();
     // SAFETY: as in `assign`.

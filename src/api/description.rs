@@ -1,15 +1,16 @@
-//! What the server is told of a command beside its name and flags: `COMMAND DOCS`, `COMMAND INFO`,
-//! the keys, the hints of `redis-cli`.
+//! The description of a command for the server, beside its name and flags: for `COMMAND DOCS`, `COMMAND
+//! INFO`, its keys, and the hints of `redis-cli`.
 
 use std::ffi::c_int;
 
 use redis_module::raw;
 
-use super::redis::{api, Ctx};
-use super::registration::{Access, Command};
+use super::command::{Access, Command};
+use super::context::Ctx;
+use super::macros::api;
 use analytics_core::text::syntax::{arity, Argument, Kind};
 
-/// False if the server does not take it.
+/// False if the server refuses it.
 pub fn describe(ctx: Ctx, command: &Command) -> bool {
     let version = raw::RedisModuleCommandInfoVersion {
         version: 1,
@@ -37,7 +38,7 @@ pub fn describe(ctx: Ctx, command: &Command) -> bool {
     }
 }
 
-/// The site, what else is read, and the end of the list.
+/// The key of the site, that of a second key that is read, and the end of the list.
 fn keys(access: Access) -> [raw::RedisModuleCommandKeySpec; 3] {
     // SAFETY: all zeros is the specification that ends a list of them.
     let mut keys: [raw::RedisModuleCommandKeySpec; 3] = unsafe { std::mem::zeroed() };
@@ -61,8 +62,8 @@ fn fill(key: &mut raw::RedisModuleCommandKeySpec, place: c_int, flags: u32) {
     key.fk.range.limit = 0;
 }
 
-/// The lists of arguments of one command, each ended by an argument without a name. They lie on the
-/// heap: what points to one stays right when another is added.
+/// The lists of arguments of one command, each ended by an argument without a name. A pointer to a list
+/// stays valid when another is added.
 #[derive(Default)]
 struct Lists {
     lists: Vec<Vec<raw::RedisModuleCommandArg>>,

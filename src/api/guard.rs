@@ -1,15 +1,15 @@
-//! What must not happen while a command of ours is at work.
+//! What holds while a command of this module runs.
 //!
-//! Opening a key that has expired, making one, and calling another command run code of other modules,
-//! in the middle of ours. That code may delete, rename or flush the very values that the command looks
-//! at, and call our commands again. So:
+//! Opening a key that has expired, making one, and calling another command run foreign code: that of other
+//! modules. It may delete, rename or flush the values that the command uses, and call the commands of this
+//! module again. So:
 //!
-//! - A value that leaves its key while a guard exists is freed when the last guard is gone. A pointer
+//! - A value that leaves its key while a guard exists is freed when the last guard is dropped. A pointer
 //!   to a value that was found under its key is valid as long as the guard.
-//! - A command that writes is refused while another one of ours is under way. A shared reference to a
-//!   value is valid as long as the guard, too: nothing changes a value but such commands, and events
-//!   that wait for it, which are applied before the reference is made.
-//! - Whatever may run foreign code takes `&mut WriteGuard`, and a reference that may change a value
+//! - A command that writes is refused while another command of this module runs. A shared reference to a
+//!   value is valid as long as the guard, too: a value is changed only by such commands, and by the
+//!   events that wait for it, which are applied before the reference is made.
+//! - A function that may run foreign code takes `&mut WriteGuard`, and a reference that may change a value
 //!   borrows the guard: none is alive while foreign code runs.
 //!
 //! Commands and callbacks run one at a time, under the server's lock; values are freed on any thread.
@@ -20,9 +20,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::thread::Builder;
 
-use redis_module::raw::RedisModuleString;
-
-use super::redis::{Ctx, Failure, Outcome};
+use super::context::Ctx;
+use super::failure::{Failure, Outcome};
+use super::string::StringRef;
 use analytics_core::error::Error;
 
 static READERS: AtomicU32 = AtomicU32::new(0);
@@ -51,18 +51,18 @@ impl Drop for ReadGuard {
 }
 
 impl WriteGuard {
-    /// Refused inside of another command of ours.
+    /// Fails inside of another command of this module.
     #[inline]
     pub fn new() -> Outcome<WriteGuard> {
-        if is_any() {
-            return Err(nested());
+        if is_command_running() {
+            return Err(nested_write());
         }
         WRITES.store(true, Relaxed);
         Ok(WriteGuard(PhantomData))
     }
 
-    /// Ends the command with a keyspace event on this key: whoever listens may call our commands.
-    pub fn notify(self, ctx: Ctx, event: &CStr, key: *mut RedisModuleString) {
+    /// Ends the command with a keyspace event on this key. Subscribers may call commands of this module.
+    pub fn notify(self, ctx: Ctx, event: &CStr, key: StringRef) {
         drop(self);
         ctx.notify(event, key);
     }
@@ -76,7 +76,7 @@ impl Drop for WriteGuard {
     }
 }
 
-/// Proof that foreign code may run: with `'g`, what is found out lives as long as the guard does.
+/// Proof that foreign code may run. What is found lives as long as the guard, for `'g`.
 pub trait CallOut<'g> {}
 
 /// Shared references stay valid.
@@ -108,12 +108,12 @@ impl Again for Outside {
     }
 }
 
-/// For code that looks at no value, and is no part of a command that does.
+/// For code that uses no value, and is no part of a command that does.
 pub struct Outside(());
 
 impl Outside {
     pub fn new() -> Outside {
-        debug_assert!(!is_any(), "a command of ours is at work");
+        debug_assert!(!is_command_running(), "a command of this module runs");
         Outside(())
     }
 }
@@ -121,7 +121,7 @@ impl Outside {
 impl<'g> CallOut<'g> for &'g Outside {}
 
 #[cold]
-fn nested() -> Failure {
+fn nested_write() -> Failure {
     Error::new(
         "this command writes, and was called from inside another command of this module that is \
          not done yet",
@@ -129,9 +129,9 @@ fn nested() -> Failure {
     .into()
 }
 
-/// Whether a command of ours is at work.
+/// Whether a command of this module runs.
 #[inline]
-pub fn is_any() -> bool {
+pub fn is_command_running() -> bool {
     WRITES.load(Relaxed) || READERS.load(Relaxed) != 0
 }
 
@@ -141,7 +141,7 @@ struct Unowned {
     free: unsafe fn(*mut c_void),
 }
 
-// SAFETY: nobody else has the value, and any thread may free it.
+// SAFETY: nothing else points to the value, and any thread may free it.
 unsafe impl Send for Unowned {}
 
 impl Drop for Unowned {
@@ -154,30 +154,30 @@ impl Drop for Unowned {
 static DEFERRED: Mutex<Vec<Unowned>> = Mutex::new(Vec::new());
 static HAS_DEFERRED: AtomicBool = AtomicBool::new(false);
 
-/// From so many values on, a thread of its own frees them: the client need not wait.
+/// As many values as this are freed on another thread, so that the client does not wait.
 const MANY: usize = 512;
 
-/// Frees a value at once, or, where a command is at work, when it is done.
+/// Frees a value at once, or, while a command runs, when it ends.
 ///
-/// A value that a freeing thread finds here was unlinked before its command began, or comes later than
-/// the guard, which the thread then sees: the server handed it over after that.
+/// On a freeing thread: either the value was unlinked before the command began, or the server passed it to
+/// the thread after the guard was made, so that the thread observes the guard.
 ///
 /// # Safety
 /// No key owns the value any more, and `free` frees it, on any thread.
 #[inline]
 pub unsafe fn free_when_unused(value: *mut c_void, free: unsafe fn(*mut c_void)) {
     let unowned = Unowned { value, free };
-    if is_any() {
+    if is_command_running() {
         let mut deferred = DEFERRED.lock().unwrap_or_else(PoisonError::into_inner);
         deferred.push(unowned);
         HAS_DEFERRED.store(true, Relaxed);
     }
 }
 
-/// Also called from time to time: a freeing thread may come when the command is just done.
+/// Also called from time to time: a freeing thread may defer a value when the last command has just ended.
 #[inline]
 pub fn free_deferred() {
-    if HAS_DEFERRED.load(Relaxed) && !is_any() {
+    if HAS_DEFERRED.load(Relaxed) && !is_command_running() {
         take_and_free();
     }
 }
@@ -190,7 +190,7 @@ fn take_and_free() {
         std::mem::take(&mut *deferred)
     };
     if values.len() >= MANY {
-        // Without a thread they are freed here, with what should have run there.
+        // If no thread can be started, the values are freed here, with the closure.
         let _ = Builder::new().spawn(move || drop(values));
     }
 }

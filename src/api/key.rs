@@ -6,56 +6,53 @@ use std::ptr::NonNull;
 
 use redis_module::raw;
 
+use super::context::Ctx;
+use super::failure::{Failure, Outcome};
 use super::guard::{CallOut, ReadGuard, WriteGuard};
-use super::redis::{api, Ctx, Failure, Outcome};
+use super::macros::api;
+use super::string::StringRef;
 
-/// Closed when it goes. One that is open for writing borrows the guard of its command: whatever may run
-/// foreign code comes after it is closed, for the server looks at the value of the key then.
+/// Closed when it is dropped, upon which the server reads the value again. A key that is open for writing
+/// borrows the guard of its command, so that foreign code runs only after it is closed.
 pub struct Key<'g> {
     raw: *mut raw::RedisModuleKey,
     life: PhantomData<&'g ()>,
 }
 
+/// Whether a key exists, without counting as a use of it. A key that has expired is deleted.
+pub fn exists<'g>(ctx: Ctx, _guard: impl CallOut<'g>, name: StringRef) -> bool {
+    // SAFETY: the context and the string are valid.
+    unsafe { api!(RedisModule_KeyExists(ctx.raw(), name.raw())) == 1 }
+}
+
 impl<'g> Key<'g> {
-    /// For a command that may change it. Opening, closing and looking change nothing and signal
-    /// nothing: the module signals by itself what it really changed.
+    /// For a command that may change it. Opening, reading and closing neither change nor signal anything:
+    /// the module itself signals what it changed.
     #[inline]
-    pub fn for_writing(
-        ctx: Ctx,
-        _guard: &'g mut WriteGuard,
-        name: *mut raw::RedisModuleString,
-    ) -> Key<'g> {
+    pub fn for_writing(ctx: Ctx, _guard: &'g mut WriteGuard, name: StringRef) -> Key<'g> {
         let mode = raw::KeyMode::READ | raw::KeyMode::WRITE;
         Key::open(ctx, name, mode.bits())
     }
 
     #[inline]
-    pub fn for_reading(
-        ctx: Ctx,
-        _guard: impl CallOut<'g>,
-        name: *mut raw::RedisModuleString,
-    ) -> Key<'g> {
+    pub fn for_reading(ctx: Ctx, _guard: impl CallOut<'g>, name: StringRef) -> Key<'g> {
         Key::open(ctx, name, raw::KeyMode::READ.bits())
     }
 
-    /// For reading, without a trace in the server's statistics of the use of its keys.
-    pub fn for_peeking(
-        ctx: Ctx,
-        _guard: &'g ReadGuard,
-        name: *mut raw::RedisModuleString,
-    ) -> Key<'g> {
+    /// For reading, without an effect on the server's statistics of key use.
+    pub fn for_peeking(ctx: Ctx, _guard: &'g ReadGuard, name: StringRef) -> Key<'g> {
         let traceless = raw::REDISMODULE_OPEN_KEY_NOTOUCH
             | raw::REDISMODULE_OPEN_KEY_NONOTIFY
             | raw::REDISMODULE_OPEN_KEY_NOSTATS;
-        // The flags lie beyond those that the type has names for; older servers overlook some of them.
+        // `KeyMode` has no names for these flags; older servers ignore some of them.
         Key::open(ctx, name, raw::KeyMode::READ.bits() | traceless as i32)
     }
 
     #[inline]
-    fn open(ctx: Ctx, name: *mut raw::RedisModuleString, mode: i32) -> Key<'g> {
-        // SAFETY: the context is valid and the string alive. A null handle is a key that is not
-        // there, which every call below takes.
-        let raw = unsafe { api!(RedisModule_OpenKey(ctx.raw(), name, mode)) };
+    fn open(ctx: Ctx, name: StringRef, mode: i32) -> Key<'g> {
+        // SAFETY: the context and the string are valid. A null handle stands for a key that
+        // does not exist, and every call below accepts it.
+        let raw = unsafe { api!(RedisModule_OpenKey(ctx.raw(), name.raw(), mode)) };
         Key {
             raw: raw.cast(),
             life: PhantomData,
@@ -77,7 +74,7 @@ impl<'g> Key<'g> {
         unsafe { api!(RedisModule_KeyType(self.raw)) as isize }
     }
 
-    /// The value, if it is of this type; None if the key does not exist.
+    /// The value; None if the key does not exist. Fails where it has another type.
     #[inline]
     pub fn value(&self, kind: *mut raw::RedisModuleType) -> Outcome<Option<NonNull<c_void>>> {
         // SAFETY: the handle is open or null.
@@ -96,7 +93,7 @@ impl<'g> Key<'g> {
     /// Puts a value into the key.
     ///
     /// # Safety
-    /// The key is open for writing. The value is one of this type, and from here on the server's.
+    /// The key is open for writing. The value is one of this type, and belongs to the server from now on.
     pub unsafe fn set(self, kind: *mut raw::RedisModuleType, value: *mut c_void) {
         // SAFETY: by the contract.
         unsafe { api!(RedisModule_ModuleTypeSetValue(self.raw, kind, value)) };
@@ -109,7 +106,7 @@ impl<'g> Key<'g> {
         (time != i64::from(raw::REDISMODULE_NO_EXPIRE)).then_some(time)
     }
 
-    /// Whether the server counts every use of a key, and evicts by that.
+    /// Whether the server counts every use of a key, for eviction.
     pub fn counts_uses(&self) -> bool {
         let mut uses = -1;
         // SAFETY: the handle is open or null; the number is -1 under any other policy.
@@ -117,16 +114,16 @@ impl<'g> Key<'g> {
         uses >= 0
     }
 
-    /// The key is open for writing.
+    /// Sets the expiry of a key that is open for writing.
     pub fn expire_at(&self, time: i64) {
-        // SAFETY: a handle that is not open for writing is refused. A time before 1970 would be
-        // refused, and is over either way.
+        // SAFETY: the call refuses a handle that is not open for writing, and a time before 1970, which
+        // is over like 1.
         unsafe { api!(RedisModule_SetAbsExpire(self.raw, time.max(1))) };
     }
 
     /// Deletes the key; a large value is freed in the background.
     pub fn unlink(self) {
-        // SAFETY: a handle that is not open for writing is refused.
+        // SAFETY: the call refuses a handle that is not open for writing.
         unsafe { api!(RedisModule_UnlinkKey(self.raw)) };
     }
 }
@@ -134,7 +131,7 @@ impl<'g> Key<'g> {
 impl Drop for Key<'_> {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: opened by `open`, closed once; null is taken.
+        // SAFETY: opened by `open`, closed once; the call accepts null.
         unsafe { api!(RedisModule_CloseKey(self.raw)) }
     }
 }

@@ -1,12 +1,15 @@
-//! A Redis stream, through an open key. Replicas are told nothing: who appends or trims here does.
+//! A Redis stream, through an open key. Nothing is replicated: the caller replicates what it appends or
+//! trims.
 
 use std::ffi::{c_int, c_long};
 use std::fmt;
 
-use redis_module::raw::{self, RedisModuleString};
+use redis_module::raw;
 
+use super::failure::{Failure, Outcome};
 use super::key::Key;
-use super::redis::{api, bytes_of, Failure, Outcome, OwnedString};
+use super::macros::api;
+use super::string::{OwnedString, StringRef};
 
 /// `milliseconds-number`
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,7 +19,7 @@ pub struct EntryId {
 }
 
 impl EntryId {
-    /// As `XRANGE` takes it: the number is 0 if it is left out.
+    /// As in `XRANGE`: without a number it is 0.
     pub fn parse(word: &[u8]) -> Option<EntryId> {
         let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
         let word = std::str::from_utf8(word).ok()?;
@@ -30,7 +33,7 @@ impl EntryId {
         })
     }
 
-    /// None after the last one that there can be.
+    /// None after the largest id.
     fn next(self) -> Option<EntryId> {
         match self.number.checked_add(1) {
             Some(number) => Some(EntryId { number, ..self }),
@@ -65,7 +68,7 @@ impl fmt::Display for EntryId {
 pub struct Stream<'c>(Key<'c>);
 
 impl<'c> Stream<'c> {
-    /// Of a key that holds a stream, or nothing yet.
+    /// Fails where the key holds something else than a stream.
     pub fn of(key: Key<'c>) -> Outcome<Stream<'c>> {
         let is_stream = key.kind() == raw::REDISMODULE_KEYTYPE_STREAM;
         if key.exists() && !is_stream {
@@ -79,9 +82,9 @@ impl<'c> Stream<'c> {
     }
 
     /// Appends an entry of these fields, each followed by its value, to a key that is open for writing.
-    /// Gives its id: None if the ids of the stream are used up. To make the stream may run foreign code:
-    /// the key is looked at no more.
-    pub fn append(self, fields: &[*mut RedisModuleString]) -> Option<EntryId> {
+    /// Returns its id: None if the ids of the stream are used up. Making the stream may run foreign code, so
+    /// the key is not used any more.
+    pub fn append(self, fields: &[StringRef]) -> Option<EntryId> {
         let mut id = EntryId::default().raw();
         // SAFETY: the key is open for writing, and of a stream or empty; the strings are alive, two for
         // each field, and are copied, not changed.
@@ -90,15 +93,15 @@ impl<'c> Stream<'c> {
                 self.0.raw(),
                 raw::REDISMODULE_STREAM_ADD_AUTOID as c_int,
                 &mut id,
-                fields.as_ptr().cast_mut(),
+                fields.as_ptr().cast_mut().cast(),
                 (fields.len() / 2) as i64
             ))
         };
         (status == raw::REDISMODULE_OK as c_int).then(|| EntryId::of(id))
     }
 
-    /// Removes the oldest entries beyond so many, whole nodes only, which costs next to nothing; how many
-    /// entries there are now, if any went.
+    /// Removes the oldest entries beyond `most`, in whole nodes, which is cheap. Returns how many entries
+    /// remain, if any was removed.
     pub fn trim(&self, most: u64) -> Option<usize> {
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         // SAFETY: the key is open for writing, and of a stream.
@@ -134,7 +137,7 @@ impl<'c> Stream<'c> {
     }
 }
 
-/// A walk through a stream, which nothing changes meanwhile.
+/// A walk through a stream, which must not be changed meanwhile.
 pub struct Entries<'s, 'c> {
     stream: &'s Stream<'c>,
     begun: bool,
@@ -176,7 +179,7 @@ impl Entries<'_, '_> {
         }
         // SAFETY: see above.
         let (name, value) = unsafe { (OwnedString::take(name), OwnedString::take(value)) };
-        Some(look(bytes_of(name.raw()), bytes_of(value.raw())))
+        Some(look(name.bytes(), value.bytes()))
     }
 }
 

@@ -1,13 +1,13 @@
-//! What the whole module has once. Commands and callbacks run on any thread that holds the server's
-//! lock, such as one of another module that calls our commands; but one at a time.
+//! State of the whole module, for the thread that holds the server's lock. Commands and callbacks run on
+//! any thread that holds it, such as one of another module that calls our commands, and one at a time.
 
 use std::cell::RefCell;
 
-/// Made when it is first asked for, and never freed.
+/// Made at the first use, and never freed.
 pub struct UnderLock<T>(RefCell<Option<T>>);
 
-// SAFETY: only commands and callbacks that run under the server's lock may ask for it: whoever frees
-// values on a background thread does not.
+// SAFETY: only commands and callbacks that run under the server's lock use it, not the functions that
+// free values on a background thread.
 unsafe impl<T> Sync for UnderLock<T> {}
 
 impl<T: Default> UnderLock<T> {
@@ -15,12 +15,12 @@ impl<T: Default> UnderLock<T> {
         UnderLock(RefCell::new(None))
     }
 
-    /// `act` runs no foreign code, so that nobody asks for it meanwhile. A default in place of what that
-    /// would be, and loud in tests.
+    /// `act` must not run foreign code, which could use the state again: a nested use has no effect and
+    /// returns a default, and fails a debug build.
     #[inline]
     pub fn with<R: Default>(&self, act: impl FnOnce(&mut T) -> R) -> R {
         let borrowed = self.0.try_borrow_mut();
-        debug_assert!(borrowed.is_ok(), "asked for while it is in use");
+        debug_assert!(borrowed.is_ok(), "state used while it is in use");
         match borrowed {
             Ok(mut it) => act(it.get_or_insert_default()),
             Err(_) => R::default(),

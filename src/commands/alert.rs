@@ -1,29 +1,25 @@
-//! `ANALYTICS.ALERT site SET|DEL|GET|LIST|TEST|PAUSE|RESUME ...`, and `ANALYTICS.ALERT_RO` for what
-//! of it only reads.
+//! `ANALYTICS.ALERT site SET|DEL|GET|LIST|TEST|PAUSE|RESUME ...`, and `ANALYTICS.ALERT_RO` for the verbs
+//! that only read.
 //!
-//! `STATE rule ok|pending since|firing since sent` is what a master tells its replicas and the AOF.
+//! A master replicates changes of state as `STATE rule ok|pending since|firing since sent`.
 
 use std::ffi::CStr;
 
-use super::alter::no_site;
-use super::word;
+use super::site::{change_watch, site_to_change, with_watch};
 use crate::alerts::effects;
 use crate::alerts::effects::Change;
-use crate::api::guard::{ReadGuard, WriteGuard};
-use crate::api::key::Key;
-use crate::api::redis::{Ctx, Failure, Outcome, Words};
-use crate::api::registration::{entry, Access, Command};
+use crate::api::command::{Access, Command};
+use crate::api::context::Ctx;
+use crate::api::failure::{Failure, Outcome};
+use crate::api::guard::WriteGuard;
+use crate::api::registration::entry;
+use crate::api::words::Words;
 use crate::ingest::origin::Origin;
 use crate::ingest::replicate;
 use crate::query::Query;
-use crate::store::cluster;
-use crate::store::site_value::SiteValue;
-use crate::store::value;
 use crate::{alerts, stats};
-use analytics_core::alert::watch::Watch;
 use analytics_core::alert::{Alarm, Notice, Rule, State, RULE};
 use analytics_core::error::{shown, Error};
-use analytics_core::schema::keys::check_site_name;
 use analytics_core::text::numeral::{parse_integer, shown_number};
 use analytics_core::text::syntax::{unknown, Argument};
 use analytics_core::time::is_supported;
@@ -68,11 +64,11 @@ const LIST: Argument = Argument::token(c"list", c"LIST");
 const TEST: Argument = Argument::text(c"name").behind(c"TEST");
 const PAUSE: Argument = Argument::text(c"name").behind(c"PAUSE");
 const RESUME: Argument = Argument::text(c"name").behind(c"RESUME");
-/// A master's word for its replicas.
+/// Used in replication only.
 const STATE: Argument = Argument::text(c"name").behind(c"STATE").internal();
 
 pub fn alert(ctx: Ctx, words: Words) -> Outcome {
-    let verb = word(&words, 2)?;
+    let verb = words.required(2)?;
     if SET.is(verb) {
         set(ctx, words)
     } else if DEL.is(verb) {
@@ -91,7 +87,7 @@ pub fn alert_ro(ctx: Ctx, words: Words) -> Outcome {
 }
 
 fn read(ctx: Ctx, words: Words, accepted: &[Argument]) -> Outcome {
-    let verb = word(&words, 2)?;
+    let verb = words.required(2)?;
     if GET.is(verb) {
         get(ctx, words)
     } else if LIST.is(verb) {
@@ -103,46 +99,11 @@ fn read(ctx: Ctx, words: Words, accepted: &[Argument]) -> Outcome {
     }
 }
 
-/// The site of a command that changes it, which has to be there.
-pub fn site_to_change<'g>(
-    ctx: Ctx,
-    words: Words,
-    guard: &'g mut WriteGuard,
-) -> Outcome<&'g mut SiteValue> {
-    let name = word(&words, 1)?;
-    check_site_name(name)?;
-    let key = Key::for_writing(ctx, guard, words.string(1));
-    let Some(found) = value::find::<SiteValue>(&key)? else {
-        drop(key);
-        cluster::refuse_if_site_is_elsewhere(ctx, guard, words.string(1), name)?;
-        return Err(no_site(name).into());
-    };
-    drop(key);
-    // SAFETY: it was found with this guard.
-    Ok(unsafe { value::change(found, guard) })
-}
-
-/// Changes what a site is watched for, and ends the command.
-pub fn change_watch<T>(
-    ctx: Ctx,
-    words: Words,
-    mut guard: WriteGuard,
-    event: &CStr,
-    change: impl FnOnce(&mut Watch) -> T,
-) -> Outcome<T> {
-    let value = site_to_change(ctx, words, &mut guard)?;
-    let outcome = value.site.change_watch(change);
-    alerts::note_here(ctx, word(&words, 1)?, &value.site);
-    ctx.signal_modified(words.string(1));
-    guard.notify(ctx, event, words.string(1));
-    Ok(outcome)
-}
-
 fn set(ctx: Ctx, words: Words) -> Outcome {
     let mut guard = WriteGuard::new()?;
     let value = site_to_change(ctx, words, &mut guard)?;
     let rule = Rule::parse(&words.after(3).to_vec(), &value.site.settings)?;
-    let known = value.site.watch().unwrap_or(alerts::none());
+    let known = value.site.watch().unwrap_or(alerts::schedule::none());
     known.check_room_for_rule(&rule.name)?;
     let cancelled = known.alarm(&rule.name).and_then(|alarm| {
         let (_, notice) = alarm.with_rule(rule.clone());
@@ -150,7 +111,7 @@ fn set(ctx: Ctx, words: Words) -> Outcome {
     });
     cancel(ctx, words, &mut guard, cancelled)?;
     let resolved = [vec![b"SET".to_vec()], rule.words()].concat();
-    replicate::in_words(ctx, c"ANALYTICS.ALERT", words.string(1), &resolved);
+    replicate::in_words(ctx, c"ANALYTICS.ALERT", words.string(1)?, &resolved);
     change_watch(ctx, words, guard, EVENT, |watch| watch.set_rule(rule))?;
     ctx.reply_ok();
     Ok(())
@@ -174,7 +135,7 @@ fn delete(ctx: Ctx, words: Words) -> Outcome {
     Ok(())
 }
 
-/// Nothing will resolve this rule any more. Replicas get the entry of the stream.
+/// The message that a firing rule ends without being resolved. Replicas receive the entry of the stream.
 fn cancellation(ctx: Ctx, alarm: &Alarm, notice: Option<Notice>) -> Option<Change> {
     let is_due = notice.is_some() && Origin::of(ctx) == Origin::Client;
     is_due.then(|| Change {
@@ -188,8 +149,8 @@ fn cancellation(ctx: Ctx, alarm: &Alarm, notice: Option<Notice>) -> Option<Chang
 
 fn cancel(ctx: Ctx, words: Words, guard: &mut WriteGuard, change: Option<Change>) -> Outcome {
     if let Some(change) = change {
-        effects::append(ctx, guard, words.string(1), &change)?;
-        effects::publish(ctx, guard, word(&words, 1)?, &change);
+        effects::append(ctx, guard, words.string(1)?, &change)?;
+        effects::publish(ctx, guard, words.required(1)?, &change);
     }
     Ok(())
 }
@@ -216,7 +177,7 @@ fn pause(ctx: Ctx, words: Words, paused: bool) -> Outcome {
 }
 
 fn state(ctx: Ctx, words: Words) -> Outcome {
-    let name = word(&words, 3)?;
+    let name = words.required(3)?;
     let state = parse_state(words.after(4))?;
     let mut guard = WriteGuard::new()?;
     let value = site_to_change(ctx, words, &mut guard)?;
@@ -260,24 +221,7 @@ fn name_of_rule<'c>(words: &Words<'c>) -> Outcome<&'c [u8]> {
     if words.len() > 4 {
         return Err(Failure::WrongArity);
     }
-    word(words, 3)
-}
-
-/// Hands what a site is watched for to a reading command: nothing where there is no such site.
-pub fn with_watch(ctx: Ctx, words: Words, read: impl FnOnce(&Watch) -> Outcome) -> Outcome {
-    let name = word(&words, 1)?;
-    check_site_name(name)?;
-    let guard = ReadGuard::new();
-    let key = Key::for_reading(ctx, &guard, words.string(1));
-    let found = value::read::<SiteValue>(key)?;
-    if found.is_none() {
-        cluster::refuse_if_site_is_elsewhere(ctx, &guard, words.string(1), name)?;
-    }
-    read(
-        found
-            .and_then(|it| it.site.watch())
-            .unwrap_or(alerts::none()),
-    )
+    words.required(3)
 }
 
 fn get(ctx: Ctx, words: Words) -> Outcome {
@@ -304,56 +248,59 @@ fn list(ctx: Ctx, words: Words) -> Outcome {
 
 fn reply_alarm(ctx: Ctx, alarm: &Alarm) {
     let rule = &alarm.rule;
-    let text = |name: &str, text: &[u8]| {
-        ctx.reply_bytes(name.as_bytes());
-        ctx.reply_bytes(text);
-    };
-    let maybe = |name: &str, value: Option<String>| {
-        ctx.reply_bytes(name.as_bytes());
-        match value {
-            Some(value) => ctx.reply_bytes(value.as_bytes()),
-            None => ctx.reply_null(),
-        }
-    };
-    let time = |name: &str, time: Option<i64>| {
-        ctx.reply_bytes(name.as_bytes());
-        match time {
-            Some(time) => ctx.reply_integer(time),
-            None => ctx.reply_null(),
-        }
-    };
     ctx.reply_map(14);
-    text("name", &rule.name);
-    text("metric", &rule.metric);
-    text("window", rule.window.to_string().as_bytes());
-    text("op", rule.condition.op().name().as_bytes());
-    maybe("threshold", Some(shown_number(rule.condition.threshold())));
-    maybe("clear", rule.condition.clear().map(shown_number));
-    maybe("for", rule.hold.map(|it| it.to_string()));
-    maybe("every", Some(rule.every.to_string()));
-    maybe("repeat", rule.repeat.map(|it| it.to_string()));
-    text("severity", &rule.severity);
+    reply_text(ctx, "name", &rule.name);
+    reply_text(ctx, "metric", &rule.metric);
+    reply_text(ctx, "window", rule.window.to_string().as_bytes());
+    reply_text(ctx, "op", rule.condition.op().name().as_bytes());
+    reply_text(
+        ctx,
+        "threshold",
+        shown_number(rule.condition.threshold()).as_bytes(),
+    );
+    reply_optional(ctx, "clear", rule.condition.clear().map(shown_number));
+    reply_optional(ctx, "for", rule.hold.map(|it| it.to_string()));
+    reply_text(ctx, "every", rule.every.to_string().as_bytes());
+    reply_optional(ctx, "repeat", rule.repeat.map(|it| it.to_string()));
+    reply_text(ctx, "severity", &rule.severity);
     ctx.reply_bytes(b"paused");
     ctx.reply_integer(alarm.paused.into());
-    text("state", alarm.state.name().as_bytes());
-    time("since", alarm.state.since());
-    time("sent", alarm.state.sent());
+    reply_text(ctx, "state", alarm.state.name().as_bytes());
+    reply_time(ctx, "since", alarm.state.since());
+    reply_time(ctx, "sent", alarm.state.sent());
 }
 
-/// What the rule measures now, and what an evaluation at this moment would make of it.
+fn reply_text(ctx: Ctx, name: &str, text: &[u8]) {
+    ctx.reply_bytes(name.as_bytes());
+    ctx.reply_bytes(text);
+}
+
+fn reply_optional(ctx: Ctx, name: &str, text: Option<String>) {
+    ctx.reply_bytes(name.as_bytes());
+    match text {
+        Some(text) => ctx.reply_bytes(text.as_bytes()),
+        None => ctx.reply_null(),
+    }
+}
+
+fn reply_time(ctx: Ctx, name: &str, time: Option<i64>) {
+    ctx.reply_bytes(name.as_bytes());
+    match time {
+        Some(time) => ctx.reply_integer(time),
+        None => ctx.reply_null(),
+    }
+}
+
+/// The present value of the rule, and the state that an evaluation would give it now.
 fn test(ctx: Ctx, words: Words) -> Outcome {
     let name = name_of_rule(&words)?;
-    let query = Query::ask(ctx, words)?;
+    let query = Query::start(ctx, words)?;
     let alarm = query.site().watch().and_then(|watch| watch.alarm(name));
     let alarm = alarm.ok_or_else(|| no_rule(name))?;
     let measured = alerts::measure(&query, &alarm.rule)?;
     let (state, notice) = alarm.state.step(&alarm.rule, measured, query.now);
     stats::ALERT_EVALUATIONS.add(1);
 
-    let text = |name: &str, text: &[u8]| {
-        ctx.reply_bytes(name.as_bytes());
-        ctx.reply_bytes(text);
-    };
     ctx.reply_map(5);
     ctx.reply_bytes(b"value");
     match measured {
@@ -363,12 +310,8 @@ fn test(ctx: Ctx, words: Words) -> Outcome {
     ctx.reply_bytes(b"holds");
     let holds = measured.is_some_and(|value| alarm.rule.condition.holds(value));
     ctx.reply_integer(holds.into());
-    text("state", alarm.state.name().as_bytes());
-    text("next-state", state.name().as_bytes());
-    ctx.reply_bytes(b"says");
-    match notice {
-        Some(notice) => ctx.reply_bytes(notice.name().as_bytes()),
-        None => ctx.reply_null(),
-    }
+    reply_text(ctx, "state", alarm.state.name().as_bytes());
+    reply_text(ctx, "next-state", state.name().as_bytes());
+    reply_optional(ctx, "says", notice.map(|notice| notice.name().to_owned()));
     Ok(())
 }

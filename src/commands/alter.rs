@@ -1,20 +1,21 @@
-//! `ANALYTICS.ALTER site [options]`: what changes holds from the next event on. A new retention moves
-//! the expiry of the buckets that are there.
+//! `ANALYTICS.ALTER site [options]`: the new settings hold from the next event on. A new retention also
+//! changes the expiry of existing buckets.
 
-use redis_module::raw::RedisModuleString;
-
-use super::alert::site_to_change;
+use super::site::site_to_change;
+use crate::api::command::{Access, Command};
+use crate::api::context::Ctx;
+use crate::api::failure::Outcome;
 use crate::api::guard::WriteGuard;
 use crate::api::key::Key;
-use crate::api::redis::{Ctx, Outcome, OwnedString, Words};
-use crate::api::registration::{entry, Access, Command};
+use crate::api::registration::entry;
+use crate::api::string::{OwnedString, StringRef};
+use crate::api::words::Words;
 use crate::ingest::arguments::{clock, CLOCK};
 use crate::ingest::origin::Origin;
 use crate::ingest::{directories, replicate};
 use crate::store::bucket_value::BucketValue;
 use crate::store::changes::Changes;
 use crate::store::{value, walk};
-use analytics_core::error::{shown, Error};
 use analytics_core::schema::options::{
     CAPACITY, CUBE, DIM, LOG, LOGUSERS, RETENTION, STRICTNESS, TZ, VAL,
 };
@@ -27,7 +28,7 @@ pub const COMMAND: Command = Command {
     summary: c"Changes the settings of a site",
     since: c"0.1.0",
     complexity:
-        c"O(N+B) where N is the number of options and B that of the buckets whose expiry moves",
+        c"O(N+B) where N is the number of options and B that of the buckets whose expiry changes",
     tips: None,
     access: Access::Write { may_grow: true },
     is_fast: false,
@@ -58,10 +59,10 @@ pub fn alter(ctx: Ctx, words: Words) -> Outcome {
     let (before, span) = (value.site.settings.clone(), value.site.span());
     let settings = before.with(&changes, span.is_some(), now)?;
     let origin = Origin::of(ctx);
-    let moved = match (origin, span) {
+    let expiries = match (origin, span) {
         (Origin::Client, Some((_, last))) => {
-            let key = words.string(1);
-            moved_buckets(ctx, &mut guard, key, (&before, &settings), last)?
+            let key = words.string(1)?;
+            new_expiries(ctx, &mut guard, key, (&before, &settings), last)?
         }
         _ => Vec::new(),
     };
@@ -70,66 +71,59 @@ pub fn alter(ctx: Ctx, words: Words) -> Outcome {
     value.site.settings = settings;
     directories::clear_of(value);
     if origin == Origin::Client {
-        replicate_alter(ctx, words, options, now);
-        move_buckets(ctx, &mut guard, moved, now);
+        replicate_alter(ctx, words.string(1)?, options, now);
+        set_expiries(ctx, &mut guard, expiries, now);
     } else {
         ctx.replicate_verbatim();
     }
-    ctx.signal_modified(words.string(1));
-    guard.notify(ctx, c"analytics.alter", words.string(1));
+    ctx.signal_modified(words.string(1)?);
+    guard.notify(ctx, c"analytics.alter", words.string(1)?);
     ctx.reply_ok();
     Ok(())
 }
 
-pub fn no_site(name: &[u8]) -> Error {
-    Error::new(format!(
-        "site '{}' does not exist; ANALYTICS.CREATE or the first ANALYTICS.TRACK makes it",
-        shown(name)
-    ))
-}
-
-fn replicate_alter(ctx: Ctx, words: Words, options: Words, now: i64) {
+fn replicate_alter(ctx: Ctx, site: StringRef, options: Words, now: i64) {
     let clock = [OwnedString::new(b"CLOCK"), OwnedString::of_number(now)];
-    let mut strings = vec![words.string(1)];
-    strings.extend(clock.iter().map(OwnedString::raw));
+    let mut strings = vec![site];
+    strings.extend(clock.iter().map(OwnedString::get));
     strings.extend(options.strings());
     ctx.replicate(c"ANALYTICS.ALTER", &strings);
 }
 
-/// A bucket whose expiry changes: to a time, or, where its granularity was switched off, to none.
-struct Moved {
+/// A bucket whose expiry changes: to a time, or to none where its granularity is switched off.
+struct NewExpiry {
     name: OwnedString,
     expiry: Option<i64>,
 }
 
-/// Of the settings before and after.
-fn moved_buckets(
+/// The buckets whose expiry differs between the settings before and after.
+fn new_expiries(
     ctx: Ctx,
     guard: &mut WriteGuard,
-    name: *mut RedisModuleString,
+    name: StringRef,
     (before, after): (&Settings, &Settings),
     last: i64,
-) -> Outcome<Vec<Moved>> {
-    let mut moved = Vec::new();
+) -> Outcome<Vec<NewExpiry>> {
+    let mut expiries = Vec::new();
     for granularity in Granularity::ALL {
         let kept = after.retention.get(granularity);
         if before.retention.get(granularity) == kept {
             continue;
         }
-        for found in walk::live(ctx, guard, name, before, granularity, last)? {
-            moved.push(Moved {
+        for found in walk::existing_buckets(ctx, guard, name, before, granularity, last)? {
+            expiries.push(NewExpiry {
                 expiry: after.retention.expiry(&found.period, &after.zone),
                 name: found.name,
             });
         }
     }
-    Ok(moved)
+    Ok(expiries)
 }
 
-/// Replicated one by one, as facts: a replica does not look for buckets by its own clock.
-fn move_buckets(ctx: Ctx, guard: &mut WriteGuard, moved: Vec<Moved>, now: i64) {
-    for Moved { name, expiry } in moved {
-        let key = Key::for_writing(ctx, guard, name.raw());
+/// Replicates every change: a replica does not look for buckets by its own clock.
+fn set_expiries(ctx: Ctx, guard: &mut WriteGuard, expiries: Vec<NewExpiry>, now: i64) {
+    for NewExpiry { name, expiry } in expiries {
+        let key = Key::for_writing(ctx, guard, name.get());
         if !matches!(value::find::<BucketValue>(&key), Ok(Some(_))) {
             continue;
         }
@@ -137,13 +131,13 @@ fn move_buckets(ctx: Ctx, guard: &mut WriteGuard, moved: Vec<Moved>, now: i64) {
             Some(expiry) => {
                 key.expire_at(expiry);
                 let time = OwnedString::of_number(expiry);
-                ctx.replicate(c"PEXPIREAT", &[name.raw(), time.raw()]);
+                ctx.replicate(c"PEXPIREAT", &[name.get(), time.get()]);
             }
             None => {
                 key.unlink();
                 replicate::keys(ctx, c"UNLINK", std::slice::from_ref(&name));
             }
         }
-        ctx.signal_modified(name.raw());
+        ctx.signal_modified(name.get());
     }
 }

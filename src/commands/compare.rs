@@ -1,10 +1,13 @@
 //! `ANALYTICS.COMPARE site window metric [metric ...]`: per metric [now, before, change in percent].
 //!
-//! The change is null where there is nothing to compare: nothing was measured, or it was zero before.
+//! The change is null where nothing was measured, or the value before was zero.
 
-use super::word;
-use crate::api::redis::{Ctx, Failure, Outcome, Words};
-use crate::api::registration::{entry, Access, Command};
+use crate::api::command::{Access, Command};
+use crate::api::context::Ctx;
+use crate::api::failure::{Failure, Outcome};
+use crate::api::registration::entry;
+use crate::api::words::Words;
+use crate::query::reply::reply_answer;
 use crate::query::{Query, METRICS, WINDOW};
 use crate::stats;
 use analytics_core::query::fold::{change, Fold};
@@ -25,11 +28,11 @@ pub const COMMAND: Command = Command {
 };
 
 pub fn compare(ctx: Ctx, words: Words) -> Outcome {
-    let window = word(&words, 2)?;
+    let window = words.required(2)?;
     if words.len() < 4 {
         return Err(Failure::WrongArity);
     }
-    let query = Query::ask(ctx, words)?;
+    let query = Query::start(ctx, words)?;
     let metrics = Metric::parse_all(words.after(3).iter(), query.settings())?;
     let window = query.window(window)?;
     let zone = &query.site().settings.zone;
@@ -42,9 +45,9 @@ pub fn compare(ctx: Ctx, words: Words) -> Outcome {
     ctx.reply_array(metrics.len());
     for (now, before) in now.into_iter().zip(before) {
         ctx.reply_array(3);
-        ctx.reply_answer(now);
-        ctx.reply_answer(before);
-        ctx.reply_answer(change(now, before));
+        reply_answer(ctx, now);
+        reply_answer(ctx, before);
+        reply_answer(ctx, change(now, before));
     }
     Ok(())
 }

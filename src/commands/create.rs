@@ -1,10 +1,12 @@
 //! `ANALYTICS.CREATE site [options]`
 
-use super::word;
+use crate::api::command::{Access, Command};
+use crate::api::context::Ctx;
+use crate::api::failure::Outcome;
 use crate::api::guard::WriteGuard;
 use crate::api::key::Key;
-use crate::api::redis::{Ctx, Outcome, Words};
-use crate::api::registration::{entry, Access, Command};
+use crate::api::registration::entry;
+use crate::api::words::Words;
 use crate::ingest::replicate;
 use crate::store::cluster;
 use crate::store::site_value::SiteValue;
@@ -21,7 +23,7 @@ use analytics_core::text::syntax::Argument;
 
 pub const COMMAND: Command = Command {
     name: c"analytics.create",
-    summary: c"Makes a site with these settings",
+    summary: c"Creates a site with these settings",
     since: c"0.1.0",
     complexity: c"O(N) where N is the number of options",
     tips: None,
@@ -43,12 +45,12 @@ pub const COMMAND: Command = Command {
 };
 
 pub fn create(ctx: Ctx, words: Words) -> Outcome {
-    let name = word(&words, 1)?;
+    let name = words.required(1)?;
     check_site_name(name)?;
     let changes = parse_options(&words.after(2).to_vec())?;
     let settings = config::default_settings().with(&changes, false, i64::MIN)?;
     let mut guard = WriteGuard::new()?;
-    let key = Key::for_writing(ctx, &mut guard, words.string(1));
+    let key = Key::for_writing(ctx, &mut guard, words.string(1)?);
     if value::find::<SiteValue>(&key)?.is_some() {
         return Err(Error::new(format!(
             "site '{}' exists; ANALYTICS.ALTER changes it",
@@ -57,13 +59,13 @@ pub fn create(ctx: Ctx, words: Words) -> Outcome {
         .into());
     }
     drop(key);
-    cluster::refuse_if_site_is_elsewhere(ctx, &mut guard, words.string(1), name)?;
-    replicate::creation(ctx, words.string(1), &settings);
-    let key = Key::for_writing(ctx, &mut guard, words.string(1));
+    cluster::refuse_if_site_is_elsewhere(ctx, &mut guard, words.string(1)?, name)?;
+    replicate::creation(ctx, words.string(1)?, &settings);
+    let key = Key::for_writing(ctx, &mut guard, words.string(1)?);
     value::put(key, SiteValue::new(Site::new(settings)));
     stats::SITES.add(1);
-    ctx.signal_modified(words.string(1));
-    guard.notify(ctx, c"analytics.create", words.string(1));
+    ctx.signal_modified(words.string(1)?);
+    guard.notify(ctx, c"analytics.create", words.string(1)?);
     ctx.reply_ok();
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `ANALYTICS.DASHBOARD site`: what a page about a site shows at a glance, in one map.
+//! `ANALYTICS.DASHBOARD site`: an overview of a site in one map.
 //!
 //! ```text
 //! active-users        map: 5m, 1h, 24h, 7d
@@ -10,11 +10,15 @@
 //! events-per-minute   the last sixty minutes of the clock, this one at the end
 //! ```
 //!
-//! Today is the site's whole day, so that it is one bucket that answers, and not those of its hours.
+//! Today is the site's whole day, so that one bucket answers, not those of its hours.
 
-use crate::api::redis::{Ctx, Failure, Outcome, Words};
-use crate::api::registration::{entry, Access, Command};
+use crate::api::command::{Access, Command};
+use crate::api::context::Ctx;
+use crate::api::failure::{Failure, Outcome};
+use crate::api::registration::entry;
+use crate::api::words::Words;
 use crate::commands::top as top_command;
+use crate::query::reply::reply_answer;
 use crate::query::Query;
 use crate::stats;
 use analytics_core::bucket::Bucket;
@@ -27,7 +31,7 @@ use analytics_core::time::{Granularity, Piece, Range, MINUTE};
 
 pub const COMMAND: Command = Command {
     name: c"analytics.dashboard",
-    summary: c"Shows a site at a glance",
+    summary: c"Shows an overview of a site",
     since: c"0.1.0",
     complexity: c"O(B*V) where B is the number of buckets of the last 7 days and V that of the values they keep",
     tips: Some(c"nondeterministic_output"),
@@ -43,7 +47,7 @@ const TODAY: [(&str, Measure); 3] = [
     ("users", Measure::Users),
     ("sessions", Measure::Sessions),
 ];
-const OF_A_VALUE: [(&str, Aggregate); 4] = [
+const VALUE_AGGREGATES: [(&str, Aggregate); 4] = [
     ("avg", Aggregate::Avg),
     ("p50", Aggregate::Percentile(50.0)),
     ("p95", Aggregate::Percentile(95.0)),
@@ -67,7 +71,7 @@ pub fn dashboard(ctx: Ctx, words: Words) -> Outcome {
     if words.len() != 2 {
         return Err(Failure::WrongArity);
     }
-    let query = Query::ask(ctx, words)?;
+    let query = Query::start(ctx, words)?;
     Dashboard::read(&query)?.reply(ctx);
     Ok(())
 }
@@ -97,9 +101,11 @@ impl<'c> Dashboard<'c> {
         ctx.reply_bytes(b"today");
         reply_answers(ctx, &TODAY.map(|(name, _)| name), &self.today);
         ctx.reply_bytes(b"events-per-second");
-        self.per_second.iter().for_each(|it| ctx.reply_answer(*it));
+        self.per_second.iter().for_each(|it| reply_answer(ctx, *it));
         ctx.reply_bytes(b"last-minute");
-        self.last_minute.iter().for_each(|it| ctx.reply_answer(*it));
+        self.last_minute
+            .iter()
+            .for_each(|it| reply_answer(ctx, *it));
         ctx.reply_bytes(b"top");
         ctx.reply_map(self.top.len());
         for (name, axis, ranking) in &self.top {
@@ -110,11 +116,11 @@ impl<'c> Dashboard<'c> {
         ctx.reply_map(self.values.len());
         for (name, answers) in &self.values {
             ctx.reply_bytes(name.bytes());
-            reply_answers(ctx, &OF_A_VALUE.map(|(name, _)| name), answers);
+            reply_answers(ctx, &VALUE_AGGREGATES.map(|(name, _)| name), answers);
         }
         ctx.reply_bytes(b"events-per-minute");
         ctx.reply_array(self.per_minute.len());
-        self.per_minute.iter().for_each(|it| ctx.reply_answer(*it));
+        self.per_minute.iter().for_each(|it| reply_answer(ctx, *it));
     }
 }
 
@@ -122,7 +128,7 @@ fn reply_answers(ctx: Ctx, names: &[&str], answers: &[Answer]) {
     ctx.reply_map(answers.len());
     for (name, answer) in names.iter().zip(answers) {
         ctx.reply_bytes(name.as_bytes());
-        ctx.reply_answer(*answer);
+        reply_answer(ctx, *answer);
     }
 }
 
@@ -169,11 +175,11 @@ fn values(query: &Query) -> Outcome<Vec<(Name, Vec<Answer>)>> {
     let values = query.site().settings.values();
     let measures = values.iter().flat_map(|value| {
         let of = |(_, aggregate)| Measure::Value(value.name.clone(), aggregate);
-        OF_A_VALUE.map(of)
+        VALUE_AGGREGATES.map(of)
     });
     let answers = last(query, "1h", measures.collect())?;
     let names = values.iter().map(|value| value.name.clone());
-    let answers = answers.chunks(OF_A_VALUE.len()).map(<[_]>::to_vec);
+    let answers = answers.chunks(VALUE_AGGREGATES.len()).map(<[_]>::to_vec);
     Ok(names.zip(answers).collect())
 }
 

@@ -3,13 +3,16 @@
 
 use std::ptr::NonNull;
 
-use redis_module::raw::{self, RedisModuleString};
+use redis_module::raw;
 
-use super::word;
+use crate::api::command::{Access, Command};
+use crate::api::context::Ctx;
+use crate::api::failure::{Failure, Outcome};
 use crate::api::guard::WriteGuard;
-use crate::api::key::Key;
-use crate::api::redis::{Ctx, Outcome, OwnedString, Words};
-use crate::api::registration::{entry, Access, Command};
+use crate::api::key::{self, Key};
+use crate::api::registration::entry;
+use crate::api::string::{OwnedString, StringRef};
+use crate::api::words::Words;
 use crate::config;
 use crate::ingest::replicate;
 use crate::store::bucket_value::BucketValue;
@@ -33,60 +36,66 @@ pub const COMMAND: Command = Command {
 };
 
 pub fn drop_site(ctx: Ctx, words: Words) -> Outcome {
-    let name = word(&words, 1)?;
+    let name = words.required(1)?;
     if words.len() > 2 {
-        return Err(crate::api::redis::Failure::WrongArity);
+        return Err(Failure::WrongArity);
     }
     check_site_name(name)?;
     let mut guard = WriteGuard::new()?;
-    let key = Key::for_writing(ctx, &mut guard, words.string(1));
+    let key = Key::for_writing(ctx, &mut guard, words.string(1)?);
     let found = value::write::<SiteValue>(key)?;
     let site = found.as_ref();
     let site = site.map(|value| (value.site.settings.clone(), value.site.span()));
     let found = found.map(NonNull::from);
     let is_there = found.is_some();
     if !is_there {
-        cluster::refuse_if_site_is_elsewhere(ctx, &mut guard, words.string(1), name)?;
+        cluster::refuse_if_site_is_elsewhere(ctx, &mut guard, words.string(1)?, name)?;
     }
-    // A site whose key alone was deleted has left its buckets: as far as the settings of the module
-    // tell where they are, they are found.
+    // A site whose key alone was deleted has left its buckets behind: those that the default settings
+    // would give it are found.
     let (settings, span) = site.unwrap_or_else(|| (config::default_settings(), None));
     let latest = ctx.now().saturating_add(config::max_future());
     let known = span.map_or(latest, |(_, last)| last);
-    // Without the site, streams of these names are somebody else's.
+    // Without a site, streams of these names do not belong to one.
     let streams = [alerts_stream(name), events_stream(name)].map(|name| OwnedString::new(&name));
     let streams = if is_there { &streams[..] } else { &[] };
     for stream in streams {
-        if !ctx.exists(&mut guard, stream.raw()) {
-            cluster::refuse_if_bucket_is_elsewhere(ctx, &mut guard, words.string(1), stream.raw())?;
+        if !key::exists(ctx, &mut guard, stream.get()) {
+            cluster::refuse_if_bucket_is_elsewhere(
+                ctx,
+                &mut guard,
+                words.string(1)?,
+                stream.get(),
+            )?;
         }
     }
     let last = known.max(latest).min(MAX_TIME);
-    let dropped = drop_buckets(ctx, &mut guard, words.string(1), &settings, last)?;
+    let dropped = drop_buckets(ctx, &mut guard, words.string(1)?, &settings, last)?;
     for stream in streams {
         if drop_stream(ctx, &mut guard, stream) {
             replicate::keys(ctx, c"UNLINK", std::slice::from_ref(stream));
         }
     }
-    let key = Key::for_writing(ctx, &mut guard, words.string(1));
-    // What another module has put there meanwhile came later, and stays.
+    let site_key = words.string(1)?;
+    let key = Key::for_writing(ctx, &mut guard, site_key);
+    // A value that another module has stored there meanwhile is later, and stays.
     if is_there && matches!(value::find(&key), Ok(it) if it == found) {
         key.unlink();
-        ctx.replicate(c"UNLINK", &[words.string(1)]);
-        ctx.signal_modified(words.string(1));
-        guard.notify(ctx, c"analytics.drop", words.string(1));
+        ctx.replicate(c"UNLINK", &[site_key]);
+        ctx.signal_modified(site_key);
+        guard.notify(ctx, c"analytics.drop", site_key);
     }
     ctx.reply_integer(dropped as i64);
     Ok(())
 }
 
-/// What is no stream stays.
+/// A value of another type stays.
 fn drop_stream(ctx: Ctx, guard: &mut WriteGuard, name: &OwnedString) -> bool {
-    let key = Key::for_writing(ctx, guard, name.raw());
+    let key = Key::for_writing(ctx, guard, name.get());
     let is_stream = key.kind() == raw::REDISMODULE_KEYTYPE_STREAM;
     if is_stream {
         key.unlink();
-        ctx.signal_modified(name.raw());
+        ctx.signal_modified(name.get());
     }
     is_stream
 }
@@ -94,19 +103,19 @@ fn drop_stream(ctx: Ctx, guard: &mut WriteGuard, name: &OwnedString) -> bool {
 fn drop_buckets(
     ctx: Ctx,
     guard: &mut WriteGuard,
-    name: *mut RedisModuleString,
+    name: StringRef,
     settings: &Settings,
     last: i64,
 ) -> Outcome<usize> {
-    if cluster::is_on(ctx) {
-        // What is missing may be elsewhere: that is asked before anything goes.
+    if cluster::is_enabled(ctx) {
+        // Missing buckets may be on another node: this is checked before anything is removed.
         for granularity in Granularity::ALL {
-            walk::live(ctx, guard, name, settings, granularity, last)?;
+            walk::existing_buckets(ctx, guard, name, settings, granularity, last)?;
         }
     }
     let places = Granularity::ALL
         .into_iter()
-        .flat_map(|granularity| walk::places(ctx, name, settings, granularity, last));
+        .flat_map(|granularity| walk::possible_buckets(ctx, name, settings, granularity, last));
     let names = places.map(|place| place.name);
     let names: Vec<_> = names.filter(|name| drop_bucket(ctx, guard, name)).collect();
     for names in names.chunks(NAMES_IN_A_COMMAND) {
@@ -115,13 +124,13 @@ fn drop_buckets(
     Ok(names.len())
 }
 
-/// What is no bucket of ours stays.
+/// A value of another type stays.
 fn drop_bucket(ctx: Ctx, guard: &mut WriteGuard, name: &OwnedString) -> bool {
-    let key = Key::for_writing(ctx, guard, name.raw());
+    let key = Key::for_writing(ctx, guard, name.get());
     let is_bucket = matches!(value::find::<BucketValue>(&key), Ok(Some(_)));
     if is_bucket {
         key.unlink();
-        ctx.signal_modified(name.raw());
+        ctx.signal_modified(name.get());
     }
     is_bucket
 }

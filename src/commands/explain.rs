@@ -1,9 +1,12 @@
-//! `ANALYTICS.EXPLAIN site window`: what a query over this window would read, and how exact it is.
+//! `ANALYTICS.EXPLAIN site window`: the buckets that a query over this window would read, and the error of
+//! its distinct counts.
 
-use super::alter::no_site;
-use super::word;
-use crate::api::redis::{Ctx, Failure, Outcome, Words};
-use crate::api::registration::{entry, Access, Command};
+use super::site::no_site;
+use crate::api::command::{Access, Command};
+use crate::api::context::Ctx;
+use crate::api::failure::{Failure, Outcome};
+use crate::api::registration::entry;
+use crate::api::words::Words;
 use crate::query::{Query, WINDOW};
 use crate::stats;
 use analytics_core::sketch::hll::Union;
@@ -12,7 +15,7 @@ use analytics_core::time::{Granularity, Range};
 
 pub const COMMAND: Command = Command {
     name: c"analytics.explain",
-    summary: c"Says what a query over a window would read",
+    summary: c"Shows what a query over a window would read",
     since: c"0.1.0",
     complexity: c"O(B) where B is the number of buckets that cover the window",
     tips: Some(c"nondeterministic_output"),
@@ -23,15 +26,15 @@ pub const COMMAND: Command = Command {
 };
 
 pub fn explain(ctx: Ctx, words: Words) -> Outcome {
-    let window = word(&words, 2)?;
+    let window = words.required(2)?;
     if words.len() > 3 {
         return Err(Failure::WrongArity);
     }
-    let Some(query) = Query::open(ctx, words)? else {
-        return Err(no_site(word(&words, 1)?).into());
+    let Some(query) = Query::start_existing(ctx, words)? else {
+        return Err(no_site(words.required(1)?).into());
     };
-    let asked = query.range(window)?;
-    let cover = query.cover(asked)?;
+    let window = query.range(window)?;
+    let cover = query.cover(window)?;
     let mut planned = [0i64; Granularity::COUNT];
     for piece in &cover.pieces {
         if let Some(count) = planned.get_mut(piece.period.granularity().index()) {
@@ -44,7 +47,7 @@ pub fn explain(ctx: Ctx, words: Words) -> Outcome {
 
     ctx.reply_map(6);
     ctx.reply_bytes(b"window");
-    reply_range(ctx, asked);
+    reply_range(ctx, window);
     ctx.reply_bytes(b"counts");
     reply_range(ctx, cover.counts);
     ctx.reply_bytes(b"users");

@@ -1,9 +1,11 @@
-//! `ANALYTICS.EXPORT site granularity time [users|sessions] [dimension value]...`: what one bucket
-//! counts once, as the string of a Redis HyperLogLog. Null where nothing was counted.
+//! `ANALYTICS.EXPORT site granularity time [users|sessions] [dimension value]...`: the distinct users or
+//! sessions of one bucket, as the string of a Redis HyperLogLog. Null where nothing was counted.
 
-use super::word;
-use crate::api::redis::{Ctx, Failure, Outcome, Words};
-use crate::api::registration::{entry, Access, Command};
+use crate::api::command::{Access, Command};
+use crate::api::context::Ctx;
+use crate::api::failure::{Failure, Outcome};
+use crate::api::registration::entry;
+use crate::api::words::Words;
 use crate::query::Query;
 use analytics_core::bucket::tally::Distinct;
 use analytics_core::error::{shown, Error};
@@ -14,7 +16,7 @@ use analytics_core::time::{instant_in, Granularity, Period};
 
 pub const COMMAND: Command = Command {
     name: c"analytics.export",
-    summary: c"Gives the users or sessions of a bucket as a HyperLogLog of Redis",
+    summary: c"Exports the users or sessions of a bucket as a Redis HyperLogLog",
     since: c"0.1.0",
     complexity: c"O(1) with a large constant, for 16,384 registers",
     tips: Some(c"nondeterministic_output"),
@@ -41,15 +43,15 @@ pub(super) const ROW: Argument = Argument::block(
 .multiple();
 
 pub fn export(ctx: Ctx, words: Words) -> Outcome {
-    let granularity = Granularity::parse(word(&words, 2)?)?;
-    let time = word(&words, 3)?;
-    // Dimensions and values come in pairs: one word more is the subject.
+    let granularity = Granularity::parse(words.required(2)?)?;
+    let time = words.required(3)?;
+    // Dimensions and values are pairs: an odd word is the subject.
     let (what, row) = match words.len() % 2 {
         0 => (Distinct::Users, 4),
-        _ => (Distinct::parse(word(&words, 4)?)?, 5),
+        _ => (Distinct::parse(words.required(4)?)?, 5),
     };
     let pairs = pairs(words.after(row))?;
-    let query = Query::ask(ctx, words)?;
+    let query = Query::start(ctx, words)?;
     let row = match pairs.as_slice() {
         [] => None,
         pairs => Some(Selector::of_pairs(pairs, query.settings())?),
@@ -96,14 +98,14 @@ pub(super) fn period(
     Ok(period.ok_or_else(|| Error::new(format!("time '{}' is out of range", shown(time))))?)
 }
 
-/// Why there is no bucket of the period; None if one is kept.
+/// The error for a period of which the site keeps no bucket; None if it keeps one.
 pub(super) fn not_kept(period: &Period, settings: &Settings, now: i64) -> Option<Error> {
     let granularity = period.granularity();
     let (name, label) = (granularity.name(), period.label());
     match settings.retention.expiry(period, &settings.zone) {
         Some(expiry) if expiry > now => None,
         Some(_) => Some(Error::new(format!(
-            "{name} {label} is over and gone: this site keeps {name}s for {} after their end",
+            "{name} {label} has expired: this site keeps {name}s for {} after their end",
             settings.retention_text(granularity)
         ))),
         None => Some(Error::new(format!(

@@ -1,8 +1,11 @@
 //! `ANALYTICS.GET site window metric [metric ...]`: one number per metric, in order.
 
-use super::word;
-use crate::api::redis::{Ctx, Failure, Outcome, Words};
-use crate::api::registration::{entry, Access, Command};
+use crate::api::command::{Access, Command};
+use crate::api::context::Ctx;
+use crate::api::failure::{Failure, Outcome};
+use crate::api::registration::entry;
+use crate::api::words::Words;
+use crate::query::reply::reply_answer;
 use crate::query::{Query, METRICS, WINDOW};
 use crate::stats;
 use analytics_core::query::fold::{seconds, Fold};
@@ -23,11 +26,11 @@ pub const COMMAND: Command = Command {
 };
 
 pub fn get(ctx: Ctx, words: Words) -> Outcome {
-    let window = word(&words, 2)?;
+    let window = words.required(2)?;
     if words.len() < 4 {
         return Err(Failure::WrongArity);
     }
-    let query = Query::ask(ctx, words)?;
+    let query = Query::start(ctx, words)?;
     let metrics = Metric::parse_all(words.after(3).iter(), query.settings())?;
     let mut fold = Fold::new(&metrics);
     let cover = query.cover(query.range(window)?)?;
@@ -36,7 +39,7 @@ pub fn get(ctx: Ctx, words: Words) -> Outcome {
 
     ctx.reply_array(metrics.len());
     for answer in fold.answers(seconds(cover.counts, query.now)) {
-        ctx.reply_answer(answer);
+        reply_answer(ctx, answer);
     }
     Ok(())
 }

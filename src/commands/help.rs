@@ -1,16 +1,19 @@
-//! `ANALYTICS.HELP [command]`: the commands and what they take, in lines, as the `HELP` subcommands of
-//! Redis reply them.
+//! `ANALYTICS.HELP [command]`: the commands and their arguments, in lines, like the `HELP` subcommands of
+//! Redis.
 
 use super::COMMANDS;
-use crate::api::redis::{Ctx, Failure, Outcome, Words};
-use crate::api::registration::{entry, Access, Command};
+use crate::api::command::{Access, Command};
+use crate::api::context::Ctx;
+use crate::api::failure::{Failure, Outcome};
+use crate::api::registration::entry;
+use crate::api::words::Words;
 use analytics_core::error::{shown, Error};
 use analytics_core::text::nearest::did_you_mean;
 use analytics_core::text::syntax::{line, Argument};
 
 pub const COMMAND: Command = Command {
     name: c"analytics.help",
-    summary: c"Lists the commands, or tells of one of them",
+    summary: c"Lists the commands, or describes one of them",
     since: c"0.1.0",
     complexity: c"O(1)",
     tips: None,

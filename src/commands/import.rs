@@ -1,28 +1,29 @@
 //! `ANALYTICS.IMPORT site granularity time users|sessions hll [dimension value]...`: merges a Redis
-//! HyperLogLog into what a bucket counts once. Replies 1 when any of it was new, else 0.
+//! HyperLogLog into the distinct users or sessions of a bucket. Replies 1 when any of it was new, else 0.
 //!
-//! Who was there on a day was there in its week and month: the coarser buckets that hold the whole of
-//! the period take the same in. Without them a window that they answer would not see what is in the
-//! finer one. As with an event, a bucket that is over or not kept is left out.
+//! A user of a day is one of its week and month: the same is merged into the coarser buckets that contain
+//! the whole period, so that windows which these answer include it. As with an event, a bucket that has
+//! expired or is not kept is left out.
 //!
 //! A master replicates `CLOCK ms` before the granularity: the time by which lateness was decided.
 
 use std::ptr::NonNull;
 
-use redis_module::raw::RedisModuleString;
-
 use super::export::{not_kept, pairs, period, GRANULARITY, ROW, SUBJECT, TIME};
-use super::word;
+use crate::api::command::{Access, Command};
+use crate::api::context::Ctx;
+use crate::api::failure::Outcome;
 use crate::api::guard::WriteGuard;
 use crate::api::key::Key;
-use crate::api::redis::{bytes_of, Ctx, Outcome, OwnedString, Words};
-use crate::api::registration::{entry, Access, Command};
+use crate::api::registration::entry;
+use crate::api::string::{OwnedString, StringRef};
+use crate::api::words::Words;
 use crate::ingest::arguments::{clock, CLOCK};
 use crate::ingest::open_bucket::check_room_for_names;
 use crate::ingest::origin::Origin;
 use crate::ingest::site::OpenSite;
 use crate::ingest::{directories, replicate};
-use crate::store::bucket_value::{renamed, BucketValue};
+use crate::store::bucket_value::{wrong_period, BucketValue};
 use crate::store::changes::{self, Changes};
 use crate::store::{cluster, value};
 use crate::{config, stats};
@@ -38,7 +39,7 @@ use analytics_core::time::{Granularity, Period, MIN_TIME};
 
 pub const COMMAND: Command = Command {
     name: c"analytics.import",
-    summary: c"Merges a HyperLogLog of Redis into the users or sessions of a bucket",
+    summary: c"Merges a Redis HyperLogLog into the users or sessions of a bucket",
     since: c"0.1.0",
     complexity: c"O(1) with a large constant, for 16,384 registers in up to five buckets",
     tips: None,
@@ -57,15 +58,15 @@ pub const COMMAND: Command = Command {
 };
 
 pub fn import(ctx: Ctx, words: Words) -> Outcome {
-    let (name, site) = (word(&words, 1)?, words.string(1));
-    // No granularity is called CLOCK.
+    let (name, site) = (words.required(1)?, words.string(1)?);
+    // There is no granularity named CLOCK.
     let clock = clock(words, 2)?;
     let arguments = words.after(if clock.is_some() { 4 } else { 2 });
-    let granularity = Granularity::parse(word(&arguments, 0)?)?;
-    let time = word(&arguments, 1)?;
-    let what = Distinct::parse(word(&arguments, 2)?)?;
-    let sketch = Sketch::from_redis(word(&arguments, 3)?)
-        .map_err(|corrupt| Error::new(format!("hll is not a HyperLogLog of Redis: {corrupt}")))?;
+    let granularity = Granularity::parse(arguments.required(0)?)?;
+    let time = arguments.required(1)?;
+    let what = Distinct::parse(arguments.required(2)?)?;
+    let sketch = Sketch::from_redis(arguments.required(3)?)
+        .map_err(|corrupt| Error::new(format!("hll is not a Redis HyperLogLog: {corrupt}")))?;
     let pairs = pairs(arguments.after(4))?;
 
     let mut guard = WriteGuard::new()?;
@@ -96,22 +97,22 @@ pub fn import(ctx: Ctx, words: Words) -> Outcome {
 
     changes.refuse_more()?;
 
-    // From here on nothing can fail.
+    // From here on no step can fail.
     let import = Import { what, sketch, row };
-    let mut is_news = false;
+    let mut is_changed = false;
     for target in &mut targets {
-        is_news |= target.import(&guard, &import, &settings);
+        is_changed |= target.import(&guard, &import, &settings);
     }
-    if is_news {
+    if is_changed {
         let value = open.value_mut(&guard);
         value.site.learn(&batch.dimensions, &[]);
-        // Of a period that lasts nothing is known beyond now.
+        // Of a period that has not ended, the time after now is unknown.
         let last = clock.min(period.end() - 1).max(period.start());
         value.site.import(period.start(), last);
         if is_new && origin == Origin::Client {
             replicate::creation(ctx, site, &value.site.settings);
         }
-        // Before a key is made: what foreign code does then comes later.
+        // Replicated before a key is made, so that what foreign code does then is later.
         replicate_import(ctx, site, arguments, clock, &period);
         for target in targets {
             target.publish(ctx, &mut guard);
@@ -121,7 +122,7 @@ pub fn import(ctx: Ctx, words: Words) -> Outcome {
         ctx.signal_modified(site);
         guard.notify(ctx, c"analytics.import", site);
     }
-    ctx.reply_integer(is_news.into());
+    ctx.reply_integer(is_changed.into());
     Ok(())
 }
 
@@ -157,7 +158,7 @@ enum Found {
 }
 
 impl Target {
-    /// The bucket of the period, and those of the coarser ones that hold all of it.
+    /// The bucket of the period, and the coarser ones that contain all of it.
     fn all(name: &[u8], settings: &Settings, period: &Period, clock: i64) -> Outcome<Vec<Target>> {
         let first = first_of(period);
         let mut targets = Vec::with_capacity(Granularity::COUNT);
@@ -182,32 +183,32 @@ impl Target {
         }
         let why = not_kept(period, settings, clock).filter(|_| targets.is_empty());
         if let Some(why) = why {
-            let why = format!("{why}, and nothing coarser that holds it is kept");
+            let why = format!("{why}, and no coarser bucket that contains it is kept");
             return Err(Error::new(why).into());
         }
         Ok(targets)
     }
 
-    /// Changes nothing.
+    /// Opens the buckets, and changes none.
     fn open_all(
         ctx: Ctx,
         guard: &mut WriteGuard,
         targets: &mut [Target],
-        site: *mut RedisModuleString,
+        site: StringRef,
         settings: &Settings,
     ) -> Outcome {
         let mut missing = None;
         for target in targets {
-            let name = target.name.raw();
+            let name = target.name.get();
             let key = changes::opening(name, || Key::for_writing(ctx, guard, name));
             match value::write::<BucketValue>(key)? {
                 None => missing = missing.or(Some(name)),
                 Some(bucket) => {
                     if !bucket.is_of(&target.period) {
-                        return Err(renamed(bytes_of(name)).into());
+                        return Err(wrong_period(name.bytes()).into());
                     }
                     if !bucket.has_room() {
-                        check_room_for_names(bucket, bytes_of(name), settings)?;
+                        check_room_for_names(bucket, name.bytes(), settings)?;
                     }
                     target.bucket = Found::Stored(NonNull::from(bucket));
                 }
@@ -218,21 +219,21 @@ impl Target {
         })
     }
 
-    /// Was any of it new?
+    /// True if any of it was new.
     fn import(&mut self, _guard: &WriteGuard, import: &Import, settings: &Settings) -> bool {
         self.is_changed = match &mut self.bucket {
             Found::Stored(bucket) => {
                 // SAFETY: found with this guard, which keeps it; no other reference is alive, and no
                 // foreign code runs.
-                import.apply(unsafe { bucket.as_mut() }.import(), settings)
+                import.apply(unsafe { bucket.as_mut() }.begin_import(), settings)
             }
             found => {
                 let mut bucket = Bucket::new(&self.period);
-                let is_news = import.apply(&mut bucket, settings);
-                if is_news {
+                let is_changed = import.apply(&mut bucket, settings);
+                if is_changed {
                     *found = Found::Made(bucket);
                 }
-                is_news
+                is_changed
             }
         };
         self.is_changed
@@ -240,10 +241,10 @@ impl Target {
 
     /// Stores a bucket that was made, and signals what has changed.
     fn publish(self, ctx: Ctx, guard: &mut WriteGuard) {
-        let name = self.name.raw();
+        let name = self.name.get();
         if let Found::Made(bucket) = self.bucket {
             let key = Key::for_writing(ctx, guard, name);
-            // What foreign code has put there meanwhile came later, and stays.
+            // A value that foreign code has stored meanwhile is later than this command, and stays.
             if !key.exists() {
                 value::put(key, BucketValue::new(bucket));
                 Key::for_writing(ctx, guard, name).expire_at(self.expiry);
@@ -262,13 +263,7 @@ fn first_of(period: &Period) -> i64 {
 }
 
 /// Replicated with the period and the clock of its lateness.
-fn replicate_import(
-    ctx: Ctx,
-    site: *mut redis_module::raw::RedisModuleString,
-    arguments: Words,
-    clock: i64,
-    period: &Period,
-) {
+fn replicate_import(ctx: Ctx, site: StringRef, arguments: Words, clock: i64, period: &Period) {
     let own = [
         OwnedString::new(b"CLOCK"),
         OwnedString::of_number(clock),
@@ -276,7 +271,7 @@ fn replicate_import(
         OwnedString::of_number(first_of(period)),
     ];
     let mut strings = vec![site];
-    strings.extend(own.iter().map(OwnedString::raw));
+    strings.extend(own.iter().map(OwnedString::get));
     strings.extend(arguments.after(2).strings());
     ctx.replicate(c"ANALYTICS.IMPORT", &strings);
 }

@@ -1,13 +1,14 @@
-//! `ANALYTICS.INFO site`: its settings, what it has counted and what it has dropped.
+//! `ANALYTICS.INFO site`: its settings, and how many events it has counted and dropped.
 
-use redis_module::raw::RedisModuleString;
-
-use super::alter::no_site;
-use super::word;
+use super::site::no_site;
+use crate::api::command::{Access, Command};
+use crate::api::context::Ctx;
+use crate::api::failure::{Failure, Outcome};
 use crate::api::guard::ReadGuard;
 use crate::api::key::Key;
-use crate::api::redis::{Ctx, Failure, Outcome, Words};
-use crate::api::registration::{entry, Access, Command};
+use crate::api::registration::entry;
+use crate::api::string::StringRef;
+use crate::api::words::Words;
 use crate::store::site_value::SiteValue;
 use crate::store::value;
 use crate::store::{cluster, walk};
@@ -18,7 +19,7 @@ use analytics_core::time::Granularity;
 
 pub const COMMAND: Command = Command {
     name: c"analytics.info",
-    summary: c"Says what a site is set to and what it has counted",
+    summary: c"Shows the settings of a site and what it has counted",
     since: c"0.1.0",
     complexity: c"O(B) where B is the number of buckets that the retention of the site allows",
     tips: Some(c"nondeterministic_output"),
@@ -29,18 +30,18 @@ pub const COMMAND: Command = Command {
 };
 
 pub fn info(ctx: Ctx, words: Words) -> Outcome {
-    let name = word(&words, 1)?;
+    let name = words.required(1)?;
     if words.len() > 2 {
         return Err(Failure::WrongArity);
     }
     let guard = ReadGuard::new();
-    let key = Key::for_reading(ctx, &guard, words.string(1));
+    let key = Key::for_reading(ctx, &guard, words.string(1)?);
     let Some(value) = value::read::<SiteValue>(key)? else {
-        cluster::refuse_if_site_is_elsewhere(ctx, &guard, words.string(1), name)?;
+        cluster::refuse_if_site_is_elsewhere(ctx, &guard, words.string(1)?, name)?;
         return Err(no_site(name).into());
     };
     let site = &value.site;
-    let buckets = count_buckets(ctx, &guard, words.string(1), site)?;
+    let buckets = count_buckets(ctx, &guard, words.string(1)?, site)?;
 
     ctx.reply_map(16);
     field(ctx, "site", || ctx.reply_bytes(name));
@@ -91,14 +92,15 @@ pub fn info(ctx: Ctx, words: Words) -> Outcome {
 fn count_buckets(
     ctx: Ctx,
     mut guard: &ReadGuard,
-    name: *mut RedisModuleString,
+    name: StringRef,
     site: &Site,
 ) -> Outcome<[i64; Granularity::COUNT]> {
     let mut counts = [0; Granularity::COUNT];
     if let Some((_, last)) = site.span() {
         for (granularity, count) in Granularity::ALL.into_iter().zip(&mut counts) {
             *count =
-                walk::live(ctx, &mut guard, name, &site.settings, granularity, last)?.len() as i64;
+                walk::existing_buckets(ctx, &mut guard, name, &site.settings, granularity, last)?
+                    .len() as i64;
         }
     }
     Ok(counts)

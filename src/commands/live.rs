@@ -1,13 +1,15 @@
-//! `ANALYTICS.LIVE site SET|DEL|LIST ...`, and `ANALYTICS.LIVE_RO` for what of it only reads.
+//! `ANALYTICS.LIVE site SET|DEL|LIST ...`, and `ANALYTICS.LIVE_RO`, which only reads.
 
 use std::ffi::CStr;
 
-use super::alert::{change_watch, site_to_change, with_watch};
-use super::word;
+use super::site::{change_watch, site_to_change, with_watch};
 use crate::alerts;
+use crate::api::command::{Access, Command};
+use crate::api::context::Ctx;
+use crate::api::failure::{Failure, Outcome};
 use crate::api::guard::WriteGuard;
-use crate::api::redis::{Ctx, Failure, Outcome, Words};
-use crate::api::registration::{entry, Access, Command};
+use crate::api::registration::entry;
+use crate::api::words::Words;
 use crate::ingest::replicate;
 use analytics_core::alert::live::{Feed, FEED};
 use analytics_core::text::syntax::{unknown, Argument};
@@ -41,7 +43,7 @@ const DEL: Argument = Argument::text(c"name").behind(c"DEL");
 const LIST: Argument = Argument::token(c"list", c"LIST");
 
 pub fn live(ctx: Ctx, words: Words) -> Outcome {
-    let verb = word(&words, 2)?;
+    let verb = words.required(2)?;
     if SET.is(verb) {
         set(ctx, words)
     } else if DEL.is(verb) {
@@ -54,7 +56,7 @@ pub fn live(ctx: Ctx, words: Words) -> Outcome {
 }
 
 pub fn live_ro(ctx: Ctx, words: Words) -> Outcome {
-    let verb = word(&words, 2)?;
+    let verb = words.required(2)?;
     if LIST.is(verb) {
         list(ctx, words)
     } else {
@@ -69,10 +71,10 @@ fn set(ctx: Ctx, words: Words) -> Outcome {
     let mut guard = WriteGuard::new()?;
     let value = site_to_change(ctx, words, &mut guard)?;
     let feed = Feed::parse(&words.after(3).to_vec(), &value.site.settings)?;
-    let known = value.site.watch().unwrap_or(alerts::none());
+    let known = value.site.watch().unwrap_or(alerts::schedule::none());
     known.check_room_for_feed(&feed.name)?;
     let resolved = [vec![b"SET".to_vec()], feed.words()].concat();
-    replicate::in_words(ctx, c"ANALYTICS.LIVE", words.string(1), &resolved);
+    replicate::in_words(ctx, c"ANALYTICS.LIVE", words.string(1)?, &resolved);
     change_watch(ctx, words, guard, EVENT, |watch| watch.set_feed(feed))?;
     ctx.reply_ok();
     Ok(())
@@ -80,7 +82,7 @@ fn set(ctx: Ctx, words: Words) -> Outcome {
 
 /// Replies whether there were any of this name.
 fn delete(ctx: Ctx, words: Words) -> Outcome {
-    let name = word(&words, 3)?;
+    let name = words.required(3)?;
     if words.len() > 4 {
         return Err(Failure::WrongArity);
     }

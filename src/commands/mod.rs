@@ -1,7 +1,7 @@
 //! The commands: each parses its arguments, opens its keys, acts and replies.
 //!
-//! A handler finds its options by the tokens of its arguments (`if LIMIT.is(word)`), and refuses others
-//! with `syntax::unknown`, so that no option is known in one place only.
+//! A handler compares options with the tokens of its arguments (`if LIMIT.is(word)`), and refuses others
+//! with `syntax::unknown`, so that each option is declared once.
 
 mod alert;
 mod alter;
@@ -19,17 +19,18 @@ mod live;
 mod range;
 mod replay;
 mod restore;
+mod site;
 mod top;
 mod track;
 mod unique;
 
-use crate::api::redis::{Ctx, Failure, Outcome, Words};
+use crate::api::command::Command;
+use crate::api::context::Ctx;
 use crate::api::registration;
-use crate::api::registration::Command;
 
-/// Every command. To add one: write its handler in a file of its own, its `COMMAND` above the handler,
-/// and list it here. `COMMAND` is all that the server, `ANALYTICS.HELP` and the README know of it; what
-/// has to be written by hand is the line of the README's table, and a test compares that.
+/// Every command. To add one: write its handler in a file of its own, with its `COMMAND` above, and list
+/// it here. The server and `ANALYTICS.HELP` describe the command from `COMMAND`; the line in the README's
+/// table is written by hand, and a test compares it.
 static COMMANDS: &[&Command] = &[
     &track::TRACK,
     &track::MTRACK,
@@ -56,12 +57,7 @@ static COMMANDS: &[&Command] = &[
     &help::COMMAND,
 ];
 
-/// Registers every command; false if the server will not have one.
+/// Registers every command; false if the server refuses one.
 pub fn register(ctx: Ctx) -> bool {
     registration::register(ctx, COMMANDS)
-}
-
-/// The word in this place, where the arity has been checked or is refused here.
-fn word<'c>(words: &Words<'c>, place: usize) -> Outcome<&'c [u8]> {
-    words.get(place).ok_or(Failure::WrongArity)
 }

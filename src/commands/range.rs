@@ -1,9 +1,12 @@
 //! `ANALYTICS.RANGE site window step metric [metric ...]`: per metric, in order, a regular grid of
 //! [time, number] without holes.
 
-use super::word;
-use crate::api::redis::{Ctx, Failure, Outcome, Words};
-use crate::api::registration::{entry, Access, Command};
+use crate::api::command::{Access, Command};
+use crate::api::context::Ctx;
+use crate::api::failure::{Failure, Outcome};
+use crate::api::registration::entry;
+use crate::api::words::Words;
+use crate::query::reply::reply_answer;
 use crate::query::{Query, METRICS, WINDOW};
 use crate::stats;
 use analytics_core::bucket::Bucket;
@@ -27,11 +30,11 @@ pub const COMMAND: Command = Command {
 const STEP: Argument = Argument::text(c"step");
 
 pub fn range(ctx: Ctx, words: Words) -> Outcome {
-    let (window, step) = (word(&words, 2)?, word(&words, 3)?);
+    let (window, step) = (words.required(2)?, words.required(3)?);
     if words.len() < 5 {
         return Err(Failure::WrongArity);
     }
-    let query = Query::ask(ctx, words)?;
+    let query = Query::start(ctx, words)?;
     let window = query.range(window)?;
     let step = Step::parse(step)?;
     let metrics = Metric::parse_all(words.after(4).iter(), query.settings())?;
@@ -46,13 +49,13 @@ pub fn range(ctx: Ctx, words: Words) -> Outcome {
         for (cell, answer) in grid.cells().zip(answers) {
             ctx.reply_array(2);
             ctx.reply_integer(cell.from);
-            ctx.reply_answer(*answer);
+            reply_answer(ctx, *answer);
         }
     }
     Ok(())
 }
 
-/// All metrics share the grid and the buckets of the one that needs the most.
+/// All metrics share the grid and the buckets of the one that needs most of them.
 fn grain_of(metrics: &[Metric]) -> Grain {
     if metrics.iter().any(|metric| metric.measure.widens()) {
         Grain::Bucket

@@ -1,15 +1,17 @@
 //! `ANALYTICS.REPLAY site FROM stream [COUNT n] [AFTER id]`: counts the events of an event log. Replies
 //! how many counted, the id of the last entry that was read, and 1 if no entry comes after it.
 //!
-//! A master tells its replicas how many entries it read, and `CLOCK ms`, the time by which it judged
-//! them: the stream is the same there.
+//! A master replicates how many entries it read, and `CLOCK ms`, the time by which it decided their
+//! lateness. Replicas have the same stream.
 
-use super::word;
+use crate::api::command::{Access, Command};
+use crate::api::context::Ctx;
+use crate::api::failure::{Failure, Outcome};
 use crate::api::guard::WriteGuard;
 use crate::api::key::Key;
-use crate::api::redis::{Ctx, Failure, Outcome, Words};
-use crate::api::registration::{entry, Access, Command};
+use crate::api::registration::entry;
 use crate::api::stream::{EntryId, Stream};
+use crate::api::words::Words;
 use crate::config;
 use crate::ingest::arguments::{clock, Parser, CLOCK};
 use crate::ingest::origin::Origin;
@@ -41,9 +43,9 @@ pub const COMMAND: Command = Command {
 };
 
 pub fn replay(ctx: Ctx, words: Words) -> Outcome {
-    let name = word(&words, 1)?;
-    let from = word(&words, 3)?;
-    let keyword = word(&words, 2)?;
+    let name = words.required(1)?;
+    let from = words.required(3)?;
+    let keyword = words.required(2)?;
     if !FROM.is(keyword) {
         return Err(unknown(keyword, &[FROM]).into());
     }
@@ -120,7 +122,7 @@ fn parse_id(word: &[u8]) -> Outcome<EntryId> {
     })
 }
 
-/// What a site has logged, it has counted, and would log again.
+/// A site has counted the events of its own log already, and would append them again.
 fn refuse_own_log(
     ctx: Ctx,
     words: Words,
@@ -128,7 +130,7 @@ fn refuse_own_log(
     name: &[u8],
     from: &[u8],
 ) -> Outcome {
-    let key = Key::for_reading(ctx, guard, words.string(1));
+    let key = Key::for_reading(ctx, guard, words.string(1)?);
     let logs = |value: &SiteValue| value.site.settings.log.entries > 0;
     if value::read::<SiteValue>(key)?.is_some_and(logs) && from == events_stream(name) {
         let from = shown(from);
@@ -154,23 +156,23 @@ struct Entry {
     fields: Vec<[Box<[u8]>; 2]>,
 }
 
-/// A call ends after so many bytes, too.
-const MOST_BYTES: usize = 16 << 20;
+/// A call ends after this many bytes, too.
+const MAX_BYTES: usize = 16 << 20;
 
-/// Event, user, time, session, id, and what else an event has.
-const MOST_FIELDS: usize = 5 + limits::DIMENSIONS_PER_EVENT + limits::VALUES_PER_EVENT;
+/// Event, user, time, session and id, and the dimensions and values.
+const MAX_FIELDS: usize = 5 + limits::DIMENSIONS_PER_EVENT + limits::VALUES_PER_EVENT;
 
-/// Of a field and its value; longer ones are none of an event's.
-const LONGEST_FIELD: usize = 2_048;
+/// Of a field and its value: those of an event are shorter.
+const MAX_FIELD_BYTES: usize = 2_048;
 
 impl Excerpt {
     fn read(ctx: Ctx, words: Words, guard: &mut WriteGuard, options: &Options) -> Outcome<Excerpt> {
-        let name = words.string(3);
+        let name = words.string(3)?;
         let stream = Stream::of(Key::for_reading(ctx, &mut *guard, name))?;
         if !stream.exists() {
             drop(stream);
-            cluster::refuse_if_bucket_is_elsewhere(ctx, guard, words.string(1), name)?;
-            let name = shown(word(&words, 3)?);
+            cluster::refuse_if_bucket_is_elsewhere(ctx, guard, words.string(1)?, name)?;
+            let name = shown(words.required(3)?);
             return Err(Error::new(format!("FROM '{name}': there is no such stream")).into());
         }
         let mut walk = stream.after(options.after);
@@ -180,18 +182,18 @@ impl Excerpt {
                 let is_last = true;
                 return Ok(Excerpt { entries, is_last });
             };
-            if entries.len() == options.count || bytes > MOST_BYTES {
+            if entries.len() == options.count || bytes > MAX_BYTES {
                 let is_last = false;
                 return Ok(Excerpt { entries, is_last });
             }
-            if len > MOST_FIELDS {
+            if len > MAX_FIELDS {
                 let error = Error::new(format!("{len} fields are more than an event has"));
                 return Err(at(id, error));
             }
             let mut fields = Vec::with_capacity(len);
             for _ in 0..len {
                 let read = walk.field(|name, value| {
-                    let is_long = name.len() + value.len() > LONGEST_FIELD;
+                    let is_long = name.len() + value.len() > MAX_FIELD_BYTES;
                     if is_long {
                         let name = shown(name);
                         return Err(Error::new(format!("field '{name}' is too long")));

@@ -1,11 +1,13 @@
-//! `ANALYTICS.RESTORE key SITE|BUCKET page [page ...]`: how a rewritten AOF holds a value. It is read
-//! with the same suspicion as any payload.
+//! `ANALYTICS.RESTORE key SITE|BUCKET page [page ...]`: the form of a value in a rewritten AOF. It is checked
+//! like any payload.
 
-use super::word;
+use crate::api::command::{Access, Command};
+use crate::api::context::Ctx;
+use crate::api::failure::{Failure, Outcome};
 use crate::api::guard::WriteGuard;
 use crate::api::key::Key;
-use crate::api::redis::{bytes_of, Ctx, Failure, Outcome, Words};
-use crate::api::registration::{entry, Access, Command};
+use crate::api::registration::entry;
+use crate::api::words::Words;
 use crate::store::bucket_value::BucketValue;
 use crate::store::site_value::SiteValue;
 use crate::store::value::{self, Value};
@@ -14,7 +16,7 @@ use analytics_core::text::syntax::Argument;
 
 pub const COMMAND: Command = Command {
     name: c"analytics.restore",
-    summary: c"Puts back a site or a bucket, as a rewritten AOF holds it",
+    summary: c"Restores a site or a bucket from a rewritten AOF",
     since: c"0.1.0",
     complexity: c"O(N) where N is the length of the pages",
     tips: None,
@@ -29,14 +31,14 @@ pub const COMMAND: Command = Command {
 };
 
 const TYPE: Argument = Argument::one_of(c"type", &[SITE, BUCKET]);
-const SITE: Argument = Argument::token(c"site", SiteValue::WORD);
-const BUCKET: Argument = Argument::token(c"bucket", BucketValue::WORD);
+const SITE: Argument = Argument::token(c"site", SiteValue::KEYWORD);
+const BUCKET: Argument = Argument::token(c"bucket", BucketValue::KEYWORD);
 
 pub fn restore(ctx: Ctx, words: Words) -> Outcome {
     if words.len() < 4 {
         return Err(Failure::WrongArity);
     }
-    let kind = word(&words, 2)?;
+    let kind = words.required(2)?;
     if SITE.is(kind) {
         restore_value::<SiteValue>(ctx, words)
     } else if BUCKET.is(kind) {
@@ -48,20 +50,20 @@ pub fn restore(ctx: Ctx, words: Words) -> Outcome {
 
 fn restore_value<T: Value>(ctx: Ctx, words: Words) -> Outcome {
     let mut guard = WriteGuard::new()?;
-    let key = Key::for_writing(ctx, &mut guard, words.string(1));
+    let key = Key::for_writing(ctx, &mut guard, words.string(1)?);
     if key.exists() {
         return Err(Error::new("the key exists already").into());
     }
-    // Nothing fails once there is a value: a bucket that no key owns would never be freed.
+    // Nothing fails after the value is made: a bucket without a key would never be freed.
     let pages = words.after(3).strings().iter();
-    let pages: Vec<&[u8]> = pages.map(|page| bytes_of(*page)).collect();
+    let pages: Vec<&[u8]> = pages.map(|page| page.bytes()).collect();
     let value =
         T::decode(&pages).map_err(|corrupt| Error::new(format!("bad payload: {corrupt}")))?;
-    value.came(ctx.db(), bytes_of(words.string(1)));
+    value.entered_key(ctx.db(), words.string(1)?.bytes());
     value::put(key, value);
     ctx.replicate_verbatim();
-    ctx.signal_modified(words.string(1));
-    guard.notify(ctx, c"analytics.restore", words.string(1));
+    ctx.signal_modified(words.string(1)?);
+    guard.notify(ctx, c"analytics.restore", words.string(1)?);
     ctx.reply_ok();
     Ok(())
 }

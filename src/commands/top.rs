@@ -1,10 +1,13 @@
 //! `ANALYTICS.TOP site window dimension [BY metric] [LIMIT n]`: rows [value, number, share, error
-//! bound], heaviest first, and `~other` when anything lies outside of them. The value of a cube is
-//! the array of its dimensions' values.
+//! bound], largest first, and `~other` for all other values. The value of a cube is the array of its
+//! dimensions' values.
 
-use super::word;
-use crate::api::redis::{Ctx, Outcome, Words};
-use crate::api::registration::{entry, Access, Command};
+use crate::api::command::{Access, Command};
+use crate::api::context::Ctx;
+use crate::api::failure::Outcome;
+use crate::api::registration::entry;
+use crate::api::words::Words;
+use crate::query::reply::reply_answer;
 use crate::query::{Query, WINDOW};
 use crate::stats;
 use analytics_core::error::{shown, Error};
@@ -34,8 +37,8 @@ const LIMIT: Argument = Argument::integer(c"n").behind(c"LIMIT").optional();
 const DEFAULT_LIMIT: usize = 10;
 
 pub fn top(ctx: Ctx, words: Words) -> Outcome {
-    let (window, dimension) = (word(&words, 2)?, word(&words, 3)?);
-    let query = Query::ask(ctx, words)?;
+    let (window, dimension) = (words.required(2)?, words.required(3)?);
+    let query = Query::start(ctx, words)?;
     let axis = Axis::parse(dimension, query.settings())?;
     let (measure, limit) = options(words.after(4), query.settings())?;
     if measure.is_distinct() {
@@ -82,8 +85,8 @@ fn by(metric: &[u8], site: Option<&Settings>) -> Outcome<Measure> {
     let named = |error: Error| Error::new(format!("BY '{}': {error}", shown(metric)));
     if metric.contains(&b'@') {
         return Err(named(Error::new(
-            "a metric without a row is expected, for every row is one; a cube lists the values of \
-             several dimensions",
+            "a metric without a row is required, because each row of the reply is one; a cube lists the \
+             values of several dimensions",
         ))
         .into());
     }
@@ -123,7 +126,7 @@ pub fn reply(ctx: Ctx, axis: &Axis, ranking: &Ranking) {
 }
 
 fn reply_numbers(ctx: Ctx, row: &Ranked) {
-    ctx.reply_answer(row.number);
-    ctx.reply_answer(row.share);
-    ctx.reply_answer(row.error);
+    reply_answer(ctx, row.number);
+    reply_answer(ctx, row.share);
+    reply_answer(ctx, row.error);
 }

@@ -1,12 +1,14 @@
 //! `ANALYTICS.TRACK`, `ANALYTICS.MTRACK` and `ANALYTICS.TRACKJSON`.
 
-use super::word;
+use crate::api::command::{Access, Command};
+use crate::api::context::Ctx;
+use crate::api::failure::{Failure, Outcome};
 use crate::api::guard::WriteGuard;
-use crate::api::redis::{Ctx, Failure, Outcome, Words};
-use crate::api::registration::{entry, Access, Command};
+use crate::api::registration::entry;
+use crate::api::words::Words;
 use crate::ingest::arguments::{Parser, AT, CLOCK, DIM, EVENT, ID, KIND, SESSION, USER, VAL};
-use crate::ingest::escapes::Escapes;
 use crate::ingest::track::count;
+use crate::ingest::unescape_buffer::UnescapeBuffer;
 use analytics_core::text::syntax::Argument;
 
 pub const TRACK: Command = Command {
@@ -46,19 +48,19 @@ pub fn track(ctx: Ctx, words: Words) -> Outcome {
     write(ctx, words, |parser| parser.track())
 }
 
-/// Replies how many of the events counted.
+/// Replies how many events counted.
 pub fn mtrack(ctx: Ctx, words: Words) -> Outcome {
     write(ctx, words, |parser| parser.mtrack())
 }
 
-/// Replies how many of the events counted.
+/// Replies how many events counted.
 pub fn trackjson(ctx: Ctx, words: Words) -> Outcome {
     if words.len() != 3 {
         return Err(Failure::WrongArity);
     }
-    let mut escapes = Escapes::take(word(&words, 2)?);
-    let outcome = write(ctx, words, |parser| parser.trackjson(escapes.buffer()));
-    escapes.give_back();
+    let mut buffer = UnescapeBuffer::take(words.required(2)?);
+    let outcome = write(ctx, words, |parser| parser.trackjson(buffer.bytes()));
+    buffer.give_back();
     outcome
 }
 

@@ -1,8 +1,11 @@
 //! `ANALYTICS.UNIQUE site window [dimension value]`: how many distinct users, an integer.
 
-use super::word;
-use crate::api::redis::{Ctx, Failure, Outcome, Words};
-use crate::api::registration::{entry, Access, Command};
+use crate::api::command::{Access, Command};
+use crate::api::context::Ctx;
+use crate::api::failure::{Failure, Outcome};
+use crate::api::registration::entry;
+use crate::api::words::Words;
+use crate::query::reply::reply_answer;
 use crate::query::{Query, WINDOW};
 use crate::stats;
 use analytics_core::query::fold::Fold;
@@ -28,13 +31,13 @@ const ROW: Argument = Argument::block(
 .optional();
 
 pub fn unique(ctx: Ctx, words: Words) -> Outcome {
-    let window = word(&words, 2)?;
+    let window = words.required(2)?;
     let row = match words.len() {
         3 => None,
-        5 => Some((word(&words, 3)?, word(&words, 4)?)),
+        5 => Some((words.required(3)?, words.required(4)?)),
         _ => return Err(Failure::WrongArity),
     };
-    let query = Query::ask(ctx, words)?;
+    let query = Query::start(ctx, words)?;
     let row = row.map(|(name, value)| Selector::of(name, value, query.settings()));
     let row = row.transpose()?;
     if let Some(row) = &row {
@@ -47,6 +50,8 @@ pub fn unique(ctx: Ctx, words: Words) -> Outcome {
     let cover = query.cover(query.range(window)?)?;
     query.read(&cover, |piece, bucket| users.add(piece, bucket))?;
     stats::QUERY_UNIONS.add(users.united());
-    users.answers(0.0).for_each(|users| ctx.reply_answer(users));
+    users
+        .answers(0.0)
+        .for_each(|users| reply_answer(ctx, users));
     Ok(())
 }

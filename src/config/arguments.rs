@@ -4,7 +4,7 @@
 
 use std::ffi::{CStr, CString};
 
-use crate::api::redis::Words;
+use crate::api::words::Words;
 use analytics_core::error::{shown, Error, Result};
 use analytics_core::text::nearest::did_you_mean;
 
@@ -13,7 +13,7 @@ pub struct Arguments<'c> {
 }
 
 impl<'c> Arguments<'c> {
-    /// `names`: of all settings there are.
+    /// `names`: those of all settings.
     pub fn parse(words: Words<'c>, names: &[&'static CStr]) -> Result<Arguments<'c>> {
         let mut pairs: Vec<(&'static CStr, &'c [u8])> = Vec::new();
         let mut words = words.iter();
@@ -69,7 +69,7 @@ impl<'c> Arguments<'c> {
             Error::new(format!("module argument {name}: {error}"))
         };
         check(value).map_err(named)?;
-        CString::new(value).map_err(|_| named(Error::new("a value has no NUL")))
+        CString::new(value).map_err(|_| named(Error::new("a value cannot contain a NUL")))
     }
 }
 

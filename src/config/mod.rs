@@ -1,4 +1,4 @@
-//! The module's settings, `CONFIG GET analytics.*`: what a site is made with, how far in the future an
+//! The module's settings, `CONFIG GET analytics.*`: the defaults of new sites, how far in the future an
 //! event may lie, and how long a tick of the timer may take.
 
 mod arguments;
@@ -9,7 +9,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use redis_module::raw;
 
-use crate::api::redis::{api, bytes_of, Ctx, OwnedString, Words};
+use crate::api::context::Ctx;
+use crate::api::macros::api;
+use crate::api::string::{OwnedString, StringRef};
+use crate::api::words::Words;
 use analytics_core::error::Result;
 use analytics_core::schema::limits;
 use analytics_core::schema::Settings;
@@ -20,18 +23,18 @@ static MAX_FUTURE: AtomicI64 = AtomicI64::new(300_000);
 static CAPACITY: AtomicI64 = AtomicI64::new(1_000);
 static ALERT_BUDGET: AtomicI64 = AtomicI64::new(1_000);
 
-/// The farthest that an event may be told to lie in the future: a year.
+/// The largest `max-future`: a year.
 pub const MOST_FUTURE: i64 = 366 * 24 * 60 * 60 * 1_000;
 
-/// The settings that are texts: as given, and what they mean.
+/// The settings that are texts, parsed and as given.
 struct Texts {
     zone: Zone,
     retention: Retention,
     shown: [Option<OwnedString>; 1 + Granularity::COUNT],
 }
 
-// SAFETY: Redis runs commands and settings on one thread; the lock is there for the compiler, and
-// the strings in it are never shared.
+// SAFETY: Redis runs commands and settings on one thread; the lock is required by the
+// compiler, and the strings in it are never shared.
 unsafe impl Send for Texts {}
 
 static TEXTS: Mutex<Option<Texts>> = Mutex::new(None);
@@ -45,12 +48,12 @@ pub fn max_future() -> i64 {
     MAX_FUTURE.load(Relaxed)
 }
 
-/// How much of a tick of the timer may go to what is due, in microseconds.
+/// How long a tick of the timer may take, in microseconds.
 pub fn alert_budget() -> u64 {
     ALERT_BUDGET.load(Relaxed).unsigned_abs()
 }
 
-/// What a site is made with that is not told otherwise.
+/// The settings of a new site, where its command gives no others.
 pub fn default_settings() -> Settings {
     let capacity = CAPACITY.load(Relaxed) as usize;
     match &*texts() {
@@ -174,7 +177,7 @@ unsafe extern "C" fn get_text(
     let shown = texts
         .as_ref()
         .and_then(|texts| texts.shown.get(place.addr())?.as_ref());
-    shown.map_or(std::ptr::null_mut(), OwnedString::raw)
+    shown.map_or(std::ptr::null_mut(), |text| text.get().raw())
 }
 
 unsafe extern "C" fn set_text(
@@ -183,11 +186,13 @@ unsafe extern "C" fn set_text(
     place: *mut c_void,
     error: *mut *mut raw::RedisModuleString,
 ) -> c_int {
-    status(set(place.addr(), bytes_of(value)), error)
+    // SAFETY: the server passes a string that is valid until this returns.
+    let value = unsafe { StringRef::new(value) };
+    status(set(place.addr(), value.bytes()), error)
 }
 
-/// Once all values of a `CONFIG SET` are set: one granularity may go only when another stays. If this
-/// refuses, Redis sets the old values again.
+/// Called when all values of a `CONFIG SET` are set: at least one granularity must be kept. If this fails,
+/// Redis restores the old values.
 unsafe extern "C" fn check_retention(
     _ctx: *mut raw::RedisModuleCtx,
     _place: *mut c_void,
@@ -200,15 +205,9 @@ fn status(outcome: Result<()>, error: *mut *mut raw::RedisModuleString) -> c_int
     let Err(refused) = outcome else {
         return raw::REDISMODULE_OK as c_int;
     };
-    let line = refused.to_string();
-    // SAFETY: Redis takes the string over and frees it.
-    unsafe {
-        *error = api!(RedisModule_CreateString(
-            std::ptr::null_mut(),
-            line.as_ptr().cast(),
-            line.len()
-        ));
-    }
+    let line = OwnedString::new(refused.to_string().as_bytes());
+    // SAFETY: a place for a string, which the server frees.
+    unsafe { *error = line.into_raw() };
     raw::REDISMODULE_ERR as c_int
 }
 

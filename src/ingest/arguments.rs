@@ -1,8 +1,9 @@
 //! The arguments of `ANALYTICS.TRACK`, `MTRACK` and `TRACKJSON`: read from left to right by position,
-//! so that no word of the user's is ever taken for a keyword.
+//! so that a name or a value is never mistaken for a keyword.
 
-use crate::api::redis::{Failure, Outcome, Words};
+use crate::api::failure::{Failure, Outcome};
 use crate::api::stream::EntryId;
+use crate::api::words::Words;
 use analytics_core::error::{shown, Error, Result};
 use analytics_core::event::json::Events;
 use analytics_core::event::{Batch, Event, Identity};
@@ -12,7 +13,7 @@ use analytics_core::text::syntax::{once, unknown, Argument};
 use analytics_core::text::Text;
 use analytics_core::time::{is_supported, parse_instant, Zone};
 
-/// Where an event stands among the words of its command, so that it can be replicated alone.
+/// The places of an event's words in its command, by which the event can be replicated alone.
 #[derive(Debug, Clone, Copy)]
 pub struct Source {
     /// Its words: event, user, options.
@@ -29,7 +30,7 @@ pub struct Source {
 pub struct Request<'c> {
     pub batch: Batch<'c>,
     pub sources: Vec<Source>,
-    /// In place of the sources, when the events came as JSON or out of a log.
+    /// In place of the sources, for events from JSON or from a log.
     pub identities: Vec<Identity<'c>>,
     pub is_json: bool,
     /// The events are those of an event log, after this entry.
@@ -37,7 +38,7 @@ pub struct Request<'c> {
     /// The word after `CLOCK`, and the time that it gives.
     pub clock: Option<usize>,
     pub clock_time: Option<i64>,
-    /// Every event came with its time: in milliseconds, or as JSON that says when in any zone.
+    /// Every event has its time: in milliseconds, or in JSON with a zone.
     pub timed: bool,
 }
 
@@ -73,26 +74,27 @@ const OPTIONS: &[Argument] = &[AT, SESSION, ID, DIM, VAL];
 const FIRST_EVENT: Argument = Argument::block(c"event", &[KIND, USER]).behind(c"EVENT");
 const OPTIONS_OR_EVENT: &[Argument] = &[AT, SESSION, ID, DIM, VAL, FIRST_EVENT];
 
-/// What a master adds for its replicas: the time by which it judged a command, and that of events
-/// without one.
+/// Used in replication only: the time by which the master decided lateness, which is also the time of
+/// events without one.
 pub const CLOCK: Argument = Argument::integer(c"ms")
     .behind(c"CLOCK")
     .optional()
     .internal();
 
 impl<'c> Request<'c> {
-    /// Who an event was of, as far as it was told.
+    /// The user, session and id of an event, as far as they were given.
     pub fn identity(&self, words: Words<'c>, number: usize) -> Identity<'c> {
-        let told = self.identities.get(number).copied();
-        told.or_else(|| {
-            let source = self.sources.get(number)?;
-            Some(Identity {
-                user: words.get(source.start + 1)?,
-                session: source.session.and_then(|place| words.get(place)),
-                id: source.id.and_then(|place| words.get(place)),
+        let identity = self.identities.get(number).copied();
+        identity
+            .or_else(|| {
+                let source = self.sources.get(number)?;
+                Some(Identity {
+                    user: words.get(source.start + 1)?,
+                    session: source.session.and_then(|place| words.get(place)),
+                    id: source.id.and_then(|place| words.get(place)),
+                })
             })
-        })
-        .unwrap_or_default()
+            .unwrap_or_default()
     }
 
     /// Empties it, but keeps the memory.
@@ -113,7 +115,7 @@ pub struct Parser<'c, 'r> {
     /// ISO times without an offset are in this zone.
     pub zone: &'r Zone,
     pub now: i64,
-    /// What the site does not know is refused.
+    /// Dimensions and values that the site does not have are refused.
     pub strict: bool,
     pub request: &'r mut Request<'c>,
 }
@@ -125,7 +127,7 @@ impl<'c> Parser<'c, '_> {
             return Err(Failure::WrongArity);
         }
         self.request.timed = true;
-        // A master puts it right behind the user.
+        // In replication it comes right after the user.
         self.clock(4)?;
         let (_, behind) = self.event(2)?;
         match behind {
@@ -181,7 +183,7 @@ impl<'c> Parser<'c, '_> {
         Ok(())
     }
 
-    /// An event whose first word stands at `start`; gives where it ends, and the word there.
+    /// Parses an event from `start` on. Returns the place after it, and the word there.
     fn event(&mut self, start: usize) -> Outcome<(usize, Option<&'c [u8]>)> {
         let missing = |what| Error::new(format!("an event needs a type and a user: no {what}"));
         let kind = self.words.get(start).ok_or_else(|| missing("type"))?;
@@ -203,19 +205,15 @@ impl<'c> Parser<'c, '_> {
             };
             match word {
                 _ if DIM.is(word) => {
-                    let (name, value) = (
-                        next(1, "a name and a value")?,
-                        next(2, "a name and a value")?,
-                    );
+                    let needed = "a name and a value";
+                    let (name, value) = (next(1, needed)?, next(2, needed)?);
                     let batch = &mut self.request.batch;
                     batch.add_dimension(&mut event, Text::new(name), value)?;
                     place += 3;
                 }
                 _ if VAL.is(word) => {
-                    let (name, number) = (
-                        next(1, "a name and a number")?,
-                        next(2, "a name and a number")?,
-                    );
+                    let needed = "a name and a number";
+                    let (name, number) = (next(1, needed)?, next(2, needed)?);
                     self.value(&mut event, name, number)?;
                     place += 3;
                 }
@@ -280,7 +278,7 @@ impl<'c> Parser<'c, '_> {
         parse_instant("AT", word, self.zone)
     }
 
-    /// Whether a clock stands there.
+    /// Parses a clock at this place. True if there is one.
     #[inline]
     fn clock(&mut self, place: usize) -> Result<bool> {
         let is_there = is_clock(self.words, place);

@@ -1,9 +1,7 @@
 //! A bucket of a site's directory: its key, its period and expiry, and the handle on its value.
 
-use redis_module::raw::RedisModuleString;
-
 use super::open_bucket::OpenBucket;
-use crate::api::redis::OwnedString;
+use crate::api::string::{OwnedString, StringRef};
 use crate::store::bucket_handle::BucketHandle;
 use analytics_core::apply::Span;
 use analytics_core::schema::keys::BucketName;
@@ -14,7 +12,7 @@ pub struct BucketRef {
     pub period: Period,
     pub expiry: i64,
     pub handle: BucketHandle,
-    /// In the command at hand.
+    /// The state of the present command.
     pub open: OpenBucket,
     slots: Slots,
     name: OwnedString,
@@ -40,17 +38,17 @@ impl BucketRef {
         self.period.granularity()
     }
 
-    pub fn name(&self) -> *mut RedisModuleString {
-        self.name.raw()
+    pub fn name(&self) -> StringRef<'_> {
+        self.name.get()
     }
 
-    /// Where in the bucket an event of this time counts.
+    /// The slot of the bucket in which an event of this time counts.
     #[inline]
     pub fn slot(&self, time: i64) -> u8 {
         self.slots.of(time)
     }
 
-    /// Where all events of these times count, if that is in one slot.
+    /// The slot of all events of these times, if it is one slot.
     pub fn common_slot(&self, span: Span) -> Option<u8> {
         let slot = self.slot(span.first);
         (slot == self.slot(span.last)).then_some(slot)

@@ -1,4 +1,4 @@
-//! The directories of all sites that were written to lately.
+//! The directories of all sites that were written to recently.
 
 use std::ffi::c_int;
 
@@ -6,7 +6,10 @@ use redis_module::raw::RedisModuleString;
 
 use super::directory::SiteDirectory;
 use super::lateness::LatenessClock;
-use crate::api::redis::{Ctx, Outcome};
+use crate::api::context::Ctx;
+use crate::api::failure::Outcome;
+use crate::api::info::Figure;
+use crate::api::string::StringRef;
 use crate::api::under_lock::UnderLock;
 use crate::store::hooks::PendingId;
 use crate::store::site_value::SiteValue;
@@ -15,15 +18,15 @@ use analytics_core::event::Batch;
 use analytics_core::hash::keyed_hash;
 use analytics_core::schema::keys::check_site_name;
 
-/// Events are applied when they take so much memory, some two hundred events; or less where so many
-/// directories take events that together they would take more than that.
+/// Waiting events of a site are applied when they take this much memory, which is some two hundred events;
+/// earlier where there are so many directories that all would take more than the second bound.
 const MAX_BYTES: usize = 20_480;
 const MAX_BYTES_OF_ALL: usize = 16 << 20;
 
-/// So many sites have a directory at a time.
+/// How many sites have a directory at a time.
 const MOST_DIRECTORIES: usize = 10_000;
 
-/// So many are looked after at each tick of the server's `hz`.
+/// How many are checked at each tick of the server's `hz`.
 const TIDIED: usize = 1_024;
 
 #[derive(Default)]
@@ -31,25 +34,26 @@ struct Directories {
     /// By their ids, from 1.
     all: Vec<Option<Box<SiteDirectory>>>,
     vacant: Vec<PendingId>,
-    /// Their ids, each where its site's name says; of several there, the last that began to take events.
+    /// Their ids, by the hash of the site's name; of several with one place, the last that began to take
+    /// events.
     by_name: Vec<PendingId>,
-    /// The command at hand has one; true when all data of its database went meanwhile.
+    /// Some while the present command has one; true when its data was removed meanwhile.
     lent: Option<bool>,
     /// A database is being flushed.
     is_flushing: bool,
-    /// The one that is looked after next.
+    /// The place that is checked next.
     next: usize,
     scratch: ApplyScratch,
     names: Vec<*mut RedisModuleString>,
 }
 
-/// Nothing that is done with directories runs foreign code, so that they are always at hand.
+/// `act` runs no foreign code, so that the directories are never in use here.
 fn with<T: Default>(act: impl FnOnce(&mut Directories) -> T) -> T {
     static DIRECTORIES: UnderLock<Directories> = UnderLock::new();
     DIRECTORIES.with(act)
 }
 
-/// The site of this name, if its directory takes events: its key needs not be opened.
+/// The site of this name, if its directory takes events: then its key does not have to be opened.
 #[inline]
 pub fn site(ctx: Ctx, name: &[u8], now: i64) -> Option<*mut SiteValue> {
     let db = ctx.db();
@@ -88,12 +92,15 @@ pub fn add<'c>(ctx: Ctx, site: &mut SiteValue, batch: &Batch<'c>, resolver: &mut
         }
         names
     });
-    names.drain(..).for_each(|name| ctx.signal_modified(name));
+    for name in names.drain(..) {
+        // SAFETY: the name of a bucket of the directory, which stays: no foreign code runs here.
+        ctx.signal_modified(unsafe { StringRef::new(name) });
+    }
     with(|directories| directories.names = names);
 }
 
-/// Takes the directory of a site out for a command, with no event waiting: the one that it has, or a new
-/// one, which no name has that cannot be a site's. It is given back after the command.
+/// Lends the directory of a site to a command, with no event waiting: its directory, or a new one. Fails
+/// where the name is none that a site can have. The directory is given back after the command.
 pub fn lend(
     ctx: Ctx,
     name: &[u8],
@@ -155,8 +162,8 @@ pub fn give_back(mut directory: Box<SiteDirectory>, site: &SiteValue) {
     drop(dropped);
 }
 
-/// Lets the next events of a site wait which take one of these paths: to all their buckets there are
-/// handles. The site stands under its key, which does not expire.
+/// Lets the next events of a site wait if they take one of these paths, to whose buckets there are
+/// handles. The site is under its key, which does not expire.
 pub fn attach(site: &SiteValue, paths: impl Iterator<Item = u32>, now: i64, may_begin: bool) {
     with(|directories| {
         let open = directories
@@ -196,7 +203,7 @@ pub fn attach(site: &SiteValue, paths: impl Iterator<Item = u32>, now: i64, may_
     });
 }
 
-/// Applies what waits there.
+/// Applies the events that wait there.
 #[inline]
 pub fn flush(id: PendingId) {
     with(|directories| {
@@ -229,7 +236,7 @@ pub fn drop_of(id: PendingId, site: *const SiteValue) {
     }));
 }
 
-/// The settings of a site have changed: its buckets are looked up anew. Nothing waits.
+/// To be called when the settings of a site have changed: its buckets are looked up again.
 pub fn clear_of(site: &SiteValue) {
     with(|directories| {
         if let Some((directory, scratch)) = directories.of_with_scratch(site) {
@@ -239,8 +246,8 @@ pub fn clear_of(site: &SiteValue) {
     });
 }
 
-/// The expiry of the key of this name has changed. Its directory takes no more events, though it may
-/// take none just now: where the clock was put back, it would again when that comes forward.
+/// To be called when the expiry of this key has changed: its directory takes no more events. It may take
+/// none at the moment, but would again after the clock was set back and reaches its time again.
 pub fn detach_named(ctx: Ctx, name: &[u8]) {
     let db = ctx.db();
     with(|directories| {
@@ -253,8 +260,8 @@ pub fn detach_named(ctx: Ctx, name: &[u8]) {
     });
 }
 
-/// The data of this database is about to go, or has just gone, or that of all: what waits goes with it.
-/// In between, values go without a word, so that no directory is kept.
+/// To be called before the data of a database, or of all, is removed, and again after that: waiting events
+/// are dropped with it. In between, values are removed without a callback, so that no directory is kept.
 pub fn discard(db: Option<c_int>, begins: bool) {
     with(|directories| directories.is_flushing = begins);
     drop_all(|directory| {
@@ -266,7 +273,7 @@ pub fn discard(db: Option<c_int>, begins: bool) {
     });
 }
 
-/// The old data of a replica is about to go on another thread, and may come back.
+/// To be called before the old data of a replica is freed on another thread; it may also be restored.
 pub fn drop_every() {
     drop_all(|_| true);
 }
@@ -293,20 +300,22 @@ fn drop_all(mut goes: impl FnMut(&mut SiteDirectory) -> bool) {
     }));
 }
 
-/// Two databases have changed places. A directory may have been made just before this is known.
+/// To be called when two databases were swapped. Their directories are dropped, because one may have been
+/// made between the swap and this call.
 pub fn drop_of_databases(one: c_int, other: c_int) {
     drop_all(|directory| directory.db == one || directory.db == other);
 }
 
-/// How many events wait.
-pub fn waiting() -> u64 {
-    with(|directories| {
+/// For `INFO`: how many events wait.
+pub fn figures() -> Vec<Figure> {
+    let waiting = with(|directories| {
         let all = directories.all.iter().flatten();
         all.map(|directory| directory.pending.waiting()).sum()
-    })
+    });
+    vec![(c"events_waiting", waiting)]
 }
 
-/// From time to time: nothing waits for long, and a site without events has no directory.
+/// Called from time to time: applies what waits, and drops the directories of sites without events.
 pub fn tidy(now: i64) {
     drop(with(|directories| {
         let mut gone = Vec::new();
@@ -347,7 +356,7 @@ impl Directories {
         std::ptr::eq(directory.site(), site).then_some((directory, &mut self.scratch))
     }
 
-    /// The id of a new directory. Where there are as many as there may be, one that takes no events goes.
+    /// The id of a new directory. At the maximum, the directory whose turn it is is dropped for it.
     fn vacancy(&mut self) -> Option<PendingId> {
         if let Some(id) = self.vacant.pop() {
             return Some(id);
@@ -371,7 +380,7 @@ impl Directories {
         }
     }
 
-    /// Gives back what many sites have needed, when they are gone.
+    /// Frees the memory of many directories when all are dropped.
     fn shrink(&mut self) {
         if self.vacant.len() == self.all.len() {
             self.all = Vec::new();

@@ -1,6 +1,5 @@
-//! The directory of a site: the buckets that its events go to now, and the events that wait for them.
-//! It is kept from one command to the next, apart from the site, so that nothing of it is freed with the
-//! site on another thread.
+//! The directory of a site: the buckets of its present events, and the events that wait for them. It is
+//! kept from one command to the next, apart from the site, because a site may be freed on another thread.
 
 use std::ffi::c_int;
 
@@ -18,9 +17,9 @@ pub struct SiteDirectory {
     /// Its place among all directories, from 1.
     pub id: PendingId,
     pub db: c_int,
-    /// The name under which the site stands; the keys of the buckets are made with it.
+    /// The key of the site, from which those of the buckets are made.
     name: Box<[u8]>,
-    /// The site, as long as the directory is not dropped. Nothing but its address is used here.
+    /// Valid as long as the directory is not dropped. Only its address is used here.
     site: *const SiteValue,
     pub buckets: Vec<BucketRef>,
     /// In order of their starts.
@@ -28,14 +27,14 @@ pub struct SiteDirectory {
     pub paths: PathCache,
     pub last_path: LastPath,
     pub pending: PendingWrites,
-    /// When a command last had it.
+    /// When a command last used it.
     pub used_at: i64,
 }
 
-/// What a longer call needed is not kept.
+/// A directory with more buckets is not kept after its command.
 const KEPT_BUCKETS: usize = 512;
 
-/// So long an unused directory stays, in milliseconds.
+/// How long an unused directory is kept, in milliseconds.
 const IDLE: i64 = 2_000;
 
 impl SiteDirectory {
@@ -98,7 +97,7 @@ impl SiteDirectory {
             *bucket = self.bucket(settings, granularity, time);
             match bucket.and_then(|bucket| bucket.of(&self.buckets)) {
                 Some(bucket) => times = times.common(bucket.period.range()),
-                // Where the calendar ends, the next event is looked at by itself.
+                // At the end of the calendar a path is valid for one event only.
                 None => times = Range::default(),
             }
         }
@@ -137,7 +136,7 @@ impl SiteDirectory {
         Some(index)
     }
 
-    /// The settings have changed, or there is too much of it. Nothing waits.
+    /// Forgets all buckets. No event waits.
     pub fn clear(&mut self) {
         self.pending.detach(&mut self.buckets);
         self.buckets.clear();
@@ -146,7 +145,7 @@ impl SiteDirectory {
         self.last_path = LastPath::default();
     }
 
-    /// Its handles are over, and it has taken no events for a while; or the clock was put back.
+    /// Whether its handles are invalid and it has taken no events for a while, or the clock was set back.
     pub fn is_idle(&self, now: i64) -> bool {
         !(0..=IDLE).contains(&now.wrapping_sub(self.used_at)) && self.pending.is_idle(now)
     }

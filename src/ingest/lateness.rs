@@ -1,23 +1,23 @@
-//! Which buckets an event comes too late for.
+//! Which buckets an event is too late for.
 
 use super::origin::Origin;
 
 /// The clock by which lateness is decided.
 ///
-/// An AOF is treated as a master is: a bucket that is over by now is built again, for what follows in
-/// the file may prolong it. If nothing does, Redis lets it expire.
+/// An AOF is treated like a master: a bucket that has expired is built again, because a later command of
+/// the file may prolong it. If none does, Redis lets it expire.
 #[derive(Debug, Clone, Copy)]
 pub struct LatenessClock {
-    /// None: a master has found that the events reach every granularity.
+    /// None: the master has decided that the events are in time for every granularity.
     pub clock: Option<i64>,
     pub now: i64,
 }
 
 impl LatenessClock {
-    /// `clock`: the one that came with the events.
+    /// `clock`: the one in the command.
     pub fn new(origin: Origin, now: i64, clock: Option<i64>) -> LatenessClock {
         match origin {
-            // A clock that a client gives can make events late, but not bring back what is over.
+            // A client's clock can make events late, but not restore a bucket that has expired.
             Origin::Client => LatenessClock {
                 clock: Some(clock.unwrap_or(now).max(now)),
                 now,

@@ -1,15 +1,15 @@
 //! The event log of a site: the stream `{site}:events`, to which a command appends the events that it
-//! counts. Replicas and the AOF get each entry with its id, as an `XADD` of its own: what they count
-//! themselves they do not append.
-
-use redis_module::raw::RedisModuleString;
+//! counts. Each entry is replicated with its id, as an `XADD` of its own; a replica appends nothing itself.
 
 use super::arguments::Request;
 use crate::api::call;
+use crate::api::context::Ctx;
+use crate::api::failure::{Failure, Outcome};
 use crate::api::guard::WriteGuard;
 use crate::api::key::Key;
-use crate::api::redis::{bytes_of, Ctx, Failure, Outcome, OwnedString, Words};
 use crate::api::stream::{EntryId, Stream};
+use crate::api::string::{OwnedString, StringRef};
+use crate::api::words::Words;
 use crate::store::cluster;
 use analytics_core::error::{shown, Error};
 use analytics_core::event::log::{self, Log};
@@ -24,21 +24,16 @@ pub struct OpenLog {
 
 impl OpenLog {
     /// Changes nothing.
-    pub fn open(
-        ctx: Ctx,
-        guard: &mut WriteGuard,
-        site: *mut RedisModuleString,
-        log: Log,
-    ) -> Outcome<OpenLog> {
-        let name = OwnedString::new(&events_stream(bytes_of(site)));
+    pub fn open(ctx: Ctx, guard: &mut WriteGuard, site: StringRef, log: Log) -> Outcome<OpenLog> {
+        let name = OwnedString::new(&events_stream(site.bytes()));
         let exists = stream(ctx, guard, &name)?.exists();
         if !exists {
-            cluster::refuse_if_bucket_is_elsewhere(ctx, guard, site, name.raw())?;
+            cluster::refuse_if_bucket_is_elsewhere(ctx, guard, site, name.get())?;
         }
         Ok(OpenLog { name, log, exists })
     }
 
-    /// Whether the stream was there.
+    /// Whether the stream existed when the log was opened.
     pub fn exists(&self) -> bool {
         self.exists
     }
@@ -55,17 +50,17 @@ impl OpenLog {
         let mut ids = Vec::with_capacity(numbers.len());
         for number in numbers {
             let fields = self.fields(words, request, *number);
-            let fields: Vec<_> = fields.iter().map(OwnedString::raw).collect();
+            let fields: Vec<_> = fields.iter().map(OwnedString::get).collect();
             let Some(id) = stream(ctx, guard, &self.name)?.append(&fields) else {
                 self.take_back(ctx, guard, &ids);
                 return Err(Error::new(format!(
                     "cannot store the event log: the ids of '{}' are used up; delete it",
-                    shown(bytes_of(self.name.raw()))
+                    shown(self.name.bytes())
                 ))
                 .into());
             };
             ids.push(id);
-            // What is trimmed cannot be given back: only once all are in.
+            // Trimming cannot be undone, so it waits until all entries are appended.
             let is_last = ids.len() == numbers.len();
             let stream = stream(ctx, guard, &self.name).ok().filter(|_| is_last);
             let trimmed = stream.and_then(|stream| stream.trim(self.log.entries));
@@ -74,9 +69,9 @@ impl OpenLog {
                 [&b"MAXLEN"[..], b"=", len.as_bytes()].map(OwnedString::new)
             });
             let id = OwnedString::new(id.to_string().as_bytes());
-            let mut entry = vec![self.name.raw()];
-            entry.extend(limit.iter().flatten().map(OwnedString::raw));
-            entry.push(id.raw());
+            let mut entry = vec![self.name.get()];
+            entry.extend(limit.iter().flatten().map(OwnedString::get));
+            entry.push(id.get());
             entry.extend(fields);
             ctx.replicate(c"XADD", &entry);
         }
@@ -100,22 +95,22 @@ impl OpenLog {
         fields
     }
 
-    /// Replicas have these already.
+    /// Deletes entries that were replicated already.
     fn take_back(&self, ctx: Ctx, guard: &mut WriteGuard, ids: &[EntryId]) {
         for id in ids {
             let id = id.to_string();
-            let words = [bytes_of(self.name.raw()), id.as_bytes()];
-            call::write(ctx, &mut *guard, c"XDEL", &words);
+            let words = [self.name.bytes(), id.as_bytes()];
+            call::replicated(ctx, &mut *guard, c"XDEL", &words);
         }
     }
 }
 
 fn stream<'g>(ctx: Ctx, guard: &'g mut WriteGuard, name: &OwnedString) -> Outcome<Stream<'g>> {
-    Stream::of(Key::for_writing(ctx, guard, name.raw())).map_err(|failure| match failure {
+    Stream::of(Key::for_writing(ctx, guard, name.get())).map_err(|failure| match failure {
         Failure::WrongType => Error::new(format!(
             "cannot store the event log: '{}' is not a stream; delete it, or switch the log off with \
              ANALYTICS.ALTER ... LOG off",
-            shown(bytes_of(name.raw()))
+            shown(name.bytes())
         ))
         .into(),
         other => other,

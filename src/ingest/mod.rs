@@ -1,11 +1,11 @@
 //! The path of an event: from the words of a command to the buckets.
 //!
 //! ```text
-//! arguments -> Request     what a command says
-//! directories              of each site, the buckets that its events go to
-//!   accept, add            where all of them are at hand: the events wait (pending)
+//! arguments -> Request     the events of a command, parsed
+//! directories              of each site, the buckets of its events
+//!   accept, add            where there are handles on all of them: the events wait (pending)
 //!   lend -> DirectWrite    else: find paths, open buckets, apply, publish
-//! replicate                what replicas and the AOF get
+//! replicate                what replicas and the AOF receive
 //! ```
 
 mod apply;
@@ -13,7 +13,6 @@ pub mod arguments;
 pub mod bucket_ref;
 pub mod directories;
 mod directory;
-pub mod escapes;
 pub mod lateness;
 pub mod log;
 pub mod open_bucket;
@@ -24,4 +23,5 @@ pub mod replicate;
 pub mod scratch;
 pub mod site;
 pub mod track;
+pub mod unescape_buffer;
 pub mod write;

@@ -1,13 +1,14 @@
-//! A bucket that the events of a command go to: opened once, and made only for an event that counts.
+//! A bucket of a command: opened once, and made only for an event that counts.
 
 use std::ptr::null_mut;
 
 use super::bucket_ref::BucketRef;
+use crate::api::context::Ctx;
+use crate::api::failure::Outcome;
 use crate::api::guard::WriteGuard;
 use crate::api::key::Key;
-use crate::api::redis::{bytes_of, Ctx, Outcome};
 use crate::stats;
-use crate::store::bucket_value::{renamed, BucketValue};
+use crate::store::bucket_value::{wrong_period, BucketValue};
 use crate::store::changes;
 use crate::store::containment::{HandleNumbers, LastPath};
 use crate::store::value;
@@ -17,7 +18,7 @@ use analytics_core::event::{RowKind, EVENT};
 use analytics_core::schema::Settings;
 use analytics_core::time::{Granularities, Granularity};
 
-/// What a command has found out about a bucket.
+/// The state of a bucket during a command.
 pub struct OpenBucket {
     /// The number of the command.
     pub command: u64,
@@ -49,7 +50,7 @@ impl Default for OpenBucket {
 }
 
 impl BucketRef {
-    /// Begins a command. True where the handle is good, so that the key needs not be opened.
+    /// Begins a command. True where the handle is valid, so that the key does not have to be opened.
     #[inline]
     pub fn begin(&mut self, command: u64, now: i64) -> bool {
         let value = self.handle.valid(now);
@@ -73,7 +74,7 @@ impl BucketRef {
             return Ok(());
         };
         if !value.is_of(&self.period) {
-            return Err(renamed(bytes_of(self.name())).into());
+            return Err(wrong_period(self.name().bytes()).into());
         }
         self.open.value = value;
         // With another expiry than its own, the key is opened every time: Redis decides whether it is
@@ -88,11 +89,11 @@ impl BucketRef {
     /// None until it is made.
     #[inline]
     pub fn bucket(&self, _guard: &WriteGuard) -> Option<&Bucket> {
-        // SAFETY: found or made in this command, whose guard keeps it; nobody changes it meanwhile.
+        // SAFETY: found or made in this command, whose guard keeps it; nothing changes it meanwhile.
         unsafe { self.open.value.as_ref() }.map(|value| &**value)
     }
 
-    /// To be changed; it is made where there is none.
+    /// For writing; made where there is none.
     #[inline]
     pub fn bucket_mut(&mut self, _guard: &WriteGuard) -> &mut Bucket {
         if self.open.value.is_null() {
@@ -105,15 +106,15 @@ impl BucketRef {
 
     #[cold]
     fn make(&mut self) {
-        self.open.value = value::made(BucketValue::new(Bucket::new(&self.period))).as_ptr();
+        self.open.value = value::allocate(BucketValue::new(Bucket::new(&self.period))).as_ptr();
         self.open.is_new = true;
         self.open.is_unpublished = true;
-        // SAFETY: a value of ours, which `publish` gives a key or frees.
+        // SAFETY: this module owns the value, until `publish` stores or frees it.
         self.open.has_handle = unsafe { self.handle.take(self.open.value, i64::MIN) };
     }
 
-    /// Puts a bucket that was made under its key. Whatever foreign code has put there meanwhile came
-    /// after this command, and stays.
+    /// Stores a new bucket under its key. A value that foreign code has stored there meanwhile is later
+    /// than this command, and stays.
     pub fn publish(&mut self, ctx: Ctx, guard: &mut WriteGuard, now: i64) {
         if !std::mem::take(&mut self.open.is_unpublished) {
             return;
@@ -124,12 +125,12 @@ impl BucketRef {
             drop(key);
             self.handle.release();
             (self.open.value, self.open.has_handle) = (null_mut(), false);
-            // SAFETY: made by `make`, and given to nobody.
+            // SAFETY: made by `make`, and not passed on.
             unsafe { value::free_unowned(value) };
             return;
         }
-        // SAFETY: a value of this type, which is the server's from here on.
-        unsafe { value::put_made(key, value) };
+        // SAFETY: a value of this type, which belongs to the server from now on.
+        unsafe { value::put_allocated(key, value) };
         stats::BUCKETS.add(1);
         let key = Key::for_writing(ctx, guard, self.name());
         let is_there =
@@ -166,7 +167,7 @@ impl BucketRef {
         self.open.has_handle && !self.open.is_new
     }
 
-    /// Before an event goes into this bucket and those of these handles.
+    /// To be called before an event goes into this bucket and those of `handles`.
     #[inline]
     pub fn update_containment(&mut self, handles: &HandleNumbers) -> Granularities {
         const NONE: HandleNumbers = [0; Granularity::COUNT];
@@ -182,15 +183,15 @@ impl BucketRef {
         self.bucket_mut(guard);
         self.open.contained_in = self.update_containment(&last.handles);
         let (granularity, number) = (self.granularity(), self.handle_number());
-        last.turn_to(granularity, number, self.open.contained_in);
+        last.replace(granularity, number, self.open.contained_in);
     }
 
-    /// A bucket may be left over from earlier sites of this name, and then have no room for more names.
+    /// Fails where a bucket, left over from earlier sites of this name, has no room for more names.
     #[inline]
     pub fn check_room(&self, guard: &WriteGuard, settings: &Settings) -> Outcome {
         match self.bucket(guard) {
             Some(bucket) if !bucket.has_room() => {
-                check_room_for_names(bucket, bytes_of(self.name()), settings)
+                check_room_for_names(bucket, self.name().bytes(), settings)
             }
             _ => Ok(()),
         }

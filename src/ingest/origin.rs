@@ -1,13 +1,13 @@
-//! Where a command comes from: a client, or a master or an AOF that has judged it already.
+//! Where a command comes from: a client, or a master or an AOF, which have decided lateness already.
 
 use redis_module::raw::{REDISMODULE_CTX_FLAGS_LOADING, REDISMODULE_CTX_FLAGS_REPLICATED};
 
-use crate::api::redis::Ctx;
+use crate::api::context::Ctx;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     Client,
-    /// Or the AOF that is being loaded, which was a master's.
+    /// Or the AOF that is being loaded, which a master wrote.
     Master,
 }
 

@@ -1,11 +1,11 @@
 //! Where events go, by their time: the one cache from a time to the buckets of a site's directory.
 //!
 //! ```text
-//! minute   09:15  09:16        a table by the minute of a time; each entry holds a path or an older one's
+//! minute   09:15  09:16        a table by the minute of a time; an entry may hold a path of another minute
 //! path       0      1          a bucket in each granularity, and the times of its events
 //! ```
 //!
-//! An entry is right if the path's times hold the time; else the path is looked for by its buckets.
+//! An entry is valid if the path's times contain the time; else the path is searched by its buckets.
 
 use std::num::NonZeroU32;
 
@@ -143,13 +143,13 @@ impl PathCache {
     }
 
     fn grow(&mut self) {
-        let wanted = (2 * self.paths.len()).next_power_of_two();
-        let wanted = wanted.clamp(SMALLEST_TABLE, LARGEST_TABLE);
-        if self.table.len() >= wanted {
+        let len = (2 * self.paths.len()).next_power_of_two();
+        let len = len.clamp(SMALLEST_TABLE, LARGEST_TABLE);
+        if self.table.len() >= len {
             return;
         }
         self.table.clear();
-        self.table.resize(wanted, u32::MAX);
+        self.table.resize(len, u32::MAX);
         for path in 0..self.paths.len() {
             let entry = self.paths.get(path).map(|it| self.entry(it.times.from));
             if let Some(entry) = entry.and_then(|entry| self.table.get_mut(entry)) {

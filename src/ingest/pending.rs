@@ -10,12 +10,14 @@
 //! ```
 //!
 //! Buffering is invisible: replies, replication and keyspace events happen at once. A bucket for which
-//! events wait is marked with the directory, and whatever looks at its contents has them applied first:
+//! events wait is marked with the directory, and before its contents are read the events are applied:
 //!
-//! - A command of ours that opens it, and the callbacks of its type, which save, copy and digest it.
-//! - When it leaves its key, or is written to in another way, the directory also stops taking events.
-//! - When a database is flushed, what waits for it goes as well; before the old data of a replica is
-//!   freed, everything is applied.
+//! - when a command of this module opens it, and in the callbacks of its type, which save, copy and digest
+//!   it;
+//! - when it leaves its key, or is written to in another way: the directory then stops taking events.
+//!
+//! When a database is flushed, the events that wait for it are dropped; before the old data of a replica is
+//! freed, all are applied.
 //!
 //! Events are taken as long as the handles on the buckets are valid, for a second at most; then the keys
 //! are opened again. Meanwhile the site key is not reopened.
@@ -34,18 +36,18 @@ use analytics_core::event::{Batch, Event};
 use analytics_core::schema::Settings;
 use analytics_core::time::{Granularities, Granularity, Range};
 
-/// A call of more events is as well applied by itself.
+/// A call of more events is applied at once, without a loss of speed.
 pub const MOST_AT_ONCE: usize = 128;
 
-/// So many paths take events.
+/// How many paths of a site take events.
 const MOST_PATHS: usize = 64;
 
-/// So long an idle directory stays, in milliseconds: most take events again by then.
+/// How long an idle directory is kept, in milliseconds: most take events again within that time.
 const IDLE: i64 = 1_000;
 
 #[derive(Default)]
 pub struct PendingWrites {
-    /// By the clock: when all handles are valid. Empty: no events are taken.
+    /// The times at which all handles are valid. Empty: no events are taken.
     validity: Range,
     /// The expiry epoch of that time.
     epoch: u64,
@@ -62,7 +64,7 @@ pub struct PendingWrites {
     path_count: usize,
     first: Option<Buckets>,
     split: Split,
-    /// How many calls of several events came.
+    /// The number of calls with several events.
     calls: u64,
     batch: RowBatch,
 }
@@ -78,11 +80,11 @@ struct PendingBucket {
 #[derive(Clone, Copy, Default)]
 struct PendingPath {
     takes_events: bool,
-    /// The last call of whose events one went there.
+    /// The last call with an event on this path.
     call: u64,
 }
 
-/// Where the events go that wait.
+/// The buckets of waiting events.
 struct PendingSink<'p> {
     used: &'p [BucketIndex],
     split: &'p Split,
@@ -175,7 +177,7 @@ impl PendingWrites {
         if !pending.name.is_null() {
             return;
         }
-        pending.name = bucket.name();
+        pending.name = bucket.name().raw();
         pending.call = self.calls;
         bucket.handle.set_pending(id);
         self.validity = self.validity.common(bucket.handle.validity());
@@ -201,12 +203,12 @@ impl PendingWrites {
         self.validity = Range::default();
     }
 
-    /// What waits is given up: its buckets are gone.
+    /// Drops the waiting events, whose buckets are removed.
     pub fn discard(&mut self) {
         self.batch.clear();
     }
 
-    /// Whether the site key needs not be opened.
+    /// Whether events are taken without opening the site key.
     #[inline]
     pub fn is_open(&self, now: i64) -> bool {
         self.validity.contains(now) && self.epoch == expiry_epoch()
@@ -318,7 +320,7 @@ impl PendingWrites {
         apply_batch(&mut self.batch, scratch, &sink, buckets, self.capacity);
     }
 
-    /// No events have been taken for a while, or the clock was put back.
+    /// Whether no events have been taken for a while, or the clock was set back.
     pub fn is_idle(&self, now: i64) -> bool {
         let Range { from, to } = self.validity;
         !Range::new(from, to.saturating_add(IDLE)).contains(now)

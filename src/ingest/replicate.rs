@@ -1,21 +1,25 @@
-//! What replicas and the AOF get of a write: resolved facts, so that they take the same decisions under
-//! another clock and other settings.
+//! What is replicated of a write: resolved facts, so that replicas and the AOF decide alike under another
+//! clock and other settings.
 //!
-//! Events that came with their times in milliseconds and reached every granularity are replicated word
-//! for word. Otherwise `CLOCK ms` is added, the time by which their lateness was decided and which those
-//! without a time have; and what did not count is left out. JSON without all times becomes the `MTRACK`
-//! that has them. The JSON that is accepted is thus part of the format of the AOF: later versions must
-//! read it alike.
+//! Events with their times in milliseconds that were in time for every granularity are replicated word for
+//! word. Otherwise `CLOCK ms` is added, the time by which lateness was decided, which is also the time of
+//! events without one; and events that did not count are left out. JSON without all times becomes an
+//! `MTRACK` that has them. So the accepted JSON is part of the format of the AOF, and later versions must
+//! parse it alike.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
 use std::mem::ManuallyDrop;
 
+use redis_module::raw::RedisModuleString;
+
 use super::arguments::{Request, Source};
 use super::lateness::LatenessClock;
 use super::write::TrackOutcome;
-use crate::api::redis::{Ctx, OwnedString, Words};
+use crate::api::context::Ctx;
 use crate::api::stream::EntryId;
+use crate::api::string::{OwnedString, StringRef};
+use crate::api::words::Words;
 use analytics_core::schema::Settings;
 
 /// The events of a `TRACK`, `MTRACK` or `TRACKJSON` that a client sent, with their resolved times.
@@ -44,20 +48,21 @@ pub fn events(
         .sources
         .first()
         .is_some_and(|source| source.start == 2);
-    builder.strings.push(words.string(1));
+    builder.push_word(1);
     if !is_track {
         builder.push_clock();
     }
-    // All are of the time of the clock, and every word stays.
+    // Every event has the time of the clock, and every word stays.
     let has_no_times =
         || request.clock.is_none() && request.sources.iter().all(|source| source.at.is_none());
     if !is_track && outcome.dropped.is_empty() && has_no_times() {
-        builder.strings.extend_from_slice(words.after(2).strings());
+        let rest = words.after(2).strings().iter();
+        builder.strings.extend(rest.map(|word| word.raw()));
     } else {
         let events = request.sources.iter().zip(&request.batch.events);
         for (_, (source, event)) in outcome.retain(events) {
             if !is_track {
-                builder.strings.push(words.string(source.start - 1));
+                builder.push_word(source.start - 1);
             }
             builder.push_event(source, event.time, request.clock, is_track);
         }
@@ -67,7 +72,7 @@ pub fn events(
     } else {
         c"ANALYTICS.MTRACK"
     };
-    ctx.replicate(command, &builder.strings);
+    builder.replicate(ctx, command);
 }
 
 /// The entries of a log that were read, and the clock of their lateness.
@@ -77,51 +82,51 @@ fn replayed(ctx: Ctx, words: Words, after: EntryId, count: usize, clock: Latenes
     let options = ["COUNT", &count, "AFTER", &after, "CLOCK", &clock];
     let options = options.map(|word| OwnedString::new(word.as_bytes()));
     // The site, FROM and the stream.
-    let mut strings: Vec<_> = (1..4).map(|place| words.string(place)).collect();
-    strings.extend(options.iter().map(OwnedString::raw));
+    let mut strings = words.strings().get(1..4).unwrap_or_default().to_vec();
+    strings.extend(options.iter().map(OwnedString::get));
     ctx.replicate(c"ANALYTICS.REPLAY", &strings);
 }
 
-/// Events that came as JSON, in words.
+/// Events from JSON, as words.
 fn json(ctx: Ctx, words: Words, request: &Request, outcome: &TrackOutcome, clock: i64) {
-    let mut builder = CommandBuilder::new(words, clock);
-    builder.strings.push(words.string(1));
-    builder.push_clock();
     let [event, at, session, id, dimension, value] =
         [&b"EVENT"[..], b"AT", b"SESSION", b"ID", b"DIM", b"VAL"].map(OwnedString::new);
+    let mut builder = CommandBuilder::new(words, clock);
+    builder.push_word(1);
+    builder.push_clock();
     let batch = &request.batch;
     let events = batch.events.iter().zip(&request.identities);
     for (_, (tracked, identity)) in outcome.retain(events) {
-        builder.strings.push(event.raw());
+        builder.push_string(&event);
         builder.push(tracked.kind.bytes);
         builder.push(identity.user);
         if tracked.time != clock {
-            builder.strings.push(at.raw());
+            builder.push_string(&at);
             builder.push_number(tracked.time);
         }
         for (option, text) in [(&session, identity.session), (&id, identity.id)] {
             if let Some(text) = text {
-                builder.strings.push(option.raw());
+                builder.push_string(option);
                 builder.push(text);
             }
         }
         for (name, text) in batch.dimensions_of(tracked) {
-            builder.strings.push(dimension.raw());
+            builder.push_string(&dimension);
             builder.push(name.bytes);
             builder.push(text.bytes);
         }
         for (name, number) in batch.values_of(tracked) {
-            builder.strings.push(value.raw());
+            builder.push_string(&value);
             builder.push(name.bytes);
             // In as few digits as give the same number back.
             builder.push(format!("{number:?}").as_bytes());
         }
     }
-    ctx.replicate(c"ANALYTICS.MTRACK", &builder.strings);
+    builder.replicate(ctx, c"ANALYTICS.MTRACK");
 }
 
-/// The last `CLOCK ms`: it goes with every event that comes without its time, and many of
-/// those come in one millisecond.
+/// The last `CLOCK ms`: it is part of every event without a time, and many of those arrive in one
+/// millisecond.
 struct ClockWords {
     word: OwnedString,
     time: i64,
@@ -129,7 +134,7 @@ struct ClockWords {
 }
 
 thread_local! {
-    /// Not freed in the end, for which there may be no server any more.
+    /// Never freed, because at exit the server may have no allocator any more.
     static CLOCK: RefCell<ManuallyDrop<ClockWords>> = RefCell::new(ManuallyDrop::new(ClockWords {
         word: OwnedString::new(b"CLOCK"),
         time: 0,
@@ -137,18 +142,18 @@ thread_local! {
     }));
 
     /// The memory of the last builder.
-    static STRINGS: Cell<Vec<*mut redis_module::raw::RedisModuleString>> =
+    static STRINGS: Cell<Vec<*mut RedisModuleString>> =
         const { Cell::new(Vec::new()) };
 }
 
 /// More are not kept for the next builder.
 const KEPT_STRINGS: usize = 1_000;
 
-/// A command in the making: words of the client's, and some of our own.
+/// A command that is being built, of the client's words and new ones.
 struct CommandBuilder<'c> {
     words: Words<'c>,
     clock: i64,
-    strings: Vec<*mut redis_module::raw::RedisModuleString>,
+    strings: Vec<*mut RedisModuleString>,
     own: Vec<OwnedString>,
 }
 
@@ -171,16 +176,29 @@ impl<'c> CommandBuilder<'c> {
         }
     }
 
-    fn push(&mut self, word: &[u8]) {
-        let word = OwnedString::new(word);
-        self.strings.push(word.raw());
+    /// A word of the client's command.
+    fn push_word(&mut self, place: usize) {
+        if let Some(word) = self.words.strings().get(place) {
+            self.strings.push(word.raw());
+        }
+    }
+
+    fn push_owned(&mut self, word: OwnedString) {
+        self.strings.push(word.get().raw());
         self.own.push(word);
     }
 
+    /// A word that is valid as long as the builder.
+    fn push_string(&mut self, word: &'c OwnedString) {
+        self.strings.push(word.get().raw());
+    }
+
+    fn push(&mut self, word: &[u8]) {
+        self.push_owned(OwnedString::new(word));
+    }
+
     fn push_number(&mut self, number: i64) {
-        let word = OwnedString::of_number(number);
-        self.strings.push(word.raw());
-        self.own.push(word);
+        self.push_owned(OwnedString::of_number(number));
     }
 
     fn push_clock(&mut self) {
@@ -189,14 +207,21 @@ impl<'c> CommandBuilder<'c> {
                 last.number = OwnedString::of_number(self.clock);
                 last.time = self.clock;
             }
-            self.strings.extend([last.word.raw(), last.number.raw()]);
+            self.strings
+                .extend([&last.word, &last.number].map(|word| word.get().raw()));
         });
+    }
+
+    fn replicate(self, ctx: Ctx, command: &CStr) {
+        let strings = &self.strings;
+        // SAFETY: the words of the client's command, words that `own` or `CLOCK` keeps, and strings that
+        // are valid as long as this. `CLOCK` changes with the next builder only.
+        unsafe { ctx.replicate_raw(command, strings.as_ptr(), strings.len()) }
     }
 
     fn push_event(&mut self, source: &Source, time: i64, clock: Option<usize>, is_track: bool) {
         let options = source.start + 2;
-        self.strings
-            .extend((source.start..options).map(|place| self.words.string(place)));
+        (source.start..options).for_each(|place| self.push_word(place));
         if is_track {
             self.push_clock();
         }
@@ -209,34 +234,29 @@ impl<'c> CommandBuilder<'c> {
             if source.at == Some(place) {
                 self.push_number(time);
             } else if !is_clock {
-                self.strings.push(self.words.string(place));
+                self.push_word(place);
             }
         }
     }
 }
 
-/// A site was made with these settings, whatever the settings of the module are elsewhere.
-pub fn creation(ctx: Ctx, site: *mut redis_module::raw::RedisModuleString, settings: &Settings) {
+/// The creation of a site with these settings, since the defaults of a replica may differ.
+pub fn creation(ctx: Ctx, site: StringRef, settings: &Settings) {
     in_words(ctx, c"ANALYTICS.CREATE", site, &settings.options());
 }
 
-/// A command on the site in words of our own.
-pub fn in_words(
-    ctx: Ctx,
-    command: &CStr,
-    site: *mut redis_module::raw::RedisModuleString,
-    words: &[impl AsRef<[u8]>],
-) {
+/// A command on the site, in new words.
+pub fn in_words(ctx: Ctx, command: &CStr, site: StringRef, words: &[impl AsRef<[u8]>]) {
     let words = words.iter().map(|word| OwnedString::new(word.as_ref()));
     let words: Vec<OwnedString> = words.collect();
     let mut strings = vec![site];
-    strings.extend(words.iter().map(OwnedString::raw));
+    strings.extend(words.iter().map(OwnedString::get));
     ctx.replicate(command, &strings);
 }
 
 /// A command on keys of the site, such as `UNLINK`.
 pub fn keys(ctx: Ctx, command: &CStr, keys: &[OwnedString]) {
-    let strings: Vec<_> = keys.iter().map(OwnedString::raw).collect();
+    let strings: Vec<_> = keys.iter().map(OwnedString::get).collect();
     if !strings.is_empty() {
         ctx.replicate(command, &strings);
     }

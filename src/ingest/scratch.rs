@@ -1,4 +1,4 @@
-//! Memory that goes from one command to the next, so that an event allocates nothing.
+//! Memory that is kept from one command to the next, so that an event allocates nothing.
 
 use std::cell::Cell;
 
@@ -12,11 +12,11 @@ pub struct Scratch<'c> {
 }
 
 thread_local! {
-    /// Taken out while a command runs: one that runs inside of it begins with none.
+    /// None while a command uses it: a command that runs inside of that one makes its own.
     static SCRATCH: Cell<Option<Box<Scratch<'static>>>> = const { Cell::new(None) };
 }
 
-/// What a larger call needed is not kept.
+/// The memory of a larger call is not kept.
 const MOST_EVENTS: usize = 1_024;
 
 impl<'c> Scratch<'c> {

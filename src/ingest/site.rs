@@ -2,14 +2,14 @@
 
 use std::ptr::NonNull;
 
-use redis_module::raw::{
-    RedisModuleString, REDISMODULE_CTX_FLAGS_DENY_BLOCKING, REDISMODULE_CTX_FLAGS_LOADING,
-};
+use redis_module::raw::{REDISMODULE_CTX_FLAGS_DENY_BLOCKING, REDISMODULE_CTX_FLAGS_LOADING};
 
 use super::directories;
+use crate::api::context::Ctx;
+use crate::api::failure::Outcome;
 use crate::api::guard::WriteGuard;
 use crate::api::key::Key;
-use crate::api::redis::{Ctx, Outcome};
+use crate::api::string::StringRef;
 use crate::config;
 use crate::stats;
 use crate::store::changes;
@@ -17,13 +17,13 @@ use crate::store::site_value::SiteValue;
 use crate::store::value;
 use analytics_core::site::Site;
 
-/// Valid as long as the guard of its command, whatever becomes of the key meanwhile: what the command
-/// does to a site that was deleted, it did before.
+/// Valid as long as the guard of its command, even if the key is deleted meanwhile: the command then counts
+/// as earlier than the deletion.
 pub struct OpenSite {
     value: NonNull<SiteValue>,
     /// Made with the settings of the module, and stored only if an event counts.
     is_new: bool,
-    /// It stands under its key, which does not expire.
+    /// It is under its key, which does not expire.
     is_lasting: bool,
 }
 
@@ -33,7 +33,7 @@ impl OpenSite {
         ctx: Ctx,
         guard: &mut WriteGuard,
         flags: u32,
-        site: *mut RedisModuleString,
+        site: StringRef,
         name: &[u8],
         now: i64,
     ) -> Outcome<OpenSite> {
@@ -69,7 +69,7 @@ impl OpenSite {
     fn make() -> OpenSite {
         let site = Site::new(config::default_settings());
         OpenSite {
-            value: value::made(SiteValue::new(site)),
+            value: value::allocate(SiteValue::new(site)),
             is_new: true,
             is_lasting: false,
         }
@@ -97,8 +97,9 @@ impl OpenSite {
         unsafe { self.value.as_mut() }
     }
 
-    /// Puts a new site under its key. What foreign code has put there meanwhile came later, and stays.
-    pub fn store(&mut self, ctx: Ctx, guard: &mut WriteGuard, site: *mut RedisModuleString) {
+    /// Stores a new site under its key. A value that foreign code has stored there meanwhile is later, and
+    /// stays.
+    pub fn store(&mut self, ctx: Ctx, guard: &mut WriteGuard, site: StringRef) {
         if !self.is_new {
             return;
         }
@@ -106,25 +107,25 @@ impl OpenSite {
         if !key.exists() {
             self.is_new = false;
             stats::SITES.add(1);
-            // SAFETY: made by `make`, and the server's from here on.
-            unsafe { value::put_made(key, self.value.as_ptr()) };
+            // SAFETY: made by `make`; it belongs to the server from now on.
+            unsafe { value::put_allocated(key, self.value.as_ptr()) };
         }
     }
 }
 
-/// Another module may call from a callback for a server event of which ours is not called yet, such as
-/// two databases changing places: then a directory may be of the other one. Its calls may not block; nor
-/// may those of transactions and scripts, which open the key as well.
+/// Whether the command may have been called by another module's callback for a server event, before the
+/// callback of this module ran: after a swap of two databases, a directory may then be that of the other
+/// one. Such calls may not block; the same is true in transactions and scripts, where the key is opened too.
 fn may_be_inside_of_an_event(flags: u32) -> bool {
     flags & REDISMODULE_CTX_FLAGS_DENY_BLOCKING != 0 && flags & REDISMODULE_CTX_FLAGS_LOADING == 0
 }
 
 impl Drop for OpenSite {
-    /// A new site that was not stored goes.
+    /// Frees a new site that was not stored.
     #[inline]
     fn drop(&mut self) {
         if self.is_new {
-            // SAFETY: made by `make`, and not given away.
+            // SAFETY: made by `make`, and not stored.
             unsafe { value::free_unowned(self.value.as_ptr()) };
         }
     }

@@ -1,4 +1,4 @@
-//! Counting the events of a command: parse, find where they go, apply or let them wait, replicate.
+//! Counts the events of a command: parse, find their buckets, apply them or let them wait, replicate.
 
 use std::ffi::CStr;
 
@@ -12,8 +12,11 @@ use super::replicate;
 use super::scratch::Scratch;
 use super::site::OpenSite;
 use super::write::{DirectWrite, TrackOutcome};
+use crate::api::context::Ctx;
+use crate::api::failure::Outcome;
 use crate::api::guard::WriteGuard;
-use crate::api::redis::{Ctx, Failure, Outcome, Words};
+use crate::api::string::StringRef;
+use crate::api::words::Words;
 use crate::store::changes::Changes;
 use crate::store::cluster;
 use crate::{config, stats};
@@ -21,7 +24,7 @@ use analytics_core::error::{shown, Error};
 use analytics_core::schema::keys::check_site_name;
 use analytics_core::schema::Settings;
 
-/// Counts the events that `parse` reads, and gives how many counted.
+/// Counts the events that `parse` reads, and returns how many counted.
 pub fn count<'c>(
     ctx: Ctx<'c>,
     words: Words<'c>,
@@ -42,8 +45,8 @@ fn count_with<'c>(
     scratch: &mut Scratch<'c>,
 ) -> Outcome<u64> {
     let Scratch { request, write } = scratch;
-    let (key, name) = (words.string(1), words.get(1).ok_or(Failure::WrongArity)?);
-    // The server looks at its memory for them: they are asked for once.
+    let (key, name) = (words.string(1)?, words.required(1)?);
+    // Read once, because the server examines its memory use for them.
     let flags = ctx.flags();
     let (origin, now) = (Origin::from_flags(flags), ctx.now());
     let changes = Changes::until_now();
@@ -77,6 +80,7 @@ fn count_with<'c>(
     let event = Tracked {
         ctx,
         words,
+        key,
         name,
         origin,
         clock,
@@ -96,11 +100,11 @@ fn count_with<'c>(
         drop(site);
         let stream = log.map(OpenLog::into_name);
         if let Some(stream) = &stream {
-            ctx.signal_modified(stream.raw());
+            ctx.signal_modified(stream.get());
         }
         guard.notify(ctx, event_of(request), key);
         if let Some(stream) = &stream {
-            ctx.notify_stream(c"xadd", stream.raw());
+            ctx.notify_stream(c"xadd", stream.get());
         }
     }
     Ok(outcome.counted)
@@ -114,23 +118,24 @@ fn event_of(request: &Request) -> &'static CStr {
     }
 }
 
-/// The events of a command, parsed and checked. What it changes is replicated before a key is made: what
-/// foreign code does then comes later, here and on replicas.
+/// The events of a command, parsed and checked. Changes are replicated before a key is made, so that what
+/// foreign code does then is later, here and on replicas.
 struct Tracked<'c, 'w> {
     ctx: Ctx<'c>,
     words: Words<'c>,
+    key: StringRef<'c>,
     name: &'c [u8],
     origin: Origin,
     clock: LatenessClock,
-    /// When the command began.
+    /// The changes when the command began.
     changes: Changes,
-    /// The settings with what the events are the first to name.
+    /// The settings with the dimensions and values that the events name first.
     learned: Option<&'w Settings>,
     log: Option<&'w OpenLog>,
 }
 
 impl<'c> Tracked<'c, '_> {
-    /// All its events wait.
+    /// Adds all events to the pending writes.
     fn let_wait(
         self,
         guard: &mut WriteGuard,
@@ -164,7 +169,7 @@ impl<'c> Tracked<'c, '_> {
         let value = site.value(guard);
         let mut directory = directories::lend(self.ctx, self.name, value, self.clock)?;
         if self.learned.is_some() {
-            // Whether a bucket has room for new names is looked at when it is opened.
+            // The room of a bucket for new names is checked when it is opened.
             directory.detach();
         }
         let counted = self.count_in(guard, &mut directory, site, request, write);
@@ -194,7 +199,7 @@ impl<'c> Tracked<'c, '_> {
         let settings = self.learned;
         let settings = settings.unwrap_or(&site.value(guard).site.settings);
         if let Some(name) = write.check_buckets(guard, directory, settings)? {
-            cluster::refuse_if_bucket_is_elsewhere(ctx, &mut *guard, self.words.string(1), name)?;
+            cluster::refuse_if_bucket_is_elsewhere(ctx, &mut *guard, self.key, name)?;
         }
         self.changes.refuse_more()?;
         let numbers = match self.log {
@@ -224,7 +229,7 @@ impl<'c> Tracked<'c, '_> {
         } else if outcome.counted > 0 {
             if site.is_new() {
                 let settings = &site.value(guard).site.settings;
-                replicate::creation(ctx, words.string(1), settings);
+                replicate::creation(ctx, self.key, settings);
             }
             replicate::events(ctx, words, request, outcome, self.clock, partly_late);
         }

@@ -1,10 +1,8 @@
-//! The events of one command on their way to the buckets of their site: paths, open buckets, and what
-//! is applied.
+//! Applies the events of one command to the buckets of their site: finds paths, opens buckets, applies and
+//! publishes.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-
-use redis_module::raw::RedisModuleString;
 
 use super::apply::{apply_batch, BucketSink};
 use super::bucket_ref::BucketRef;
@@ -12,8 +10,10 @@ use super::directory::SiteDirectory;
 use super::lateness::LatenessClock;
 use super::path_cache::{differ_in_minute, finest, BucketIndex, Buckets, Split};
 use super::pending::MOST_AT_ONCE;
+use crate::api::context::Ctx;
+use crate::api::failure::Outcome;
 use crate::api::guard::WriteGuard;
-use crate::api::redis::{Ctx, Outcome};
+use crate::api::string::StringRef;
 use crate::stats;
 use crate::store::containment::{HandleNumbers, LastPath};
 use crate::store::site_value::SiteValue;
@@ -27,15 +27,15 @@ use analytics_core::time::{Granularities, Granularity, Range};
 #[derive(Default)]
 pub struct DirectWrite<'c> {
     paths: Vec<UsedPath>,
-    /// Of every event; `NO_PATH` where the site keeps nothing of its time.
+    /// The path of every event; `NO_PATH` where the site keeps nothing of its time.
     path_of: Vec<u32>,
     used: Vec<BucketIndex>,
     split: Split,
-    /// Some event came too late for some granularity.
+    /// Some event is too late for some granularity.
     pub partly_late: bool,
     /// Every event counted.
     all_counted: bool,
-    /// Events have gone before where these went.
+    /// Earlier events went to the same buckets.
     is_usual: bool,
     pub resolver: RowResolver<'c>,
     /// The events, when there are several.
@@ -55,7 +55,7 @@ struct UsedPath {
 
 const NO_PATH: u32 = u32::MAX;
 
-/// What became of the events.
+/// How many events counted, and which did not.
 #[derive(Debug, Default)]
 pub struct TrackOutcome {
     pub counted: u64,
@@ -64,8 +64,8 @@ pub struct TrackOutcome {
 }
 
 impl TrackOutcome {
-    /// Of what goes with the events, one after the other: what goes with those that counted, each with
-    /// its place.
+    /// Filters items that belong to the events, one each: those of the events that counted, each with its
+    /// place.
     pub fn retain<'e, T>(
         &'e self,
         each: impl Iterator<Item = T> + 'e,
@@ -205,12 +205,12 @@ impl<'c> DirectWrite<'c> {
     }
 
     /// Refuses buckets without room, and gives the name of one that is not there.
-    pub fn check_buckets(
+    pub fn check_buckets<'d>(
         &self,
         guard: &WriteGuard,
-        directory: &SiteDirectory,
+        directory: &'d SiteDirectory,
         settings: &Settings,
-    ) -> Outcome<Option<*mut RedisModuleString>> {
+    ) -> Outcome<Option<StringRef<'d>>> {
         let mut missing = None;
         for index in &self.used {
             let Some(bucket) = index.of(&directory.buckets) else {
@@ -339,9 +339,9 @@ impl<'c> DirectWrite<'c> {
         value.site.count(event.time);
     }
 
-    /// Once for all events of one path.
+    /// Settles each path once.
     fn settle_paths(&mut self, guard: &WriteGuard, directory: &mut SiteDirectory) {
-        // Before the first, others may have been settled.
+        // The first is compared with none: another command may have settled other paths.
         let mut last: Option<&UsedPath> = None;
         for path in self.paths.iter().filter(|path| path.counts) {
             let is_next = last.is_some_and(|last| differ_in_minute(&path.buckets, &last.buckets));
@@ -357,7 +357,7 @@ impl<'c> DirectWrite<'c> {
         }
     }
 
-    /// As many at a time as are gathered.
+    /// In batches.
     fn apply_several(
         &mut self,
         guard: &WriteGuard,
@@ -467,7 +467,7 @@ fn accept_or_drop(
     true
 }
 
-/// Before events go to these buckets: makes them, and finds which of them contain which.
+/// Prepares these buckets for events: makes them, and records which of them contain which.
 #[inline(never)]
 fn settle(guard: &WriteGuard, directory: &mut SiteDirectory, path: &Buckets) {
     let SiteDirectory {
@@ -484,7 +484,7 @@ fn settle(guard: &WriteGuard, directory: &mut SiteDirectory, path: &Buckets) {
             is_settled &= bucket.is_settled();
         }
     }
-    // Unless the last events had the same.
+    // The containment of the last path is still valid where the handles are the same.
     if !is_settled || handles != last_path.handles {
         settle_anew(buckets, path, handles, last_path);
     }
@@ -506,7 +506,7 @@ fn settle_anew(
     for index in path.iter().flatten() {
         if let Some(bucket) = index.of_mut(buckets) {
             let granularity = bucket.granularity();
-            // Next to nothing but a bucket of another minute, the containment of the others is known.
+            // Granularities from `same` on have the containment of the last path.
             if granularity.index() < same || !bucket.is_settled() {
                 let contained_in = bucket.update_containment(&handles);
                 last_path.set_contained_in(granularity, contained_in);

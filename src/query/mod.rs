@@ -1,18 +1,21 @@
 //! Reading: the site, the cover of a window, and the buckets of the cover. A query opens keys for
 //! reading and changes nothing.
 
+pub mod reply;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ptr::NonNull;
 
-use redis_module::raw::RedisModuleString;
-
 use super::config;
 use super::stats::{self, QueryTimer};
+use crate::api::context::Ctx;
+use crate::api::failure::{Failure, Outcome};
 use crate::api::guard::ReadGuard;
 use crate::api::key::Key;
-use crate::api::redis::{bytes_of, Ctx, Failure, Outcome, OwnedString, Words};
-use crate::store::bucket_value::renamed;
+use crate::api::string::{OwnedString, StringRef};
+use crate::api::words::Words;
+use crate::store::bucket_value::wrong_period;
 use crate::store::bucket_value::BucketValue;
 use crate::store::cluster;
 use crate::store::site_value::SiteValue;
@@ -30,66 +33,65 @@ use analytics_core::time::{
 pub const WINDOW: Argument = Argument::text(c"window");
 pub const METRICS: Argument = Argument::text(c"metric").multiple();
 
-/// A site that is asked about, and the clock by which it is asked.
+/// The site of a query, and the time at which it is answered.
 pub struct Query<'c> {
     ctx: Ctx<'c>,
     name: &'c [u8],
-    key: *mut RedisModuleString,
+    key: StringRef<'c>,
     site: FoundSite,
     pub now: i64,
-    /// What was opened so far, by where it begins: a command opens a bucket once.
-    opened: RefCell<BTreeMap<(Granularity, i64), Option<NonNull<BucketValue>>>>,
-    /// Until the reply is there.
+    /// The buckets that were opened, by their starts: a command opens each once.
+    opened: RefCell<Opened>,
+    /// Runs until the query is dropped.
     _timer: Option<QueryTimer>,
-    /// What was found stays valid as long as the query.
+    /// Values that were found stay valid as long as the query.
     guard: ReadGuard,
 }
+
+/// The buckets of periods, None for one that does not exist.
+type Opened = BTreeMap<(Granularity, i64), Option<NonNull<BucketValue>>>;
 
 enum FoundSite {
     Stored(NonNull<SiteValue>),
     Absent(Box<Site>),
 }
 
-/// What a cover reads, in the order of time.
+/// The pieces of a cover and their buckets, in the order of time.
 pub type Parts<'q> = Vec<(Piece, &'q Bucket)>;
 
 impl<'c> Query<'c> {
     /// None when there is no such site.
-    pub fn open(ctx: Ctx<'c>, words: Words<'c>) -> Outcome<Option<Query<'c>>> {
-        let query = Query::ask(ctx, words)?;
+    pub fn start_existing(ctx: Ctx<'c>, words: Words<'c>) -> Outcome<Option<Query<'c>>> {
+        let query = Query::start(ctx, words)?;
         Ok(query.exists().then_some(query))
     }
 
-    /// A site that does not exist has counted nothing: it is asked like one without events.
-    pub fn ask(ctx: Ctx<'c>, words: Words<'c>) -> Outcome<Query<'c>> {
+    /// A site that does not exist is queried like one without events.
+    pub fn start(ctx: Ctx<'c>, words: Words<'c>) -> Outcome<Query<'c>> {
         let name = words.get(1).ok_or(Failure::WrongArity)?;
         check_site_name(name)?;
         let timer = QueryTimer::start();
-        Query::timed(ctx, words.string(1), Some(timer))
+        Query::timed(ctx, words.string(1)?, Some(timer))
     }
 
-    /// Of a site under this name, which has been checked; it counts as no query of a client.
-    pub fn of(ctx: Ctx<'c>, name: *mut RedisModuleString) -> Outcome<Query<'c>> {
+    /// Of a site whose name is valid. It is not counted among the queries of clients.
+    pub fn of_site(ctx: Ctx<'c>, name: StringRef<'c>) -> Outcome<Query<'c>> {
         Query::timed(ctx, name, None)
     }
 
-    fn timed(
-        ctx: Ctx<'c>,
-        name: *mut RedisModuleString,
-        timer: Option<QueryTimer>,
-    ) -> Outcome<Query<'c>> {
+    fn timed(ctx: Ctx<'c>, name: StringRef<'c>, timer: Option<QueryTimer>) -> Outcome<Query<'c>> {
         let guard = ReadGuard::new();
         let found = value::read::<SiteValue>(Key::for_reading(ctx, &guard, name))?;
         let site = match found {
             Some(value) => FoundSite::Stored(NonNull::from(value)),
             None => {
-                cluster::refuse_if_site_is_elsewhere(ctx, &guard, name, bytes_of(name))?;
+                cluster::refuse_if_site_is_elsewhere(ctx, &guard, name, name.bytes())?;
                 FoundSite::Absent(Box::new(Site::new(config::default_settings())))
             }
         };
         Ok(Query {
             ctx,
-            name: bytes_of(name),
+            name: name.bytes(),
             key: name,
             site,
             now: ctx.now(),
@@ -115,7 +117,7 @@ impl<'c> Query<'c> {
         }
     }
 
-    /// By which metrics are read; None when there is no such site.
+    /// The settings by which metrics are parsed; None when there is no such site.
     pub fn settings(&self) -> Option<&Settings> {
         self.exists().then_some(&self.site().settings)
     }
@@ -147,12 +149,12 @@ impl<'c> Query<'c> {
             retention: &settings.retention,
             since: settings.since,
             now: self.now,
-            // Nothing was counted outside of these times: an empty span lists no bucket.
+            // Nothing was counted outside of these times; with an empty span no bucket is listed.
             observed: Some(self.site().span().unwrap_or((i64::MAX, i64::MIN))),
         }
     }
 
-    /// Hands every bucket of the cover that exists to `read`; gives how many there were.
+    /// Passes every bucket of the cover that exists to `read`; returns how many there were.
     pub fn read<'q>(
         &'q self,
         cover: &Cover,
@@ -165,7 +167,7 @@ impl<'c> Query<'c> {
         Ok(parts.len())
     }
 
-    /// Of all that is in this range, one per metric.
+    /// One answer per metric over this range.
     pub fn answers(&self, fold: &mut Fold, range: Range) -> Outcome<Vec<Answer>> {
         fold.clear();
         let cover = self.cover(range)?;
@@ -173,7 +175,7 @@ impl<'c> Query<'c> {
         Ok(fold.answers(seconds(cover.counts, self.now)).collect())
     }
 
-    /// Every piece of the cover of which there is a bucket.
+    /// Every piece of the cover whose bucket exists.
     pub fn parts(&self, cover: &Cover) -> Outcome<Parts<'_>> {
         let buckets = self.buckets(cover.pieces.iter().map(|piece| piece.period))?;
         let parts = cover.pieces.iter().zip(buckets);
@@ -182,7 +184,7 @@ impl<'c> Query<'c> {
             .collect())
     }
 
-    /// The buckets of these periods, as far as there are any.
+    /// The buckets of these periods; None for one that does not exist.
     pub fn buckets(&self, periods: impl Iterator<Item = Period>) -> Outcome<Vec<Option<&Bucket>>> {
         let mut missing = Vec::new();
         let mut opened = self.opened.borrow_mut();
@@ -205,10 +207,10 @@ impl<'c> Query<'c> {
                 self.ctx,
                 &self.guard,
                 self.key,
-                bucket.raw(),
+                bucket.get(),
             );
             if refused.is_err() {
-                // Whoever asks this query again is not to take them for known.
+                // The next call for them fails again.
                 opened.retain(|_, bucket| bucket.is_some());
                 refused?;
             }
@@ -224,13 +226,13 @@ impl<'c> Query<'c> {
         let label = period.label();
         let name = BucketName::new(self.name, period.granularity(), &label);
         let string = OwnedString::new(name.bytes());
-        let key = Key::for_reading(self.ctx, &self.guard, string.raw());
+        let key = Key::for_reading(self.ctx, &self.guard, string.get());
         match value::read::<BucketValue>(key)? {
             Some(bucket) if bucket.is_of(period) => {
                 stats::QUERY_BUCKETS.add(1);
                 Ok(Some(NonNull::from(bucket)))
             }
-            Some(_) => Err(renamed(name.bytes()).into()),
+            Some(_) => Err(wrong_period(name.bytes()).into()),
             None => {
                 missing.push(string);
                 Ok(None)

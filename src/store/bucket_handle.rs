@@ -1,16 +1,16 @@
 //! A handle on the bucket of a key, from one command to the next.
 //!
-//! Opening a key is the dearest thing that an event does, and most events go to the buckets of the
-//! events before. So a site's directory keeps a pointer to each of those, and uses it as long as
-//! nothing can have made it wrong:
+//! Opening keys is the most expensive part of an event, and most events go to the buckets of the events
+//! before. So a site's directory keeps a pointer to each of those, and uses it until an event may have
+//! made it invalid:
 //!
 //! - The key is deleted, expired, evicted, overwritten, renamed, moved: Redis calls `unlink` first,
 //!   which marks the value.
 //! - A database is flushed, swapped or replaced: all directories are dropped or move with it.
-//! - The expiry of a bucket is changed: `expiry_epoch` rises.
-//! - A HyperLogLog is imported: the value is marked, and its containment is forgotten.
+//! - The expiry of a bucket is changed: `expiry_epoch` changes.
+//! - A HyperLogLog is imported: the value is marked, and the record of its containment begins anew.
 //!
-//! The contents go when Redis says so. The few bytes around them stay until the handle is gone
+//! Redis frees the contents at any time. The few bytes around them stay until the handle is released
 //! (`Owners`), so that the marks can always be read.
 
 use std::ptr::null_mut;
@@ -26,20 +26,20 @@ use analytics_core::time::Range;
 
 static EXPIRY_EPOCH: AtomicU64 = AtomicU64::new(0);
 
-/// Another number than before, if the expiry of some bucket was changed by a command since.
+/// Changes when a command changes the expiry of any bucket.
 #[inline]
 pub fn expiry_epoch() -> u64 {
     EXPIRY_EPOCH.load(Relaxed)
 }
 
-/// The expiry of a bucket has been changed.
+/// To be called when the expiry of a bucket has changed.
 pub fn advance_expiry_epoch() {
     changes::note();
     EXPIRY_EPOCH.store(expiry_epoch().wrapping_add(1), Relaxed);
 }
 
-/// Redis notes once a second when a key was last used, and evicts by that: as often the key is opened.
-/// Where it counts every use, under an LFU policy, there are no handles.
+/// In milliseconds. Redis records once a second when a key was last used, for eviction; so the key is
+/// opened as often. Under an LFU policy, which counts every use, there are no handles.
 const LIFETIME: i64 = 1_000;
 
 pub struct BucketHandle {
@@ -60,7 +60,7 @@ impl BucketHandle {
         }
     }
 
-    /// The value, if it is sure to stand under its key still, with the expiry that it had.
+    /// The value, if it is certain to be under its key still, with the same expiry.
     #[inline]
     pub fn valid(&self, now: i64) -> Option<*mut BucketValue> {
         if self.value.is_null() || self.epoch != expiry_epoch() {
@@ -72,8 +72,8 @@ impl BucketHandle {
         (is_undisturbed && (0..LIFETIME).contains(&age)).then_some(self.value)
     }
 
-    /// Takes a handle on the value of a key that has just been opened or made, unless another
-    /// directory has one. Is there a handle now?
+    /// Takes a handle on the value of a key that has just been opened or made. False where another
+    /// directory has one.
     ///
     /// # Safety
     /// The value of a key, which is not freed before this returns.
@@ -88,9 +88,9 @@ impl BucketHandle {
             }
             self.value = value;
         }
-        // It may have been renamed away and back. Only now that no other directory can have it: one
-        // that has must go on to see that it left.
-        if owners.find() == Since::Changed || is_other {
+        // It may have been renamed away and back. The marks are taken only now, because another holder
+        // would still need them.
+        if owners.take_changes() == Since::Changed || is_other {
             self.containment.begin();
         }
         self.since = now;
@@ -98,12 +98,12 @@ impl BucketHandle {
         true
     }
 
-    /// When it is valid, by the clock.
+    /// The times at which it is valid.
     pub fn validity(&self) -> Range {
         Range::new(self.since, self.since.saturating_add(LIFETIME))
     }
 
-    /// Marks the bucket as one for which events may wait; 0 takes the mark away.
+    /// Marks the bucket as one for which events may wait; 0 removes the mark.
     pub fn set_pending(&self, pending: PendingId) {
         if !self.value.is_null() {
             // SAFETY: while there is a handle, the marks can be written.
@@ -131,7 +131,7 @@ impl BucketHandle {
         if value.is_null() {
             return;
         }
-        // SAFETY: the handle's; if Redis has let go, its contents are gone and this is the last owner.
+        // SAFETY: the handle's; if Redis has released the value, its contents are freed and this is the last owner.
         unsafe {
             if (*value).owners.release() {
                 BucketValue::free_memory(value);

@@ -33,9 +33,9 @@ impl BucketValue {
         }
     }
 
-    /// Something else than events of its holder goes into it.
-    pub fn import(&mut self) -> &mut Bucket {
-        self.owners.import();
+    /// The bucket, for writing something else than events of its holder.
+    pub fn begin_import(&mut self) -> &mut Bucket {
+        self.owners.mark_imported();
         &mut self.bucket
     }
 
@@ -69,14 +69,14 @@ impl DerefMut for BucketValue {
 
 impl Value for BucketValue {
     const NAME: &'static CStr = c"anabucket";
-    const WORD: &'static CStr = c"BUCKET";
+    const KEYWORD: &'static CStr = c"BUCKET";
 
     fn slot() -> &'static AtomicPtr<raw::RedisModuleType> {
         static SLOT: AtomicPtr<raw::RedisModuleType> = AtomicPtr::new(null_mut());
         &SLOT
     }
 
-    fn live() -> &'static Gauge {
+    fn gauge() -> &'static Gauge {
         &stats::LIVE_BUCKETS
     }
 
@@ -100,8 +100,8 @@ impl Value for BucketValue {
         self.parts()
     }
 
-    fn unlinked(&self) {
-        self.owners.unlink();
+    fn mark_unlinked(&self) {
+        self.owners.mark_unlinked();
     }
 
     unsafe fn pending(value: *const BucketValue) -> PendingId {
@@ -113,10 +113,10 @@ impl Value for BucketValue {
         !self.owners.is_held()
     }
 
-    /// The contents go at once; the memory around them when its holder lets go, too.
+    /// Drops the contents at once, and frees the memory around them when the holder releases it, too.
     unsafe fn free(value: *mut BucketValue) {
-        // SAFETY: by the contract, Redis is done with the value. A holder looks at the owners before
-        // anything else, and the value was marked as unlinked before it came here.
+        // SAFETY: by the contract, Redis does not use the value any more. A holder checks the owners before
+        // anything else, and the value was marked as unlinked before.
         unsafe {
             std::ptr::drop_in_place(&mut (*value).bucket);
             if (*value).owners.disown() {
@@ -126,8 +126,8 @@ impl Value for BucketValue {
     }
 }
 
-/// The refusal of a bucket that does not hold the period of its name.
-pub fn renamed(name: &[u8]) -> Error {
+/// The error for a bucket that does not hold the period of its name.
+pub fn wrong_period(name: &[u8]) -> Error {
     Error::new(format!(
         "bucket '{}' holds another period: it was renamed, or made under another time zone; delete \
          it to go on",

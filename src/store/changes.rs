@@ -1,12 +1,13 @@
-//! Whether sites and buckets came or went while a command opened what it works on. Foreign code runs
-//! then: a command that found some keys before such a change and some after it is refused.
+//! Whether keys of sites and buckets changed while a command opened its own. Foreign code may run then: a
+//! command that found some keys before such a change and some after it is refused.
 
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed};
 
 use redis_module::raw::RedisModuleString;
 
-use crate::api::redis::{bytes_of, Failure};
+use crate::api::failure::Failure;
+use crate::api::string::StringRef;
 use analytics_core::error::Error;
 
 static COUNT: AtomicU64 = AtomicU64::new(0);
@@ -14,7 +15,7 @@ static COUNT: AtomicU64 = AtomicU64::new(0);
 /// The key that is being opened.
 static OPENING: AtomicPtr<RedisModuleString> = AtomicPtr::new(null_mut());
 
-/// How many changes there were.
+/// The number of changes since the server started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Changes(u64);
 
@@ -24,7 +25,7 @@ impl Changes {
         Changes(COUNT.load(Relaxed))
     }
 
-    /// Refuses a command in whose course there was one.
+    /// Fails where there was a change since.
     #[inline]
     pub fn refuse_more(self) -> Result<(), Failure> {
         match self == Changes::until_now() {
@@ -43,24 +44,25 @@ fn changed() -> Failure {
     .into()
 }
 
-/// Values came, went, or got another expiry or database.
+/// To be called when a value appears, leaves its key, or gets another expiry or database.
 pub fn note() {
     COUNT.store(COUNT.load(Relaxed).wrapping_add(1), Relaxed);
 }
 
-/// A value leaves the key of this name. That a key which is being opened is over is no change to the
-/// command that opens it.
+/// To be called when a value leaves the key of this name. The expiry of a key that is being opened is no
+/// change to the command that opens it.
 pub fn note_unlinked(name: &[u8]) {
     let opening = OPENING.load(Relaxed);
-    if opening.is_null() || bytes_of(opening) != name {
+    // SAFETY: `opening` resets it before the name ceases to be valid, on the thread with the server's lock.
+    if opening.is_null() || unsafe { StringRef::new(opening) }.bytes() != name {
         note();
     }
 }
 
-/// Opens a key.
+/// Opens a key by `open`.
 #[inline]
-pub fn opening<T>(name: *mut RedisModuleString, open: impl FnOnce() -> T) -> T {
-    OPENING.store(name, Relaxed);
+pub fn opening<T>(name: StringRef, open: impl FnOnce() -> T) -> T {
+    OPENING.store(name.raw(), Relaxed);
     let opened = open();
     OPENING.store(null_mut(), Relaxed);
     opened

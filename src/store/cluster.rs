@@ -1,14 +1,17 @@
-//! A cluster slot on its way from one node to another: what is missing here may be on the other side.
+//! Cluster slots that move from one node to another: a key that is missing here may be on the other node.
 //!
-//! The node that gives the slot sends a client that names a missing key to the other one; the node
-//! that receives it serves whoever comes with `ASKING`. Redis judges by the site's key alone, which
-//! moves on its own, apart from the buckets. So whoever misses something asks here before making it
-//! or answering without it. Where nothing is missing, nothing is asked.
+//! The source node redirects clients that name a missing key; the target node serves clients that send
+//! `ASKING`. Redis decides by the site's key alone, which moves apart from the buckets. So a command that
+//! finds a key missing calls these functions before it makes the key or replies without it. Where nothing
+//! is missing, no call is needed.
 
-use redis_module::raw::{RedisModuleString, REDISMODULE_CTX_FLAGS_CLUSTER};
+use redis_module::raw::REDISMODULE_CTX_FLAGS_CLUSTER;
 
+use crate::api::call;
+use crate::api::context::Ctx;
+use crate::api::failure::{Failure, Outcome};
 use crate::api::guard::CallOut;
-use crate::api::redis::{Ctx, Failure, Outcome, OwnedString};
+use crate::api::string::{OwnedString, StringRef};
 use analytics_core::schema::keys::{check_site_name, BucketName};
 use analytics_core::time::Granularity;
 
@@ -16,39 +19,39 @@ use analytics_core::time::Granularity;
 pub fn refuse_if_bucket_is_elsewhere<'g>(
     ctx: Ctx,
     guard: impl CallOut<'g>,
-    site: *mut RedisModuleString,
-    bucket: *mut RedisModuleString,
+    site: StringRef,
+    bucket: StringRef,
 ) -> Outcome {
-    if is_on(ctx) && !ctx.serves(guard, &[site, bucket]) {
+    if is_enabled(ctx) && !call::are_keys_served(ctx, guard, &[site, bucket]) {
         return Err(Failure::TryAgain);
     }
     Ok(())
 }
 
-/// For a command that does not find its site. The receiving node would serve that key by itself,
-/// and a site made there is in the way of the one that is yet to come.
+/// For a command that does not find its site. The target node would serve that key, and a site made there
+/// would block the one that has not been moved yet.
 pub fn refuse_if_site_is_elsewhere<'g>(
     ctx: Ctx,
     guard: impl CallOut<'g>,
-    site: *mut RedisModuleString,
+    site: StringRef,
     name: &[u8],
 ) -> Outcome {
-    // What cannot be the name of a site is missed nowhere.
-    if !is_on(ctx) || check_site_name(name).is_err() {
+    // A name that no site can have is missing nowhere.
+    if !is_enabled(ctx) || check_site_name(name).is_err() {
         return Ok(());
     }
-    // Any second key of the slot will do: of several, none may be missing.
+    // Any second key of the slot: with several keys, none may be missing.
     let companion = BucketName::new(name, Granularity::Minute, b"");
     let companion = OwnedString::new(companion.bytes());
-    refuse_if_bucket_is_elsewhere(ctx, guard, site, companion.raw())
+    refuse_if_bucket_is_elsewhere(ctx, guard, site, companion.get())
 }
 
-/// Whether this node serves the site, which is here: it may have come before its slot has, or have
-/// stayed behind.
-pub fn is_served<'g>(ctx: Ctx, guard: impl CallOut<'g>, site: *mut RedisModuleString) -> bool {
-    !is_on(ctx) || ctx.serves(guard, &[site])
+/// Whether this node serves a site that it has: the site may have arrived before its slot, or have stayed
+/// after it.
+pub fn is_served<'g>(ctx: Ctx, guard: impl CallOut<'g>, site: StringRef) -> bool {
+    !is_enabled(ctx) || call::are_keys_served(ctx, guard, &[site])
 }
 
-pub fn is_on(ctx: Ctx) -> bool {
+pub fn is_enabled(ctx: Ctx) -> bool {
     ctx.flags() & REDISMODULE_CTX_FLAGS_CLUSTER != 0
 }

@@ -1,10 +1,10 @@
 //! Which buckets have counted every event of another one: `analytics_core::apply` skips what that makes
 //! redundant.
 //!
-//! A bucket that a site makes is contained in the coarser ones on which the site has handles by then:
-//! as long as it has both handles, every event that goes into the one goes into the other, and nothing
-//! else writes into it. The handle on another bucket, or on one that was away or was imported into,
-//! gets another number, and the record begins anew.
+//! A new bucket is contained in the coarser buckets on which the site has handles at that time: as long as
+//! both handles last, every event that goes into the one goes into the other, and nothing else writes into
+//! it. A handle on another bucket, or on one that left its key or was imported into, gets another number,
+//! and its record begins anew.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -13,8 +13,8 @@ use analytics_core::time::{Granularities, Granularity};
 /// The numbers of the handles on the buckets that an event goes to; 0 where there is none.
 pub type HandleNumbers = [u64; Granularity::COUNT];
 
-/// The handles of the last path, and for each the coarser buckets that contain it: most events go
-/// where the last one went.
+/// The handles of the last path, and for each the coarser buckets that contain it: most events take the
+/// path of the event before.
 #[derive(Default)]
 pub struct LastPath {
     pub handles: HandleNumbers,
@@ -30,8 +30,8 @@ impl LastPath {
             .map_or(0, |index| index + 1)
     }
 
-    /// The path goes to another bucket of this granularity, and to the same coarser ones.
-    pub fn turn_to(&mut self, granularity: Granularity, handle: u64, contained_in: Granularities) {
+    /// Sets another bucket of this granularity; the coarser ones stay.
+    pub fn replace(&mut self, granularity: Granularity, handle: u64, contained_in: Granularities) {
         if let Some(last) = self.handles.get_mut(granularity.index()) {
             *last = handle;
         }
@@ -51,7 +51,7 @@ impl LastPath {
     }
 }
 
-/// Of one handle.
+/// The record of one handle.
 #[derive(Default)]
 pub struct ContainmentRecord {
     number: u64,
@@ -65,13 +65,13 @@ impl ContainmentRecord {
         self.number
     }
 
-    /// The coarser granularities that contain the bucket, by the last update. They only ever get fewer.
+    /// The coarser granularities that contain the bucket, by the last update. An update only removes some.
     #[inline]
     pub fn contained_in(&self) -> Granularities {
         self.contained_in
     }
 
-    /// Of a bucket whose history is not known.
+    /// Begins the record of a bucket whose history is unknown.
     pub fn begin(&mut self) {
         static LAST: AtomicU64 = AtomicU64::new(0);
         self.number = LAST.fetch_add(1, Relaxed) + 1;
@@ -79,8 +79,8 @@ impl ContainmentRecord {
         self.contained_in = Granularities::NONE;
     }
 
-    /// Before an event goes into this bucket, of that granularity, and into those of these handles: the
-    /// coarser ones that contain it, with that event.
+    /// To be called before an event goes into this bucket and into those of `handles`. Returns the coarser
+    /// granularities that contain it, including that event.
     #[inline]
     pub fn update(
         &mut self,

@@ -1,24 +1,24 @@
-//! What the store must have done above it, installed by the composition root: events that wait for a
-//! value are applied before it is looked at, and what is cached of a value is forgotten before it goes.
+//! Calls from the store into the rooms above it, installed by the composition root: events that wait for a
+//! value are applied before it is read, and cached pointers to a value are dropped before it is freed.
 
-use std::ffi::c_int;
+use std::ffi::{c_int, c_void};
 use std::sync::OnceLock;
 
-use super::site_value::SiteValue;
 use analytics_core::site::Site;
 
 /// Functions of `ingest` and `alerts`. They run on the thread with the server's lock.
 pub struct Hooks {
     /// Applies the pending writes of this number.
     pub flush: fn(PendingId),
-    /// The same, and no more events wait there.
+    /// The same, and no more events wait for the value.
     pub flush_and_detach: fn(PendingId),
-    /// A site is about to leave its key: its directory goes, and what waits there is applied first.
-    pub drop_directory: fn(PendingId, *const SiteValue),
-    /// A site came to a key.
-    pub site_came: fn(c_int, &[u8], &Site),
+    /// A site is about to leave its key: the events that wait in its directory are applied, and the
+    /// directory is dropped. The pointer is the address of the site's value.
+    pub drop_directory: fn(PendingId, *const c_void),
+    /// A site has come to a key.
+    pub site_entered: fn(c_int, &[u8], &Site),
     /// A site is about to leave its key.
-    pub site_went: fn(c_int, &[u8]),
+    pub site_left: fn(c_int, &[u8]),
 }
 
 /// The number of the directory of a site, where events may wait; 0 for none.
@@ -26,7 +26,7 @@ pub type PendingId = u32;
 
 static HOOKS: OnceLock<Hooks> = OnceLock::new();
 
-/// Before the types are registered.
+/// To be called before the types are registered.
 pub fn install(hooks: Hooks) {
     let _ = HOOKS.set(hooks);
 }

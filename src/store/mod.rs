@@ -1,4 +1,4 @@
-//! Sites and buckets as Redis values: their callbacks, their owners, and handles on buckets.
+//! Sites and buckets as Redis values: the callbacks of their types, their owners, and handles on buckets.
 
 pub mod bucket_handle;
 pub mod bucket_value;

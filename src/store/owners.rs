@@ -1,8 +1,8 @@
-//! The two owners of a value's memory: the server, from the key's birth to `free`, and at most one
-//! holder of ours, which may let go later than the server. Who lets go last frees the memory.
+//! The two owners of a value's memory: the server, from the creation of the key to `free`, and at most one
+//! handle of this module, its holder. The owner that releases the memory last frees it.
 //!
-//! The server may let go on a thread of its own; the holder does so on the thread with the server's
-//! lock. Beside the owners stand marks about the key, which only the latter thread sets and reads.
+//! The server may release it on another thread; the holder does so on the thread with the server's lock.
+//! The same byte has marks about the key, which only the latter thread sets and reads.
 
 #[cfg(loom)]
 use loom::sync::atomic::{AtomicU8, Ordering};
@@ -12,50 +12,51 @@ use std::sync::atomic::{AtomicU8, Ordering};
 #[derive(Debug)]
 pub struct Owners(AtomicU8);
 
-/// The server has not let go of it.
+/// The server has not released it.
 const SERVER: u8 = 1;
 const HOLDER: u8 = 2;
-/// It does not stand under its key any more.
+/// It has left its key.
 const UNLINKED: u8 = 4;
-/// Something else went into it than the events of its holder.
+/// Something else than events of its holder was written into it.
 const IMPORTED: u8 = 8;
 
-/// What happened to a value since it was taken last.
+/// What has happened to a value since its marks were taken last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Since {
     Nothing,
-    /// It left its key and came back, or was imported into.
+    /// It left its key and returned, or was imported into.
     Changed,
 }
 
 impl Owners {
-    /// The server's alone.
+    /// Owned by the server alone.
     pub fn new() -> Owners {
         Owners(AtomicU8::new(SERVER))
     }
 
-    /// Becomes the holder. False where there is one.
+    /// Makes the caller the holder. False where there is one.
     pub fn hold(&self) -> bool {
         self.0.fetch_or(HOLDER, Ordering::Relaxed) & HOLDER == 0
     }
 
-    /// The holder has found it under its key: what has happened before is over.
-    pub fn find(&self) -> Since {
+    /// Clears the marks, when the holder has found the value under its key again.
+    pub fn take_changes(&self) -> Since {
         match self.0.fetch_and(!(UNLINKED | IMPORTED), Ordering::Relaxed) & (UNLINKED | IMPORTED) {
             0 => Since::Nothing,
             _ => Since::Changed,
         }
     }
 
-    pub fn unlink(&self) {
+    pub fn mark_unlinked(&self) {
         self.0.fetch_or(UNLINKED, Ordering::Relaxed);
     }
 
-    pub fn import(&self) {
+    pub fn mark_imported(&self) {
         self.0.fetch_or(IMPORTED, Ordering::Relaxed);
     }
 
-    /// For the holder: whether it stands under its key, and only events of the holder went into it.
+    /// For the holder: whether the value is under its key, and only events of the holder were written
+    /// into it.
     #[inline]
     pub fn is_undisturbed(&self) -> bool {
         self.0.load(Ordering::Relaxed) == SERVER | HOLDER
@@ -71,13 +72,14 @@ impl Owners {
         self.0.load(Ordering::Relaxed) & HOLDER != 0
     }
 
-    /// The holder lets go: whether it is the last, and frees the memory.
+    /// Releases the holder's part. True if the caller has to free the memory.
     #[must_use]
     pub fn release(&self) -> bool {
         self.0.fetch_and(!HOLDER, Ordering::AcqRel) & SERVER == 0
     }
 
-    /// The server lets go, and the contents are dropped: whether it is the last, and frees the memory.
+    /// Releases the server's part, after the contents are dropped. True if the caller has to free the
+    /// memory.
     #[must_use]
     pub fn disown(&self) -> bool {
         self.0.fetch_and(!SERVER, Ordering::AcqRel) & HOLDER == 0
@@ -111,11 +113,11 @@ mod tests {
     fn what_happened_is_found_once() {
         let owners = Owners::new();
         assert!(owners.hold());
-        assert_eq!(owners.find(), Since::Nothing);
-        for happen in [Owners::unlink, Owners::import] {
+        assert_eq!(owners.take_changes(), Since::Nothing);
+        for happen in [Owners::mark_unlinked, Owners::mark_imported] {
             happen(&owners);
             assert!(!owners.is_undisturbed());
-            assert_eq!(owners.find(), Since::Changed);
+            assert_eq!(owners.take_changes(), Since::Changed);
             assert!(owners.is_undisturbed());
         }
     }
@@ -149,8 +151,8 @@ mod interleavings {
             });
             assert!(value.owners.hold());
             let server = Arc::clone(&value);
-            // The main thread has unlinked it, and hands it to a freeing thread.
-            value.owners.unlink();
+            // The main thread has unlinked it, and passes it to a freeing thread.
+            value.owners.mark_unlinked();
             let freeing = thread::spawn(move || {
                 // SAFETY: the server owns the contents.
                 server
@@ -160,7 +162,7 @@ mod interleavings {
                     server.freed.fetch_add(1, Ordering::Relaxed);
                 }
             });
-            // The holder looks at the marks alone, and lets go.
+            // The holder reads the marks alone, and releases its part.
             assert!(!value.owners.is_undisturbed());
             if value.owners.release() {
                 // SAFETY: the last owner has the memory for itself.

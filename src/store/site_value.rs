@@ -1,4 +1,4 @@
-//! A site as Redis holds it: the site, and beside it what only speeds up or counts this process.
+//! A site as Redis holds it: the site, and state of this process alone.
 
 use std::ffi::{c_int, CStr};
 use std::ptr::null_mut;
@@ -15,10 +15,11 @@ use analytics_core::site::Site;
 
 pub struct SiteValue {
     pub site: Site,
-    /// The directory of its buckets; 0 for none. Whether it is this site's still, the directory says.
+    /// The directory of its buckets; 0 for none. The directory has the address of its site, which decides
+    /// whether it is still this one's.
     directory: AtomicU32,
     is_unlinked: AtomicBool,
-    /// Since the value was made or loaded: a replica does not see what was dropped.
+    /// Since the value was made or loaded: a replica does not receive dropped events.
     pub dropped: Dropped,
 }
 
@@ -44,13 +45,13 @@ impl SiteValue {
         self.directory.load(Relaxed)
     }
 
-    /// It was found under its key.
+    /// To be called when it was found under its key.
     #[inline]
     pub fn set_linked(&self) {
         self.is_unlinked.store(false, Relaxed);
     }
 
-    /// It has left its key since it was found there.
+    /// Whether it has left its key since it was found there.
     pub fn is_unlinked(&self) -> bool {
         self.is_unlinked.load(Relaxed)
     }
@@ -62,14 +63,14 @@ impl SiteValue {
 
 impl Value for SiteValue {
     const NAME: &'static CStr = c"analytics";
-    const WORD: &'static CStr = c"SITE";
+    const KEYWORD: &'static CStr = c"SITE";
 
     fn slot() -> &'static AtomicPtr<raw::RedisModuleType> {
         static SLOT: AtomicPtr<raw::RedisModuleType> = AtomicPtr::new(null_mut());
         &SLOT
     }
 
-    fn live() -> &'static Gauge {
+    fn gauge() -> &'static Gauge {
         &stats::LIVE_SITES
     }
 
@@ -98,21 +99,22 @@ impl Value for SiteValue {
         unsafe { (*value).directory() }
     }
 
-    /// Its directory is under another name now, or of nothing.
-    fn unlinked(&self) {
+    fn mark_unlinked(&self) {
         self.is_unlinked.store(true, Relaxed);
-        hooks::run(|hooks| (hooks.drop_directory)(self.directory(), std::ptr::from_ref(self)));
+        hooks::run(|hooks| {
+            (hooks.drop_directory)(self.directory(), std::ptr::from_ref(self).cast())
+        });
     }
 
-    fn came(&self, db: c_int, name: &[u8]) {
+    fn entered_key(&self, db: c_int, name: &[u8]) {
         if self.site.watch().is_some() {
-            hooks::run(|hooks| (hooks.site_came)(db, name, &self.site));
+            hooks::run(|hooks| (hooks.site_entered)(db, name, &self.site));
         }
     }
 
-    fn went(&self, db: c_int, name: &[u8]) {
+    fn left_key(&self, db: c_int, name: &[u8]) {
         if self.site.watch().is_some() {
-            hooks::run(|hooks| (hooks.site_went)(db, name));
+            hooks::run(|hooks| (hooks.site_left)(db, name));
         }
     }
 }

@@ -1,8 +1,8 @@
-//! The data types that Redis stores, saves, copies, digests and frees for us.
+//! The data types of the module: Redis stores, saves, copies, digests and frees their values.
 //!
 //! In an RDB file and in a DUMP payload a value is the number of its pages, then each page as a
-//! string; in an AOF it is one `ANALYTICS.RESTORE`. All of them are read by the one decoder of the
-//! type, which trusts nothing.
+//! string; in an AOF it is one `ANALYTICS.RESTORE`. One decoder reads all of them, and checks
+//! everything.
 
 use std::ffi::{c_char, c_int, c_void, CStr};
 use std::ptr::NonNull;
@@ -12,26 +12,29 @@ use redis_module::raw;
 
 use super::changes;
 use super::hooks::{self, PendingId};
+use crate::api::context::Ctx;
+use crate::api::failure::Outcome;
 use crate::api::guard::{self, free_when_unused, WriteGuard};
 use crate::api::key::Key;
-use crate::api::redis::{api, bytes_of, Ctx, Outcome, OwnedString};
+use crate::api::macros::api;
+use crate::api::string::{OwnedString, StringRef};
 use crate::stats::Gauge;
 use analytics_core::codec::{corrupt, Page};
 use analytics_core::error::Corrupt;
 use analytics_core::prefetch::prefetch_slice;
 
-/// A value with more pages than that is no value of ours: a page holds a mebibyte or a row.
+/// A value never has more pages than this: a page holds a mebibyte or a row.
 const MOST_PAGES: u64 = 1 << 22;
 
 /// How values are laid out between the pages and Redis. The pages have versions of their own.
 const ENCODING: c_int = 1;
 
-/// A Rust type that Redis knows as a data type.
+/// A Rust type that is registered as a data type.
 pub trait Value: Sized + 'static {
     /// Nine characters: what `TYPE` replies and what RDB files carry.
     const NAME: &'static CStr;
-    /// What `ANALYTICS.RESTORE` calls it.
-    const WORD: &'static CStr;
+    /// Its keyword in `ANALYTICS.RESTORE`.
+    const KEYWORD: &'static CStr;
 
     fn slot() -> &'static AtomicPtr<raw::RedisModuleType>;
     fn encode(&self) -> Vec<Page>;
@@ -40,14 +43,14 @@ pub trait Value: Sized + 'static {
     fn bytes(&self) -> usize;
     fn free_effort(&self) -> usize;
 
-    /// The value does not stand under its key any more: the key goes, or gets another value, or the
-    /// value another key. Called by the main thread, before `free`.
-    fn unlinked(&self) {}
+    /// Marks that the value has left its key, because the key was deleted, overwritten or renamed. Called
+    /// on the main thread, before `free`.
+    fn mark_unlinked(&self) {}
 
     /// The pending writes whose events wait for this value; 0 for none.
     ///
     /// # Safety
-    /// The value of a key. Nothing else of it is looked at, for it may be about to change.
+    /// The value of a key. No other part of it is read, because it may be about to change.
     unsafe fn pending(_value: *const Self) -> PendingId {
         0
     }
@@ -64,14 +67,14 @@ pub trait Value: Sized + 'static {
         drop(unsafe { Box::from_raw(value) });
     }
 
-    /// How many of them Redis owns.
-    fn live() -> &'static Gauge;
+    /// Counts the values that Redis owns.
+    fn gauge() -> &'static Gauge;
 
-    /// It was read for this key, in an RDB file or a DUMP payload.
-    fn came(&self, _db: c_int, _name: &[u8]) {}
+    /// Called when the value was read for this key, from an RDB file or a DUMP payload.
+    fn entered_key(&self, _db: c_int, _name: &[u8]) {}
 
-    /// It leaves the key of this name: called after `unlinked`, where the key has a name.
-    fn went(&self, _db: c_int, _name: &[u8]) {}
+    /// Called when the value leaves the key of this name, after `mark_unlinked`.
+    fn left_key(&self, _db: c_int, _name: &[u8]) {}
 
     fn registered() -> *mut raw::RedisModuleType {
         Self::slot().load(Relaxed)
@@ -143,11 +146,11 @@ pub fn write<'g, T: Value>(key: Key<'g>) -> Outcome<Option<&'g mut T>> {
     }))
 }
 
-/// To be changed, after other calls of the server.
+/// The value of a key, after other calls of the server. No event waits for it.
 ///
 /// # Safety
 /// It was found with this guard.
-pub unsafe fn change<T: Value>(mut found: NonNull<T>, _guard: &mut WriteGuard) -> &mut T {
+pub unsafe fn get_mut<T: Value>(mut found: NonNull<T>, _guard: &mut WriteGuard) -> &mut T {
     // SAFETY: by the contract, the guard keeps it, and no other reference is alive.
     unsafe {
         hooks::flush_and_detach(T::pending(found.as_ptr()));
@@ -158,20 +161,20 @@ pub unsafe fn change<T: Value>(mut found: NonNull<T>, _guard: &mut WriteGuard) -
 /// Puts a value into a key that is open for writing.
 pub fn put<T: Value>(key: Key, value: T) {
     // SAFETY: made here, and only the server has it from here on.
-    unsafe { put_made(key, made(value).as_ptr()) };
+    unsafe { put_allocated(key, allocate(value).as_ptr()) };
 }
 
 /// The same of a value that was made before.
 ///
 /// # Safety
-/// It was made by `made`, and is the server's from here on.
-pub unsafe fn put_made<T: Value>(key: Key, value: *mut T) {
+/// It was made by `allocate`, and is the server's from here on.
+pub unsafe fn put_allocated<T: Value>(key: Key, value: *mut T) {
     // SAFETY: by the contract, a value of this type.
     unsafe { key.set(T::registered(), value.cast()) };
 }
 
 /// # Safety
-/// `value` was made by `made`, for this type, and is not freed while `'v` lasts.
+/// `value` was made by `allocate`, for this type, and is not freed while `'v` lasts.
 unsafe fn value_of<'v, T: Value>(value: *const c_void) -> &'v T {
     // SAFETY: by the contract above.
     unsafe { &*value.cast() }
@@ -184,7 +187,7 @@ unsafe fn value_of<'v, T: Value>(value: *const c_void) -> &'v T {
 unsafe fn flushed<'v, T: Value>(value: *const c_void) -> &'v T {
     // SAFETY: by the contract; a callback runs while no reference that may change a value is alive.
     unsafe {
-        // Redis goes from value to value, none of which is in a cache: all lines of one come at once.
+        // Redis visits one value after the other, none of which is in the CPU cache.
         prefetch_slice(std::slice::from_ref(value_of::<T>(value)));
         hooks::flush(T::pending(value.cast()));
         value_of(value)
@@ -195,7 +198,7 @@ unsafe extern "C" fn rdb_load<T: Value>(
     io: *mut raw::RedisModuleIO,
     encoding: c_int,
 ) -> *mut c_void {
-    // SAFETY: Redis hands in its own stream.
+    // SAFETY: the server passes its own stream.
     match unsafe { load::<T>(io, encoding) } {
         Ok(value) => {
             changes::note();
@@ -203,10 +206,11 @@ unsafe extern "C" fn rdb_load<T: Value>(
             unsafe {
                 let name = api!(RedisModule_GetKeyNameFromIO(io));
                 if !name.is_null() {
-                    value.came(api!(RedisModule_GetDbIdFromIO(io)), bytes_of(name));
+                    let name = StringRef::new(name.cast_mut());
+                    value.entered_key(api!(RedisModule_GetDbIdFromIO(io)), name.bytes());
                 }
             }
-            made(value).as_ptr().cast()
+            allocate(value).as_ptr().cast()
         }
         Err(corrupt) => {
             // SAFETY: `io` is valid.
@@ -217,20 +221,20 @@ unsafe extern "C" fn rdb_load<T: Value>(
     }
 }
 
-/// One line a second at most: whoever sends bad payloads shall not fill the disk.
+/// Logs at most one line a second, so that bad payloads cannot fill the disk.
 fn log_refusal<T: Value>(ctx: Ctx, corrupt: Corrupt) {
     static QUIET_UNTIL: AtomicI64 = AtomicI64::new(0);
-    static UNTOLD: AtomicU64 = AtomicU64::new(0);
+    static UNLOGGED: AtomicU64 = AtomicU64::new(0);
     let now = ctx.now();
     if now < QUIET_UNTIL.load(Relaxed) {
-        UNTOLD.fetch_add(1, Relaxed);
+        UNLOGGED.fetch_add(1, Relaxed);
         return;
     }
     QUIET_UNTIL.store(now + 1_000, Relaxed);
     let kind = T::NAME.to_string_lossy();
-    let more = match UNTOLD.swap(0, Relaxed) {
+    let more = match UNLOGGED.swap(0, Relaxed) {
         0 => String::new(),
-        untold => format!(", and {untold} more since the last such line"),
+        unlogged => format!(", and {unlogged} more since the last such line"),
     };
     ctx.log(
         c"warning",
@@ -250,7 +254,7 @@ unsafe fn load<T: Value>(io: *mut raw::RedisModuleIO, encoding: c_int) -> Result
         }
         (count, || LoadedPage::read(io).ok_or(TRUNCATED))
     };
-    // What is refused is read as well: Redis looks for the mark of its end.
+    // All pages are read even of a refused value, because Redis expects the end mark behind them.
     let decode = |pages: &[LoadedPage]| match encoding {
         ENCODING => T::decode(pages),
         _ => Err(corrupt("encoding", "that of a later version")),
@@ -266,7 +270,7 @@ unsafe fn load<T: Value>(io: *mut raw::RedisModuleIO, encoding: c_int) -> Result
     }
 }
 
-/// Where Redis put what it read.
+/// A page in memory that Redis allocated.
 struct LoadedPage {
     start: *mut c_char,
     len: usize,
@@ -300,7 +304,7 @@ impl Drop for LoadedPage {
 }
 
 unsafe extern "C" fn rdb_save<T: Value>(io: *mut raw::RedisModuleIO, value: *mut c_void) {
-    // SAFETY: Redis hands in its own stream and a value of this type.
+    // SAFETY: the server passes its own stream and a value of this type.
     unsafe {
         let pages = flushed::<T>(value).encode();
         api!(RedisModule_SaveUnsigned(io, pages.len() as u64));
@@ -319,35 +323,35 @@ unsafe extern "C" fn aof_rewrite<T: Value>(
     key: *mut raw::RedisModuleString,
     value: *mut c_void,
 ) {
-    // SAFETY: Redis hands in its own stream, the key's name and a value of this type; "c" takes a
+    // SAFETY: the server passes its own stream, the key's name and a value of this type; "c" takes a
     // text that ends with a NUL, "v" a vector of strings and its length.
     unsafe {
         let pages = flushed::<T>(value).encode();
         let pages: Vec<OwnedString> = pages.iter().map(|page| OwnedString::new(page)).collect();
-        let strings: Vec<_> = pages.iter().map(OwnedString::raw).collect();
+        let strings: Vec<_> = pages.iter().map(OwnedString::get).collect();
         api!(RedisModule_EmitAOF(
             io,
             c"ANALYTICS.RESTORE".as_ptr(),
             c"scv".as_ptr(),
             key,
-            T::WORD.as_ptr(),
+            T::KEYWORD.as_ptr(),
             strings.as_ptr(),
             strings.len()
         ));
     }
 }
 
-/// With what Redis keeps around a module's value and does not count itself: the object, and the pair of
-/// the value and its type.
+/// With what Redis allocates for a module's value but does not count: the object, and the pair of the
+/// value and its type.
 unsafe extern "C" fn mem_usage<T: Value>(value: *const c_void) -> usize {
     const AROUND: usize = 16 + 16;
     // SAFETY: a value of this type.
     unsafe { AROUND + flushed::<T>(value).bytes() }
 }
 
-/// Over the stored form, which is the same for the same content.
+/// Over the stored form, which is equal for equal contents.
 unsafe extern "C" fn digest<T: Value>(md: *mut raw::RedisModuleDigest, value: *mut c_void) {
-    // SAFETY: Redis hands in its own digest and a value of this type.
+    // SAFETY: the server passes its own digest and a value of this type.
     unsafe {
         for page in flushed::<T>(value).encode() {
             api!(RedisModule_DigestAddStringBuffer(
@@ -360,7 +364,7 @@ unsafe extern "C" fn digest<T: Value>(md: *mut raw::RedisModuleDigest, value: *m
     }
 }
 
-/// Frees a value that was made by `made` and that no key owns, as the server would.
+/// Frees a value that was made by `allocate` and that no key owns, as the server would.
 ///
 /// # Safety
 /// Once for each value; the server never got it.
@@ -370,8 +374,8 @@ pub unsafe fn free_unowned<T: Value>(value: *mut T) {
 }
 
 /// A value that Redis is about to own.
-pub fn made<T: Value>(value: T) -> NonNull<T> {
-    T::live().add(1);
+pub fn allocate<T: Value>(value: T) -> NonNull<T> {
+    T::gauge().add(1);
     NonNull::from(Box::leak(Box::new(value)))
 }
 
@@ -380,7 +384,7 @@ unsafe extern "C" fn free<T: Value>(value: *mut c_void) {
     /// # Safety
     /// That of `Value::free`.
     unsafe fn free_now<T: Value>(value: *mut c_void) {
-        T::live().subtract(1);
+        T::gauge().subtract(1);
         // SAFETY: by the contract.
         unsafe { T::free(value.cast()) }
     }
@@ -389,17 +393,18 @@ unsafe extern "C" fn free<T: Value>(value: *mut c_void) {
 }
 
 unsafe extern "C" fn unlink<T: Value>(place: *mut raw::RedisModuleKeyOptCtx, value: *const c_void) {
-    // SAFETY: Redis hands in where the value was, and a value of this type.
+    // SAFETY: the server passes where the value was, and a value of this type.
     unsafe {
         hooks::flush_and_detach(T::pending(value.cast()));
-        value_of::<T>(value).unlinked();
+        value_of::<T>(value).mark_unlinked();
         let name = api!(RedisModule_GetKeyNameFromOptCtx(place));
         if name.is_null() {
             changes::note();
         } else {
-            changes::note_unlinked(bytes_of(name));
+            let name = StringRef::new(name.cast_mut()).bytes();
+            changes::note_unlinked(name);
             let db = api!(RedisModule_GetDbIdFromOptCtx(place));
-            value_of::<T>(value).went(db, bytes_of(name));
+            value_of::<T>(value).left_key(db, name);
         }
     }
 }
@@ -408,8 +413,8 @@ unsafe extern "C" fn free_effort<T: Value>(
     _key: *mut raw::RedisModuleString,
     value: *const c_void,
 ) -> usize {
-    if guard::is_any() {
-        // It is freed when the command is done, and handed to no thread before.
+    if guard::is_command_running() {
+        // Freed when the command ends: passing it to a thread before is useless.
         return 1;
     }
     // SAFETY: a value of this type.
@@ -424,16 +429,16 @@ unsafe extern "C" fn copy<T: Value>(
     changes::note();
     // SAFETY: a value of this type.
     let copy = unsafe { flushed::<T>(value).copy() };
-    made(copy).as_ptr().cast()
+    allocate(copy).as_ptr().cast()
 }
 
-/// Moves the value itself to a place that Redis likes better.
+/// Moves the value to the place that Redis chooses.
 unsafe extern "C" fn defrag<T: Value>(
     ctx: *mut raw::RedisModuleDefragCtx,
     _key: *mut raw::RedisModuleString,
     value: *mut *mut c_void,
 ) -> c_int {
-    // SAFETY: Redis hands in where it keeps its pointer to the value. `DefragAlloc` moves an
+    // SAFETY: the server passes where it keeps its pointer to the value. `DefragAlloc` moves an
     // allocation as a whole, and nothing points to it but that pointer.
     unsafe {
         if !value_of::<T>(*value).may_move() {

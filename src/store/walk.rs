@@ -1,63 +1,64 @@
-//! Walks over the buckets that a site has.
-
-use redis_module::raw::RedisModuleString;
+//! The keys of the buckets that a site has.
 
 use super::{changes, cluster};
+use crate::api::context::Ctx;
+use crate::api::failure::Outcome;
 use crate::api::guard::Again;
-use crate::api::redis::{bytes_of, Ctx, Outcome, OwnedString};
+use crate::api::key;
+use crate::api::string::{OwnedString, StringRef};
 use crate::config;
 use analytics_core::schema::keys::BucketName;
 use analytics_core::schema::Settings;
 use analytics_core::time::{Granularity, Period};
 
-/// The key of a bucket: a site may have a hundred thousand, so no more than is asked for.
-pub struct Found {
+/// A site may have a hundred thousand of them, so they are made one by one.
+pub struct BucketKey {
     pub period: Period,
     pub name: OwnedString,
 }
 
-/// Where the keys of a granularity may exist that have not expired, up to the period of `last`.
-pub fn places<'w>(
+/// The keys of a granularity that may exist and have not expired, up to the period of `last`.
+pub fn possible_buckets<'w>(
     ctx: Ctx,
-    site: *mut RedisModuleString,
+    site: StringRef<'w>,
     settings: &'w Settings,
     granularity: Granularity,
     last: i64,
-) -> impl Iterator<Item = Found> + 'w {
+) -> impl Iterator<Item = BucketKey> + 'w {
     let (zone, now) = (&settings.zone, ctx.now());
-    // A payload may claim events up to the end of the calendar, but no command takes one.
+    // A payload may claim events up to the end of the calendar, but no command accepts such events.
     let last = last.min(now.saturating_add(config::MOST_FUTURE));
     let first = settings.retention.kept_from(granularity, now, zone);
     let first = first.and_then(|first| zone.period(granularity, first));
     let periods = std::iter::successors(first, |period| period.next(zone));
     let periods = periods.take_while(move |period| period.start() <= last);
     periods.map(move |period| {
-        let name = BucketName::new(bytes_of(site), granularity, &period.label());
+        let name = BucketName::new(site.bytes(), granularity, &period.label());
         let name = OwnedString::new(name.bytes());
-        Found { period, name }
+        BucketKey { period, name }
     })
 }
 
-/// Where they do exist. Nothing is opened or touched.
-pub fn live(
+/// Those of them that exist. No key is opened.
+pub fn existing_buckets(
     ctx: Ctx,
     guard: &mut impl Again,
-    site: *mut RedisModuleString,
+    site: StringRef,
     settings: &Settings,
     granularity: Granularity,
     last: i64,
-) -> Outcome<Vec<Found>> {
+) -> Outcome<Vec<BucketKey>> {
     let (mut there, mut missing) = (Vec::new(), None);
-    for place in places(ctx, site, settings, granularity, last) {
-        let name = place.name.raw();
-        if changes::opening(name, || ctx.exists(guard.again(), name)) {
+    for place in possible_buckets(ctx, site, settings, granularity, last) {
+        let name = place.name.get();
+        if changes::opening(name, || key::exists(ctx, guard.again(), name)) {
             there.push(place);
         } else {
             missing.get_or_insert(place.name);
         }
     }
     if let Some(name) = missing {
-        cluster::refuse_if_bucket_is_elsewhere(ctx, guard.again(), site, name.raw())?;
+        cluster::refuse_if_bucket_is_elsewhere(ctx, guard.again(), site, name.get())?;
     }
     Ok(there)
 }

@@ -288,7 +288,7 @@ fn a_state_changes_only_when_its_message_can_be_written() {
     let line = fixture.connection.run("ANALYTICS.ALERT shop DEL busy");
     assert!(
         line.error()
-            .starts_with("ERR '{shop}:alerts' does not take"),
+            .starts_with("ERR cannot store the alert: '{shop}:alerts' is not a stream"),
         "{line:?}"
     );
     assert_eq!(fixture.state("busy"), "firing");

@@ -37,14 +37,18 @@ fn a_refused_import_names_the_reason_and_changes_nothing() {
         (
             "month now",
             "",
-            &["RETENTION month is off", "nothing coarser"],
+            &["RETENTION month is off", "no coarser bucket"],
         ),
         (
             "minute 2001-01-01",
             "",
-            &["minute 2001-01-01T00:00", "over", "1h"],
+            &["minute 2001-01-01T00:00", "has expired", "1h"],
         ),
-        ("day 2001-01-01", "", &["day 2001-01-01", "over", "365d"]),
+        (
+            "day 2001-01-01",
+            "",
+            &["day 2001-01-01", "has expired", "365d"],
+        ),
         (
             &format!("minute {ahead}"),
             "",
@@ -157,11 +161,7 @@ fn hostile_strings_are_refused() {
         for site in ["shop", "nosuch"] {
             let words: [&dyn Arg; 6] =
                 [&"ANALYTICS.IMPORT", &site, &"day", &"now", &"users", string];
-            refused(
-                &mut connection,
-                &words,
-                &["hll is not a HyperLogLog of Redis"],
-            );
+            refused(&mut connection, &words, &["hll is not a Redis HyperLogLog"]);
         }
     }
     // A cached count is not looked at.

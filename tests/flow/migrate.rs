@@ -229,14 +229,14 @@ fn skipped_keys_are_reported_with_the_reason() {
         1,
         &[
             "day: 5 found, 0 imported",
-            "skipped 2: minute ... is over and gone: this site keeps minutes for 1h",
-            "skipped 1: day ... is over and gone",
+            "skipped 2: minute ... has expired: this site keeps minutes for 1h",
+            "skipped 1: day ... has expired",
             "its time is not that of a day (such as unique_users:day:2024-13)",
             "time '...' is not now",
             "in the future",
             "it is no HyperLogLog (such as unique_users:month:2024-12)",
             "it is no string (such as unique_users:month:2024-11)",
-            "hll is not a HyperLogLog of Redis: hyperloglog opcodes",
+            "hll is not a Redis HyperLogLog: hyperloglog opcodes",
         ],
     );
     assert_eq!(*connection.run("ANALYTICS.INFO shop").get("events"), 0);
@@ -248,7 +248,7 @@ fn skipped_keys_are_reported_with_the_reason() {
     migrated(
         migrate(&server, &server, "--site shop"),
         0,
-        &["over and gone"],
+        &["has expired"],
     );
     connection.run("FLUSHALL").ok();
     let parts = ["no key has a name of this pattern"];

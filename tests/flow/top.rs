@@ -149,7 +149,7 @@ fn errors_teach() {
         ),
         (
             "country BY users@event=buy",
-            "ERR BY 'users@event=buy': a metric without a row is expected",
+            "ERR BY 'users@event=buy': a metric without a row is required",
         ),
         (
             "country FIRST 5",

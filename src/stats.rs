@@ -1,12 +1,12 @@
-//! What the module counts of itself, for `INFO analytics`. Since the server started, as `INFO stats`;
-//! docs/monitoring.md tells of every field.
+//! Counters and gauges for `INFO analytics`, since the server started, as in `INFO stats`.
+//! docs/monitoring.md describes every field.
 
-pub mod info;
-
-use std::ffi::CStr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::api::redis::api;
+use crate::api::alloc::allocated_bytes;
+use crate::api::info::Figure;
+use crate::api::macros::api;
+use crate::api::registration::{refused_count, try_again_count};
 
 /// Only rises. Commands run on one thread: a load and a store cost less than a locked addition.
 pub struct Counter(AtomicU64);
@@ -30,7 +30,7 @@ impl Counter {
     }
 }
 
-/// What there is now. Values are freed on background threads, too.
+/// Rises and falls; on any thread, since values are freed on background threads, too.
 pub struct Gauge(AtomicU64);
 
 impl Gauge {
@@ -56,8 +56,6 @@ impl Gauge {
 pub static EVENTS: Counter = Counter::new();
 pub static DUPLICATES: Counter = Counter::new();
 pub static LATE: Counter = Counter::new();
-pub static REFUSED: Counter = Counter::new();
-pub static TRY_AGAIN: Counter = Counter::new();
 pub static SITES: Counter = Counter::new();
 pub static BUCKETS: Counter = Counter::new();
 pub static QUERIES: Counter = Counter::new();
@@ -67,30 +65,29 @@ pub static QUERY_UNIONS: Counter = Counter::new();
 
 pub static LIVE_SITES: Gauge = Gauge::new();
 pub static LIVE_BUCKETS: Gauge = Gauge::new();
-/// What Rust has allocated in the server.
-pub static MEMORY: Gauge = Gauge::new();
 
 pub static ALERT_EVALUATIONS: Counter = Counter::new();
 pub static ALERT_MESSAGES: Counter = Counter::new();
-/// Rules whose evaluation failed, as one that asks for users where they are not counted any more.
+/// Evaluations that failed, as of a rule on users of a dimension that no longer counts users.
 pub static ALERT_FAILURES: Counter = Counter::new();
-/// Put off to the next time that they are due: the server took no writes, or a slot was moving.
+/// Evaluations postponed to the next time that they are due: the server took no writes, or a slot was
+/// moving.
 pub static ALERT_SKIPPED: Counter = Counter::new();
-/// Ticks that had no time for all that was due.
+/// Ticks that ended before all that was due was done.
 pub static ALERT_DEFERRED: Counter = Counter::new();
 pub static ALERT_TICKS: Counter = Counter::new();
 pub static ALERT_TICK_USEC_MAX: Counter = Counter::new();
 pub static ALERT_TICK_USEC_TOTAL: Counter = Counter::new();
 pub static LIVE_MESSAGES: Counter = Counter::new();
 
-/// By the names under which `INFO analytics` shows them.
-pub fn all() -> [(&'static CStr, u64); 23] {
-    [
+/// All of them, by their names in `INFO analytics`.
+pub fn figures() -> Vec<Figure> {
+    vec![
         (c"events_counted", EVENTS.get()),
         (c"events_duplicate", DUPLICATES.get()),
         (c"events_late", LATE.get()),
-        (c"commands_refused", REFUSED.get()),
-        (c"commands_try_again", TRY_AGAIN.get()),
+        (c"commands_refused", refused_count()),
+        (c"commands_try_again", try_again_count()),
         (c"sites", LIVE_SITES.get()),
         (c"sites_created", SITES.get()),
         (c"buckets", LIVE_BUCKETS.get()),
@@ -99,7 +96,7 @@ pub fn all() -> [(&'static CStr, u64); 23] {
         (c"queries_microseconds", QUERY_MICROSECONDS.get()),
         (c"queries_buckets_read", QUERY_BUCKETS.get()),
         (c"queries_sketches_united", QUERY_UNIONS.get()),
-        (c"memory_bytes", MEMORY.get()),
+        (c"memory_bytes", allocated_bytes() as u64),
         (c"alert_evaluations", ALERT_EVALUATIONS.get()),
         (c"alert_messages", ALERT_MESSAGES.get()),
         (c"alert_failures", ALERT_FAILURES.get()),
@@ -133,6 +130,6 @@ impl Drop for QueryTimer {
 }
 
 fn microseconds() -> u64 {
-    // SAFETY: takes nothing.
+    // SAFETY: the function takes no arguments.
     unsafe { api!(RedisModule_MonotonicMicroseconds()) }
 }

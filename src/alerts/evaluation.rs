@@ -1,16 +1,19 @@
-//! A visit to a site: what is due there is measured first, all of it from one opening of the site,
-//! and what that changes is done then.
+//! The evaluation of a site: first everything that is due is measured, with the site opened once, then
+//! the changes of state take effect.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::effects::{self, Change};
-use super::measure::{answers, measure_together, Found};
-use super::{allowed, none, schedule};
+use super::measure::{answers, measure_together, Measured};
+use super::schedule::{none, schedule};
+use super::write_permission;
 use crate::api::call;
+use crate::api::context::Ctx;
+use crate::api::failure::Failure;
 use crate::api::guard::ReadGuard;
 use crate::api::key::Key;
-use crate::api::redis::{bytes_of, Ctx, Failure, OwnedString};
+use crate::api::string::OwnedString;
 use crate::query::Query;
 use crate::stats;
 use crate::store::cluster;
@@ -21,28 +24,28 @@ use analytics_core::alert::watch::{Due, Item, Watch};
 use analytics_core::alert::Rule;
 use analytics_core::schema::keys::live_channel;
 
-/// What is the same for all visits of a tick.
-pub struct Round {
+/// A tick of the timer, in which one site after the other is evaluated.
+pub struct Tick {
     now: i64,
     deadline: Instant,
-    /// Asked when there is something to write for the first time.
+    /// Determined before the first write.
     may_write: Option<bool>,
-    /// Whether anybody listens to patterns of channels: which, the server does not tell.
-    patterns: Option<bool>,
+    /// Whether there are subscriptions to patterns of channels. The server does not list them.
+    has_patterns: Option<bool>,
 }
 
-pub enum Visited {
+pub enum Progress {
     Done,
     InPart,
 }
 
-impl Round {
-    pub fn new(now: i64, deadline: Instant) -> Round {
-        Round {
+impl Tick {
+    pub fn new(now: i64, deadline: Instant) -> Tick {
+        Tick {
             now,
             deadline,
             may_write: None,
-            patterns: None,
+            has_patterns: None,
         }
     }
 
@@ -53,108 +56,108 @@ impl Round {
     fn may_write(&mut self, ctx: Ctx) -> bool {
         *self
             .may_write
-            .get_or_insert_with(|| allowed::takes_writes(ctx))
+            .get_or_insert_with(|| write_permission::may_write(ctx))
     }
 
-    /// Whether somebody may be listening to this channel.
-    fn has_listeners(&mut self, ctx: Ctx, guard: &ReadGuard, channel: &[u8]) -> bool {
-        let by_pattern = self.patterns.get_or_insert_with(|| {
-            let patterns = call::ask(ctx, guard, c"PUBSUB", &[b"NUMPAT"]);
+    /// Whether this channel may have subscribers.
+    fn may_have_subscribers(&mut self, ctx: Ctx, guard: &ReadGuard, channel: &[u8]) -> bool {
+        let by_pattern = self.has_patterns.get_or_insert_with(|| {
+            let patterns = call::read_only(ctx, guard, c"PUBSUB", &[b"NUMPAT"]);
             patterns.is_some_and(|count| count.integer() > 0)
         });
         *by_pattern || {
-            let heard = call::ask(ctx, guard, c"PUBSUB", &[b"NUMSUB", channel]);
-            heard.is_some_and(|counts| counts.integer_at(1).is_some_and(|count| count > 0))
+            let counts = call::read_only(ctx, guard, c"PUBSUB", &[b"NUMSUB", channel]);
+            counts.is_some_and(|counts| counts.integer_at(1).is_some_and(|count| count > 0))
         }
     }
 }
 
-pub fn visit(ctx: Ctx, due: &Due, round: &mut Round) -> Visited {
+pub fn evaluate(ctx: Ctx, due: &Due, tick: &mut Tick) -> Progress {
     ctx.select_db(due.key.db);
     let name = OwnedString::new(&due.key.site);
-    let (changes, done) = look(ctx, &name, due, round);
+    let (changes, done) = measure_due(ctx, &name, due, tick);
     if !changes.is_empty() {
-        if round.may_write(ctx) {
+        if tick.may_write(ctx) {
             effects::apply(ctx, &name, &changes);
         } else {
-            // They stay as they are, and are found again when they are due the next time.
+            // The states stay, and change when they are due the next time.
             stats::ALERT_SKIPPED.add(changes.len() as u64);
         }
     }
     match done {
         Some(done) => {
-            schedule().continue_later(due.key.clone(), done, round.now);
-            Visited::InPart
+            schedule().continue_later(due.key.clone(), done, tick.now);
+            Progress::InPart
         }
         None => {
             let guard = ReadGuard::new();
-            let key = Key::for_peeking(ctx, &guard, name.raw());
+            let key = Key::for_peeking(ctx, &guard, name.get());
             let site = value::read::<SiteValue>(key).ok().flatten();
             let watch = site.and_then(|site| site.site.watch()).unwrap_or(none());
-            schedule().finish(due.key.clone(), watch, round.now);
-            Visited::Done
+            schedule().finish(due.key.clone(), watch, tick.now);
+            Progress::Done
         }
     }
 }
 
-/// What is to change, and how many items are done if there was no time for all.
-fn look(
+/// The changes of state, and how many items are done if the time did not suffice for all.
+fn measure_due(
     ctx: Ctx,
     name: &OwnedString,
     due: &Due,
-    round: &mut Round,
+    tick: &mut Tick,
 ) -> (Vec<Change>, Option<usize>) {
     let mut changes = Vec::new();
     let guard = ReadGuard::new();
     let is_there = {
-        let key = Key::for_peeking(ctx, &guard, name.raw());
+        let key = Key::for_peeking(ctx, &guard, name.get());
         matches!(value::find::<SiteValue>(&key), Ok(Some(_)))
     };
-    if !is_there || !cluster::is_served(ctx, &guard, name.raw()) {
+    if !is_there || !cluster::is_served(ctx, &guard, name.get()) {
         return (changes, None);
     }
-    let Ok(query) = Query::of(ctx, name.raw()) else {
+    let Ok(query) = Query::of_site(ctx, name.get()) else {
         return (changes, None);
     };
     let Some(watch) = query.site().watch() else {
         return (changes, None);
     };
-    // What was measured together with a rule before.
+    // The results of rules that were measured together with an earlier one.
     let mut ahead = BTreeMap::new();
     for (place, item) in watch.items().enumerate().skip(due.done) {
         let pace = item.pace(&due.key.site);
-        let Some(pace) = pace.filter(|pace| pace.is_due(due.done_until, round.now)) else {
+        let Some(pace) = pace.filter(|pace| pace.is_due(due.done_until, tick.now)) else {
             continue;
         };
-        // The first one is done even when the tick is late: every visit comes further.
-        if place > due.done && round.is_over() {
+        // The first item is done even when the tick is over, so that every tick makes progress.
+        if place > due.done && tick.is_over() {
             return (changes, Some(place));
         }
         match item {
-            Item::Feed(feed) => publish(ctx, &query, feed, bytes_of(name.raw()), round),
+            Item::Feed(feed) => publish(ctx, &query, feed, name.bytes(), tick),
             Item::Alarm(alarm) => {
                 stats::ALERT_EVALUATIONS.add(1);
                 let found = ahead.remove(&place).unwrap_or_else(|| {
-                    let together = together(watch, &alarm.rule, due, place, round.now);
+                    let together = due_with_same_window(watch, &alarm.rule, due, place, tick.now);
                     let rules: Vec<&Rule> = together.iter().map(|(_, rule)| *rule).collect();
                     let found = measure_together(&query, &rules);
                     let places = together.iter().map(|(place, _)| *place);
                     ahead.extend(places.zip(found));
-                    ahead.remove(&place).unwrap_or(Found::Failure)
+                    ahead.remove(&place).unwrap_or(Measured::Failure)
                 });
                 let measured = match found {
-                    Found::Value(measured) => measured,
-                    Found::Elsewhere => {
+                    Measured::Value(measured) => measured,
+                    Measured::Incomplete => {
                         stats::ALERT_SKIPPED.add(1);
                         continue;
                     }
-                    Found::Failure => {
+                    Measured::Failure => {
                         stats::ALERT_FAILURES.add(1);
                         None
                     }
                 };
-                // By when it was due, and not by how late the timer is: paces stay even.
-                let at = pace.last(round.now);
+                // The time at which it was due, not that of the timer: intervals stay even.
+                let at = pace.last(tick.now);
                 let (state, notice) = alarm.state.step(&alarm.rule, measured, at);
                 if state != alarm.state {
                     changes.push(Change {
@@ -171,8 +174,8 @@ fn look(
     (changes, None)
 }
 
-/// The rules that are due from this place on and have the window of this one.
-fn together<'w>(
+/// The rules from this place on that are due and have the window of this one.
+fn due_with_same_window<'w>(
     watch: &'w Watch,
     rule: &Rule,
     due: &Due,
@@ -194,9 +197,9 @@ fn together<'w>(
         .collect()
 }
 
-fn publish(ctx: Ctx, query: &Query, feed: &Feed, site: &[u8], round: &mut Round) {
+fn publish(ctx: Ctx, query: &Query, feed: &Feed, site: &[u8], tick: &mut Tick) {
     let channel = live_channel(site, &feed.name);
-    if !round.has_listeners(ctx, query.guard(), &channel) {
+    if !tick.may_have_subscribers(ctx, query.guard(), &channel) {
         return;
     }
     match answers(query, feed) {
