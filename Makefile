@@ -28,6 +28,7 @@ lint: ## format, warnings, what rooms import from each other, licences of the de
 	@scripts/setup lint
 	cargo fmt --all --check
 	@scripts/rooms core/src
+	@scripts/rooms src
 	cargo clippy --workspace --all-targets -- -D warnings
 	@scripts/licences
 
