@@ -22,7 +22,7 @@ const DIGESTS: [(&str, &str); 4] = [
     ),
     (
         "site-v1-rich.bin",
-        "5894911dfe164757eebf9b4ed507649cc7ca0cfc",
+        "2691145c3084a1697a86e5704ead9f941a598a62",
     ),
 ];
 

@@ -182,7 +182,7 @@ impl Breakdown {
                 *evicted = true;
             }
         }
-        let many = self.table.to_many();
+        let many = self.table.widen_to_many();
         let spill = many.spill.get_or_insert_default();
         spill.floor = spill.floor.max(heaviest);
         spill.errors.resize(many.rows.len(), 0);

@@ -101,7 +101,7 @@ impl Table {
     }
 
     pub fn spill_mut(&mut self) -> &mut Spill {
-        self.to_many().spill.get_or_insert_default()
+        self.widen_to_many().spill.get_or_insert_default()
     }
 
     pub fn push(&mut self, row: Row, hash: u64, error: u64) {
@@ -109,12 +109,12 @@ impl Table {
             Table::Many(many) if many.rows.is_empty() && many.spill.is_none() => {
                 *self = Table::One(row);
             }
-            _ => self.to_many().push(row, hash, error),
+            _ => self.widen_to_many().push(row, hash, error),
         }
     }
 
     /// Converts it into a table of many rows, if it is none.
-    pub fn to_many(&mut self) -> &mut Many {
+    pub fn widen_to_many(&mut self) -> &mut Many {
         loop {
             match self {
                 Table::Many(many) => return many,
