@@ -4,7 +4,7 @@ FUZZ_SECONDS ?= 900
 PREFIX ?= /usr/local
 DESTDIR ?=
 BENCHES ?= load scale queries memory persistence core
-.PHONY: help build run test lint optimized install package bench faults fuzz valgrind sanitize clean
+.PHONY: help build run test lint optimized install package bench faults fuzz valgrind sanitize loom clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ valgrind: ## servers with the module under valgrind: no errors, nothing lost
 
 sanitize: ## the unit tests and the hostile module's under AddressSanitizer, with a nightly compiler
 	@scripts/sanitize
+
+loom: ## the owners of a bucket's memory, in every order of steps of two threads
+	RUSTFLAGS="--cfg loom" cargo test --release --lib --target-dir target/loom owners
 
 fuzz: ## hostile bytes for the decoders and parsers, FUZZ_SECONDS=900 for each of five
 	@scripts/fuzz "$(FUZZ_SECONDS)"
