@@ -227,7 +227,10 @@ fn an_impossible_query_names_the_reason() {
         ("day now a,b x", &["a,b"]),
         ("week now", &["RETENTION week is off"]),
         (&format!("minute {old}"), &["minute", "has expired", "1h"]),
-        ("hour 2001-01-01", &["hour 2001-01-01T00", "has expired", "1w"]),
+        (
+            "hour 2001-01-01",
+            &["hour 2001-01-01T00", "has expired", "1w"],
+        ),
     ] {
         refused_line(connection, &format!("ANALYTICS.EXPORT shop {rest}"), parts);
     }
