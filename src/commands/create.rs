@@ -51,21 +51,28 @@ pub fn create(ctx: Ctx, words: Words) -> Outcome {
     let settings = config::default_settings().with(&changes, false, i64::MIN)?;
     let mut guard = WriteGuard::new()?;
     let key = Key::for_writing(ctx, &mut guard, words.string(1)?);
-    if value::find::<SiteValue>(&key)?.is_some() {
-        return Err(Error::new(format!(
-            "site '{}' exists; ANALYTICS.ALTER changes it",
-            shown(name)
-        ))
-        .into());
-    }
+    refuse_existing(&key, name)?;
     drop(key);
     cluster::refuse_if_site_is_elsewhere(ctx, &mut guard, words.string(1)?, name)?;
-    replicate::creation(ctx, words.string(1)?, &settings);
     let key = Key::for_writing(ctx, &mut guard, words.string(1)?);
+    // If the key had expired, foreign code may have stored a value when it was opened first.
+    refuse_existing(&key, name)?;
+    replicate::creation(ctx, words.string(1)?, &settings);
     value::put(key, SiteValue::new(Site::new(settings)));
     stats::SITES.add(1);
     ctx.signal_modified(words.string(1)?);
     guard.notify(ctx, c"analytics.create", words.string(1)?);
     ctx.reply_ok();
     Ok(())
+}
+
+fn refuse_existing(key: &Key, name: &[u8]) -> Outcome {
+    if value::find::<SiteValue>(key)?.is_none() {
+        return Ok(());
+    }
+    Err(Error::new(format!(
+        "site '{}' exists; ANALYTICS.ALTER changes it",
+        shown(name)
+    ))
+    .into())
 }

@@ -226,8 +226,11 @@ fn an_impossible_query_names_the_reason() {
         ("day now a 1 b 2 c 3 d 4", &["at most 3"]),
         ("day now a,b x", &["a,b"]),
         ("week now", &["RETENTION week is off"]),
-        (&format!("minute {old}"), &["minute", "over", "1h"]),
-        ("hour 2001-01-01", &["hour 2001-01-01T00", "over", "1w"]),
+        (&format!("minute {old}"), &["minute", "has expired", "1h"]),
+        (
+            "hour 2001-01-01",
+            &["hour 2001-01-01T00", "has expired", "1w"],
+        ),
     ] {
         refused_line(connection, &format!("ANALYTICS.EXPORT shop {rest}"), parts);
     }
