@@ -41,7 +41,10 @@ pub fn apply(ctx: Ctx, site: &OwnedString, changes: &[Change]) {
             continue;
         }
         let Some(state) = change.state else { continue };
-        set_state(ctx, site, &change.rule.name, state);
+        if !set_state(ctx, site, &change.rule.name, state) {
+            stats::ALERT_FAILURES.add(1);
+            continue;
+        }
         publish(ctx, &mut outside, name, change);
         is_changed = true;
     }
@@ -51,18 +54,20 @@ pub fn apply(ctx: Ctx, site: &OwnedString, changes: &[Change]) {
     }
 }
 
-fn set_state(ctx: Ctx, site: &OwnedString, rule: &[u8], state: State) {
+/// False where there is no such site any more.
+fn set_state(ctx: Ctx, site: &OwnedString, rule: &[u8], state: State) -> bool {
     let Ok(mut guard) = WriteGuard::new() else {
-        return;
+        return false;
     };
     let key = Key::for_writing(ctx, &mut guard, site.get());
-    if let Ok(Some(value)) = value::write::<SiteValue>(key) {
-        value.site.change_watch(|watch| {
-            if let Some(alarm) = watch.alarm_mut(rule) {
-                alarm.state = state;
-            }
-        });
-    }
+    let Ok(Some(value)) = value::write::<SiteValue>(key) else {
+        return false;
+    };
+    value.site.change_watch(|watch| {
+        if let Some(alarm) = watch.alarm_mut(rule) {
+            alarm.state = state;
+        }
+    });
     let words = [&b"STATE"[..], rule].into_iter().map(OwnedString::new);
     let times = words_of(state);
     let words: Vec<OwnedString> = words
@@ -71,6 +76,7 @@ fn set_state(ctx: Ctx, site: &OwnedString, rule: &[u8], state: State) {
     let mut strings = vec![site.get()];
     strings.extend(words.iter().map(OwnedString::get));
     ctx.replicate(c"ANALYTICS.ALERT", &strings);
+    true
 }
 
 /// The arguments of `ANALYTICS.ALERT site STATE rule`.

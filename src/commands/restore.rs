@@ -54,7 +54,6 @@ fn restore_value<T: Value>(ctx: Ctx, words: Words) -> Outcome {
     if key.exists() {
         return Err(Error::new("the key exists already").into());
     }
-    // Nothing fails after the value is made: a bucket without a key would never be freed.
     let pages = words.after(3).strings().iter();
     let pages: Vec<&[u8]> = pages.map(|page| page.bytes()).collect();
     let value =

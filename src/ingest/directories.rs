@@ -1,6 +1,8 @@
 //! The directories of all sites that were written to recently.
 
+use std::collections::VecDeque;
 use std::ffi::c_int;
+use std::ptr::NonNull;
 
 use redis_module::raw::RedisModuleString;
 
@@ -26,6 +28,9 @@ const MAX_BYTES_OF_ALL: usize = 16 << 20;
 /// How many sites have a directory at a time.
 const MOST_DIRECTORIES: usize = 10_000;
 
+/// How many directories have many buckets at a time.
+const MOST_LARGE: usize = 8;
+
 /// How many are checked at each tick of the server's `hz`.
 const TIDIED: usize = 1_024;
 
@@ -37,14 +42,28 @@ struct Directories {
     /// Their ids, by the hash of the site's name; of several with one place, the last that began to take
     /// events.
     by_name: Vec<PendingId>,
-    /// Some while the present command has one; true when its data was removed meanwhile.
-    lent: Option<bool>,
-    /// A database is being flushed.
-    is_flushing: bool,
+    /// What becomes of the one that the present command has.
+    lent: Option<Lent>,
+    /// How many flushes of a database are under way: a callback for one may begin another.
+    flushes: u32,
+    /// Those with many buckets, the last one at the end: batches that catch up go to the minutes of an
+    /// hour or the hours of a week, again and again.
+    large: VecDeque<PendingId>,
     /// The place that is checked next.
     next: usize,
     scratch: ApplyScratch,
     names: Vec<*mut RedisModuleString>,
+}
+
+/// A directory that a command has cannot be reached by others: they leave word here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lent {
+    /// It goes on to take events.
+    Kept(PendingId),
+    /// Something has happened to a bucket or to the expiry of the site.
+    Detached,
+    /// Its data was removed.
+    Gone,
 }
 
 /// `act` runs no foreign code, so that the directories are never in use here.
@@ -55,13 +74,13 @@ fn with<T: Default>(act: impl FnOnce(&mut Directories) -> T) -> T {
 
 /// The site of this name, if its directory takes events: then its key does not have to be opened.
 #[inline]
-pub fn site(ctx: Ctx, name: &[u8], now: i64) -> Option<*mut SiteValue> {
+pub fn site(ctx: Ctx, name: &[u8], now: i64) -> Option<NonNull<SiteValue>> {
     let db = ctx.db();
     with(|directories| {
         let id = *directories.by_name.get(directories.place_of(name))?;
         let directory = directories.get(id)?;
         let is_it = directory.is_named(db, name) && directory.pending.is_open(now);
-        is_it.then(|| directory.site().cast_mut())
+        is_it.then(|| directory.site())
     })
 }
 
@@ -99,19 +118,21 @@ pub fn add<'c>(ctx: Ctx, site: &mut SiteValue, batch: &Batch<'c>, resolver: &mut
     with(|directories| directories.names = names);
 }
 
-/// Lends the directory of a site to a command, with no event waiting: its directory, or a new one. Fails
+/// Takes the directory of a site out for a command, with its waiting events applied, or makes one. Fails
 /// where the name is none that a site can have. The directory is given back after the command.
 pub fn lend(
     ctx: Ctx,
     name: &[u8],
-    site: &SiteValue,
+    site: NonNull<SiteValue>,
+    id: PendingId,
     clock: LatenessClock,
 ) -> Outcome<Box<SiteDirectory>> {
     let db = ctx.db();
     let lent = with(|directories| {
-        directories.lent = Some(false);
-        let place = directories.all.get_mut(place_of(site.directory()))?;
+        directories.lent = Some(Lent::Kept(0));
+        let place = directories.all.get_mut(place_of(id))?;
         let mut directory = place.take_if(|it| it.is_of(db, name, site))?;
+        directories.lent = Some(Lent::Kept(id));
         directory.flush(&mut directories.scratch);
         Some(directory)
     });
@@ -131,11 +152,13 @@ pub fn lend(
 }
 
 /// Keeps the directory of a command for the next one, unless the site has left its key meanwhile.
-pub fn give_back(mut directory: Box<SiteDirectory>, site: &SiteValue) {
+pub fn give_back(mut directory: Box<SiteDirectory>, site: &SiteValue, address: NonNull<SiteValue>) {
     let dropped = with(|directories| {
-        let is_gone = directories.lent.take().unwrap_or(true)
-            || site.is_unlinked()
-            || directories.is_flushing;
+        let lent = directories.lent.take().unwrap_or(Lent::Gone);
+        if lent == Lent::Detached {
+            directory.detach();
+        }
+        let is_gone = lent == Lent::Gone || site.is_unlinked() || directories.flushes > 0;
         if is_gone || directory.is_large() {
             let id = std::mem::take(&mut directory.id);
             directory.clear();
@@ -152,7 +175,10 @@ pub fn give_back(mut directory: Box<SiteDirectory>, site: &SiteValue) {
             directory.id = id;
         }
         site.set_directory(directory.id);
-        directory.set_site(site);
+        directory.set_site(address);
+        if directory.has_many_buckets() {
+            directories.keep_large(directory.id);
+        }
         let place = place_of(directory.id);
         if let Some(place) = directories.all.get_mut(place) {
             *place = Some(directory);
@@ -189,7 +215,7 @@ pub fn attach(site: &SiteValue, paths: impl Iterator<Item = u32>, now: i64, may_
                 continue;
             };
             let buckets = &mut directory.buckets;
-            if !directory.pending.take_path(id, number, path, buckets) {
+            if !directory.pending.take_path(id, number, path, buckets, now) {
                 directory.pending.detach(buckets);
                 return;
             }
@@ -218,9 +244,13 @@ pub fn flush(id: PendingId) {
 #[inline]
 pub fn flush_and_detach(id: PendingId) {
     with(|directories| {
-        let Directories { all, scratch, .. } = directories;
+        let Directories {
+            all, scratch, lent, ..
+        } = directories;
         if let Some(Some(directory)) = all.get_mut(place_of(id)) {
             directory.flush_and_detach(scratch);
+        } else if *lent == Some(Lent::Kept(id)) {
+            *lent = Some(Lent::Detached);
         }
     });
 }
@@ -229,7 +259,7 @@ pub fn flush_and_detach(id: PendingId) {
 pub fn drop_of(id: PendingId, site: *const SiteValue) {
     drop(with(|directories| {
         let place = directories.all.get_mut(place_of(id))?;
-        let mut directory = place.take_if(|it| std::ptr::eq(it.site(), site))?;
+        let mut directory = place.take_if(|it| std::ptr::eq(it.site().as_ptr(), site))?;
         directory.flush_and_detach(&mut directories.scratch);
         directories.vacate(id);
         Some(directory)
@@ -251,6 +281,10 @@ pub fn clear_of(site: &SiteValue) {
 pub fn detach_named(ctx: Ctx, name: &[u8]) {
     let db = ctx.db();
     with(|directories| {
+        // Its name is not at hand.
+        if let Some(Lent::Kept(_)) = directories.lent {
+            directories.lent = Some(Lent::Detached);
+        }
         let id = directories.by_name.get(directories.place_of(name)).copied();
         let Directories { all, scratch, .. } = directories;
         let directory = id.and_then(|id| all.get_mut(place_of(id))?.as_mut());
@@ -263,7 +297,12 @@ pub fn detach_named(ctx: Ctx, name: &[u8]) {
 /// To be called before the data of a database, or of all, is removed, and again after that: waiting events
 /// are dropped with it. In between, values are removed without a callback, so that no directory is kept.
 pub fn discard(db: Option<c_int>, begins: bool) {
-    with(|directories| directories.is_flushing = begins);
+    with(|directories| {
+        directories.flushes = match begins {
+            true => directories.flushes + 1,
+            false => directories.flushes.saturating_sub(1),
+        };
+    });
     drop_all(|directory| {
         let is_it = db.is_none_or(|db| directory.db == db);
         if is_it {
@@ -280,8 +319,8 @@ pub fn drop_every() {
 
 fn drop_all(mut goes: impl FnMut(&mut SiteDirectory) -> bool) {
     drop(with(|directories| {
-        if let Some(is_gone) = &mut directories.lent {
-            *is_gone = true;
+        if let Some(lent) = &mut directories.lent {
+            *lent = Lent::Gone;
         }
         let mut gone = Vec::new();
         for place in 0..directories.all.len() {
@@ -353,7 +392,7 @@ impl Directories {
     ) -> Option<(&mut SiteDirectory, &mut ApplyScratch)> {
         let directory = self.all.get_mut(place_of(site.directory()))?;
         let directory = directory.as_deref_mut()?;
-        std::ptr::eq(directory.site(), site).then_some((directory, &mut self.scratch))
+        std::ptr::eq(directory.site().as_ptr(), site).then_some((directory, &mut self.scratch))
     }
 
     /// The id of a new directory. At the maximum, the directory whose turn it is is dropped for it.
@@ -369,6 +408,25 @@ impl Directories {
         let mut directory = self.all.get_mut(place)?.take()?;
         directory.flush_and_detach(&mut self.scratch);
         Some(place as PendingId + 1)
+    }
+
+    /// So that ten thousand sites that caught up once do not keep many buckets each, the directory that
+    /// had them longest is cleared.
+    fn keep_large(&mut self, id: PendingId) {
+        if self.large.contains(&id) {
+            return;
+        }
+        self.large.push_back(id);
+        if self.large.len() <= MOST_LARGE {
+            return;
+        }
+        let oldest = self.large.pop_front().map(place_of);
+        let Directories { all, scratch, .. } = self;
+        let oldest = oldest.and_then(|place| all.get_mut(place)?.as_mut());
+        if let Some(oldest) = oldest.filter(|it| it.has_many_buckets()) {
+            oldest.flush(scratch);
+            oldest.clear();
+        }
     }
 
     fn vacate(&mut self, id: PendingId) {

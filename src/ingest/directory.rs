@@ -2,6 +2,7 @@
 //! kept from one command to the next, apart from the site, because a site may be freed on another thread.
 
 use std::ffi::c_int;
+use std::ptr::NonNull;
 
 use super::bucket_ref::BucketRef;
 use super::path_cache::{BucketIndex, PathCache};
@@ -20,7 +21,7 @@ pub struct SiteDirectory {
     /// The key of the site, from which those of the buckets are made.
     name: Box<[u8]>,
     /// Valid as long as the directory is not dropped. Only its address is used here.
-    site: *const SiteValue,
+    site: NonNull<SiteValue>,
     pub buckets: Vec<BucketRef>,
     /// In order of their starts.
     by_start: [Vec<(i64, BucketIndex)>; Granularity::COUNT],
@@ -38,7 +39,7 @@ const KEPT_BUCKETS: usize = 512;
 const IDLE: i64 = 2_000;
 
 impl SiteDirectory {
-    pub fn new(id: PendingId, db: c_int, name: &[u8], site: *const SiteValue) -> SiteDirectory {
+    pub fn new(id: PendingId, db: c_int, name: &[u8], site: NonNull<SiteValue>) -> SiteDirectory {
         SiteDirectory {
             id,
             db,
@@ -54,8 +55,8 @@ impl SiteDirectory {
     }
 
     #[inline]
-    pub fn is_of(&self, db: c_int, name: &[u8], site: *const SiteValue) -> bool {
-        std::ptr::eq(self.site, site) && self.is_named(db, name)
+    pub fn is_of(&self, db: c_int, name: &[u8], site: NonNull<SiteValue>) -> bool {
+        self.site == site && self.is_named(db, name)
     }
 
     #[inline]
@@ -67,12 +68,12 @@ impl SiteDirectory {
         &self.name
     }
 
-    pub fn site(&self) -> *const SiteValue {
+    pub fn site(&self) -> NonNull<SiteValue> {
         self.site
     }
 
     /// A new site gets its address when it is stored.
-    pub fn set_site(&mut self, site: *const SiteValue) {
+    pub fn set_site(&mut self, site: NonNull<SiteValue>) {
         self.site = site;
     }
 
@@ -139,8 +140,8 @@ impl SiteDirectory {
     /// Forgets all buckets. No event waits.
     pub fn clear(&mut self) {
         self.pending.detach(&mut self.buckets);
-        self.buckets.clear();
-        self.by_start.iter_mut().for_each(Vec::clear);
+        self.buckets = Vec::new();
+        self.by_start = Default::default();
         self.paths.clear();
         self.last_path = LastPath::default();
     }
@@ -148,6 +149,11 @@ impl SiteDirectory {
     /// Whether its handles are invalid and it has taken no events for a while, or the clock was set back.
     pub fn is_idle(&self, now: i64) -> bool {
         !(0..=IDLE).contains(&now.wrapping_sub(self.used_at)) && self.pending.is_idle(now)
+    }
+
+    /// More than those of the events of now and of another minute, hour, day, week and month.
+    pub fn has_many_buckets(&self) -> bool {
+        self.buckets.len() > 4 * Granularity::COUNT
     }
 
     pub fn is_large(&self) -> bool {

@@ -101,7 +101,7 @@ impl BucketRef {
         }
         self.open.is_changed = true;
         // SAFETY: as above, and this reference borrows the only `BucketRef` that leads there.
-        unsafe { &mut *self.open.value }
+        unsafe { BucketValue::contents_mut(self.open.value) }
     }
 
     #[cold]

@@ -134,13 +134,20 @@ impl PendingWrites {
         number: u32,
         path: &BucketPath,
         buckets: &mut [BucketRef],
+        now: i64,
     ) -> bool {
         let place = number as usize;
         if self.paths.len() <= place {
             self.paths.resize(place + 1, PendingPath::default());
         }
         let is_taken = self.paths.get(place).is_some_and(|it| it.takes_events);
-        if path.times.is_empty() || is_taken {
+        let is_valid = |index: &BucketIndex| {
+            let bucket = index.of(buckets);
+            bucket.is_some_and(|bucket| bucket.handle.valid(now).is_some())
+        };
+        // Foreign code may have run since the buckets were opened.
+        let are_valid = path.buckets.iter().flatten().all(is_valid);
+        if path.times.is_empty() || is_taken || !are_valid {
             return true;
         }
         if self.path_count >= MOST_PATHS {

@@ -41,7 +41,7 @@ impl OpenSite {
             true => None,
             false => directories::site(ctx, name, now),
         };
-        if let Some(value) = waiting.and_then(NonNull::new) {
+        if let Some(value) = waiting {
             return Ok(OpenSite {
                 value,
                 is_new: false,
@@ -84,9 +84,15 @@ impl OpenSite {
         self.is_lasting
     }
 
+    /// Where it is, for its directory.
+    pub fn address(&self) -> NonNull<SiteValue> {
+        self.value
+    }
+
     #[inline]
     pub fn value<'g>(&'g self, _guard: &'g WriteGuard) -> &'g SiteValue {
-        // SAFETY: the guard keeps it; nothing changes it but this command, by `value_mut`.
+        // SAFETY: found under its key, or in a directory, which is dropped when the site leaves its key: the
+        // guard keeps it. Nothing changes it but this command, by `value_mut`.
         unsafe { self.value.as_ref() }
     }
 

@@ -152,9 +152,19 @@ impl<'c> Tracked<'c, '_> {
             None => Vec::new(),
         };
         self.append_to_stream(guard, request, &numbers)?;
+        let may_have_run = self.log.is_some();
+        if may_have_run && !directories::accept(site.value(guard), &request.batch, self.clock) {
+            // Foreign code ran when the stream was opened, and has detached the directory.
+            let logged = Tracked {
+                log: self.log.filter(|log| !log.exists()),
+                changes: Changes::until_now(),
+                ..self
+            };
+            return logged.count(guard, site, request, write);
+        }
         let value = site.value_mut(guard);
         directories::add(self.ctx, value, &request.batch, &mut write.resolver);
-        self.replicate(guard, site, request, &outcome, write.partly_late);
+        self.replicate(guard, site, request, &outcome, false);
         self.make_stream(guard, request, &numbers);
         Ok(outcome)
     }
@@ -166,15 +176,15 @@ impl<'c> Tracked<'c, '_> {
         request: &Request<'c>,
         write: &mut DirectWrite<'c>,
     ) -> Outcome<TrackOutcome> {
-        let value = site.value(guard);
-        let mut directory = directories::lend(self.ctx, self.name, value, self.clock)?;
+        let (address, id) = (site.address(), site.value(guard).directory());
+        let mut directory = directories::lend(self.ctx, self.name, address, id, self.clock)?;
         if self.learned.is_some() {
             // The room of a bucket for new names is checked when it is opened.
             directory.detach();
         }
         let counted = self.count_in(guard, &mut directory, site, request, write);
         let (may_wait, may_begin) = write.may_wait(&directory);
-        directories::give_back(directory, site.value(guard));
+        directories::give_back(directory, site.value(guard), address);
         let outcome = counted?;
         if may_wait && site.is_lasting() {
             let now = self.clock.now;

@@ -118,11 +118,14 @@ impl BucketHandle {
     /// does not run meanwhile.
     #[inline]
     pub unsafe fn contents(&mut self) -> Option<&mut Bucket> {
-        // SAFETY: while there is a handle, the owners can be read; the contents are there as long as
-        // Redis owns them. They go on a freeing thread only after `unlink`, which flushes what waits.
+        if self.value.is_null() {
+            return None;
+        }
+        // SAFETY: while there is a handle, the owners can be read. The contents are dropped, on whichever
+        // thread, only after the value was marked as unlinked, or its directory was dropped.
         unsafe {
-            let value = self.value.as_mut()?;
-            value.owners.has_contents().then_some(&mut **value)
+            let has_contents = (*self.value).owners.has_contents();
+            has_contents.then(|| BucketValue::contents_mut(self.value))
         }
     }
 

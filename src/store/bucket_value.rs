@@ -39,6 +39,17 @@ impl BucketValue {
         &mut self.bucket
     }
 
+    /// The contents alone: a reference to the whole value would cover the owners, which another thread may
+    /// change.
+    ///
+    /// # Safety
+    /// The contents are there, and no other reference to them is alive while this one lives.
+    #[inline]
+    pub unsafe fn contents_mut<'v>(value: *mut BucketValue) -> &'v mut Bucket {
+        // SAFETY: by the contract.
+        unsafe { &mut (*value).bucket }
+    }
+
     pub(super) fn set_pending(&self, pending: PendingId) {
         self.pending.store(pending, Relaxed);
     }

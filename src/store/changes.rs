@@ -62,8 +62,9 @@ pub fn note_unlinked(name: &[u8]) {
 /// Opens a key by `open`.
 #[inline]
 pub fn opening<T>(name: StringRef, open: impl FnOnce() -> T) -> T {
-    OPENING.store(name.raw(), Relaxed);
+    // A command inside of this one opens keys as well.
+    let outer = OPENING.swap(name.raw(), Relaxed);
     let opened = open();
-    OPENING.store(null_mut(), Relaxed);
+    OPENING.store(outer, Relaxed);
     opened
 }

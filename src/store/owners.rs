@@ -62,10 +62,11 @@ impl Owners {
         self.0.load(Ordering::Relaxed) == SERVER | HOLDER
     }
 
-    /// For the holder: whether the contents are there.
+    /// For the holder: whether the contents are there and under their key. What is not may be dropped on
+    /// another thread.
     #[inline]
     pub fn has_contents(&self) -> bool {
-        self.0.load(Ordering::Acquire) & SERVER != 0
+        self.0.load(Ordering::Acquire) & (SERVER | UNLINKED) == SERVER
     }
 
     pub fn is_held(&self) -> bool {

@@ -321,7 +321,7 @@ fn a_site_does_not_keep_what_a_long_call_needed() {
         connection.pipeline(&lines);
         each.push(of_the_module(&mut connection));
     }
-    // The last eight sites are kept warm.
+    // The buckets of the last eight sites are kept.
     let (warm, end) = (each[9], each[59]);
     assert!((end - warm) / 50 < 5_000, "{each:?}");
 }

@@ -32,7 +32,7 @@ impl<'a> RowResolver<'a> {
         settings: &Settings,
         event: &Event<'a>,
         batch: &Batch<'a>,
-        count: impl FnOnce(&ResolvedEvent),
+        take: impl FnOnce(&ResolvedEvent),
     ) {
         let mut facets: Vec<Facet> = recycle(std::mem::take(&mut self.facets));
         let dimensions = batch.dimensions_of(event);
@@ -43,7 +43,7 @@ impl<'a> RowResolver<'a> {
             self.names.push(*name);
             self.numbers.push(Number::of(*x));
         }
-        count(&ResolvedEvent {
+        take(&ResolvedEvent {
             user: Member::of(event.user),
             session: event.session.map(Member::of),
             facets: &facets,
