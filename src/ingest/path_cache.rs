@@ -132,9 +132,7 @@ impl PathCache {
     }
 
     pub fn clear(&mut self) {
-        self.paths.clear();
-        self.table.clear();
-        self.table.shrink_to(SMALLEST_TABLE);
+        *self = PathCache::default();
     }
 
     #[inline]
