@@ -7,6 +7,7 @@ pub mod categories;
 pub mod description;
 pub mod guard;
 pub mod key;
+pub mod offers;
 pub mod redis;
 pub mod registration;
 pub mod stream;
