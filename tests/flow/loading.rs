@@ -16,8 +16,13 @@ fn shipped() -> impl Iterator<Item = (&'static str, &'static str)> {
 fn the_module_is_loaded_under_its_name() {
     let server = Server::start();
     let modules = server.connection().run("MODULE LIST");
-    assert_eq!(modules.array().len(), 1);
-    assert_eq!(modules.at(0).get("name").text(), "analytics");
+    let names = modules.array().iter().map(|module| module.get("name"));
+    // Valkey lists a module of its own, "lua".
+    let names: Vec<&str> = names
+        .map(|name| name.text())
+        .filter(|name| *name != "lua")
+        .collect();
+    assert_eq!(names, ["analytics"]);
 }
 
 #[test]
