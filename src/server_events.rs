@@ -28,12 +28,12 @@ pub fn subscribe(ctx: Ctx) -> bool {
         (raw::REDISMODULE_EVENT_REPL_ASYNC_LOAD, Some(loading_beside)),
         (raw::REDISMODULE_EVENT_CRON_LOOP, Some(time_passed)),
     ];
-    if offers::tells_of_trimmed_slots() {
+    if offers::notifies_of_trimmed_slots() {
         let trim = raw::REDISMODULE_EVENT_CLUSTER_SLOT_MIGRATION_TRIM;
         events.push((trim, Some(slots_trimmed)));
     }
     let mut keyspace = raw::REDISMODULE_NOTIFY_GENERIC as c_int;
-    if offers::tells_of_trimmed_keys() {
+    if offers::notifies_of_trimmed_keys() {
         // Asking is all: the server then deletes each key on this thread, and calls `unlink` first.
         keyspace |= raw::REDISMODULE_NOTIFY_KEY_TRIMMED as c_int;
     }

@@ -8,10 +8,10 @@ use crate::api::call;
 use crate::api::guard::{Again, Outside, WriteGuard};
 use crate::api::key::Key;
 use crate::api::redis::{bytes_of, Ctx, Outcome, OwnedString};
-use crate::stats;
 use crate::store::cluster;
 use crate::store::site_value::SiteValue;
 use crate::store::value;
+use crate::{config, stats};
 use analytics_core::alert::{Message, Rule, Saying, State};
 use analytics_core::error::{shown, Error};
 use analytics_core::schema::keys::{alerts_channel, alerts_stream};
@@ -133,6 +133,11 @@ pub fn append<G: Again>(
 pub fn publish<G: Again>(ctx: Ctx, guard: &mut G, site: &[u8], change: &Change) {
     if let Some(message) = message(change) {
         let words = [&alerts_channel(site)[..], &message.json(site)];
-        call::write(ctx, guard.again(), c"PUBLISH", &words);
+        let command = if config::is_sharded() {
+            c"SPUBLISH"
+        } else {
+            c"PUBLISH"
+        };
+        call::write(ctx, guard.again(), command, &words);
     }
 }

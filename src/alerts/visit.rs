@@ -12,10 +12,10 @@ use crate::api::guard::ReadGuard;
 use crate::api::key::Key;
 use crate::api::redis::{bytes_of, Ctx, Failure, OwnedString};
 use crate::query::Query;
-use crate::stats;
 use crate::store::cluster;
 use crate::store::site_value::SiteValue;
 use crate::store::value;
+use crate::{config, stats};
 use analytics_core::alert::live::Feed;
 use analytics_core::alert::watch::{Due, Item, Watch};
 use analytics_core::alert::Rule;
@@ -58,15 +58,21 @@ impl Round {
 
     /// Whether somebody may be listening to this channel.
     fn has_listeners(&mut self, ctx: Ctx, guard: &ReadGuard, channel: &[u8]) -> bool {
+        if config::is_sharded() {
+            return listeners(ctx, guard, b"SHARDNUMSUB", channel) > 0;
+        }
         let by_pattern = self.patterns.get_or_insert_with(|| {
             let patterns = call::ask(ctx, guard, c"PUBSUB", &[b"NUMPAT"]);
             patterns.is_some_and(|count| count.integer() > 0)
         });
-        *by_pattern || {
-            let heard = call::ask(ctx, guard, c"PUBSUB", &[b"NUMSUB", channel]);
-            heard.is_some_and(|counts| counts.integer_at(1).is_some_and(|count| count > 0))
-        }
+        *by_pattern || listeners(ctx, guard, b"NUMSUB", channel) > 0
     }
+}
+
+/// How many listen to this channel here.
+fn listeners(ctx: Ctx, guard: &ReadGuard, question: &[u8], channel: &[u8]) -> i64 {
+    let counts = call::ask(ctx, guard, c"PUBSUB", &[question, channel]);
+    counts.and_then(|counts| counts.integer_at(1)).unwrap_or(0)
 }
 
 pub fn visit(ctx: Ctx, due: &Due, round: &mut Round) -> Visited {
@@ -202,7 +208,11 @@ fn publish(ctx: Ctx, query: &Query, feed: &Feed, site: &[u8], round: &mut Round)
     match answers(query, feed) {
         Ok(answers) => {
             let message = feed.json(site, answers.into_iter(), query.now);
-            ctx.publish(&channel, &message);
+            if config::is_sharded() {
+                ctx.publish_to_shard(&channel, &message);
+            } else {
+                ctx.publish(&channel, &message);
+            }
             stats::LIVE_MESSAGES.add(1);
         }
         Err(Failure::TryAgain) => stats::ALERT_SKIPPED.add(1),

@@ -30,16 +30,16 @@ fn valkey_options() -> c_int {
     }
 }
 
-/// Redis 8.4: keys of a slot that has moved away are deleted one by one if a module asks to be told of
-/// each, and on another thread if none does.
-pub fn tells_of_trimmed_keys() -> bool {
+/// Redis 8.4: keys of a slot that has moved away are deleted one by one if a module asks for an event
+/// of each, and on another thread if none does.
+pub fn notifies_of_trimmed_keys() -> bool {
     // SAFETY: set while the module loads; takes nothing.
     let all = unsafe { raw::RedisModule_GetKeyspaceNotificationFlagsAll.map_or(0, |all| all()) };
     valkey_options() == 0 && all & raw::REDISMODULE_NOTIFY_KEY_TRIMMED as c_int != 0
 }
 
-/// Redis 8.4: an event tells that all keys of a slot that has moved away are detached at once.
-pub fn tells_of_trimmed_slots() -> bool {
+/// Redis 8.4: an event says that all keys of a slot that has moved away are detached at once.
+pub fn notifies_of_trimmed_slots() -> bool {
     let event = raw::RedisModuleEvent {
         id: raw::REDISMODULE_EVENT_CLUSTER_SLOT_MIGRATION_TRIM,
         dataver: 1,

@@ -214,6 +214,19 @@ impl<'c> Ctx<'c> {
         };
     }
 
+    /// To whoever listens with `SSUBSCRIBE`, in a cluster on the nodes of the channel's shard.
+    pub fn publish_to_shard(self, channel: &[u8], message: &[u8]) {
+        let (channel, message) = (OwnedString::new(channel), OwnedString::new(message));
+        // SAFETY: the context is valid and the strings alive.
+        unsafe {
+            api!(RedisModule_PublishMessageShard(
+                self.raw,
+                channel.raw(),
+                message.raw()
+            ))
+        };
+    }
+
     /// Tells WATCH and client-side caches that a key has changed.
     #[inline]
     pub fn signal_modified(self, key: *mut raw::RedisModuleString) {
