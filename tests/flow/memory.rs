@@ -141,7 +141,18 @@ fn active_defragmentation_moves_values_and_changes_none() {
     for n in 0..40 {
         time = fill_site(&mut connection, &format!("shop{n}"));
     }
-    // Holes between what stays.
+    // Holes between what stays: in memory that many values of one size share.
+    let tiny = |line: &dyn Fn(usize) -> String, kept: usize| -> Vec<String> {
+        (0..3_000)
+            .filter(|n| kept == 0 || n % kept != 0)
+            .map(line)
+            .collect()
+    };
+    connection.pipeline(&tiny(
+        &|n| format!("ANALYTICS.TRACK tiny{n} view ann AT {time}"),
+        0,
+    ));
+    connection.pipeline(&tiny(&|n| format!("ANALYTICS.DROP tiny{n}"), 3));
     for n in (0..40).filter(|n| n % 3 != 0) {
         connection.run(&format!("ANALYTICS.DROP shop{n}")).int();
     }
