@@ -4,7 +4,8 @@ FUZZ_SECONDS ?= 900
 PREFIX ?= /usr/local
 DESTDIR ?=
 BENCHES ?= load scale queries memory persistence core
-.PHONY: help build run test lint optimized install package bench faults fuzz valgrind sanitize loom clean
+TESTS ?=
+.PHONY: help build run test servers lint optimized install package bench faults fuzz valgrind sanitize loom clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +24,9 @@ test: ## every test; those of tests/flow drive real servers
 	@scripts/setup test
 	cargo build --release --lib
 	cargo test --workspace
+
+servers: ## the flow tests on Redis 7.4 and Valkey 9.1, which are fetched; TESTS="cluster:: aof::" for some
+	@scripts/servers $(TESTS)
 
 lint: ## format, warnings, what rooms import from each other, licences of the dependencies
 	@scripts/setup lint

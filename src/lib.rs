@@ -45,6 +45,7 @@ use redis_module::raw;
 use api::context::{now, Ctx};
 use api::info::{self, Section};
 use api::macros::api;
+use api::offers;
 use api::words::Words;
 use ingest::directories;
 use store::bucket_value::BucketValue;
@@ -111,8 +112,9 @@ fn load(ctx: Ctx, arguments: Words) -> bool {
     let options = raw::REDISMODULE_OPTIONS_HANDLE_IO_ERRORS
         | raw::REDISMODULE_OPTIONS_HANDLE_REPL_ASYNC_LOAD
         | raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED;
+    let options = options as c_int | offers::atomic_slot_migration_option();
     // SAFETY: called while the module loads.
-    unsafe { api!(RedisModule_SetModuleOptions(ctx.raw(), options as c_int)) };
+    unsafe { api!(RedisModule_SetModuleOptions(ctx.raw(), options)) };
     hooks::install(Hooks {
         flush: directories::flush,
         flush_and_detach: directories::flush_and_detach,

@@ -11,6 +11,7 @@ use crate::api::context::{now, Ctx};
 use crate::api::guard::{self, ReadGuard};
 use crate::api::key::Key;
 use crate::api::macros::api;
+use crate::api::offers;
 use crate::api::string::StringRef;
 use crate::ingest::directories;
 use crate::store::bucket_handle::advance_expiry_epoch;
@@ -21,7 +22,7 @@ use analytics_core::alert::watch::Schedule;
 use analytics_core::schema::keys::may_be_bucket;
 
 pub fn subscribe(ctx: Ctx) -> bool {
-    let events: [(u64, raw::RedisModuleEventCallback); 5] = [
+    let mut events: Vec<(u64, raw::RedisModuleEventCallback)> = vec![
         (
             raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED,
             Some(role_changed),
@@ -31,6 +32,15 @@ pub fn subscribe(ctx: Ctx) -> bool {
         (raw::REDISMODULE_EVENT_REPL_ASYNC_LOAD, Some(async_loading)),
         (raw::REDISMODULE_EVENT_CRON_LOOP, Some(time_passed)),
     ];
+    if offers::notifies_of_trimmed_slots() {
+        let trim = raw::REDISMODULE_EVENT_CLUSTER_SLOT_MIGRATION_TRIM;
+        events.push((trim, Some(slots_trimmed)));
+    }
+    let mut keyspace = raw::REDISMODULE_NOTIFY_GENERIC as c_int;
+    if offers::notifies_of_trimmed_keys() {
+        // Asking is all: the server then deletes each key on this thread, and calls `unlink` first.
+        keyspace |= raw::REDISMODULE_NOTIFY_KEY_TRIMMED as c_int;
+    }
     let subscribed = events.into_iter().all(|(id, callback)| {
         let event = raw::RedisModuleEvent { id, dataver: 1 };
         // SAFETY: called while the module loads.
@@ -47,7 +57,7 @@ pub fn subscribe(ctx: Ctx) -> bool {
         && unsafe {
             api!(RedisModule_SubscribeToKeyspaceEvents(
                 ctx.raw(),
-                raw::REDISMODULE_NOTIFY_GENERIC,
+                keyspace,
                 Some(key_changed)
             )) == raw::REDISMODULE_OK as c_int
         }
@@ -146,6 +156,19 @@ unsafe extern "C" fn swapped(
 
 /// The schedule of the old data, while a replica loads new data.
 static OLD_SCHEDULE: Mutex<Option<Schedule>> = Mutex::new(None);
+/// The keys of slots that have moved away are detached all at once, and freed on another thread without
+/// a call of `unlink`. What waits is applied, and no handle is kept. The schedule forgets a site when it
+/// is due and not there.
+unsafe extern "C" fn slots_trimmed(
+    _ctx: *mut raw::RedisModuleCtx,
+    _event: raw::RedisModuleEvent,
+    step: u64,
+    _data: *mut c_void,
+) {
+    if step == raw::REDISMODULE_SUBEVENT_CLUSTER_SLOT_MIGRATION_TRIM_BACKGROUND {
+        directories::drop_every();
+    }
+}
 
 /// A replica loads new data, which then replaces the old data or is discarded.
 unsafe extern "C" fn async_loading(

@@ -10,10 +10,10 @@ use crate::api::failure::Outcome;
 use crate::api::guard::{Again, Outside, WriteGuard};
 use crate::api::key::Key;
 use crate::api::string::{OwnedString, StringRef};
-use crate::stats;
 use crate::store::cluster;
 use crate::store::site_value::SiteValue;
 use crate::store::value;
+use crate::{config, stats};
 use analytics_core::alert::{Message, Notice, Rule, State};
 use analytics_core::error::{shown, Error};
 use analytics_core::schema::keys::{alerts_channel, alerts_stream};
@@ -136,6 +136,10 @@ pub fn append<G: Again>(ctx: Ctx, guard: &mut G, site: StringRef, change: &Chang
 pub fn publish<G: Again>(ctx: Ctx, guard: &mut G, site: &[u8], change: &Change) {
     if let Some(message) = message(change) {
         let words = [&alerts_channel(site)[..], &message.json(site)];
-        call::replicated(ctx, guard.again(), c"PUBLISH", &words);
+        let command = match config::is_sharded() {
+            true => c"SPUBLISH",
+            false => c"PUBLISH",
+        };
+        call::replicated(ctx, guard.again(), command, &words);
     }
 }

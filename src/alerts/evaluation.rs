@@ -15,10 +15,10 @@ use crate::api::guard::ReadGuard;
 use crate::api::key::Key;
 use crate::api::string::OwnedString;
 use crate::query::Query;
-use crate::stats;
 use crate::store::cluster;
 use crate::store::site_value::SiteValue;
 use crate::store::value;
+use crate::{config, stats};
 use analytics_core::alert::live::Feed;
 use analytics_core::alert::watch::{Due, Item, Watch};
 use analytics_core::alert::Rule;
@@ -61,15 +61,21 @@ impl Tick {
 
     /// Whether this channel may have subscribers.
     fn may_have_subscribers(&mut self, ctx: Ctx, guard: &ReadGuard, channel: &[u8]) -> bool {
+        if config::is_sharded() {
+            return subscribers(ctx, guard, b"SHARDNUMSUB", channel) > 0;
+        }
         let by_pattern = self.has_patterns.get_or_insert_with(|| {
             let patterns = call::read_only(ctx, guard, c"PUBSUB", &[b"NUMPAT"]);
             patterns.is_some_and(|count| count.integer() > 0)
         });
-        *by_pattern || {
-            let counts = call::read_only(ctx, guard, c"PUBSUB", &[b"NUMSUB", channel]);
-            counts.is_some_and(|counts| counts.integer_at(1).is_some_and(|count| count > 0))
-        }
+        *by_pattern || subscribers(ctx, guard, b"NUMSUB", channel) > 0
     }
+}
+
+/// The number of subscribers of this channel on this node.
+fn subscribers(ctx: Ctx, guard: &ReadGuard, subcommand: &[u8], channel: &[u8]) -> i64 {
+    let counts = call::read_only(ctx, guard, c"PUBSUB", &[subcommand, channel]);
+    counts.and_then(|counts| counts.integer_at(1)).unwrap_or(0)
 }
 
 pub fn evaluate(ctx: Ctx, due: &Due, tick: &mut Tick) -> Progress {
@@ -205,7 +211,11 @@ fn publish(ctx: Ctx, query: &Query, feed: &Feed, site: &[u8], tick: &mut Tick) {
     match answers(query, feed) {
         Ok(answers) => {
             let message = feed.json(site, answers.into_iter(), query.now);
-            ctx.publish(&channel, &message);
+            if config::is_sharded() {
+                ctx.publish_to_shard(&channel, &message);
+            } else {
+                ctx.publish(&channel, &message);
+            }
             stats::LIVE_MESSAGES.add(1);
         }
         Err(Failure::TryAgain) => stats::ALERT_SKIPPED.add(1),

@@ -56,6 +56,19 @@ impl<'c> Ctx<'c> {
         unsafe { api!(RedisModule_SelectDb(self.raw, db)) };
     }
 
+    /// Publishes to `SSUBSCRIBE`rs, in a cluster on the nodes of the channel's shard.
+    pub fn publish_to_shard(self, channel: &[u8], message: &[u8]) {
+        let (channel, message) = (OwnedString::new(channel), OwnedString::new(message));
+        // SAFETY: the context is valid and the strings alive.
+        unsafe {
+            api!(RedisModule_PublishMessageShard(
+                self.raw,
+                channel.get().raw(),
+                message.get().raw()
+            ))
+        };
+    }
+
     /// Publishes to the subscribers of this server, in a cluster to those of every node. It is not
     /// replicated.
     pub fn publish(self, channel: &[u8], message: &[u8]) {

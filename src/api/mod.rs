@@ -14,6 +14,7 @@ pub mod guard;
 pub mod info;
 pub mod key;
 pub mod macros;
+pub mod offers;
 pub mod registration;
 mod reply;
 pub mod server_info;

@@ -1,10 +1,10 @@
 //! The module's settings, `CONFIG GET analytics.*`: the defaults of new sites, how far in the future an
-//! event may lie, and how long a tick of the timer may take.
+//! event may lie, how long a tick of the timer may take, and how its messages are published.
 
 mod arguments;
 
 use std::ffi::{c_char, c_int, c_longlong, c_void, CStr};
-use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use redis_module::raw;
@@ -13,7 +13,7 @@ use crate::api::context::Ctx;
 use crate::api::macros::api;
 use crate::api::string::{OwnedString, StringRef};
 use crate::api::words::Words;
-use analytics_core::error::Result;
+use analytics_core::error::{shown, Error, Result};
 use analytics_core::schema::limits;
 use analytics_core::schema::Settings;
 use analytics_core::time::{Granularity, Retention, Zone};
@@ -22,6 +22,7 @@ use arguments::Arguments;
 static MAX_FUTURE: AtomicI64 = AtomicI64::new(300_000);
 static CAPACITY: AtomicI64 = AtomicI64::new(1_000);
 static ALERT_BUDGET: AtomicI64 = AtomicI64::new(1_000);
+static IS_SHARDED: AtomicBool = AtomicBool::new(false);
 
 /// The largest `max-future`: a year.
 pub const MOST_FUTURE: i64 = 366 * 24 * 60 * 60 * 1_000;
@@ -30,7 +31,7 @@ pub const MOST_FUTURE: i64 = 366 * 24 * 60 * 60 * 1_000;
 struct Texts {
     zone: Zone,
     retention: Retention,
-    shown: [Option<OwnedString>; 1 + Granularity::COUNT],
+    shown: [Option<OwnedString>; 2 + Granularity::COUNT],
 }
 
 // SAFETY: Redis runs commands and settings on one thread; the lock is required by the
@@ -53,6 +54,11 @@ pub fn alert_budget() -> u64 {
     ALERT_BUDGET.load(Relaxed).unsigned_abs()
 }
 
+/// Whether alerts and live metrics are published to sharded channels.
+pub fn is_sharded() -> bool {
+    IS_SHARDED.load(Relaxed)
+}
+
 /// The settings of a new site, where its command gives no others.
 pub fn default_settings() -> Settings {
     let capacity = CAPACITY.load(Relaxed) as usize;
@@ -71,6 +77,7 @@ const RETENTIONS: [(usize, &CStr, &CStr); Granularity::COUNT] = [
     (4, c"retention-week", c"104w"),
     (5, c"retention-month", c"36mo"),
 ];
+const PUBLISH: (usize, &CStr, &CStr) = (1 + Granularity::COUNT, c"publish", c"global");
 
 /// A setting that is a number: its name, where it is, and its bounds.
 static NUMBERS: [(&CStr, &AtomicI64, i64, i64); 3] = [
@@ -85,7 +92,7 @@ static NUMBERS: [(&CStr, &AtomicI64, i64, i64); 3] = [
 ];
 
 fn all_texts() -> impl Iterator<Item = (usize, &'static CStr, &'static CStr)> {
-    [ZONE].into_iter().chain(RETENTIONS)
+    [ZONE].into_iter().chain(RETENTIONS).chain([PUBLISH])
 }
 
 /// Registers the settings and takes their values from `redis.conf`; false if one is refused.
@@ -216,19 +223,29 @@ fn set(place: usize, value: &[u8]) -> Result<()> {
     let Some(texts) = texts.as_mut() else {
         return Ok(());
     };
-    match place
-        .checked_sub(1)
-        .and_then(|granularity| Granularity::ALL.get(granularity))
-    {
-        None => texts.zone = Zone::parse(value)?,
+    let granularity = place.checked_sub(1).and_then(|at| Granularity::ALL.get(at));
+    match granularity {
         Some(granularity) => {
             let mut retention = texts.retention;
             retention.set(*granularity, Retention::parse(*granularity, value)?)?;
             texts.retention = retention;
         }
+        None if place == PUBLISH.0 => IS_SHARDED.store(parse_publish(value)?, Relaxed),
+        None => texts.zone = Zone::parse(value)?,
     }
     if let Some(shown) = texts.shown.get_mut(place) {
         *shown = Some(OwnedString::new(value));
     }
     Ok(())
+}
+
+fn parse_publish(value: &[u8]) -> Result<bool> {
+    match value.to_ascii_lowercase().as_slice() {
+        b"global" => Ok(false),
+        b"sharded" => Ok(true),
+        _ => Err(Error::new(format!(
+            "'{}' is neither global nor sharded",
+            shown(value)
+        ))),
+    }
 }

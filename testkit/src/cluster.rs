@@ -2,7 +2,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
-use std::io;
+use std::io::{self, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -208,6 +208,47 @@ impl Cluster {
         }
         self.close_slot(slot, from, to);
         moved
+    }
+
+    /// Whether the server moves slots by itself, as Valkey 9 does.
+    pub fn moves_slots_by_itself(&self) -> bool {
+        let help = self.connection(0).run("CLUSTER HELP");
+        let is_there = help
+            .texts()
+            .iter()
+            .any(|line| line.contains("MIGRATESLOTS"));
+        if !is_there {
+            let _ = writeln!(io::stderr(), "skipped: no CLUSTER MIGRATESLOTS here");
+        }
+        is_there
+    }
+
+    /// Asks the server to move slots by itself, and does not wait.
+    #[track_caller]
+    pub fn begin_migration(&self, slots: &[i64], from: usize, to: usize) {
+        let mut words: Vec<&dyn Arg> = vec![&"CLUSTER", &"MIGRATESLOTS", &"SLOTSRANGE"];
+        words.extend(slots.iter().flat_map(|slot| [slot as &dyn Arg; 2]));
+        words.extend([&"NODE" as &dyn Arg, &self.ids[to]]);
+        self.connection(from).call(&words).ok();
+    }
+
+    /// How the last migration that this node takes part in stands.
+    #[track_caller]
+    pub fn migration_state(&self, place: usize) -> String {
+        let jobs = self.connection(place).run("CLUSTER GETSLOTMIGRATIONS");
+        jobs.at(0).get("state").text().to_owned()
+    }
+
+    /// Moves slots and waits until every node has the new owner.
+    #[track_caller]
+    pub fn migrate_slots(&self, slots: &[i64], from: usize, to: usize) {
+        self.begin_migration(slots, from, to);
+        wait_until("the migration has ended on the source", || {
+            self.migration_state(from) == "success"
+        });
+        wait_until("the new owner is known", || {
+            slots.iter().all(|slot| self.owner(*slot) == to)
+        });
     }
 
     /// A coordinated failover: the replica becomes the master.

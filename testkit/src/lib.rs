@@ -58,6 +58,6 @@ pub use project::{module_file, number_from_env};
 pub use random::Random;
 pub use replicas::ReplicaChain;
 pub use reply::Reply;
-pub use server::{Server, ServerOptions};
+pub use server::{is_valkey, Server, ServerOptions};
 pub use state::{State, Trace};
 pub use wait::{time_limit, wait_until};

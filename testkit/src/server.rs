@@ -3,12 +3,14 @@
 //! Dropping it kills it, removes the folder, and fails the test if the server had died or crashed.
 //! When the test itself failed, the folder stays and its path is printed.
 
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
@@ -17,6 +19,21 @@ use crate::connection::Connection;
 use crate::process::{children, signal, spawn_bound};
 use crate::project::module_file;
 use crate::wait::{time_limit, wait_until};
+
+/// The server under test.
+fn program() -> OsString {
+    env::var_os("REDIS_SERVER").unwrap_or_else(|| "redis-server".into())
+}
+
+/// Whether that is Valkey.
+pub fn is_valkey() -> bool {
+    static IS_VALKEY: OnceLock<bool> = OnceLock::new();
+    *IS_VALKEY.get_or_init(|| {
+        let output = Command::new(program()).arg("--version").output();
+        let output = output.expect("the server can be started");
+        String::from_utf8_lossy(&output.stdout).starts_with("Valkey")
+    })
+}
 
 /// What a test wants of its server. Later settings win over earlier ones.
 pub struct ServerOptions {
@@ -278,8 +295,7 @@ impl Server {
             .append(true)
             .open(self.log_file());
         let log: File = log.expect("the folder can be written to");
-        let mut command =
-            Command::new(env::var_os("REDIS_SERVER").unwrap_or_else(|| "redis-server".into()));
+        let mut command = Command::new(program());
         command.arg("redis.conf").current_dir(&self.dir);
         match &self.manual_clock {
             Some(file) => ManualClock::apply_to(file, &mut command),

@@ -105,3 +105,44 @@ fn a_failover_in_a_cluster_repeats_and_loses_no_message() {
         ["busy firing 1", "other firing 1"]
     );
 }
+
+#[test]
+fn sharded_messages_reach_the_nodes_of_the_shard_and_no_other() {
+    const ALERTS: &str = "analytics:alerts:{shop}";
+    const LIVE: &str = "analytics:live:{shop}:main";
+    let scene = Scene::new();
+    let mut master = scene.connection();
+    for node in &scene.cluster.nodes {
+        let mut connection = node.connection();
+        connection.run("CONFIG SET analytics.publish sharded").ok();
+    }
+    let mut others = scene.cluster.connection(1 - scene.from);
+    others.run(&format!("SUBSCRIBE {ALERTS}"));
+    let subscribed = |place: usize, channel: &str| {
+        let mut connection = scene.cluster.connection(place);
+        let reply = connection.run(&format!("SSUBSCRIBE {channel}"));
+        assert_eq!(*reply.at(0), "ssubscribe");
+        connection
+    };
+    let mut on_master = subscribed(scene.from, ALERTS);
+    let mut on_replica = subscribed(scene.from + 2, ALERTS);
+    let mut live = subscribed(scene.from, LIVE);
+    master.run("ANALYTICS.LIVE shop SET main 1s events").ok();
+    master.run(RULE).ok();
+    for connection in [&mut on_master, &mut on_replica] {
+        let message = connection.receive().expect("a message");
+        assert_eq!(*message.at(0), "smessage");
+        assert!(message.at(2).text().contains(r#""state":"firing""#));
+    }
+    assert_eq!(*live.receive().expect("a message").at(1), LIVE);
+    // By the old way again, so that something comes: it is the first message there.
+    for node in &scene.cluster.nodes {
+        let mut connection = node.connection();
+        connection.run("CONFIG SET analytics.publish global").ok();
+    }
+    master
+        .run("ANALYTICS.ALERT shop SET next events 1h > 0 EVERY 1s")
+        .ok();
+    let first = others.receive().expect("a message");
+    assert!(first.at(2).text().contains(r#""rule":"next""#), "{first:?}");
+}

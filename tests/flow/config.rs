@@ -2,7 +2,7 @@
 
 use testkit::{cmd, module_file, Connection, Server, ServerOptions};
 
-const BAD: [(&str, &str, &str); 17] = [
+const BAD: [(&str, &str, &str); 18] = [
     ("timezone", "Mars/Olympus", "Mars/Olympus"),
     ("timezone", "", "zone"),
     ("retention-minute", "soon", "soon"),
@@ -20,6 +20,7 @@ const BAD: [(&str, &str, &str); 17] = [
     ("dimension-capacity", "many", "couldn't be parsed"),
     ("alert-budget", "99", "between 100 and"),
     ("alert-budget", "much", "couldn't be parsed"),
+    ("publish", "nowhere", "neither global nor sharded"),
 ];
 
 fn get(connection: &mut Connection, name: &str) -> String {
@@ -83,6 +84,7 @@ fn settings_are_set_at_run_time_and_written_back() {
         ("max-future", "1000"),
         ("dimension-capacity", "17"),
         ("alert-budget", "500"),
+        ("publish", "sharded"),
     ];
     for (name, value) in settings {
         cmd!(
@@ -258,7 +260,7 @@ fn every_setting_is_described() {
     let settings = server.connection().run("CONFIG GET analytics.*");
     let page = include_str!("../../docs/reference.md");
     let file = include_str!("../../redis.conf");
-    assert_eq!(settings.fields().len(), 9);
+    assert_eq!(settings.fields().len(), 10);
     for (name, value) in settings.fields() {
         let row = format!("\n| `{name}` | {} |", value.text());
         assert!(page.contains(&row), "{row}");

@@ -16,8 +16,13 @@ fn shipped() -> impl Iterator<Item = (&'static str, &'static str)> {
 fn the_module_is_loaded_under_its_name() {
     let server = Server::start();
     let modules = server.connection().run("MODULE LIST");
-    assert_eq!(modules.array().len(), 1);
-    assert_eq!(modules.at(0).get("name").text(), "analytics");
+    let names = modules.array().iter().map(|module| module.get("name"));
+    // Valkey lists a module of its own, "lua".
+    let names: Vec<&str> = names
+        .map(|name| name.text())
+        .filter(|name| *name != "lua")
+        .collect();
+    assert_eq!(names, ["analytics"]);
 }
 
 #[test]
@@ -31,7 +36,7 @@ fn the_shipped_settings_are_accepted_and_are_the_defaults_of_the_module() {
             options.config(name, value)
         });
     let (configured, default) = (options.start(), Server::start());
-    assert_eq!(shipped().filter(ours).count(), 9);
+    assert_eq!(shipped().filter(ours).count(), 10);
     for (name, value) in shipped().filter(ours) {
         for server in [&configured, &default] {
             let reply = cmd!(server.connection(), "CONFIG", "GET", name);

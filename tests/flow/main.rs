@@ -66,6 +66,7 @@ mod replica_reads;
 mod replication;
 mod resharding;
 mod scripting;
+mod slot_migration;
 mod times;
 mod top;
 mod track;

@@ -2,7 +2,7 @@
 
 use testkit::calendar::{floor, HOUR};
 use testkit::sites::fill_site;
-use testkit::{cmd, wait_until, Server, State};
+use testkit::{cmd, is_valkey, wait_until, Server, State};
 
 use crate::types::bucket;
 
@@ -12,10 +12,12 @@ fn a_bucket_of_one_event_of_one_user_takes_at_most_300_bytes() {
     let mut connection = server.connection();
     connection.run("ANALYTICS.TRACK shop view ann").int();
     let mut sizes = Vec::new();
+    // With the name of the key, which takes a little more in Valkey.
+    let most = if is_valkey() { 320 } else { 300 };
     for key in connection.keys() {
         let size = cmd!(connection, "MEMORY", "USAGE", key).int();
         sizes.push(format!("{key}: {size}"));
-        assert!(size <= 300 || key == "shop", "{sizes:?}");
+        assert!(size <= most || key == "shop", "{sizes:?}");
         assert!(size >= 100, "{sizes:?}");
     }
     println!("{}", sizes.join("\n"));
@@ -139,7 +141,18 @@ fn active_defragmentation_moves_values_and_changes_none() {
     for n in 0..40 {
         time = fill_site(&mut connection, &format!("shop{n}"));
     }
-    // Holes between what stays.
+    // Holes between what stays: in memory that many values of one size share.
+    let tiny = |line: &dyn Fn(usize) -> String, kept: usize| -> Vec<String> {
+        (0..3_000)
+            .filter(|n| kept == 0 || n % kept != 0)
+            .map(line)
+            .collect()
+    };
+    connection.pipeline(&tiny(
+        &|n| format!("ANALYTICS.TRACK tiny{n} view ann AT {time}"),
+        0,
+    ));
+    connection.pipeline(&tiny(&|n| format!("ANALYTICS.DROP tiny{n}"), 3));
     for n in (0..40).filter(|n| n % 3 != 0) {
         connection.run(&format!("ANALYTICS.DROP shop{n}")).int();
     }

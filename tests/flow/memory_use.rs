@@ -131,16 +131,28 @@ fn memory_usage_is_what_the_allocator_says() {
         ),
     ] {
         println!("{what}: reports {reported}, the allocator {given}");
+        // The sizes are those of jemalloc. Another allocator rounds otherwise, up to 16 bytes each.
+        let percent = if has_jemalloc() { 2 } else { 10 };
         assert!(
-            (reported - given).abs() * 100 <= given,
+            (reported - given).abs() * 100 <= percent * given,
             "{what}: reports {reported}, the allocator {given}"
         );
     }
 }
 
+fn has_jemalloc() -> bool {
+    let server = Server::start();
+    let allocator = server.connection().info("memory", "mem_allocator");
+    allocator.starts_with("jemalloc")
+}
+
 #[test]
 fn a_storm_of_expiring_buckets_gives_all_memory_back() {
-    let server = Server::with().config("hz", "100").start();
+    let server = Server::with()
+        .config("hz", "100")
+        // Valkey's own is ten times as large.
+        .config("repl-backlog-size", "1mb")
+        .start();
     let replica = Server::with().replica_of(&server).start();
     let mut connection = server.connection();
     let empty = used(&mut connection);

@@ -109,8 +109,11 @@ fn started_in(folder: &Path) -> Server {
 fn assert_serves(server: &Server) {
     let mut connection = server.connection();
     let modules = connection.run("MODULE LIST");
-    assert_eq!(*modules.at(0).get("name"), "analytics");
-    assert_eq!(modules.at(0).get("ver").int(), version());
+    // Valkey lists a module of its own, too.
+    let mut modules = modules.array().iter();
+    let ours = modules.find(|module| module.get("name").text() == "analytics");
+    let ours = ours.expect("the module is loaded");
+    assert_eq!(ours.get("ver").int(), version());
     assert_eq!(connection.run("ANALYTICS.TRACK shop view ann"), 1);
     assert_eq!(connection.run("ANALYTICS.UNIQUE shop 24h"), 1);
     // Something that only the file sets.
