@@ -156,6 +156,7 @@ unsafe extern "C" fn swapped(
 
 /// The schedule of the old data, while a replica loads new data.
 static OLD_SCHEDULE: Mutex<Option<Schedule>> = Mutex::new(None);
+
 /// The keys of slots that have moved away are detached all at once, and freed on another thread without
 /// a call of `unlink`. What waits is applied, and no handle is kept. The schedule forgets a site when it
 /// is due and not there.
