@@ -1,0 +1,116 @@
+//! What every request goes through: a panic becomes a 500, a time limit, headers of security, and
+//! the figures.
+
+use crate::error::ApiError;
+use crate::metrics::RequestLabels;
+use crate::state::AppState;
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{header, HeaderName, HeaderValue, Method, StatusCode};
+use axum::middleware::{from_fn_with_state, Next};
+use axum::response::{IntoResponse, Response};
+use axum::Router;
+use std::any::Any;
+use std::time::Instant;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+/// Answers are data: nothing of them is to be run, framed or guessed at.
+const POLICY: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'";
+
+pub fn around(routes: Router, state: &AppState) -> Router {
+    let on_panic = {
+        let state = state.clone();
+        move |cause: Box<dyn Any + Send>| panicked(&state, cause.as_ref())
+    };
+    routes
+        .layer(from_fn_with_state(state.clone(), in_time))
+        .layer(CatchPanicLayer::custom(on_panic))
+        .layer(header_unless_set(header::CONTENT_SECURITY_POLICY, POLICY))
+        .layer(header_unless_set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(header_unless_set(header::REFERRER_POLICY, "no-referrer"))
+        .layer(from_fn_with_state(state.clone(), measure))
+}
+
+fn header_unless_set(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+}
+
+fn panicked(state: &AppState, cause: &(dyn Any + Send)) -> Response<Body> {
+    state.metrics.panics.inc();
+    let text = cause
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| cause.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(cause = text.unwrap_or("unknown"), "a request panicked");
+    ApiError::internal().into_response()
+}
+
+/// A body that does not come and an answer that is not ready end with the time limit. What streams
+/// has begun its answer by then.
+async fn in_time(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let limit = state.config.http.request_timeout;
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => ApiError::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "timeout",
+            "the request took too long",
+        )
+        .into_response(),
+    }
+}
+
+async fn measure(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let method = method_name(request.method());
+    let endpoint = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("other", MatchedPath::as_str)
+        .to_owned();
+    let response = next.run(request).await;
+    let labels = RequestLabels {
+        endpoint,
+        method,
+        status: response.status().as_u16(),
+    };
+    tracing::debug!(
+        endpoint = labels.endpoint,
+        method,
+        status = labels.status,
+        "request"
+    );
+    state
+        .metrics
+        .requests
+        .get_or_create(&labels)
+        .observe(begun.elapsed().as_secs_f64());
+    response
+}
+
+/// Methods are the client's to invent; labels are not.
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        Method::HEAD => "HEAD",
+        _ => "other",
+    }
+}
+
+pub async fn not_found() -> ApiError {
+    ApiError::not_found("there is nothing at this path")
+}
+
+pub async fn method_not_allowed() -> ApiError {
+    ApiError::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        "this path does not take this method",
+    )
+}
