@@ -27,6 +27,10 @@ pub async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
         let state = state.clone();
         async move { state.ingest.probe().await }
     });
+    tokio::spawn({
+        let state = state.clone();
+        async move { state.ingest.enrich().salts.keep_fresh(&state.redis).await }
+    });
 
     let handle: Handle<SocketAddr> = Handle::new();
     tokio::spawn(stop_on_signal(state.clone(), handle.clone())?);

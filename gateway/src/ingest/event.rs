@@ -1,5 +1,6 @@
 //! An event on its way: as an adapter read it (`Draft`), and as Redis is given it (`Event`).
 
+use super::pipeline::is_found;
 use redis::Cmd;
 use std::net::IpAddr;
 
@@ -28,8 +29,12 @@ pub struct Draft {
     pub referrer: Option<String>,
     pub agent: Option<String>,
     pub address: Option<IpAddr>,
+    /// Whether the page's path goes on in its fragment.
+    pub hash_routing: bool,
     /// Whether a browser's page sent it, so that browser, source and country are worth knowing.
     pub is_web: bool,
+    /// Whether a server passes on what a browser did: agent and address of the request are its own.
+    pub is_relayed: bool,
 }
 
 impl Draft {
@@ -83,6 +88,12 @@ impl Event {
         for (name, number) in &self.values {
             command.arg("VAL").arg(name).arg(*number);
         }
+    }
+
+    /// Leaves what the pipeline found, and none of the event's own properties.
+    pub fn drop_properties(&mut self) {
+        self.dimensions.retain(|(name, _)| is_found(name));
+        self.values.clear();
     }
 
     /// About as many bytes as it takes in the queue and on the wire.

@@ -1,19 +1,28 @@
 //! Events in. An adapter for each protocol reads a body into drafts (`native.rs`, and so on), the
 //! pipeline completes or drops each (`pipeline.rs`), and the sink has Redis count them (`sink.rs`).
 
+mod classic;
 mod event;
 mod native;
 mod pipeline;
+mod plausible;
+mod posthog;
 mod properties;
+mod reason;
+mod script;
+mod segment;
 mod sink;
+mod skew;
 mod source;
+mod unpack;
 
 pub use event::{Draft, Event};
-pub use pipeline::Reason;
+pub use reason::Reason;
 pub use sink::Refusal;
 pub use source::Source;
 
 use crate::config::{Acknowledge, Config};
+use crate::enrich::Enrich;
 use crate::error::{ApiError, ApiResult};
 use crate::http::Limits;
 use crate::metrics::Metrics;
@@ -35,6 +44,7 @@ pub struct Ingest {
     sink: Sink,
     limits: Limits,
     metrics: Arc<Metrics>,
+    enrich: Enrich,
     acknowledge: Acknowledge,
     draining: AtomicBool,
 }
@@ -54,6 +64,7 @@ impl Ingest {
             sink: Sink::new(&config.ingest, redis, Arc::clone(&metrics)),
             limits: Limits::new(&config.limits),
             metrics,
+            enrich: Enrich::new(&config.enrich),
             acknowledge: config.ingest.acknowledge,
             draining: AtomicBool::new(false),
         }
@@ -73,19 +84,23 @@ impl Ingest {
         refusal: Refusal,
     ) -> ApiResult<Taken> {
         self.limits.take_key(&site.name)?;
-        let context = Context::new(site, source);
+        let context = Context {
+            site,
+            source,
+            enrich: &self.enrich,
+        };
         let mut events = Vec::with_capacity(drafts.len());
         let mut taken = Taken::default();
         let many = drafts.len() > 1;
         for (index, draft) in drafts.into_iter().enumerate() {
             match pipeline::complete(draft, &context) {
                 Ok(event) => events.push(event),
-                Err(reason) if refusal == Refusal::Whole && reason.is_invalid() => {
-                    self.metrics.drop_event(reason.word());
-                    return Err(reason.error(many.then_some(index)));
-                }
                 Err(reason) => {
                     self.metrics.drop_event(reason.word());
+                    let fails = refusal == Refusal::Whole && !reason.is_unwanted();
+                    if fails || reason.passes() {
+                        return Err(reason.error(many.then_some(index)));
+                    }
                     taken.dropped += 1;
                 }
             }
@@ -121,6 +136,10 @@ impl Ingest {
         }
     }
 
+    pub fn enrich(&self) -> &Enrich {
+        &self.enrich
+    }
+
     /// Looks what the module can do, again and again until it answers.
     pub async fn probe(&self) {
         while let Err(error) = self.sink.probe().await {
@@ -153,6 +172,11 @@ pub fn routes(state: &AppState) -> OpenApiRouter<AppState> {
         .max_age(Duration::from_secs(86_400));
     OpenApiRouter::new()
         .merge(native::routes())
+        .merge(classic::routes())
+        .merge(plausible::routes())
+        .merge(segment::routes())
+        .merge(posthog::routes())
+        .merge(script::routes())
         .layer(DefaultBodyLimit::max(most))
         .layer(RequestDecompressionLayer::new())
         .layer(cors)

@@ -5,7 +5,7 @@ use super::properties::{Identity, Properties, Stamp};
 use super::{numbered, Draft, Refusal, Source};
 use crate::auth::Claim;
 use crate::error::{ApiError, ApiResult, ErrorBody};
-use crate::sites::Site;
+use crate::sites::{IdMode, Site};
 use crate::state::AppState;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -26,7 +26,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
 
 /// One event, as a client sends it.
 #[derive(Debug, Deserialize, ToSchema)]
-struct NativeEvent {
+pub struct NativeEvent {
     /// The type: `view`, `purchase`.
     #[serde(alias = "event_type")]
     event: Option<String>,
@@ -49,7 +49,7 @@ struct NativeEvent {
     #[schema(value_type = Object)]
     properties: Properties,
     /// The dimension `page`.
-    page_url: Option<String>,
+    pub page_url: Option<String>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -62,7 +62,7 @@ pub struct Tracked {
 }
 
 impl NativeEvent {
-    fn into_draft(self) -> ApiResult<Draft> {
+    pub fn into_draft(self) -> ApiResult<Draft> {
         let time = match &self.timestamp {
             Some(stamp) => Some(stamp.instant().ok_or_else(|| {
                 ApiError::invalid("timestamp", "seconds, milliseconds or ISO 8601 is accepted")
@@ -113,7 +113,13 @@ async fn take(
     site: &Site,
     body: &[u8],
 ) -> ApiResult<Json<Tracked>> {
-    let drafts = read(body).inspect_err(|_| state.metrics.drop_event("invalid"))?;
+    let mut drafts = read(body).inspect_err(|_| state.metrics.drop_event("invalid"))?;
+    if site.id_mode != IdMode::Supplied {
+        // Who has no id is a browser's visitor.
+        for draft in &mut drafts {
+            draft.is_web = draft.user.is_none();
+        }
+    }
     let taken = state
         .ingest
         .take(site, source, drafts, Refusal::Whole)

@@ -1,72 +1,44 @@
 //! What every event goes through, as a list of named steps. A step completes the draft, or drops it
 //! for a reason that is counted in `analytics_dropped_total`.
+//!
+//! Steps that look at a browser do so only for events that a page sent (`Draft::is_web`): of an
+//! event from a server, agent and address are the server's.
 
 use super::event::{cut, new_id, Draft, Event};
 use super::event::{DIMENSIONS, NAME_BYTES, USER_BYTES, VALUES, VALUE_BYTES};
-use super::{numbered, Source};
-use crate::error::ApiError;
-use crate::sites::Site;
-
-/// Why an event is not counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
-    NoName,
-    NoUser,
-    TooLong(&'static str),
-    FarAhead,
-    NoRandomness,
-}
-
-impl Reason {
-    /// As the label of the metric.
-    pub fn word(self) -> &'static str {
-        match self {
-            Reason::NoName => "no_name",
-            Reason::NoUser => "no_user",
-            Reason::TooLong(_) => "too_long",
-            Reason::FarAhead => "far_ahead",
-            Reason::NoRandomness => "no_randomness",
-        }
-    }
-
-    /// Whether the event is wrong, rather than unwanted.
-    pub fn is_invalid(self) -> bool {
-        true
-    }
-
-    /// The answer to whoever sent it, alone or as one of many.
-    pub fn error(self, index: Option<usize>) -> ApiError {
-        let error = match self {
-            Reason::NoName => ApiError::invalid("event", "an event needs its type"),
-            Reason::NoUser => ApiError::invalid("user_id", "an event needs its user"),
-            Reason::TooLong(field) => ApiError::invalid(field, "it is too long"),
-            Reason::FarAhead => {
-                ApiError::invalid("timestamp", "it lies more than five minutes ahead")
-            }
-            Reason::NoRandomness => ApiError::internal(),
-        };
-        numbered(error, index)
-    }
-}
+use super::reason::Reason;
+use super::Source;
+use crate::enrich::{host_of, source_of, Enrich, Rotation};
+use crate::sites::{IdMode, Site};
+use url::Url;
 
 /// What is the same for all events of a request.
 pub struct Context<'a> {
     pub site: &'a Site,
     pub source: &'a Source,
-}
-
-impl<'a> Context<'a> {
-    pub fn new(site: &'a Site, source: &'a Source) -> Context<'a> {
-        Context { site, source }
-    }
+    pub enrich: &'a Enrich,
 }
 
 type Step = fn(&mut Draft, &Context) -> Result<(), Reason>;
 
-const STEPS: &[Step] = &[validate, allowed_properties, within_limits, server_time];
+/// In this order; the names are those of the documentation.
+const STEPS: &[(&str, Step)] = &[
+    ("validate", validate),
+    ("server time", server_time),
+    ("sender", sender),
+    ("privacy", privacy),
+    ("bot", bot),
+    ("visitor id", visitor_id),
+    ("properties", properties),
+    ("page", page),
+    ("source", source),
+    ("user agent", user_agent),
+    ("country", country),
+    ("limits", limits),
+];
 
 pub fn complete(mut draft: Draft, context: &Context) -> Result<Event, Reason> {
-    for step in STEPS {
+    for (_, step) in STEPS {
         step(&mut draft, context)?;
     }
     let id = match draft.id.take() {
@@ -85,11 +57,11 @@ pub fn complete(mut draft: Draft, context: &Context) -> Result<Event, Reason> {
     })
 }
 
-/// Names and ids are there and not too long.
+/// The name is there, and names and ids are not too long.
 fn validate(draft: &mut Draft, _: &Context) -> Result<(), Reason> {
-    for empty in [&mut draft.user, &mut draft.session, &mut draft.id] {
-        if empty.as_ref().is_some_and(String::is_empty) {
-            *empty = None;
+    for id in [&mut draft.user, &mut draft.session, &mut draft.id] {
+        if id.as_ref().is_some_and(String::is_empty) {
+            *id = None;
         }
     }
     if draft.name.is_empty() {
@@ -103,31 +75,181 @@ fn validate(draft: &mut Draft, _: &Context) -> Result<(), Reason> {
         (&draft.session, "session_id"),
         (&draft.id, "id"),
     ];
-    match ids
-        .iter()
-        .find(|(id, _)| id.as_ref().is_some_and(|id| id.len() > USER_BYTES))
-    {
+    let long = |id: &Option<String>| id.as_ref().is_some_and(|id| id.len() > USER_BYTES);
+    match ids.iter().find(|(id, _)| long(id)) {
         Some((_, field)) => Err(Reason::TooLong(field)),
         None => Ok(()),
     }
 }
 
-/// Only properties that the site lists, if it lists any.
-fn allowed_properties(draft: &mut Draft, context: &Context) -> Result<(), Reason> {
-    let listed = &context.site.properties;
-    if !listed.is_empty() {
-        draft.dimensions.retain(|(name, _)| listed.contains(name));
-        draft.values.retain(|(name, _)| listed.contains(name));
+/// A time that the event does not have is the server's; one far ahead of it is refused, as the
+/// module refuses it.
+fn server_time(draft: &mut Draft, context: &Context) -> Result<(), Reason> {
+    const AHEAD: i64 = 300_000;
+    let time = *draft.time.get_or_insert(context.source.now);
+    if time > context.source.now.saturating_add(AHEAD) {
+        return Err(Reason::FarAhead);
     }
     Ok(())
 }
 
-/// As many dimensions and values as the module takes, each as long as it may be.
-fn within_limits(draft: &mut Draft, _: &Context) -> Result<(), Reason> {
+/// Agent and address: what the event says of its visitor, else whoever sent the request.
+fn sender(draft: &mut Draft, context: &Context) -> Result<(), Reason> {
+    if draft.is_web && !draft.is_relayed {
+        if draft.agent.is_none() {
+            draft.agent.clone_from(&context.source.agent);
+        }
+        draft.address = draft.address.or(Some(context.source.address));
+    }
+    Ok(())
+}
+
+fn privacy(draft: &mut Draft, context: &Context) -> Result<(), Reason> {
+    let asked = context.source.asks_for_privacy && !context.site.ignore_privacy_signals;
+    if draft.is_web && asked {
+        return Err(Reason::Privacy);
+    }
+    Ok(())
+}
+
+fn bot(draft: &mut Draft, context: &Context) -> Result<(), Reason> {
+    let agent = draft.agent.as_deref().unwrap_or_default();
+    if draft.is_web && context.enrich.agents.look_up(agent).is_bot {
+        return Err(Reason::Bot);
+    }
+    Ok(())
+}
+
+/// A site that derives ids takes none as it comes: what is sent is hashed under the salt, too.
+fn visitor_id(draft: &mut Draft, context: &Context) -> Result<(), Reason> {
+    let rotation = match (context.site.id_mode, &draft.user) {
+        (IdMode::Supplied, Some(_)) => return Ok(()),
+        (IdMode::Supplied, None) if !draft.is_web => return Err(Reason::NoUser),
+        (IdMode::Supplied | IdMode::Daily, _) => Rotation::Daily,
+        (IdMode::Monthly, _) => Rotation::Monthly,
+    };
+    let site = context.site.name.as_bytes();
+    let now = context.source.now;
+    let id = match &draft.user {
+        Some(user) => {
+            let parts = [site, b"user", user.as_bytes()];
+            context.enrich.salts.visitor(rotation, &parts, now)
+        }
+        None => {
+            let address = draft.address.unwrap_or(context.source.address).to_string();
+            let agent = draft.agent.as_deref().unwrap_or_default();
+            let parts = [site, b"web", address.as_bytes(), agent.as_bytes()];
+            context.enrich.salts.visitor(rotation, &parts, now)
+        }
+    };
+    draft.user = Some(id.ok_or(Reason::NoSalt)?);
+    Ok(())
+}
+
+/// Only those that the site lists, if it lists any; numbers become texts where it says so.
+fn properties(draft: &mut Draft, context: &Context) -> Result<(), Reason> {
+    let site = context.site;
+    let listed = |name: &String| site.properties.is_empty() || site.properties.contains(name);
+    draft.dimensions.retain(|(name, _)| listed(name));
+    draft.values.retain(|(name, _)| listed(name));
+    if !site.number_dimensions.is_empty() {
+        let (texts, numbers) = std::mem::take(&mut draft.values)
+            .into_iter()
+            .partition(|(name, _)| site.number_dimensions.contains(name));
+        draft.values = numbers;
+        for (name, number) in texts {
+            draft.dimension(&name, number.to_string());
+        }
+    }
+    Ok(())
+}
+
+/// The path of the page, and what its campaign says of itself.
+fn page(draft: &mut Draft, _: &Context) -> Result<(), Reason> {
+    let Some(url) = draft.url.as_deref().and_then(|url| Url::parse(url).ok()) else {
+        return Ok(());
+    };
+    let mut found = Vec::new();
+    for (name, value) in url.query_pairs() {
+        let name = match &*name {
+            "utm_source" | "utm_medium" | "utm_campaign" | "utm_term" | "utm_content" => {
+                name.into_owned()
+            }
+            "source" | "ref" => String::from("utm_source"),
+            _ => continue,
+        };
+        found.push((name, value.into_owned()));
+    }
+    let path = match (draft.hash_routing, url.fragment()) {
+        (true, Some(fragment)) => format!("{}#{fragment}", url.path()),
+        _ => String::from(url.path()),
+    };
+    draft.dimension("page", path);
+    for (name, value) in found {
+        draft.dimension(&name, value);
+    }
+    Ok(())
+}
+
+/// The campaign's source, else a name for the referrer, else that there was none.
+fn source(draft: &mut Draft, _: &Context) -> Result<(), Reason> {
+    if !draft.is_web || draft.passive {
+        return Ok(());
+    }
+    let campaign = draft
+        .dimensions
+        .iter()
+        .find(|(name, _)| name == "utm_source");
+    let source = match (campaign, draft.referrer.as_deref()) {
+        (Some((_, source)), _) => Some(source.clone()),
+        (None, Some(referrer)) if !referrer.is_empty() => {
+            let host = draft.url.as_deref().and_then(host_of);
+            source_of(referrer, host.as_deref())
+        }
+        (None, _) => Some(String::from("Direct")),
+    };
+    if let Some(source) = source {
+        draft.dimension("source", source);
+    }
+    Ok(())
+}
+
+fn user_agent(draft: &mut Draft, context: &Context) -> Result<(), Reason> {
+    let Some(agent) = draft.agent.as_deref().filter(|_| draft.is_web) else {
+        return Ok(());
+    };
+    let found = context.enrich.agents.look_up(agent);
+    let device = found.device.map(String::from);
+    for (name, value) in [
+        ("browser", found.browser.clone()),
+        ("os", found.os.clone()),
+        ("device", device),
+    ] {
+        draft.dimension(name, value.unwrap_or_default());
+    }
+    Ok(())
+}
+
+fn country(draft: &mut Draft, context: &Context) -> Result<(), Reason> {
+    let address = draft.address.filter(|_| draft.is_web);
+    if let Some(code) = address.and_then(|address| context.enrich.countries.look_up(address)) {
+        draft.dimension("country", code);
+    }
+    Ok(())
+}
+
+/// What the steps found is kept before the event's own properties, for an event takes 16 dimensions
+/// and 16 values; each text is cut to what the module takes.
+fn limits(draft: &mut Draft, _: &Context) -> Result<(), Reason> {
     let fits = |name: &str| !name.is_empty() && name.len() <= NAME_BYTES;
-    draft.dimensions.retain(|(name, _)| fits(name));
+    draft
+        .dimensions
+        .retain(|(name, value)| fits(name) && !value.is_empty());
     draft.values.retain(|(name, _)| fits(name));
-    draft.dimensions.truncate(DIMENSIONS);
+    if draft.dimensions.len() > DIMENSIONS {
+        draft.dimensions.sort_by_key(|(name, _)| !is_found(name));
+        draft.dimensions.truncate(DIMENSIONS);
+    }
     draft.values.truncate(VALUES);
     for (_, value) in &mut draft.dimensions {
         cut(value, VALUE_BYTES);
@@ -135,15 +257,8 @@ fn within_limits(draft: &mut Draft, _: &Context) -> Result<(), Reason> {
     Ok(())
 }
 
-/// A time that the event does not have is the server's; one that lies ahead of it is an error.
-fn server_time(draft: &mut Draft, context: &Context) -> Result<(), Reason> {
-    const AHEAD: i64 = 300_000;
-    match draft.time {
-        Some(time) if time > context.source.now.saturating_add(AHEAD) => Err(Reason::FarAhead),
-        Some(_) => Ok(()),
-        None => {
-            draft.time = Some(context.source.now);
-            Ok(())
-        }
-    }
+/// Whether a step of the pipeline finds this dimension, rather than the event's own properties.
+pub fn is_found(name: &str) -> bool {
+    const FOUND: &[&str] = &["page", "source", "browser", "os", "device", "country"];
+    FOUND.contains(&name) || name.starts_with("utm_")
 }

@@ -359,7 +359,7 @@ async fn answer(
                 job.uncertain |= error.failure == Failure::Unknown;
                 again.push(job);
             }
-            Some(Err(error)) if refused_one_of_many(&job, &error) => {
+            Some(Err(error)) if is_refused_in_part(&job, &error) => {
                 again.extend(one_by_one(shared, site, job).await);
             }
             Some(Err(error)) => shared.give_up(job, "refused", ApiError::from(error)),
@@ -372,8 +372,8 @@ async fn answer(
     again
 }
 
-fn refused_one_of_many(job: &Job, error: &StoreError) -> bool {
-    error.failure == Failure::Refused && job.refusal == Refusal::Each && job.events.len() > 1
+fn is_refused_in_part(job: &Job, error: &StoreError) -> bool {
+    error.failure == Failure::Refused && job.refusal == Refusal::Each
 }
 
 /// An event that was sent before may have counted then, and says 0 now.
@@ -385,29 +385,37 @@ fn counted(job: &Job, reply: Option<i64>) -> u64 {
 }
 
 /// Sends each event of a job by itself, so that one that is refused does not take the others
-/// along. The job comes back if some of them have to be sent again.
+/// along; and what is refused once more without its own properties, which may be more than the site
+/// takes. The job comes back if some of it has to be sent again.
 async fn one_by_one(shared: &Shared, site: &str, mut job: Job) -> Option<Job> {
-    let single = |event| shared.command(site, std::slice::from_ref(event));
-    let commands = job.events.iter().map(single).collect();
-    let Ok(replies) = shared.send(commands).await else {
-        job.uncertain = true;
-        return Some(job);
-    };
-    let (mut counted, mut refused) = (0, 0);
-    for reply in replies {
-        match reply.map_err(StoreError::from) {
-            Ok(value) => counted += integer(&value).unwrap_or(0).max(0) as u64,
-            Err(error) if error.passes() => {
-                job.uncertain = true;
-                return Some(job);
-            }
-            Err(error) => {
-                tracing::debug!(site, %error, "an event is refused");
-                refused += 1;
+    let mut counted = 0;
+    let mut left = job.events.clone();
+    for without_properties in [false, true] {
+        if without_properties {
+            left.iter_mut().for_each(Event::drop_properties);
+        }
+        let single = |event| shared.command(site, std::slice::from_ref(event));
+        let Ok(replies) = shared.send(left.iter().map(single).collect()).await else {
+            job.uncertain = true;
+            return Some(job);
+        };
+        let mut refused = Vec::new();
+        for (event, reply) in left.into_iter().zip(replies) {
+            match reply.map_err(StoreError::from) {
+                Ok(value) => counted += integer(&value).unwrap_or(0).max(0) as u64,
+                Err(error) if error.passes() => {
+                    job.uncertain = true;
+                    return Some(job);
+                }
+                Err(error) => {
+                    tracing::debug!(site, %error, "an event is refused");
+                    refused.push(event);
+                }
             }
         }
+        left = refused;
     }
-    shared.metrics.drop_events("refused", refused);
+    shared.metrics.drop_events("refused", left.len() as u64);
     shared.finish(job, Ok(counted));
     None
 }

@@ -9,6 +9,7 @@ use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use axum::http::{header, HeaderMap, HeaderName, StatusCode};
 use axum::RequestPartsExt;
+use base64::prelude::{Engine, BASE64_STANDARD};
 use serde::Deserialize;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -20,6 +21,8 @@ pub struct Source {
     pub origin: Option<String>,
     /// From `Authorization`, `X-Write-Key` or the parameter `key`.
     pub key: Option<String>,
+    /// The user of basic authentication, which is the write key in some protocols.
+    pub basic_user: Option<String>,
     /// Whether the browser asks not to be followed.
     pub asks_for_privacy: bool,
     /// When the request came, in milliseconds.
@@ -34,6 +37,19 @@ struct InQuery {
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<String> {
     let value = headers.get(name)?.to_str().ok()?.trim();
     (!value.is_empty()).then(|| String::from(value))
+}
+
+/// The user of `Authorization: Basic <base64 of user:password>`.
+fn basic_user(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, encoded) = value.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = BASE64_STANDARD.decode(encoded.trim()).ok()?;
+    let text = String::from_utf8(decoded).ok()?;
+    let user = text.split_once(':').map_or(text.as_str(), |(user, _)| user);
+    (!user.is_empty()).then(|| String::from(user))
 }
 
 fn is_one(headers: &HeaderMap, name: &'static str) -> bool {
@@ -63,6 +79,7 @@ impl FromRequestParts<AppState> for Source {
             agent: text(headers, header::USER_AGENT),
             origin: text(headers, header::ORIGIN).filter(|origin| origin != "null"),
             key,
+            basic_user: basic_user(headers),
             asks_for_privacy: is_one(headers, "dnt") || is_one(headers, "sec-gpc"),
             now: crate::time::now_ms(),
         })

@@ -57,6 +57,9 @@ pub struct Add {
     /// A property of events that is taken; may be repeated. None is all.
     #[arg(long = "property")]
     properties: Vec<String>,
+    /// A property that is a dimension though it comes as a number; may be repeated.
+    #[arg(long = "number-dimension")]
+    number_dimensions: Vec<String>,
     /// The event that is the conversion.
     #[arg(long)]
     goal: Option<String>,
@@ -140,6 +143,7 @@ fn apply(site: &mut Site, add: &Add) {
         (&mut site.domains, &add.domains),
         (&mut site.origins, &add.origins),
         (&mut site.properties, &add.properties),
+        (&mut site.number_dimensions, &add.number_dimensions),
     ] {
         if !given.is_empty() {
             *into = given.clone();

@@ -46,6 +46,8 @@ pub struct Site {
     pub ignore_privacy_signals: bool,
     /// Properties of events that are taken; none listed is all.
     pub properties: Vec<String>,
+    /// Properties that are dimensions though they come as numbers.
+    pub number_dimensions: Vec<String>,
     /// The event that is the conversion, and the dimensions that the classic paths ask for.
     pub goal: String,
     pub theme_dimension: String,
@@ -66,6 +68,7 @@ impl Default for Site {
             prometheus: false,
             ignore_privacy_signals: false,
             properties: Vec::new(),
+            number_dimensions: Vec::new(),
             goal: String::from("letter_generated"),
             theme_dimension: String::from("theme"),
             goal_dimension: String::from("kind"),
