@@ -32,13 +32,30 @@ impl Countries {
         })
     }
 
-    /// Two letters, as ISO 3166 has them.
+    /// Two letters, as ISO 3166 has them. Private addresses are in none, whatever the file says.
     pub fn look_up(&self, address: IpAddr) -> Option<String> {
+        if is_private(address) {
+            return None;
+        }
         let found = self.reader.as_ref()?.lookup(address).ok()?;
         let place: Place = found.decode().ok()??;
         let code = place
             .country_code
             .or_else(|| place.country.and_then(|country| country.iso_code))?;
         Some(code.to_ascii_uppercase())
+    }
+}
+
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_unspecified()
+        }
+        IpAddr::V6(v6) => {
+            v6.is_loopback()
+                || v6.is_unspecified()
+                || v6.is_unique_local()
+                || v6.is_unicast_link_local()
+        }
     }
 }

@@ -11,8 +11,9 @@ use axum::middleware::{from_fn_with_state, Next};
 use axum::response::{IntoResponse, Response};
 use axum::Router;
 use std::any::Any;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
 /// Answers are data: nothing of them is to be run, framed or guessed at.
@@ -30,6 +31,19 @@ pub fn around(routes: Router, state: &AppState) -> Router {
         .layer(header_unless_set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(header_unless_set(header::REFERRER_POLICY, "no-referrer"))
         .layer(from_fn_with_state(state.clone(), measure))
+        .layer(any_page())
+}
+
+/// Pages of any origin may send and ask as far as the preflight goes: there are no cookies, so that
+/// a browser adds no right of its own. A site's origins are looked at when it is known which site
+/// the events are for.
+fn any_page() -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::mirror_request())
+        .allow_methods(AllowMethods::mirror_request())
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers([header::RETRY_AFTER])
+        .max_age(Duration::from_secs(86_400))
 }
 
 fn header_unless_set(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {

@@ -1,13 +1,13 @@
 //! `POST /api/v1/analytics/event`: `{event_type, event_data?, page_url?, visitor_id?}`. The site is
 //! that of the key, of the page's host, or the default one.
 
+use super::body::Body;
 use super::native::NativeEvent;
 use super::{Refusal, Source};
 use crate::auth::Claim;
 use crate::enrich::host_of;
 use crate::error::{ApiError, ApiResult, ErrorBody};
 use crate::state::AppState;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::Json;
 use serde::Serialize;
@@ -42,7 +42,7 @@ struct Told {
 async fn event(
     State(state): State<AppState>,
     source: Source,
-    body: Bytes,
+    Body(body): Body,
 ) -> ApiResult<Json<Told>> {
     let event: NativeEvent = serde_json::from_slice(&body).map_err(|error| {
         state.metrics.drop_event("invalid");

@@ -1,6 +1,7 @@
 //! Events in. An adapter for each protocol reads a body into drafts (`native.rs`, and so on), the
 //! pipeline completes or drops each (`pipeline.rs`), and the sink has Redis count them (`sink.rs`).
 
+mod body;
 mod classic;
 mod event;
 mod native;
@@ -30,13 +31,11 @@ use crate::sites::Site;
 use crate::state::AppState;
 use crate::store::Redis;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{header, Method};
 use pipeline::Context;
 use sink::Sink;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
-use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use tower_http::decompression::RequestDecompressionLayer;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -160,16 +159,9 @@ fn numbered(error: ApiError, index: Option<usize>) -> ApiError {
     }
 }
 
-/// The paths that take events. Browsers may send from any page as far as the preflight goes; the
-/// site's origins are looked at when it is known which site it is.
+/// The paths that take events.
 pub fn routes(state: &AppState) -> OpenApiRouter<AppState> {
     let most = usize::try_from(state.config.ingest.body_bytes.as_u64()).unwrap_or(usize::MAX);
-    let cors = CorsLayer::new()
-        .allow_origin(AllowOrigin::mirror_request())
-        .allow_methods([Method::POST, Method::GET])
-        .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers([header::RETRY_AFTER])
-        .max_age(Duration::from_secs(86_400));
     OpenApiRouter::new()
         .merge(native::routes())
         .merge(classic::routes())
@@ -179,5 +171,4 @@ pub fn routes(state: &AppState) -> OpenApiRouter<AppState> {
         .merge(script::routes())
         .layer(DefaultBodyLimit::max(most))
         .layer(RequestDecompressionLayer::new())
-        .layer(cors)
 }

@@ -1,13 +1,13 @@
 //! Our own bodies: `POST /track` and `POST /api/v1/sites/{site}/events`, an event or an array of
 //! them. One that is wrong fails the request, and none of them counts.
 
+use super::body::Body;
 use super::properties::{Identity, Properties, Stamp};
 use super::{numbered, Draft, Refusal, Source};
 use crate::auth::Claim;
 use crate::error::{ApiError, ApiResult, ErrorBody};
 use crate::sites::{IdMode, Site};
 use crate::state::AppState;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::Json;
 use serde::{Deserialize, Serialize};
@@ -147,7 +147,7 @@ async fn take(
 async fn track(
     State(state): State<AppState>,
     source: Source,
-    body: Bytes,
+    Body(body): Body,
 ) -> ApiResult<Json<Tracked>> {
     let site = source.site(&state, Claim::default())?;
     take(&state, &source, &site, &body).await
@@ -171,7 +171,7 @@ async fn track_site(
     State(state): State<AppState>,
     Path(name): Path<String>,
     source: Source,
-    body: Bytes,
+    Body(body): Body,
 ) -> ApiResult<Json<Tracked>> {
     let claim = Claim {
         site: Some(&name),

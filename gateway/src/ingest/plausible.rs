@@ -1,12 +1,12 @@
 //! Plausible's events: `POST /api/event`, as its scripts, its tracker and its servers' clients send
 //! them, with long and short keys, and as `text/plain`, too. Our own `/js/script.js` sends the same.
 
+use super::body::Body;
 use super::properties::Property;
 use super::{Draft, Refusal, Source, Taken};
 use crate::auth::Claim;
 use crate::error::{ApiResult, ErrorBody};
 use crate::state::AppState;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -161,7 +161,11 @@ fn accepted(taken: Taken) -> Response {
         (status = 503, description = "The store does not take it now", body = ErrorBody),
     )
 )]
-async fn event(State(state): State<AppState>, source: Source, body: Bytes) -> ApiResult<Response> {
+async fn event(
+    State(state): State<AppState>,
+    source: Source,
+    Body(body): Body,
+) -> ApiResult<Response> {
     let event: PlausibleEvent = match serde_json::from_slice(&body) {
         Ok(event) => event,
         Err(error) => {

@@ -2,6 +2,7 @@
 //! `api_key` is the write key, `uuid` the id. What belongs to features that are not here (flags,
 //! recordings, surveys) is answered with an empty, well-formed nothing.
 
+use super::body::Body;
 use super::properties::{Identity, Stamp};
 use super::skew::correction;
 use super::unpack::unpacked;
@@ -9,7 +10,6 @@ use super::{Draft, Refusal, Source};
 use crate::auth::Claim;
 use crate::error::{ApiError, ApiResult};
 use crate::state::AppState;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::routing::{any, get, post};
 use axum::Json;
@@ -127,7 +127,7 @@ impl Captured {
     }
 }
 
-async fn take(state: &AppState, source: &Source, body: &Bytes) -> ApiResult<()> {
+async fn take(state: &AppState, source: &Source, body: &[u8]) -> ApiResult<()> {
     let most = state.config.ingest.body_bytes.as_u64();
     let body = unpacked(body, most)?;
     let wrong = |error: &dyn std::fmt::Display| {
@@ -164,7 +164,7 @@ async fn take(state: &AppState, source: &Source, body: &Bytes) -> ApiResult<()> 
 async fn capture(
     State(state): State<AppState>,
     source: Source,
-    body: Bytes,
+    Body(body): Body,
 ) -> ApiResult<Json<Value>> {
     take(&state, &source, &body).await?;
     Ok(Json(json!({ "status": 1 })))
@@ -174,7 +174,7 @@ async fn capture(
 async fn capture_v1(
     State(state): State<AppState>,
     source: Source,
-    body: Bytes,
+    Body(body): Body,
 ) -> ApiResult<Json<Value>> {
     take(&state, &source, &body).await?;
     Ok(Json(json!({ "results": {} })))

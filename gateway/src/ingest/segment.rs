@@ -4,13 +4,13 @@
 //!
 //! Traits of people are not taken: they are names and addresses.
 
+use super::body::Body;
 use super::properties::{Identity, Properties, Stamp};
 use super::skew::correction;
 use super::{Draft, Refusal, Source};
 use crate::auth::Claim;
 use crate::error::{ApiError, ApiResult, ErrorBody};
 use crate::state::AppState;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::Json;
 use serde::{Deserialize, Serialize};
@@ -174,7 +174,7 @@ async fn call(
     State(state): State<AppState>,
     Path(kind): Path<String>,
     source: Source,
-    body: Bytes,
+    Body(body): Body,
 ) -> ApiResult<Json<Told>> {
     const CALLS: &[&str] = &["track", "page", "screen", "identify", "group", "alias"];
     let is_batch = matches!(kind.as_str(), "batch" | "import");

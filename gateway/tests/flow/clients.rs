@@ -76,7 +76,7 @@ fn segment_for_python() {
     let redis = RedisServer::start();
     let (key, _) = site(&redis, "app", &[]);
     let gateway = Gateway::start(&redis);
-    if run("python", "segment.py", &[&gateway.url(), &key]) {
+    if run("python", "segment_app.py", &[&gateway.url(), &key]) {
         assert_eq!(
             events(&redis, "app"),
             ["Bought 50", "identify 1", "pageview 1"]
