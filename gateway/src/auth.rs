@@ -60,7 +60,7 @@ impl FromRequestParts<AppState> for Reader {
 
 /// As the extractor, for protocols that name the site elsewhere, such as in the body.
 pub fn reader(state: &AppState, name: Option<&str>, token: Option<&str>) -> ApiResult<Arc<Site>> {
-    let sites = state.sites.snapshot();
+    let sites = state.sites.loaded()?;
     let own = token.and_then(|token| sites.of_read_token(token));
     let site = match name {
         Some(name) => sites.site(name).or_else(|| sites.of_domain(name)),

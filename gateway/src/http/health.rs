@@ -17,14 +17,12 @@ pub async fn readyz(State(state): State<AppState>) -> Result<&'static str, ApiEr
         return Err(ApiError::unavailable("the gateway is stopping", 5));
     }
     state.redis.query(&redis::cmd("PING")).await?;
-    if state.sites.is_loaded() {
-        Ok("ready\n")
-    } else {
-        Err(ApiError::unavailable("the sites have not been read yet", 1))
-    }
+    state.sites.loaded()?;
+    Ok("ready\n")
 }
 
 pub async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
-    let content = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    crate::metrics::refresh_sites(&state).await;
+    let content = "text/plain; version=0.0.4; charset=utf-8";
     ([(CONTENT_TYPE, content)], state.metrics.text())
 }

@@ -12,7 +12,7 @@ pub use limits::Limits;
 pub use server::serve;
 
 use crate::state::AppState;
-use crate::{ingest, query};
+use crate::{ingest, query, sites};
 use axum::routing::get;
 use axum::Router;
 use utoipa::OpenApi;
@@ -31,6 +31,7 @@ pub fn router(state: &AppState) -> Router {
     let (documented, document) = OpenApiRouter::with_openapi(Document::openapi())
         .merge(ingest::routes(state))
         .merge(query::routes())
+        .merge(sites::api::routes())
         .split_for_parts();
     let routes = documented
         .route("/healthz", get(health::healthz))

@@ -13,9 +13,6 @@ use tokio::signal::unix::{signal, SignalKind};
 
 pub async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     let state = AppState::new(config).await?;
-    if let Err(error) = state.sites.refresh().await {
-        tracing::warn!(%error, "redis is not reached yet");
-    }
     let refresh = state.config.sites.refresh;
     tokio::spawn(state.sites.clone().keep_fresh(refresh));
     tokio::spawn({

@@ -52,7 +52,7 @@ async fn event(
     let host = page.or_else(|| source.origin.as_deref().and_then(host_of));
     // The operator's default takes what names no site; a key that is sent has to be right.
     let claim = match (&source.key, &host, &state.config.sites.default) {
-        (None, Some(host), _) if state.sites.snapshot().of_domain(host).is_some() => Claim {
+        (None, Some(host), _) if state.sites.loaded()?.of_domain(host).is_some() => Claim {
             domain: Some(host),
             ..Claim::default()
         },

@@ -104,6 +104,11 @@ impl Ingest {
                 }
             }
         }
+        let names: Vec<String> = if site.prometheus {
+            events.iter().map(|event| event.name.clone()).collect()
+        } else {
+            Vec::new()
+        };
         taken.counted = match self.acknowledge {
             Acknowledge::Counted => self.sink.count(&site.name, events, refusal).await?,
             Acknowledge::Queued => {
@@ -112,6 +117,9 @@ impl Ingest {
                 count
             }
         };
+        for name in names {
+            self.metrics.count_event(&site.name, &name);
+        }
         Ok(taken)
     }
 

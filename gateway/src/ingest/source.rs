@@ -91,7 +91,7 @@ impl Source {
     pub fn site<'a>(&'a self, state: &AppState, mut claim: Claim<'a>) -> ApiResult<Arc<Site>> {
         claim.key = claim.key.or(self.key.as_deref());
         claim.origin = self.origin.as_deref();
-        writer(&state.sites.snapshot(), &claim).map_err(|error| {
+        writer(&*state.sites.loaded()?, &claim).map_err(|error| {
             state.metrics.drop_event(match error.status {
                 StatusCode::FORBIDDEN => "forbidden",
                 StatusCode::NOT_FOUND => "unknown_domain",

@@ -3,6 +3,8 @@
 //! the settings API through `stored::change`.
 
 pub mod admin;
+pub mod api;
+pub mod change;
 pub mod key;
 mod registry;
 pub mod stored;
@@ -13,7 +15,18 @@ pub use registry::{Registry, Snapshot};
 use serde::{Deserialize, Serialize};
 
 /// How the user of an event is found.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    utoipa::ToSchema,
+    clap::ValueEnum,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum IdMode {
     /// The event says so; where it does not, as `daily`.

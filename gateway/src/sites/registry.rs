@@ -3,6 +3,7 @@
 
 use super::key::{parts, Key, Secret};
 use super::{stored, Site};
+use crate::error::{ApiError, ApiResult};
 use crate::store::{Redis, StoreError};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -109,6 +110,15 @@ impl Registry {
     pub fn snapshot(&self) -> Arc<Snapshot> {
         let snapshot = self.shared.snapshot.read();
         Arc::clone(&snapshot.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The sites, once they have been read: before that no key is known to be wrong.
+    pub fn loaded(&self) -> ApiResult<Arc<Snapshot>> {
+        if self.is_loaded() {
+            Ok(self.snapshot())
+        } else {
+            Err(ApiError::unavailable("the sites have not been read yet", 1))
+        }
     }
 
     /// Whether the sites have been read at least once.

@@ -11,7 +11,9 @@ use crate::config::RedisConfig;
 use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
-use redis::{Client, Cmd, Pipeline, RedisResult, Value};
+use redis::{Client, Cmd, Pipeline, RedisError, RedisResult, Value};
+use std::future::Future;
+use std::io;
 
 /// Cheap to clone; every clone shares the connection.
 #[derive(Clone)]
@@ -42,7 +44,6 @@ impl Redis {
             let settings = ConnectionManagerConfig::new()
                 .set_connection_timeout(Some(config.connection_timeout))
                 .set_response_timeout(Some(config.response_timeout))
-                .set_number_of_retries(usize::MAX)
                 .set_max_delay(std::time::Duration::from_millis(500));
             let manager = ConnectionManager::new_lazy_with_config(Client::open(url)?, settings)?;
             Connection::Server(manager)
@@ -56,10 +57,23 @@ impl Redis {
     /// One command, and its reply.
     pub async fn query(&self, command: &Cmd) -> Result<Value, StoreError> {
         let reply = match self.connection.clone() {
-            Connection::Server(mut server) => server.req_packed_command(command).await,
-            Connection::Cluster(mut cluster) => cluster.req_packed_command(command).await,
+            Connection::Server(mut server) => {
+                self.in_time(server.req_packed_command(command)).await
+            }
+            Connection::Cluster(mut cluster) => {
+                self.in_time(cluster.req_packed_command(command)).await
+            }
         };
         Ok(reply?.extract_error()?)
+    }
+
+    /// A command waits for a connection that is being made again, but not for ever.
+    async fn in_time<T>(&self, reply: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
+        let limit = self.config.connection_timeout + self.config.response_timeout;
+        match tokio::time::timeout(limit, reply).await {
+            Ok(reply) => reply,
+            Err(_) => Err(RedisError::from(io::Error::from(io::ErrorKind::TimedOut))),
+        }
     }
 
     /// Commands whose keys share a slot, in one round trip: a reply or an error for each.
@@ -69,8 +83,10 @@ impl Redis {
     ) -> Result<Vec<RedisResult<Value>>, StoreError> {
         pipeline.ignore_errors();
         let replies: RedisResult<Vec<RedisResult<Value>>> = match self.connection.clone() {
-            Connection::Server(mut server) => pipeline.query_async(&mut server).await,
-            Connection::Cluster(mut cluster) => pipeline.query_async(&mut cluster).await,
+            Connection::Server(mut server) => self.in_time(pipeline.query_async(&mut server)).await,
+            Connection::Cluster(mut cluster) => {
+                self.in_time(pipeline.query_async(&mut cluster)).await
+            }
         };
         Ok(replies?)
     }

@@ -65,6 +65,13 @@ impl Gateway {
 
     /// With settings by their variables, as `INGEST__QUEUE_EVENTS`.
     pub fn with(redis: &RedisServer, settings: &[(&str, &str)]) -> Gateway {
+        let gateway = Gateway::unready(redis, settings);
+        gateway.wait_until_ready();
+        gateway
+    }
+
+    /// Without waiting until it is.
+    pub fn unready(redis: &RedisServer, settings: &[(&str, &str)]) -> Gateway {
         let port = free_port();
         let mut all = vec![
             ("REDIS__URLS", format!("[\"{}\"]", redis.url())),
@@ -86,13 +93,11 @@ impl Gateway {
             .collect();
         let folder = folder();
         let process = spawn(&folder, &settings);
-        let gateway = Gateway {
+        Gateway {
             port,
             folder,
             process,
-        };
-        gateway.wait_until_ready();
-        gateway
+        }
     }
 
     pub fn wait_until_ready(&self) {
@@ -136,6 +141,18 @@ impl Gateway {
 
     pub fn dropped(&self, reason: &str) -> f64 {
         self.metric(&format!("analytics_dropped_total{{reason=\"{reason}\"}}"))
+    }
+
+    /// The answer, once the gateway listens.
+    pub fn eventually_up(&self, request: impl Fn() -> Request) -> Answer {
+        let until = Instant::now() + Duration::from_secs(20);
+        loop {
+            match request().try_send() {
+                Ok(answer) => return answer,
+                Err(error) => assert!(Instant::now() < until, "{error}"),
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Waits until this is so, for settings are read every 50 ms here.

@@ -7,6 +7,7 @@ mod gateway;
 mod hostile;
 mod http;
 mod native;
+mod operations;
 mod pages;
 mod protocols;
 mod redis_server;

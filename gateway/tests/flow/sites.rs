@@ -3,6 +3,7 @@
 use crate::gateway::{command, site, Gateway, ADMIN};
 use crate::http::{get, post};
 use crate::redis_server::RedisServer;
+use serde_json::json;
 
 const EVENT: &str = r#"{"event": "view", "user_id": "ann"}"#;
 
@@ -101,4 +102,77 @@ fn a_wrong_command_is_a_sentence() {
         assert!(error.contains(said), "{error}");
         assert_eq!(error.lines().count(), 1, "{error}");
     }
+}
+
+#[test]
+fn the_settings_api_does_what_the_command_line_does() {
+    let redis = RedisServer::start();
+    let gateway = Gateway::start(&redis);
+    let path = "/api/v1/sites/shop/settings";
+    let patch = |body: serde_json::Value, token: &str| {
+        post(&gateway, path, body.to_string())
+            .method("PATCH")
+            .header("content-type", "application/json")
+            .bearer(token)
+            .send()
+    };
+    assert_eq!(patch(json!({}), "wrong").status, 401);
+    assert_eq!(get(&gateway, path).bearer(ADMIN).send().status, 404);
+    let settings = json!({"domains": ["shop.example"], "id_mode": "daily", "tz": "Europe/Paris"});
+    let answer = patch(settings, ADMIN);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(answer.json()["id_mode"], "daily");
+    for (body, said) in [
+        (json!({"nothing": 1}), "unknown field"),
+        (json!({"id_mode": "weekly"}), "unknown variant"),
+    ] {
+        let answer = patch(body, ADMIN);
+        assert_eq!((answer.status, answer.field().as_str()), (400, "body"));
+        assert!(answer.text.contains(said), "{answer:?}");
+    }
+    let answer = patch(json!({"public": true, "domains": []}), ADMIN);
+    assert_eq!(answer.json()["domains"], json!([]));
+    assert_eq!(answer.json()["id_mode"], "daily");
+    let taken = ["site", "add", "blog", "--domain", "a.example"];
+    command(&redis, &taken).expect("is made");
+    assert_eq!(
+        patch(json!({"domains": ["A.example"]}), ADMIN).field(),
+        "domains"
+    );
+
+    let secrets = "/api/v1/sites/shop/secrets/keys";
+    let made = post(&gateway, secrets, r#"{"label": "till"}"#)
+        .header("content-type", "application/json")
+        .bearer(ADMIN)
+        .send();
+    assert_eq!(made.status, 201, "{made:?}");
+    let made = made.json();
+    let key = made["secret"].as_str().expect("is shown");
+    // The gateway that made it takes it at once.
+    assert_eq!(
+        post(&gateway, "/track", EVENT).bearer(key).send().status,
+        200
+    );
+    let shown = get(&gateway, path).bearer(ADMIN).send();
+    assert_eq!(shown.json()["write_keys"][0]["label"], "till");
+    assert!(!shown.text.contains("hash"));
+    let one = format!("{secrets}/{}", made["id"].as_str().expect("has an id"));
+    let removed = get(&gateway, &one).method("DELETE").bearer(ADMIN).send();
+    assert_eq!(removed.status, 204);
+    assert_eq!(
+        post(&gateway, "/track", EVENT).bearer(key).send().status,
+        401
+    );
+    let all = get(&gateway, "/api/v1/sites").bearer(ADMIN).send();
+    assert_eq!(all.json().as_array().map(Vec::len), Some(2));
+    assert_eq!(get(&gateway, "/api/v1/sites").send().status, 401);
+    assert_eq!(
+        get(&gateway, path)
+            .method("DELETE")
+            .bearer(ADMIN)
+            .send()
+            .status,
+        204
+    );
+    assert_eq!(get(&gateway, path).bearer(ADMIN).send().status, 404);
 }

@@ -1,6 +1,10 @@
 //! What the gateway counts of itself, for `GET /metrics`. Labels are bounded: sites appear only
 //! where they opted in, paths as the router writes them, reasons and operations are words of the
-//! code.
+//! code. `sites.rs` asks Redis for the figures of the sites that opted in.
+
+mod sites;
+
+pub use sites::refresh as refresh_sites;
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -9,6 +13,10 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -40,12 +48,25 @@ pub struct SiteLabels {
     pub site: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct WindowLabels {
+    pub site: String,
+    pub window: &'static str,
+}
+
+/// Names of events are the client's to choose: so many a site have rows of their own.
+const EVENTS_A_SITE: usize = 50;
+
 pub struct Metrics {
     pub requests: Family<RequestLabels, Histogram, fn() -> Histogram>,
     pub redis: Family<OperationLabels, Histogram, fn() -> Histogram>,
     pub dropped: Family<ReasonLabels, Counter>,
     pub events: Family<EventLabels, Counter>,
     pub page_views: Family<SiteLabels, Counter>,
+    pub current_visitors: Family<SiteLabels, Gauge>,
+    pub visitors: Family<WindowLabels, Gauge>,
+    pub conversion_rate: Family<SiteLabels, Gauge<f64, AtomicU64>>,
+    named: Mutex<HashMap<String, HashSet<String>>>,
     pub queue_events: Gauge,
     pub queue_bytes: Gauge,
     /// Batches sent again because it was not known whether Redis had counted them.
@@ -74,6 +95,10 @@ impl Default for Metrics {
             dropped: Family::default(),
             events: Family::default(),
             page_views: Family::default(),
+            current_visitors: Family::default(),
+            visitors: Family::default(),
+            conversion_rate: Family::default(),
+            named: Mutex::default(),
             queue_events: Gauge::default(),
             queue_bytes: Gauge::default(),
             retries: Counter::default(),
@@ -117,6 +142,21 @@ impl Metrics {
             self.page_views.clone(),
         );
         registry.register(
+            "current_visitors",
+            "Visitors of the last five minutes, of sites that opted in",
+            self.current_visitors.clone(),
+        );
+        registry.register(
+            "visitors",
+            "Visitors of a window, of sites that opted in",
+            self.visitors.clone(),
+        );
+        registry.register(
+            "conversion_rate",
+            "Share of today's visitors with the site's goal, of sites that opted in",
+            self.conversion_rate.clone(),
+        );
+        registry.register(
             "queue_events",
             "Events that wait for Redis or are under way",
             self.queue_events.clone(),
@@ -154,11 +194,55 @@ impl Metrics {
             .observe(time.as_secs_f64());
     }
 
-    /// The text that Prometheus reads.
+    /// Counts an event of a site that opted in.
+    pub fn count_event(&self, site: &str, event: &str) {
+        let event = {
+            let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+            let names = named.entry(String::from(site)).or_default();
+            if names.len() < EVENTS_A_SITE && !names.contains(event) {
+                names.insert(String::from(event));
+            }
+            if names.contains(event) {
+                event
+            } else {
+                "~other"
+            }
+        };
+        let site = String::from(site);
+        if event == "pageview" {
+            let labels = SiteLabels { site: site.clone() };
+            self.page_views.get_or_create(&labels).inc();
+        }
+        let event = String::from(event);
+        self.events
+            .get_or_create(&EventLabels { site, event })
+            .inc();
+    }
+
+    /// The text that Prometheus reads, in the format that all versions of it know (0.0.4): there a
+    /// counter is described by its whole name.
     pub fn text(&self) -> String {
-        let mut text = String::new();
+        let mut open_metrics = String::new();
         // Writing to a String does not fail.
-        let _ = encode(&mut text, &self.registry);
+        let _ = encode(&mut open_metrics, &self.registry);
+        let counters: HashSet<&str> = open_metrics
+            .lines()
+            .filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter"))
+            .collect();
+        let mut text = String::with_capacity(open_metrics.len());
+        for line in open_metrics.lines() {
+            let mut words = line.splitn(4, ' ');
+            match (words.next(), words.next(), words.next(), words.next()) {
+                (Some("#"), Some("EOF" | "UNIT"), ..) => continue,
+                (Some("#"), Some(kind), Some(name), Some(rest)) if counters.contains(name) => {
+                    let _ = writeln!(text, "# {kind} {name}_total {rest}");
+                }
+                _ => {
+                    text.push_str(line);
+                    text.push('\n');
+                }
+            }
+        }
         text
     }
 }
