@@ -22,9 +22,17 @@ pub struct Gateway {
 /// The command line, and what it prints.
 pub fn command(redis: &RedisServer, words: &[&str]) -> Result<String, String> {
     let urls = format!("[\"{}\"]", redis.url());
+    command_with(&[("REDIS__URLS", &urls)], words)
+}
+
+/// The same with settings by their variables.
+pub fn command_with(settings: &[(&str, &str)], words: &[&str]) -> Result<String, String> {
+    let settings = settings
+        .iter()
+        .map(|(name, value)| (format!("ANALYTICS_GATEWAY_{name}"), *value));
     let output = Command::new(BINARY)
         .args(words)
-        .env("ANALYTICS_GATEWAY_REDIS__URLS", urls)
+        .envs(settings)
         .output()
         .expect("the gateway is built");
     let text = |bytes: &[u8]| String::from(String::from_utf8_lossy(bytes).trim());

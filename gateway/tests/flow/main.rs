@@ -1,6 +1,7 @@
 //! The real binary over real HTTP, in front of a real Redis with the module. A file a topic.
 
 mod clients;
+mod cluster;
 mod enrichment;
 mod faults;
 mod gateway;
