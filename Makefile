@@ -1,13 +1,14 @@
 .DEFAULT_GOAL := help
 PORT ?= 6379
+GATEWAY_PORT ?= 8080
 FUZZ_SECONDS ?= 900
 PREFIX ?= /usr/local
 DESTDIR ?=
 BENCHES ?= load scale queries memory persistence domain
-.PHONY: help build run test lint optimized install package bench faults fuzz valgrind sanitize clean
+.PHONY: help build run gateway gateway-bench test lint optimized install package bench faults fuzz valgrind sanitize clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  PORT=6380          another port for make run"
 	@echo "  REDIS_SERVER=path  another server than the redis-server on the PATH"
@@ -18,6 +19,9 @@ build: ## target/release/libredis_analytics.so
 
 run: ## install what is missing, build, start Redis with the module in the foreground
 	@scripts/run "$(PORT)"
+
+gateway: ## build the HTTP gateway and start it in front of that Redis, on GATEWAY_PORT=8080
+	@scripts/gateway "$(PORT)" "$(GATEWAY_PORT)"
 
 test: ## every test; those of tests/flow drive real servers
 	@scripts/setup test
@@ -42,6 +46,12 @@ package: build ## a tarball to install elsewhere, under target/package
 
 bench: ## every figure of docs/speed.md, about ten minutes; BENCHES="load memory" for some of them
 	@scripts/bench $(BENCHES)
+
+gateway-bench: ## what a request costs the gateway, the tables of docs/gateway.md
+	@scripts/setup
+	@scripts/gateway-data
+	cargo build --release --lib
+	cargo bench --quiet --profile gateway -p analytics-gateway --bench load
 
 faults: ## the tests of faults for longer: 100 power cuts, 50,000 operations on replicas, on held buckets and of batches, 100,000 buckets expire
 	@scripts/setup

@@ -6,12 +6,13 @@
 //! site of events.
 
 use crate::error::{ApiError, ApiResult};
+use crate::http::ClientAddress;
 use crate::sites::key::same_secret;
 use crate::sites::{Site, Snapshot};
 use crate::state::AppState;
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
-use axum::http::{header, HeaderMap};
+use axum::http::{header, HeaderMap, StatusCode};
 use axum::RequestPartsExt;
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -54,7 +55,10 @@ impl FromRequestParts<AppState> for Reader {
         let (in_query, in_token) = named.map_or((None, None), |n| (n.0.site, n.0.token));
         let token = bearer(&parts.headers).or(in_token.as_deref());
         let name = in_path.or(in_query);
-        reader(state, name.as_deref(), token).map(Reader)
+        match reader(state, name.as_deref(), token) {
+            Ok(site) => Ok(Reader(site)),
+            Err(error) => Err(guessed(state, parts, error).await),
+        }
     }
 }
 
@@ -84,6 +88,17 @@ pub fn reader(state: &AppState, name: Option<&str>, token: Option<&str>) -> ApiR
     })
 }
 
+/// A wrong token counts against its address, so that trying them out comes to an end.
+async fn guessed(state: &AppState, parts: &mut Parts, error: ApiError) -> ApiError {
+    if error.status != StatusCode::UNAUTHORIZED {
+        return error;
+    }
+    match parts.extract_with_state(state).await {
+        Ok(ClientAddress(address)) => state.ingest.limits().take_failure(address, error),
+        Err(other) => other,
+    }
+}
+
 fn no_site() -> ApiError {
     ApiError::invalid(
         "site",
@@ -99,10 +114,10 @@ impl FromRequestParts<AppState> for Admin {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> ApiResult<Admin> {
         if is_admin(state, bearer(&parts.headers)) {
-            Ok(Admin)
-        } else {
-            Err(ApiError::unauthorized("the operator's token is needed"))
+            return Ok(Admin);
         }
+        let error = ApiError::unauthorized("the operator's token is needed");
+        Err(guessed(state, parts, error).await)
     }
 }
 

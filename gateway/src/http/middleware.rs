@@ -128,3 +128,32 @@ pub async fn method_not_allowed() -> ApiError {
         "this path does not take this method",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use axum::routing::get;
+    use tower::ServiceExt;
+
+    async fn fails() -> &'static str {
+        panic!("a fault of the gateway")
+    }
+
+    #[tokio::test]
+    async fn a_panic_ends_its_request_with_an_error_and_is_counted() {
+        let state = AppState::new(Config::default())
+            .await
+            .expect("needs no Redis");
+        let routes = Router::new()
+            .route("/fails", get(fails))
+            .route("/works", get(|| async { "yes" }));
+        let app = around(routes, &state);
+        for (path, status) in [("/fails", 500), ("/works", 200), ("/fails", 500)] {
+            let request = Request::get(path).body(Body::empty()).expect("is one");
+            let response = app.clone().oneshot(request).await.expect("answers");
+            assert_eq!(response.status().as_u16(), status);
+        }
+        assert_eq!(state.metrics.panics.get(), 2);
+    }
+}

@@ -14,13 +14,15 @@ use crate::state::AppState;
 use axum::extract::{Path, State};
 use axum::Json;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use std::net::IpAddr;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// As the protocol has it.
-const BATCH_BYTES: usize = 500 * 1_024;
+/// As the protocol has it, with a little for what clients count in another way.
+const BATCH_BYTES: usize = 512 * 1_024;
+const EVENT_BYTES: usize = 33 * 1_024;
 
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(call))
@@ -43,7 +45,16 @@ struct Call {
     context: Option<CallContext>,
     sent_at: Option<Stamp>,
     write_key: Option<String>,
-    batch: Vec<Call>,
+}
+
+/// The calls of a batch are read one by one, so that one that is wrong does not fail the others.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Batch<'a> {
+    #[serde(borrow)]
+    batch: Vec<&'a RawValue>,
+    sent_at: Option<Stamp>,
+    write_key: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -181,26 +192,21 @@ async fn call(
     if !is_batch && !CALLS.contains(&kind.as_str()) {
         return Err(ApiError::not_found("there is no such call"));
     }
-    if body.len() > BATCH_BYTES {
+    let most = if is_batch { BATCH_BYTES } else { EVENT_BYTES };
+    if body.len() > most {
         state.metrics.drop_event("too_large");
-        return Err(ApiError::too_large("a call has at most 500 KB"));
+        return Err(ApiError::too_large(
+            "a batch has at most 500 KB, an event 32 KB",
+        ));
     }
-    let mut call: Call = serde_json::from_slice(&body).map_err(|error| {
-        state.metrics.drop_event("invalid");
-        ApiError::invalid("body", format!("no call: {error}"))
-    })?;
-    let key = call.write_key.take();
+    let (calls, sent, key) = read(&state, is_batch, &body)?;
     let claim = Claim {
         key: source.basic_user.as_deref().or(key.as_deref()),
         ..Claim::default()
     };
     let site = source.site(&state, claim)?;
-    let sent = call.sent_at.as_ref().and_then(Stamp::instant);
+    let sent = sent.as_ref().and_then(Stamp::instant);
     let correction = correction(sent, source.now);
-    let calls = match is_batch {
-        true => std::mem::take(&mut call.batch),
-        false => vec![call],
-    };
     let mut drafts = Vec::with_capacity(calls.len());
     for mut call in calls {
         let given = call.r#type.take();
@@ -217,4 +223,29 @@ async fn call(
     let taken = state.ingest.take(&site, &source, drafts, Refusal::Each);
     taken.await?;
     Ok(Json(Told { success: true }))
+}
+
+type Calls = (Vec<Call>, Option<Stamp>, Option<String>);
+
+/// The calls of a body, when it was sent, and the key in it.
+fn read(state: &AppState, is_batch: bool, body: &[u8]) -> ApiResult<Calls> {
+    let wrong = |error: serde_json::Error| {
+        state.metrics.drop_event("invalid");
+        ApiError::invalid("body", format!("no call: {error}"))
+    };
+    if !is_batch {
+        let mut call: Call = serde_json::from_slice(body).map_err(wrong)?;
+        let (sent, key) = (call.sent_at.take(), call.write_key.take());
+        return Ok((vec![call], sent, key));
+    }
+    let batch: Batch = serde_json::from_slice(body).map_err(wrong)?;
+    let mut calls = Vec::with_capacity(batch.batch.len());
+    for raw in batch.batch {
+        match serde_json::from_str(raw.get()) {
+            _ if raw.get().len() > EVENT_BYTES => state.metrics.drop_event("too_large"),
+            Ok(call) => calls.push(call),
+            Err(_) => state.metrics.drop_event("invalid"),
+        }
+    }
+    Ok((calls, batch.sent_at, batch.write_key))
 }

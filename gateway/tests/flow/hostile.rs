@@ -151,6 +151,12 @@ fn guessed_keys_are_limited_and_paths_lead_nowhere() {
     let statuses: Vec<u16> = (0..7).map(|n| guess(n).status).collect();
     assert_eq!(statuses, [401, 401, 401, 401, 401, 429, 429]);
     assert!(guess(8).headers.contains_key("retry-after"));
+    let question = "/api/v1/sites/shop/get?window=24h&metric=events";
+    assert_eq!(get(&gateway, question).bearer("rt_a_b").send().status, 429);
+    assert_eq!(
+        get(&gateway, "/api/v1/sites").bearer("guess").send().status,
+        429
+    );
     for path in [
         "/..",
         "/../../etc/passwd",

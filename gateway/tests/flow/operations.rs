@@ -195,8 +195,11 @@ fn over_tls() {
                 body,
                 &url,
             ])
-            .output()
-            .expect("curl is there");
+            .output();
+        let Ok(output) = output else {
+            eprintln!("skipped: curl is not installed");
+            return;
+        };
         said = String::from_utf8_lossy(&output.stdout).into_owned();
         if said.contains("success") {
             break;

@@ -231,6 +231,9 @@ fn segment_calls() {
         {"type": "track", "event": "", "userId": "bob"},
         {"type": "track", "event": "B"},
         {"type": "nonsense", "userId": "bob"},
+        {"type": "track", "event": 5, "userId": "bob"},
+        "nothing",
+        {"type": "track", "event": "Large", "userId": "bob", "properties": {"p": "x".repeat(40_000)}},
         {"type": "page", "anonymousId": "x2", "properties": {"url": "https://app.example/z"}},
     ], "sentAt": jiff::Timestamp::now().to_string(), "writeKey": key});
     // The key in the body will do, too.
