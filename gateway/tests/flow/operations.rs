@@ -1,6 +1,6 @@
 //! What an operator looks at: health, figures, logs; and how the gateway is reached: TLS, a cluster.
 
-use crate::gateway::{command, site, Gateway, FIREFOX};
+use crate::gateway::{command, command_with, site, Gateway, ADMIN, FIREFOX};
 use crate::http::{get, post};
 use crate::redis_server::RedisServer;
 use serde_json::json;
@@ -146,6 +146,28 @@ fn settings_that_are_wrong_are_named() {
         );
     }
     command(&redis, &["check"]).expect("the defaults are valid");
+}
+
+#[test]
+fn a_user_of_redis_with_few_rights_is_enough() {
+    let redis = RedisServer::start();
+    let commands = "+analytics.create +analytics.help +analytics.track +analytics.mtrack \
+        +analytics.get +get +hget +hvals +hgetall +hset +hsetnx +hdel +incr +eval +ping";
+    let keys = "~{analytics-gateway}:* ~shop ~{shop}:*";
+    redis.ask(&format!("ACL SETUSER gate on >secret resetkeys {keys} -@all {commands}"));
+    let urls = format!("[\"redis://gate:secret@127.0.0.1:{}\"]", redis.port);
+    let settings = [("REDIS__URLS", urls.as_str())];
+    command_with(&settings, &["site", "add", "shop"]).expect("is made");
+    let key = command_with(&settings, &["site", "key", "shop"]).expect("is made");
+    let wrong = command_with(&settings, &["site", "add", "blog"]).expect_err("is not allowed");
+    assert!(!wrong.contains("secret"), "{wrong}");
+    let gateway = Gateway::with(&redis, &settings);
+    let body = json!([{"event": "view", "user_id": "a"}, {"event": "view", "user_id": "b"}]);
+    let answer = post(&gateway, "/track", body.to_string()).bearer(&key).send();
+    assert_eq!(answer.json()["counted"], 2, "{answer:?}");
+    let path = "/api/v1/sites/shop/get?window=1h&metric=users";
+    assert_eq!(get(&gateway, path).bearer(ADMIN).send().json()["metrics"]["users"], 2);
+    assert!(!gateway.log().contains("secret"));
 }
 
 #[test]
