@@ -22,6 +22,7 @@ pub mod error;
 pub mod http;
 pub mod ingest;
 pub mod metrics;
+pub mod object;
 pub mod query;
 pub mod sites;
 pub mod state;

@@ -7,6 +7,7 @@ use super::{Refusal, Source};
 use crate::auth::Claim;
 use crate::enrich::host_of;
 use crate::error::{ApiError, ApiResult, ErrorBody};
+use crate::object::Object;
 use crate::state::AppState;
 use axum::extract::State;
 use axum::Json;
@@ -44,7 +45,7 @@ async fn event(
     source: Source,
     Body(body): Body,
 ) -> ApiResult<Json<Told>> {
-    let event: NativeEvent = serde_json::from_slice(&body).map_err(|error| {
+    let Object(event): Object<NativeEvent> = serde_json::from_slice(&body).map_err(|error| {
         state.metrics.drop_event("invalid");
         ApiError::invalid("body", format!("no event: {error}"))
     })?;

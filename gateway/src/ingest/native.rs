@@ -6,6 +6,7 @@ use super::properties::{Identity, Properties, Stamp};
 use super::{numbered, Draft, Refusal, Source};
 use crate::auth::Claim;
 use crate::error::{ApiError, ApiResult, ErrorBody};
+use crate::object::Object;
 use crate::sites::{IdMode, Site};
 use crate::state::AppState;
 use axum::extract::{Path, State};
@@ -92,18 +93,21 @@ fn read(body: &[u8]) -> ApiResult<Vec<Draft>> {
     let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
     let wrong = |error: serde_json::Error| ApiError::invalid("body", format!("no event: {error}"));
     if first != Some(&b'[') {
-        let event: NativeEvent = serde_json::from_slice(body).map_err(wrong)?;
+        let Object(event): Object<NativeEvent> = serde_json::from_slice(body).map_err(wrong)?;
         return Ok(vec![event.into_draft()?]);
     }
-    let events: Vec<NativeEvent> = serde_json::from_slice(body).map_err(wrong)?;
+    let events: Vec<Object<NativeEvent>> = serde_json::from_slice(body).map_err(wrong)?;
     if events.len() > MOST {
         return Err(ApiError::too_large("a request has at most 10000 events"));
     }
-    let drafts = events.into_iter().enumerate().map(|(index, event)| {
-        event
-            .into_draft()
-            .map_err(|error| numbered(error, Some(index)))
-    });
+    let drafts = events
+        .into_iter()
+        .enumerate()
+        .map(|(index, Object(event))| {
+            event
+                .into_draft()
+                .map_err(|error| numbered(error, Some(index)))
+        });
     drafts.collect()
 }
 

@@ -6,6 +6,7 @@ use super::properties::Property;
 use super::{Draft, Refusal, Source, Taken};
 use crate::auth::Claim;
 use crate::error::{ApiResult, ErrorBody};
+use crate::object::Object;
 use crate::state::AppState;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -30,11 +31,14 @@ pub fn routes() -> OpenApiRouter<AppState> {
 struct PlausibleEvent {
     /// `pageview`, `engagement`, or a custom event.
     #[serde(alias = "n")]
+    #[schema(min_length = 1)]
     name: Option<String>,
     #[serde(alias = "u")]
+    #[schema(min_length = 1)]
     url: Option<String>,
     /// The site's domain; several with commas between.
     #[serde(alias = "d")]
+    #[schema(min_length = 1)]
     domain: Option<String>,
     #[serde(alias = "r")]
     referrer: Option<String>,
@@ -167,7 +171,7 @@ async fn event(
     Body(body): Body,
 ) -> ApiResult<Response> {
     let event: PlausibleEvent = match serde_json::from_slice(&body) {
-        Ok(event) => event,
+        Ok(Object(event)) => event,
         Err(error) => {
             state.metrics.drop_event("invalid");
             return Ok(wrong("request", &format!("is no event: {error}")));

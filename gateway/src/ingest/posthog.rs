@@ -9,6 +9,7 @@ use super::unpack::unpacked;
 use super::{Draft, Refusal, Source};
 use crate::auth::Claim;
 use crate::error::{ApiError, ApiResult};
+use crate::object::Object;
 use crate::state::AppState;
 use axum::extract::State;
 use axum::routing::{any, get, post};
@@ -44,7 +45,7 @@ struct Capture {
     #[serde(alias = "token")]
     api_key: Option<String>,
     sent_at: Option<Stamp>,
-    batch: Option<Vec<Captured>>,
+    batch: Option<Vec<Object<Captured>>>,
     #[serde(flatten)]
     event: Captured,
 }
@@ -136,12 +137,17 @@ async fn take(state: &AppState, source: &Source, body: &[u8]) -> ApiResult<()> {
     };
     let (key, sent, events) = match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
         Some(b'[') => {
-            let events: Vec<Captured> = serde_json::from_slice(&body).map_err(|e| wrong(&e))?;
+            let events: Vec<Object<Captured>> =
+                serde_json::from_slice(&body).map_err(|e| wrong(&e))?;
+            let events = events.into_iter().map(|Object(event)| event).collect();
             (None, None, events)
         }
         _ => {
             let capture: Capture = serde_json::from_slice(&body).map_err(|e| wrong(&e))?;
-            let events = capture.batch.unwrap_or_else(|| vec![capture.event]);
+            let events = match capture.batch {
+                Some(batch) => batch.into_iter().map(|Object(event)| event).collect(),
+                None => vec![capture.event],
+            };
             (capture.api_key, capture.sent_at, events)
         }
     };

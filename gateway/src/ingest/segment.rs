@@ -10,6 +10,7 @@ use super::skew::correction;
 use super::{Draft, Refusal, Source};
 use crate::auth::Claim;
 use crate::error::{ApiError, ApiResult, ErrorBody};
+use crate::object::Object;
 use crate::state::AppState;
 use axum::extract::{Path, State};
 use axum::Json;
@@ -234,16 +235,16 @@ fn read(state: &AppState, is_batch: bool, body: &[u8]) -> ApiResult<Calls> {
         ApiError::invalid("body", format!("no call: {error}"))
     };
     if !is_batch {
-        let mut call: Call = serde_json::from_slice(body).map_err(wrong)?;
+        let Object(mut call): Object<Call> = serde_json::from_slice(body).map_err(wrong)?;
         let (sent, key) = (call.sent_at.take(), call.write_key.take());
         return Ok((vec![call], sent, key));
     }
-    let batch: Batch = serde_json::from_slice(body).map_err(wrong)?;
+    let Object(batch): Object<Batch> = serde_json::from_slice(body).map_err(wrong)?;
     let mut calls = Vec::with_capacity(batch.batch.len());
     for raw in batch.batch {
         match serde_json::from_str(raw.get()) {
             _ if raw.get().len() > EVENT_BYTES => state.metrics.drop_event("too_large"),
-            Ok(call) => calls.push(call),
+            Ok(Object(call)) => calls.push(call),
             Err(_) => state.metrics.drop_event("invalid"),
         }
     }

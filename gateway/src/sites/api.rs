@@ -5,6 +5,7 @@ use super::key::{Key, Secret};
 use super::{stored, IdMode, Site};
 use crate::auth::Admin;
 use crate::error::{ApiError, ApiResult, ErrorBody};
+use crate::object::Object;
 use crate::state::AppState;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
@@ -90,9 +91,11 @@ async fn seen(state: &AppState) {
     }
 }
 
-fn body<T>(body: Result<Json<T>, JsonRejection>) -> ApiResult<T> {
+type Given<T> = Result<Json<Object<T>>, JsonRejection>;
+
+fn body<T>(body: Given<T>) -> ApiResult<T> {
     match body {
-        Ok(Json(body)) => Ok(body),
+        Ok(Json(Object(body))) => Ok(body),
         Err(rejection) => Err(ApiError::invalid("body", rejection.body_text())),
     }
 }
@@ -147,7 +150,7 @@ async fn save(
     State(state): State<AppState>,
     _: Admin,
     Path(name): Path<String>,
-    given: Result<Json<Change>, JsonRejection>,
+    given: Given<Change>,
 ) -> ApiResult<Json<Shown>> {
     change::save(&state.redis, &name, &body(given)?).await?;
     seen(&state).await;
@@ -218,7 +221,7 @@ async fn add_secret(
     State(state): State<AppState>,
     _: Admin,
     Path((name, word)): Path<(String, String)>,
-    given: Result<Json<Wanted>, JsonRejection>,
+    given: Given<Wanted>,
 ) -> ApiResult<(StatusCode, Json<Made>)> {
     let label = body(given)?.label.unwrap_or_default();
     let (key, secret) = change::add_secret(&state.redis, &name, kind(&word)?, &label).await?;

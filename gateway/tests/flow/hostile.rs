@@ -14,15 +14,16 @@ fn bodies_that_are_no_events() {
     let redis = RedisServer::start();
     let (key, _) = site(&redis, "shop", &["--domain", "shop.example"]);
     let gateway = Gateway::start(&redis);
-    let deep = "[".repeat(100_000);
+    let deep = "[".repeat(20_000);
     let deep_properties = format!(
         "{{\"event\":\"v\",\"user_id\":\"a\",\"properties\":{{\"a\":{}",
-        "{\"a\":".repeat(50_000)
+        "{\"a\":".repeat(5_000)
     );
     let bodies: Vec<Vec<u8>> = vec![
         Vec::new(),
         b"{".to_vec(),
         b"null".to_vec(),
+        b"[[\"view\", \"ann\"]]".to_vec(),
         b"\xff\xfe\x00".to_vec(),
         b"{\"event\": \"\xff\", \"user_id\": \"a\"}".to_vec(),
         b"{\"event\": \"v\", \"event\": \"w\", \"user_id\": \"a\"}".to_vec(),

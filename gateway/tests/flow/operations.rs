@@ -154,7 +154,9 @@ fn a_user_of_redis_with_few_rights_is_enough() {
     let commands = "+analytics.create +analytics.help +analytics.track +analytics.mtrack \
         +analytics.get +get +hget +hvals +hgetall +hset +hsetnx +hdel +incr +eval +ping";
     let keys = "~{analytics-gateway}:* ~shop ~{shop}:*";
-    redis.ask(&format!("ACL SETUSER gate on >secret resetkeys {keys} -@all {commands}"));
+    redis.ask(&format!(
+        "ACL SETUSER gate on >secret resetkeys {keys} -@all {commands}"
+    ));
     let urls = format!("[\"redis://gate:secret@127.0.0.1:{}\"]", redis.port);
     let settings = [("REDIS__URLS", urls.as_str())];
     command_with(&settings, &["site", "add", "shop"]).expect("is made");
@@ -163,10 +165,15 @@ fn a_user_of_redis_with_few_rights_is_enough() {
     assert!(!wrong.contains("secret"), "{wrong}");
     let gateway = Gateway::with(&redis, &settings);
     let body = json!([{"event": "view", "user_id": "a"}, {"event": "view", "user_id": "b"}]);
-    let answer = post(&gateway, "/track", body.to_string()).bearer(&key).send();
+    let answer = post(&gateway, "/track", body.to_string())
+        .bearer(&key)
+        .send();
     assert_eq!(answer.json()["counted"], 2, "{answer:?}");
     let path = "/api/v1/sites/shop/get?window=1h&metric=users";
-    assert_eq!(get(&gateway, path).bearer(ADMIN).send().json()["metrics"]["users"], 2);
+    assert_eq!(
+        get(&gateway, path).bearer(ADMIN).send().json()["metrics"]["users"],
+        2
+    );
     assert!(!gateway.log().contains("secret"));
 }
 
