@@ -133,8 +133,10 @@ impl Sink {
                 queue.enough.notify_one();
             }
         } else {
-            let mut queue = Queue::default();
-            queue.events = count;
+            let mut queue = Queue {
+                events: count,
+                ..Queue::default()
+            };
             queue.jobs.push_back(job);
             queues.insert(String::from(site), queue);
             tokio::spawn(send_all(Arc::clone(shared), String::from(site)));

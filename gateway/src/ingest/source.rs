@@ -65,10 +65,7 @@ impl FromRequestParts<AppState> for Source {
             .ingest
             .limits()
             .take_events(address)
-            .map_err(|error| {
-                state.metrics.drop_event("rate_limited");
-                error
-            })?;
+            .inspect_err(|_| state.metrics.drop_event("rate_limited"))?;
         let headers = &parts.headers;
         let key = bearer(headers)
             .map(String::from)

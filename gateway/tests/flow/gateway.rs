@@ -3,7 +3,7 @@
 use crate::http::{get, Answer, Request};
 use crate::redis_server::{folder, free_port, RedisServer};
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
@@ -53,7 +53,7 @@ pub fn site(redis: &RedisServer, name: &str, settings: &[&str]) -> (String, Stri
     (key, token)
 }
 
-fn spawn(folder: &PathBuf, settings: &[(String, String)]) -> Child {
+fn spawn(folder: &Path, settings: &[(String, String)]) -> Child {
     let log = File::options()
         .create(true)
         .append(true)
