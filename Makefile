@@ -1,14 +1,15 @@
 .DEFAULT_GOAL := help
 PORT ?= 6379
+GATEWAY_PORT ?= 8080
 FUZZ_SECONDS ?= 900
 PREFIX ?= /usr/local
 DESTDIR ?=
 BENCHES ?= load scale queries memory persistence core
 TESTS ?=
-.PHONY: help build run test servers lint optimized install package bench faults fuzz valgrind sanitize loom clean
+.PHONY: help build run gateway gateway-test gateway-bench test servers lint optimized install package bench faults fuzz valgrind sanitize loom clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  PORT=6380          another port for make run"
 	@echo "  REDIS_SERVER=path  another server than the redis-server on the PATH"
@@ -20,10 +21,13 @@ build: ## target/release/libredis_analytics.so
 run: ## install what is missing, build, start Redis with the module in the foreground
 	@scripts/run "$(PORT)"
 
-test: ## every test; those of tests/flow drive real servers
+gateway: ## build the HTTP gateway and start it in front of that Redis, on GATEWAY_PORT=8080
+	@scripts/gateway "$(PORT)" "$(GATEWAY_PORT)"
+
+test: ## every test of the module; those of tests/flow drive real servers
 	@scripts/setup test
 	cargo build --release --lib
-	cargo test --workspace
+	cargo test --workspace --exclude analytics-gateway
 
 servers: ## the flow tests on Redis 7.4 and Valkey 9.1, which are fetched; TESTS="cluster:: aof::" for some
 	@scripts/servers $(TESTS)
@@ -47,6 +51,18 @@ package: build ## a tarball to install elsewhere, under target/package
 
 bench: ## every figure of docs/speed.md, about ten minutes; BENCHES="load memory" for some of them
 	@scripts/bench $(BENCHES)
+
+gateway-test: ## every test of the gateway, with the official clients of its protocols
+	@scripts/setup test
+	@scripts/gateway-data
+	cargo build --release --lib
+	cargo test -p analytics-gateway
+
+gateway-bench: ## what a request costs the gateway, the tables of docs/gateway.md
+	@scripts/setup
+	@scripts/gateway-data
+	cargo build --release --lib
+	cargo bench --quiet --profile gateway -p analytics-gateway --bench load
 
 faults: ## the tests of faults for longer: 100 power cuts, 50,000 operations on replicas, bucket handles and batches, 100,000 expiring buckets, the whole table of the hostile module
 	@scripts/setup

@@ -1,0 +1,28 @@
+//! For whoever watches the gateway: is it alive, can it do its work, what has it counted.
+
+use crate::error::ApiError;
+use crate::state::AppState;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+
+/// The process answers.
+pub async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Redis answers, and the sites have been read.
+pub async fn readyz(State(state): State<AppState>) -> Result<&'static str, ApiError> {
+    if state.ingest.is_draining() {
+        return Err(ApiError::unavailable("the gateway is stopping", 5));
+    }
+    state.redis.query(&redis::cmd("PING")).await?;
+    state.sites.loaded()?;
+    Ok("ready\n")
+}
+
+pub async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
+    crate::metrics::refresh_sites(&state).await;
+    let content = "text/plain; version=0.0.4; charset=utf-8";
+    ([(CONTENT_TYPE, content)], state.metrics.text())
+}

@@ -1,0 +1,86 @@
+//! Listening, and stopping: on SIGTERM or SIGINT no connection is taken any more, requests under
+//! way are finished, the queue is emptied, and only then the process ends.
+
+use super::router;
+use crate::config::Config;
+use crate::state::AppState;
+use axum_server::tls_rustls::RustlsConfig;
+use axum_server::Handle;
+use hyper_util::rt::TokioTimer;
+use std::error::Error;
+use std::net::SocketAddr;
+use tokio::signal::unix::{signal, SignalKind};
+
+pub async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
+    let state = AppState::new(config).await?;
+    let refresh = state.config.sites.refresh;
+    tokio::spawn(state.sites.clone().keep_fresh(refresh));
+    tokio::spawn({
+        let state = state.clone();
+        async move { state.ingest.limits().keep_small().await }
+    });
+
+    tokio::spawn({
+        let state = state.clone();
+        async move { state.ingest.probe().await }
+    });
+    tokio::spawn({
+        let state = state.clone();
+        async move { state.ingest.enrich().salts.keep_fresh(&state.redis).await }
+    });
+
+    let handle: Handle<SocketAddr> = Handle::new();
+    tokio::spawn(stop_on_signal(state.clone(), handle.clone())?);
+    tokio::spawn({
+        let handle = handle.clone();
+        async move {
+            if let Some(address) = handle.listening().await {
+                tracing::info!(%address, "listening");
+            }
+        }
+    });
+
+    let app = router(&state).into_make_service_with_connect_info::<SocketAddr>();
+    let http = &state.config.http;
+    match (&http.tls_certificate, &http.tls_key) {
+        (Some(certificate), Some(key)) => {
+            let tls = RustlsConfig::from_pem_file(certificate, key).await?;
+            let mut server = axum_server::bind_rustls(http.listen, tls).handle(handle);
+            server
+                .http_builder()
+                .http1()
+                .timer(TokioTimer::new())
+                .header_read_timeout(http.header_timeout);
+            server.serve(app).await?;
+        }
+        _ => {
+            let mut server = axum_server::bind(http.listen).handle(handle);
+            server
+                .http_builder()
+                .http1()
+                .timer(TokioTimer::new())
+                .header_read_timeout(http.header_timeout);
+            server.serve(app).await?;
+        }
+    }
+    state.ingest.drained(http.drain).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn stop_on_signal(
+    state: AppState,
+    handle: Handle<SocketAddr>,
+) -> std::io::Result<impl std::future::Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: requests under way are finished");
+        state.ingest.start_draining();
+        handle.graceful_shutdown(Some(state.config.http.drain));
+    })
+}

@@ -1,0 +1,105 @@
+//! Redis, as one server or as a cluster behind the same calls. Nothing else opens a connection for
+//! commands; who subscribes or blocks takes a connection of its own (`Redis::dedicated`).
+
+mod error;
+mod reply;
+
+pub use error::{Failure, StoreError};
+pub use reply::{integer, number, text};
+
+use crate::config::RedisConfig;
+use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
+use redis::cluster::ClusterClientBuilder;
+use redis::cluster_async::ClusterConnection;
+use redis::{Client, Cmd, Pipeline, RedisError, RedisResult, Value};
+use std::future::Future;
+use std::io;
+
+/// Cheap to clone; every clone shares the connection.
+#[derive(Clone)]
+pub struct Redis {
+    connection: Connection,
+    config: RedisConfig,
+}
+
+#[derive(Clone)]
+enum Connection {
+    Server(ConnectionManager),
+    Cluster(ClusterConnection),
+}
+
+impl Redis {
+    pub async fn connect(config: &RedisConfig) -> Result<Redis, StoreError> {
+        let connection = if config.cluster {
+            let client = ClusterClientBuilder::new(config.urls.clone())
+                .connection_timeout(config.connection_timeout)
+                .response_timeout(config.response_timeout)
+                .retries(8)
+                .min_retry_wait(20)
+                .max_retry_wait(500)
+                .build()?;
+            Connection::Cluster(client.get_async_connection().await?)
+        } else {
+            let url = config.urls.first().map(String::as_str).unwrap_or_default();
+            let settings = ConnectionManagerConfig::new()
+                .set_connection_timeout(Some(config.connection_timeout))
+                .set_response_timeout(Some(config.response_timeout))
+                .set_max_delay(std::time::Duration::from_millis(500));
+            let manager = ConnectionManager::new_lazy_with_config(Client::open(url)?, settings)?;
+            Connection::Server(manager)
+        };
+        Ok(Redis {
+            connection,
+            config: config.clone(),
+        })
+    }
+
+    /// One command, and its reply.
+    pub async fn query(&self, command: &Cmd) -> Result<Value, StoreError> {
+        let reply = match self.connection.clone() {
+            Connection::Server(mut server) => {
+                self.in_time(server.req_packed_command(command)).await
+            }
+            Connection::Cluster(mut cluster) => {
+                self.in_time(cluster.req_packed_command(command)).await
+            }
+        };
+        Ok(reply?.extract_error()?)
+    }
+
+    /// A command waits for a connection that is being made again, but not for ever.
+    async fn in_time<T>(&self, reply: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
+        let limit = self.config.connection_timeout + self.config.response_timeout;
+        match tokio::time::timeout(limit, reply).await {
+            Ok(reply) => reply,
+            Err(_) => Err(RedisError::from(io::Error::from(io::ErrorKind::TimedOut))),
+        }
+    }
+
+    /// Commands whose keys share a slot, in one round trip: a reply or an error for each.
+    pub async fn pipeline(
+        &self,
+        pipeline: &mut Pipeline,
+    ) -> Result<Vec<RedisResult<Value>>, StoreError> {
+        pipeline.ignore_errors();
+        let replies: RedisResult<Vec<RedisResult<Value>>> = match self.connection.clone() {
+            Connection::Server(mut server) => self.in_time(pipeline.query_async(&mut server)).await,
+            Connection::Cluster(mut cluster) => {
+                self.in_time(pipeline.query_async(&mut cluster)).await
+            }
+        };
+        Ok(replies?)
+    }
+
+    /// A connection to one server, for commands that block or subscribe. In a cluster, messages of
+    /// `PUBLISH` reach every node, so that any of them will do for a subscription.
+    pub fn dedicated(&self, node: usize) -> Result<Client, StoreError> {
+        let urls = &self.config.urls;
+        let url = urls.iter().cycle().nth(node % urls.len().max(1));
+        Ok(Client::open(url.map(String::as_str).unwrap_or_default())?)
+    }
+
+    pub fn is_cluster(&self) -> bool {
+        self.config.cluster
+    }
+}
