@@ -4,7 +4,7 @@ FUZZ_SECONDS ?= 900
 PREFIX ?= /usr/local
 DESTDIR ?=
 BENCHES ?= load scale queries memory persistence domain
-.PHONY: help build run test lint optimized install package bench faults fuzz valgrind sanitize clean
+.PHONY: gateway-listeners help build run test lint optimized install package bench faults fuzz valgrind sanitize clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,11 @@ package: build ## a tarball to install elsewhere, under target/package
 
 bench: ## every figure of docs/speed.md, about ten minutes; BENCHES="load memory" for some of them
 	@scripts/bench $(BENCHES)
+
+gateway-listeners: ## what 10,000 listeners cost the gateway, the table of docs/gateway-live.md
+	@scripts/setup
+	cargo build --release --lib
+	cargo bench --quiet --profile gateway -p analytics-gateway --bench listeners
 
 faults: ## the tests of faults for longer: 100 power cuts, 50,000 operations on replicas, on held buckets and of batches, 100,000 buckets expire
 	@scripts/setup

@@ -1,14 +1,19 @@
 //! The real binary over real HTTP, in front of a real Redis with the module. A file a topic.
 
+mod alerts;
 mod clients;
 mod enrichment;
 mod faults;
 mod gateway;
 mod hostile;
 mod http;
+mod live;
+mod live_hostile;
 mod native;
 mod operations;
 mod pages;
 mod protocols;
+mod receivers;
 mod redis_server;
 mod sites;
+mod socket;
