@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 BENCHES ?= load scale queries memory persistence core
 TESTS ?=
-.PHONY: help build run gateway gateway-test gateway-bench test servers lint optimized install package bench faults fuzz valgrind sanitize loom clean
+.PHONY: help build run gateway gateway-test gateway-bench gateway-listeners test servers lint optimized install package bench faults fuzz valgrind sanitize loom clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,11 @@ gateway-bench: ## what a request costs the gateway, the tables of docs/gateway.m
 	@scripts/gateway-data
 	cargo build --release --lib
 	cargo bench --quiet --profile gateway -p analytics-gateway --bench load
+
+gateway-listeners: ## what 10,000 listeners cost the gateway, the table of docs/gateway-live.md
+	@scripts/setup
+	cargo build --release --lib
+	cargo bench --quiet --profile gateway -p analytics-gateway --bench listeners
 
 faults: ## the tests of faults for longer: 100 power cuts, 50,000 operations on replicas, bucket handles and batches, 100,000 expiring buckets, the whole table of the hostile module
 	@scripts/setup

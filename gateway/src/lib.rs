@@ -14,6 +14,7 @@
     )
 )]
 
+pub mod alerts;
 pub mod auth;
 pub mod cli;
 pub mod config;
@@ -21,6 +22,7 @@ pub mod enrich;
 pub mod error;
 pub mod http;
 pub mod ingest;
+pub mod live;
 pub mod metrics;
 pub mod object;
 pub mod query;

@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::ingest::Ingest;
+use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::sites::Registry;
 use crate::store::{Redis, StoreError};
@@ -19,12 +20,15 @@ pub struct Parts {
     pub sites: Registry,
     pub metrics: Arc<Metrics>,
     pub ingest: Ingest,
+    pub live: Live,
 }
 
 impl AppState {
     pub async fn new(config: Config) -> Result<AppState, StoreError> {
         let redis = Redis::connect(&config.redis).await?;
+        let live = Live::default();
         let for_events = Redis::connect(&config.redis).await?;
+        let for_events = for_events.observed_by(live.tap().clone());
         let metrics = Arc::new(Metrics::default());
         let sites = Registry::new(redis.clone());
         let ingest = Ingest::new(&config, for_events, Arc::clone(&metrics));
@@ -34,6 +38,7 @@ impl AppState {
             sites,
             metrics,
             ingest,
+            live,
         })))
     }
 }

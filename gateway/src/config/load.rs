@@ -52,6 +52,20 @@ fn checked(config: Config) -> Result<Config, ConfigError> {
     if ingest.queue_events < ingest.batch_events {
         return wrong("ingest.queue_events: at least ingest.batch_events");
     }
+    let alerts = &config.alerts;
+    if alerts.smtp.is_some() != alerts.from.is_some() {
+        return wrong("alerts.smtp and alerts.from go together");
+    }
+    // Else one gateway would send again what another is still sending.
+    if alerts.retry <= alerts.timeout || alerts.timeout.is_zero() {
+        return wrong("alerts.retry: longer than alerts.timeout");
+    }
+    if alerts.attempts == 0 || alerts.poll.is_zero() {
+        return wrong("alerts.attempts and alerts.poll: more than 0");
+    }
+    if config.live.heartbeat.is_zero() {
+        return wrong("live.heartbeat: more than 0");
+    }
     if config
         .sites
         .admin_token

@@ -21,6 +21,8 @@ pub struct Config {
     pub sites: SitesConfig,
     pub ingest: IngestConfig,
     pub enrich: EnrichConfig,
+    pub live: LiveConfig,
+    pub alerts: AlertsConfig,
     pub limits: LimitsConfig,
     pub log: LogConfig,
 }
@@ -176,6 +178,73 @@ pub struct EnrichConfig {
     pub countries: Option<PathBuf>,
     /// The patterns of user agents, as JSON.
     pub user_agents: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LiveConfig {
+    /// How often listeners get the figures.
+    #[serde(with = "humantime_serde")]
+    pub heartbeat: Duration,
+    /// Listeners at a time, of all sites and of one address; of one address, 0 is no limit.
+    pub listeners: u32,
+    pub listeners_per_address: u32,
+}
+
+impl Default for LiveConfig {
+    fn default() -> LiveConfig {
+        LiveConfig {
+            heartbeat: Duration::from_secs(5),
+            listeners: 20_000,
+            listeners_per_address: 100,
+        }
+    }
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AlertsConfig {
+    /// The server for e-mail, as `smtps://user:password@host`.
+    pub smtp: Option<String>,
+    /// Whom e-mail is from.
+    pub from: Option<String>,
+    /// How often it is looked whether there are alerts.
+    #[serde(with = "humantime_serde")]
+    pub poll: Duration,
+    /// What a target is given to answer.
+    #[serde(with = "humantime_serde")]
+    pub timeout: Duration,
+    /// After how long it is tried again for the first time; the time doubles.
+    #[serde(with = "humantime_serde")]
+    pub retry: Duration,
+    pub attempts: u32,
+}
+
+impl Default for AlertsConfig {
+    fn default() -> AlertsConfig {
+        AlertsConfig {
+            smtp: None,
+            from: None,
+            poll: Duration::from_secs(1),
+            timeout: Duration::from_secs(10),
+            retry: Duration::from_secs(15),
+            attempts: 10,
+        }
+    }
+}
+
+/// The URL has a password, so that it is not shown.
+impl std::fmt::Debug for AlertsConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AlertsConfig")
+            .field("smtp", &self.smtp.is_some())
+            .field("from", &self.from)
+            .field("poll", &self.poll)
+            .field("timeout", &self.timeout)
+            .field("retry", &self.retry)
+            .field("attempts", &self.attempts)
+            .finish()
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]

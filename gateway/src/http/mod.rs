@@ -6,13 +6,14 @@ mod health;
 mod limits;
 mod middleware;
 mod server;
+mod stalled;
 
 pub use client::{ClientAddress, Proxies};
 pub use limits::Limits;
 pub use server::serve;
 
 use crate::state::AppState;
-use crate::{ingest, query, sites};
+use crate::{alerts, ingest, live, query, sites};
 use axum::routing::get;
 use axum::Router;
 use utoipa::OpenApi;
@@ -31,7 +32,9 @@ pub fn router(state: &AppState) -> Router {
     let (documented, document) = OpenApiRouter::with_openapi(Document::openapi())
         .merge(ingest::routes(state))
         .merge(query::routes())
+        .merge(live::routes())
         .merge(sites::api::routes())
+        .merge(alerts::api::routes())
         .split_for_parts();
     let routes = documented
         .route("/healthz", get(health::healthz))

@@ -2,6 +2,7 @@
 //! way are finished, the queue is emptied, and only then the process ends.
 
 use super::router;
+use super::stalled::Stalled;
 use crate::config::Config;
 use crate::state::AppState;
 use axum_server::tls_rustls::RustlsConfig;
@@ -29,6 +30,9 @@ pub async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
         async move { state.ingest.enrich().salts.keep_fresh(&state.redis).await }
     });
 
+    crate::live::start(&state);
+    crate::alerts::start(&state)?;
+
     let handle: Handle<SocketAddr> = Handle::new();
     tokio::spawn(stop_on_signal(state.clone(), handle.clone())?);
     tokio::spawn({
@@ -42,10 +46,15 @@ pub async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
 
     let app = router(&state).into_make_service_with_connect_info::<SocketAddr>();
     let http = &state.config.http;
+    let stalled = Stalled {
+        limit: http.request_timeout,
+    };
     match (&http.tls_certificate, &http.tls_key) {
         (Some(certificate), Some(key)) => {
             let tls = RustlsConfig::from_pem_file(certificate, key).await?;
-            let mut server = axum_server::bind_rustls(http.listen, tls).handle(handle);
+            let mut server = axum_server::bind_rustls(http.listen, tls)
+                .map(|tls| tls.acceptor(stalled))
+                .handle(handle);
             server
                 .http_builder()
                 .http1()
@@ -54,7 +63,9 @@ pub async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
             server.serve(app).await?;
         }
         _ => {
-            let mut server = axum_server::bind(http.listen).handle(handle);
+            let mut server = axum_server::bind(http.listen)
+                .acceptor(stalled)
+                .handle(handle);
             server
                 .http_builder()
                 .http1()
@@ -81,6 +92,7 @@ fn stop_on_signal(
         }
         tracing::info!("stopping: requests under way are finished");
         state.ingest.start_draining();
+        state.live.close();
         handle.graceful_shutdown(Some(state.config.http.drain));
     })
 }

@@ -38,6 +38,14 @@ pub struct ReasonLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct AlertLabels {
+    /// webhook, slack or email.
+    pub kind: &'static str,
+    /// sent, failed (and tried again) or dead.
+    pub outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct EventLabels {
     pub site: String,
     pub event: String,
@@ -72,6 +80,11 @@ pub struct Metrics {
     /// Batches sent again because it was not known whether Redis had counted them.
     pub retries: Counter,
     pub panics: Counter,
+    /// Listeners there are.
+    pub web_sockets: Gauge,
+    pub event_streams: Gauge,
+    pub listeners_closed: Family<ReasonLabels, Counter>,
+    pub alerts: Family<AlertLabels, Counter>,
     registry: Registry,
 }
 
@@ -103,6 +116,10 @@ impl Default for Metrics {
             queue_bytes: Gauge::default(),
             retries: Counter::default(),
             panics: Counter::default(),
+            web_sockets: Gauge::default(),
+            event_streams: Gauge::default(),
+            listeners_closed: Family::default(),
+            alerts: Family::default(),
             registry: Registry::with_prefix("analytics"),
         };
         metrics.register();
@@ -176,6 +193,26 @@ impl Metrics {
             "Requests that failed by a fault of the gateway",
             self.panics.clone(),
         );
+        registry.register(
+            "websocket_connections",
+            "Listeners by web socket",
+            self.web_sockets.clone(),
+        );
+        registry.register(
+            "event_streams",
+            "Listeners by server-sent events",
+            self.event_streams.clone(),
+        );
+        registry.register(
+            "listeners_closed",
+            "Listeners that the gateway closed, by reason",
+            self.listeners_closed.clone(),
+        );
+        registry.register(
+            "alerts",
+            "Attempts to send alerts by their outcome, and alerts that were given up",
+            self.alerts.clone(),
+        );
     }
 
     pub fn drop_event(&self, reason: &'static str) {
@@ -186,6 +223,18 @@ impl Metrics {
         self.dropped
             .get_or_create(&ReasonLabels { reason })
             .inc_by(count);
+    }
+
+    pub fn alert(&self, kind: &'static str, outcome: &'static str) {
+        self.alerts
+            .get_or_create(&AlertLabels { kind, outcome })
+            .inc();
+    }
+
+    pub fn listener_closed(&self, reason: &'static str) {
+        self.listeners_closed
+            .get_or_create(&ReasonLabels { reason })
+            .inc();
     }
 
     pub fn redis_took(&self, operation: &'static str, time: Duration) {

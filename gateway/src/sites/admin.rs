@@ -3,6 +3,7 @@
 use super::change::{self, Change};
 use super::key::{Key, Secret};
 use super::stored;
+use crate::alerts::target::{self, Kind};
 use crate::config::Config;
 use crate::error::ApiError;
 use crate::store::Redis;
@@ -27,6 +28,8 @@ pub enum SiteCommand {
     Key(Credential),
     /// Make a read token, or list or remove the site's.
     Token(Credential),
+    /// List where the alerts of a site go, or add or remove a target.
+    Alerts(AlertTargets),
     /// Forget the settings of a site. What it has counted stays in Redis.
     Remove { name: String },
 }
@@ -45,6 +48,19 @@ pub struct Credential {
     remove: Option<String>,
 }
 
+#[derive(Args)]
+pub struct AlertTargets {
+    site: String,
+    /// Add a target of this kind.
+    #[arg(value_enum, requires = "address")]
+    kind: Option<Kind>,
+    /// Its URL, or its address of e-mail.
+    address: Option<String>,
+    /// Remove the one with this id.
+    #[arg(long, value_name = "ID")]
+    remove: Option<String>,
+}
+
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 pub async fn run(config: &Config, command: SiteCommand) -> Outcome<()> {
@@ -58,6 +74,7 @@ pub async fn run(config: &Config, command: SiteCommand) -> Outcome<()> {
         SiteCommand::List { json } => list(&redis, json).await,
         SiteCommand::Key(credential) => manage(&redis, Secret::Write, credential).await,
         SiteCommand::Token(credential) => manage(&redis, Secret::Read, credential).await,
+        SiteCommand::Alerts(targets) => alerts(&redis, config, targets).await,
         SiteCommand::Remove { name } => {
             change::remove(&redis, &name).await.map_err(told)?;
             println!("removed");
@@ -120,5 +137,29 @@ async fn manage(redis: &Redis, kind: Secret, credential: Credential) -> Outcome<
     let added = change::add_secret(redis, name, kind, &credential.label).await;
     // Shown once: only its hash is kept.
     println!("{}", added.map_err(told)?.1);
+    Ok(())
+}
+
+async fn alerts(redis: &Redis, config: &Config, wanted: AlertTargets) -> Outcome<()> {
+    let name = &wanted.site;
+    if let Some(id) = &wanted.remove {
+        target::remove(redis, name, id).await.map_err(told)?;
+        println!("removed");
+        return Ok(());
+    }
+    if let (Some(kind), Some(address)) = (wanted.kind, &wanted.address) {
+        let added = target::add(redis, &config.alerts, name, kind, address).await;
+        let target = added.map_err(told)?;
+        println!("{}", target.id);
+        // What receivers check signatures with.
+        if let Some(secret) = target.secret {
+            println!("{secret}");
+        }
+        return Ok(());
+    }
+    for target in change::find(redis, name).await.map_err(told)?.alert_targets {
+        let (kind, address) = (target.kind.word(), target.shown_address());
+        println!("{}\t{kind}\t{address}", target.id);
+    }
     Ok(())
 }

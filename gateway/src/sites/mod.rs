@@ -12,6 +12,7 @@ pub mod stored;
 pub use key::{Key, Secret};
 pub use registry::{Registry, Snapshot};
 
+use crate::alerts::target::Target;
 use serde::{Deserialize, Serialize};
 
 /// How the user of an event is found.
@@ -67,6 +68,8 @@ pub struct Site {
     pub goal_dimension: String,
     pub write_keys: Vec<Key>,
     pub read_tokens: Vec<Key>,
+    /// Where its alerts go.
+    pub alert_targets: Vec<Target>,
 }
 
 impl Default for Site {
@@ -87,6 +90,7 @@ impl Default for Site {
             goal_dimension: String::from("kind"),
             write_keys: Vec::new(),
             read_tokens: Vec::new(),
+            alert_targets: Vec::new(),
         }
     }
 }

@@ -30,6 +30,11 @@ impl StoreError {
         matches!(self.failure, Failure::NotNow | Failure::Unknown)
     }
 
+    /// The first word of what the server says: `NOGROUP`.
+    pub fn code(&self) -> Option<&str> {
+        self.error.code()
+    }
+
     /// What the server says, without its first word.
     pub fn message(&self) -> Cow<'_, str> {
         match self.error.detail() {

@@ -14,12 +14,19 @@ use redis::cluster_async::ClusterConnection;
 use redis::{Client, Cmd, Pipeline, RedisError, RedisResult, Value};
 use std::future::Future;
 use std::io;
+use std::sync::Arc;
 
 /// Cheap to clone; every clone shares the connection.
 #[derive(Clone)]
 pub struct Redis {
     connection: Connection,
     config: RedisConfig,
+    observer: Option<Arc<dyn Observer>>,
+}
+
+/// Sees what was sent as a pipeline and carried out. It must not take long.
+pub trait Observer: Send + Sync {
+    fn confirmed(&self, command: &Cmd, reply: &Value);
 }
 
 #[derive(Clone)]
@@ -51,7 +58,15 @@ impl Redis {
         Ok(Redis {
             connection,
             config: config.clone(),
+            observer: None,
         })
+    }
+
+    pub fn observed_by(self, observer: Arc<dyn Observer>) -> Redis {
+        Redis {
+            observer: Some(observer),
+            ..self
+        }
     }
 
     /// One command, and its reply.
@@ -88,7 +103,15 @@ impl Redis {
                 self.in_time(pipeline.query_async(&mut cluster)).await
             }
         };
-        Ok(replies?)
+        let replies = replies?;
+        if let Some(observer) = &self.observer {
+            for (command, reply) in pipeline.cmd_iter().zip(&replies) {
+                if let Ok(reply) = reply {
+                    observer.confirmed(command, reply);
+                }
+            }
+        }
+        Ok(replies)
     }
 
     /// A connection to one server, for commands that block or subscribe. In a cluster, messages of

@@ -1,5 +1,6 @@
 //! The real binary over real HTTP, in front of a real Redis with the module. A file a topic.
 
+mod alerts;
 mod clients;
 mod cluster;
 mod enrichment;
@@ -7,9 +8,13 @@ mod faults;
 mod gateway;
 mod hostile;
 mod http;
+mod live;
+mod live_hostile;
 mod native;
 mod operations;
 mod pages;
 mod protocols;
+mod receivers;
 mod redis_server;
 mod sites;
+mod socket;
