@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::ingest::Ingest;
 use crate::metrics::Metrics;
+use crate::query::FactsCache;
 use crate::sites::Registry;
 use crate::store::{Redis, StoreError};
 use std::ops::Deref;
@@ -19,6 +20,7 @@ pub struct Parts {
     pub sites: Registry,
     pub metrics: Arc<Metrics>,
     pub ingest: Ingest,
+    pub facts: FactsCache,
 }
 
 impl AppState {
@@ -34,6 +36,7 @@ impl AppState {
             sites,
             metrics,
             ingest,
+            facts: FactsCache::default(),
         })))
     }
 }
