@@ -2,7 +2,8 @@
 //! writes the reply as JSON (`value.rs`) or CSV.
 //!
 //! `question.rs` has the read commands of the module, which `native.rs` and `batch.rs` serve;
-//! `classic` has the paths of a smaller API that dashboards use.
+//! `classic` has the paths of a smaller API that dashboards use;
+//! `plausible` answers Plausible's Stats API.
 
 mod ask;
 mod batch;
@@ -12,6 +13,7 @@ mod failures;
 pub mod log;
 mod native;
 mod params;
+mod plausible;
 mod question;
 mod range;
 mod value;
@@ -30,6 +32,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .merge(native::routes())
         .merge(batch::routes())
         .merge(classic::routes())
+        .merge(plausible::routes())
 }
 
 /// The body of an answer.
