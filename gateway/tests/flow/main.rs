@@ -1,5 +1,6 @@
 //! The real binary over real HTTP, in front of a real Redis with the module. A file a topic.
 
+mod answers;
 mod clients;
 mod cluster;
 mod enrichment;
@@ -7,7 +8,9 @@ mod faults;
 mod gateway;
 mod hostile;
 mod http;
+mod http_docs;
 mod native;
+mod openapi;
 mod operations;
 mod pages;
 mod protocols;
