@@ -65,6 +65,7 @@ struct Dashboard {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DashboardUsers)]
 struct UniqueUsers {
     last_hour: i64,
     last_24h: i64,
@@ -87,6 +88,7 @@ struct Performance {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DashboardErrors)]
 struct Errors {
     /// Events of the type `error`.
     count_last_minute: i64,
@@ -166,6 +168,7 @@ pub async fn realtime(state: &AppState, site: &Site) -> ApiResult<Realtime> {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RealtimeAnswer)]
 struct Answer {
     success: bool,
     data: Realtime,

@@ -32,16 +32,18 @@ struct Heatmap {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = HeatmapCell)]
 struct Cell {
     /// A number, or a text where the event sent one that is no number.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Value)]
     x: Coordinate,
-    #[schema(value_type = Object)]
+    #[schema(value_type = Value)]
     y: Coordinate,
     count: i64,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = HeatmapMeta)]
 struct Asked {
     page_url: Option<String>,
     hours: usize,

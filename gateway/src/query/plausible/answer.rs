@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 use utoipa::ToSchema;
 
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = PlausibleRow)]
 pub struct Row {
     /// In the order of the query's dimensions.
     pub dimensions: Vec<String>,

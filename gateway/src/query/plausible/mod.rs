@@ -42,6 +42,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PlausibleResults)]
 struct Results {
     results: Vec<Row>,
     meta: Meta,
@@ -49,6 +50,7 @@ struct Results {
 }
 
 #[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = PlausibleMeta)]
 struct Meta {
     #[serde(skip_serializing_if = "Option::is_none")]
     imports_included: Option<bool>,
@@ -60,6 +62,7 @@ struct Meta {
 
 /// The query as it was understood.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PlausibleEcho)]
 struct Echo {
     site_id: String,
     metrics: Vec<String>,

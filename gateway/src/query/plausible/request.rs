@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PlausibleRequest)]
 pub struct Request {
     /// The name of a site, or one of its domains.
     pub site_id: String,
