@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::ingest::Ingest;
 use crate::live::Live;
 use crate::metrics::Metrics;
+use crate::query::FactsCache;
 use crate::sites::Registry;
 use crate::store::{Redis, StoreError};
 use std::ops::Deref;
@@ -21,6 +22,7 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     pub ingest: Ingest,
     pub live: Live,
+    pub facts: FactsCache,
 }
 
 impl AppState {
@@ -39,6 +41,7 @@ impl AppState {
             metrics,
             ingest,
             live,
+            facts: FactsCache::default(),
         })))
     }
 }

@@ -11,7 +11,10 @@ use crate::config::RedisConfig;
 use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
-use redis::{Client, Cmd, Pipeline, RedisError, RedisResult, Value};
+use redis::{
+    Client, Cmd, ConnectionInfo, IntoConnectionInfo, Pipeline, ProtocolVersion, RedisError,
+    RedisResult, Value,
+};
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
@@ -44,6 +47,7 @@ impl Redis {
                 .retries(8)
                 .min_retry_wait(20)
                 .max_retry_wait(500)
+                .use_protocol(ProtocolVersion::RESP3)
                 .build()?;
             Connection::Cluster(client.get_async_connection().await?)
         } else {
@@ -52,7 +56,8 @@ impl Redis {
                 .set_connection_timeout(Some(config.connection_timeout))
                 .set_response_timeout(Some(config.response_timeout))
                 .set_max_delay(std::time::Duration::from_millis(500));
-            let manager = ConnectionManager::new_lazy_with_config(Client::open(url)?, settings)?;
+            let client = Client::open(with_maps(url)?)?;
+            let manager = ConnectionManager::new_lazy_with_config(client, settings)?;
             Connection::Server(manager)
         };
         Ok(Redis {
@@ -125,4 +130,11 @@ impl Redis {
     pub fn is_cluster(&self) -> bool {
         self.config.cluster
     }
+}
+
+/// RESP3, in which a map is a map and a number a number.
+fn with_maps(url: &str) -> RedisResult<ConnectionInfo> {
+    let info = url.into_connection_info()?;
+    let redis = info.redis_settings().clone();
+    Ok(info.set_redis_settings(redis.set_protocol(ProtocolVersion::RESP3)))
 }

@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 
 const SITES: usize = 12;
 
-struct Cluster {
-    nodes: Vec<RedisServer>,
+pub struct Cluster {
+    pub nodes: Vec<RedisServer>,
 }
 
 impl Cluster {
-    fn start() -> Cluster {
+    pub fn start() -> Cluster {
         let nodes: Vec<RedisServer> = (0..6)
             .map(|_| {
                 let bus = free_port().to_string();
@@ -49,12 +49,24 @@ impl Cluster {
         cluster
     }
 
-    fn settings(&self) -> [(&'static str, String); 2] {
+    pub fn settings(&self) -> [(&'static str, String); 2] {
         let urls: Vec<String> = self.nodes.iter().map(RedisServer::url).collect();
         [
             ("REDIS__URLS", format!("{urls:?}")),
             ("REDIS__CLUSTER", String::from("true")),
         ]
+    }
+
+    /// The reply of the node that has the site, to which the others point.
+    pub fn ask(&self, line: &str) -> redis::Value {
+        let words: Vec<&str> = line.split(' ').collect();
+        let urls: Vec<String> = self.nodes.iter().map(RedisServer::url).collect();
+        let client = redis::cluster::ClusterClient::new(urls).expect("has nodes");
+        let mut connection = client.get_connection().expect("a node answers");
+        redis::cmd(words[0])
+            .arg(&words[1..])
+            .query(&mut connection)
+            .unwrap_or_else(|error| panic!("{line}: {error}"))
     }
 
     /// A replica takes over from its master, in order: nothing is lost by Redis itself.

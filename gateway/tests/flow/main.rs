@@ -1,6 +1,7 @@
 //! The real binary over real HTTP, in front of a real Redis with the module. A file a topic.
 
 mod alerts;
+mod answers;
 mod clients;
 mod cluster;
 mod enrichment;
@@ -10,7 +11,9 @@ mod hostile;
 mod http;
 mod live;
 mod live_hostile;
+mod http_docs;
 mod native;
+mod openapi;
 mod operations;
 mod pages;
 mod protocols;
