@@ -53,7 +53,7 @@ struct Call {
 #[serde(rename_all = "camelCase", default)]
 struct Batch<'a> {
     #[serde(borrow)]
-    batch: Vec<&'a RawValue>,
+    batch: Option<Vec<&'a RawValue>>,
     sent_at: Option<Stamp>,
     write_key: Option<String>,
 }
@@ -240,8 +240,12 @@ fn read(state: &AppState, is_batch: bool, body: &[u8]) -> ApiResult<Calls> {
         return Ok((vec![call], sent, key));
     }
     let Object(batch): Object<Batch> = serde_json::from_slice(body).map_err(wrong)?;
-    let mut calls = Vec::with_capacity(batch.batch.len());
-    for raw in batch.batch {
+    let Some(raws) = batch.batch else {
+        state.metrics.drop_event("invalid");
+        return Err(ApiError::invalid("batch", "a batch has its calls in it"));
+    };
+    let mut calls = Vec::with_capacity(raws.len());
+    for raw in raws {
         match serde_json::from_str(raw.get()) {
             _ if raw.get().len() > EVENT_BYTES => state.metrics.drop_event("too_large"),
             Ok(Object(call)) => calls.push(call),
