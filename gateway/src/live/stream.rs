@@ -17,11 +17,20 @@ use std::convert::Infallible;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::broadcast::Receiver;
+use utoipa::ToSchema;
 
 struct Listener {
     frames: Receiver<Frame>,
     state: AppState,
     _seat: Seat,
+}
+
+/// An event as a browser gets it.
+#[derive(ToSchema)]
+#[allow(dead_code)] // only described
+struct SentEvent {
+    /// What a web socket gets, as a text in JSON.
+    data: String,
 }
 
 /// The same as the web socket, as server-sent events.
@@ -32,7 +41,8 @@ struct Listener {
         ("token" = Option<String>, Query, description = "A read token, where no header can be set"),
     ),
     responses(
-        (status = 200, description = "Figures and events", body = String, content_type = "text/event-stream"),
+        (status = 200, description = "Figures and events", body = SentEvent, content_type = "text/event-stream"),
+        (status = 400, description = "The module refuses a question for the figures", body = ErrorBody),
         (status = 401, description = "No read token, or a wrong one", body = ErrorBody),
         (status = 403, description = "The page's origin is not one of the site", body = ErrorBody),
         (status = 404, description = "There is no such site", body = ErrorBody),

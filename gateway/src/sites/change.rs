@@ -82,6 +82,9 @@ pub async fn save(redis: &Redis, name: &str, change: &Change) -> ApiResult<bool>
     if let Some(domains) = &change.domains {
         refuse_taken(redis, name, domains).await?;
     }
+    check_name("goal", &change.goal)?;
+    check_name("theme_dimension", &change.theme_dimension)?;
+    check_name("goal_dimension", &change.goal_dimension)?;
     let mut create = cmd("ANALYTICS.CREATE");
     create.arg(name);
     if let Some(zone) = &change.tz {
@@ -100,6 +103,25 @@ pub async fn save(redis: &Redis, name: &str, change: &Change) -> ApiResult<bool>
         Ok((Some(site), made))
     })
     .await
+}
+
+/// The longest name of an event or a dimension, in bytes.
+const LONGEST_NAME: usize = 128;
+
+/// A name that metrics are made with: one that the module has, without what separates the parts of a
+/// metric.
+fn check_name(field: &'static str, name: &Option<String>) -> ApiResult<()> {
+    let Some(name) = name else { return Ok(()) };
+    let is_name = (1..=LONGEST_NAME).contains(&name.len())
+        && !name.contains(['@', '&', '=', ','])
+        && !name.contains(char::is_control);
+    match is_name {
+        true => Ok(()),
+        false => Err(ApiError::invalid(
+            field,
+            format!("{field} is a name of 1 to {LONGEST_NAME} bytes without @ & = , and controls"),
+        )),
+    }
 }
 
 /// A domain belongs to one site.
