@@ -179,7 +179,7 @@ fn a_reply_that_does_not_come_in_time_counts_once() {
 }
 
 #[test]
-fn told_to_stop_it_finishes_what_it_has_taken() {
+fn asked_to_stop_it_finishes_what_it_has_taken() {
     let redis = RedisServer::with_file();
     let (key, _) = site(&redis, "shop", &[]);
     let mut gateway = Gateway::start(&redis);

@@ -232,7 +232,7 @@ fn redis_goes_and_comes_back_while_somebody_listens() {
 }
 
 #[test]
-fn told_to_stop_it_closes_its_listeners_at_once() {
+fn asked_to_stop_it_closes_its_listeners_at_once() {
     let redis = RedisServer::start();
     let (_, token) = site(&redis, "shop", &[]);
     let mut gateway = Gateway::start(&redis);
