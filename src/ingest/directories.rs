@@ -224,7 +224,7 @@ pub fn attach(site: &SiteValue, paths: impl Iterator<Item = u32>, now: i64, may_
             directory.pending.detach(&mut directory.buckets);
             return;
         }
-        let hash = keyed_hash(directory.name()) as usize;
+        let hash = keyed_hash(directory.name());
         directories.enter_name(hash, id);
     });
 }
@@ -258,11 +258,7 @@ pub fn flush_and_detach(id: PendingId) {
 /// A site leaves its key. What waits for its buckets is applied.
 pub fn drop_of(id: PendingId, site: *const SiteValue) {
     drop(with(|directories| {
-        let place = directories.all.get_mut(place_of(id))?;
-        let mut directory = place.take_if(|it| std::ptr::eq(it.site().as_ptr(), site))?;
-        directory.flush_and_detach(&mut directories.scratch);
-        directories.vacate(id);
-        Some(directory)
+        directories.take_out(place_of(id), |it| std::ptr::eq(it.site().as_ptr(), site))
     }));
 }
 
@@ -324,15 +320,7 @@ fn drop_all(mut goes: impl FnMut(&mut SiteDirectory) -> bool) {
         }
         let mut gone = Vec::new();
         for place in 0..directories.all.len() {
-            let Directories { all, scratch, .. } = directories;
-            let Some(directory) = all.get_mut(place) else {
-                continue;
-            };
-            if let Some(mut directory) = directory.take_if(|it| goes(it)) {
-                directory.flush_and_detach(scratch);
-                directories.vacant.push(place as PendingId + 1);
-                gone.push(directory);
-            }
+            gone.extend(directories.take_out(place, &mut goes));
         }
         directories.shrink();
         gone
@@ -360,15 +348,7 @@ pub fn tidy(now: i64) {
         let mut gone = Vec::new();
         for _ in 0..TIDIED.min(directories.all.len()) {
             let place = directories.turn();
-            let Directories { all, scratch, .. } = directories;
-            let Some(directory) = all.get_mut(place) else {
-                continue;
-            };
-            if let Some(mut directory) = directory.take_if(|it| it.is_idle(now)) {
-                directory.flush_and_detach(scratch);
-                directories.vacant.push(place as PendingId + 1);
-                gone.push(directory);
-            }
+            gone.extend(directories.take_out(place, |it| it.is_idle(now)));
         }
         directories.shrink();
         gone
@@ -438,6 +418,19 @@ impl Directories {
         }
     }
 
+    /// If `goes` is true of the directory at this place, applies its waiting events and takes it out for
+    /// good.
+    fn take_out(
+        &mut self,
+        place: usize,
+        goes: impl FnOnce(&mut SiteDirectory) -> bool,
+    ) -> Option<Box<SiteDirectory>> {
+        let mut directory = self.all.get_mut(place)?.take_if(|it| goes(it))?;
+        directory.flush_and_detach(&mut self.scratch);
+        self.vacant.push(place as PendingId + 1);
+        Some(directory)
+    }
+
     /// Frees the memory of many directories when all are dropped.
     fn shrink(&mut self) {
         if self.vacant.len() == self.all.len() {
@@ -448,22 +441,25 @@ impl Directories {
         }
     }
 
-    fn enter_name(&mut self, hash: usize, id: PendingId) {
+    fn enter_name(&mut self, hash: u64, id: PendingId) {
         if self.by_name.len() < 2 * self.all.len() {
             let wanted = 4 * self.all.len();
             self.by_name.clear();
             self.by_name.resize(wanted, 0);
         }
-        let place = hash.checked_rem(self.by_name.len()).unwrap_or(0);
+        let place = self.place_of_hash(hash);
         if let Some(place) = self.by_name.get_mut(place) {
             *place = id;
         }
     }
 
     fn place_of(&self, name: &[u8]) -> usize {
-        (keyed_hash(name) as usize)
-            .checked_rem(self.by_name.len())
-            .unwrap_or(0)
+        self.place_of_hash(keyed_hash(name))
+    }
+
+    fn place_of_hash(&self, hash: u64) -> usize {
+        let places = self.by_name.len();
+        (hash as usize).checked_rem(places).unwrap_or(0)
     }
 
     fn turn(&mut self) -> usize {

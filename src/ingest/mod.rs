@@ -21,6 +21,7 @@ mod path_cache;
 mod pending;
 pub mod replicate;
 pub mod scratch;
+mod settle;
 pub mod site;
 pub mod track;
 pub mod unescape_buffer;

@@ -50,9 +50,9 @@ impl Default for OpenBucket {
 }
 
 impl BucketRef {
-    /// Begins a command. True where the handle is valid, so that the key does not have to be opened.
+    /// Begins a command. Where the handle is valid, the key does not have to be opened.
     #[inline]
-    pub fn begin(&mut self, command: u64, now: i64) -> bool {
+    pub fn begin(&mut self, command: u64, now: i64) {
         let value = self.handle.valid(now);
         self.open = OpenBucket {
             command,
@@ -60,7 +60,6 @@ impl BucketRef {
             has_handle: value.is_some(),
             ..OpenBucket::default()
         };
-        value.is_some()
     }
 
     /// Opens the key. Changes nothing.

@@ -43,6 +43,11 @@ pub struct BucketPath {
     pub used: (u64, u32),
 }
 
+#[inline]
+pub fn bucket_at(buckets: &Buckets, granularity: Granularity) -> Option<BucketIndex> {
+    buckets.get(granularity.index()).copied().flatten()
+}
+
 /// The finest bucket on a path.
 #[inline]
 pub fn finest(buckets: &Buckets) -> Option<BucketIndex> {

@@ -27,7 +27,7 @@ use redis_module::raw::RedisModuleString;
 use super::apply::{apply_batch, BucketSink};
 use super::bucket_ref::BucketRef;
 use super::lateness::LatenessClock;
-use super::path_cache::{finest, BucketIndex, BucketPath, Buckets, PathCache, Split};
+use super::path_cache::{bucket_at, finest, BucketIndex, BucketPath, Buckets, PathCache, Split};
 use crate::store::bucket_handle::expiry_epoch;
 use crate::store::hooks::PendingId;
 use analytics_core::apply::{ApplyScratch, RowBatch, RowResolver};
@@ -103,8 +103,7 @@ impl BucketSink for PendingSink<'_> {
 
     #[inline]
     fn bucket(&self, path: u32, granularity: Granularity) -> Option<BucketIndex> {
-        let path = self.paths.get(path)?;
-        path.buckets.get(granularity.index()).copied().flatten()
+        bucket_at(&self.paths.get(path)?.buckets, granularity)
     }
 
     #[inline]

@@ -8,14 +8,14 @@ use super::apply::{apply_batch, BucketSink};
 use super::bucket_ref::BucketRef;
 use super::directory::SiteDirectory;
 use super::lateness::LatenessClock;
-use super::path_cache::{differ_in_minute, finest, BucketIndex, Buckets, Split};
+use super::path_cache::{bucket_at, differ_in_minute, finest, BucketIndex, Buckets, Split};
 use super::pending::MOST_AT_ONCE;
+use super::settle::settle;
 use crate::api::context::Ctx;
 use crate::api::failure::Outcome;
 use crate::api::guard::WriteGuard;
 use crate::api::string::StringRef;
 use crate::stats;
-use crate::store::containment::{HandleNumbers, LastPath};
 use crate::store::site_value::SiteValue;
 use analytics_core::apply::{ApplyScratch, ApplyTerms, KnownIn, RowBatch, RowResolver};
 use analytics_core::bucket::Bucket;
@@ -102,8 +102,7 @@ impl BucketSink for DirectSink<'_> {
 
     #[inline]
     fn bucket(&self, path: u32, granularity: Granularity) -> Option<BucketIndex> {
-        let path = self.paths.get(path as usize)?;
-        path.buckets.get(granularity.index()).copied().flatten()
+        bucket_at(&self.paths.get(path as usize)?.buckets, granularity)
     }
 
     #[inline]
@@ -465,53 +464,4 @@ fn accept_or_drop(
     bucket.bucket_mut(guard).insert_id(id);
     path.counts = true;
     true
-}
-
-/// Prepares these buckets for events: makes them, and records which of them contain which.
-#[inline(never)]
-fn settle(guard: &WriteGuard, directory: &mut SiteDirectory, path: &Buckets) {
-    let SiteDirectory {
-        buckets, last_path, ..
-    } = directory;
-    let mut handles = HandleNumbers::default();
-    let mut is_settled = true;
-    for index in path.iter().flatten() {
-        if let Some(bucket) = index.of_mut(buckets) {
-            bucket.bucket_mut(guard);
-            if let Some(handle) = handles.get_mut(bucket.granularity().index()) {
-                *handle = bucket.handle_number();
-            }
-            is_settled &= bucket.is_settled();
-        }
-    }
-    // The containment of the last path is still valid where the handles are the same.
-    if !is_settled || handles != last_path.handles {
-        settle_anew(buckets, path, handles, last_path);
-    }
-    for index in path.iter().flatten() {
-        if let Some(bucket) = index.of_mut(buckets) {
-            bucket.open.contained_in = last_path.contained_in(bucket.granularity());
-        }
-    }
-}
-
-#[inline(never)]
-fn settle_anew(
-    buckets: &mut [BucketRef],
-    path: &Buckets,
-    handles: HandleNumbers,
-    last_path: &mut LastPath,
-) {
-    let same = last_path.coarsest_like(&handles);
-    for index in path.iter().flatten() {
-        if let Some(bucket) = index.of_mut(buckets) {
-            let granularity = bucket.granularity();
-            // Granularities from `same` on have the containment of the last path.
-            if granularity.index() < same || !bucket.is_settled() {
-                let contained_in = bucket.update_containment(&handles);
-                last_path.set_contained_in(granularity, contained_in);
-            }
-        }
-    }
-    last_path.handles = handles;
 }
