@@ -3,121 +3,19 @@
 //!
 //!     cargo bench --profile gateway -p analytics-gateway --bench listeners
 
+#[path = "common/servers.rs"]
+mod servers;
+
 use futures_util::StreamExt;
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use std::{env, fs};
-use tokio::net::TcpStream;
 use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::Message;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_analytics-gateway");
+use servers::start;
+
 const EVENTS: usize = 20;
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-    listener.local_addr().expect("it has an address").port()
-}
-
-/// Ends with the bench.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Process {
-    fn memory_megabytes(&self) -> f64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id())).expect("Linux");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-        let kilobytes = line.and_then(|line| line.split_whitespace().nth(1));
-        kilobytes.and_then(|k| k.parse::<f64>().ok()).unwrap_or(0.0) / 1_024.0
-    }
-
-    /// User and system time, in milliseconds; a tick is 10 ms.
-    fn processor_time(&self) -> f64 {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id())).expect("is Linux");
-        let after_name = stat.rsplit(") ").next().expect("has a name");
-        let fields: Vec<&str> = after_name.split(' ').collect();
-        let ticks = |at: usize| fields[at].parse::<f64>().expect("is a number");
-        (ticks(11) + ticks(12)) * 10.0
-    }
-}
-
-struct Setup {
-    _redis: Process,
-    gateway: Process,
-    port: u16,
-    key: String,
-}
-
-async fn start() -> Setup {
-    let module = env::var_os("ANALYTICS_MODULE").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/release/libredis_analytics.so"),
-        PathBuf::from,
-    );
-    let (redis_port, port) = (free_port(), free_port());
-    let redis = Command::new("redis-server")
-        .args([
-            "--port",
-            &redis_port.to_string(),
-            "--save",
-            "",
-            "--loadmodule",
-        ])
-        .arg(module)
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("redis-server is installed");
-    let redis = Process(redis);
-    until_open(redis_port).await;
-    let urls = format!("[\"redis://127.0.0.1:{redis_port}\"]");
-    let run = |words: &[&str]| {
-        let output = Command::new(BINARY)
-            .args(words)
-            .env("ANALYTICS_GATEWAY_REDIS__URLS", &urls)
-            .output()
-            .expect("it runs");
-        assert!(output.status.success(), "{output:?}");
-        String::from(String::from_utf8_lossy(&output.stdout).trim())
-    };
-    run(&["site", "add", "shop", "--public", "true"]);
-    let key = run(&["site", "key", "shop"]);
-    let listen = format!("127.0.0.1:{port}");
-    let gateway = Command::new(BINARY)
-        .env("ANALYTICS_GATEWAY_REDIS__URLS", &urls)
-        .env("ANALYTICS_GATEWAY_HTTP__LISTEN", listen)
-        .env("ANALYTICS_GATEWAY_LIMITS__ADDRESS_PER_SECOND", "0")
-        .env("ANALYTICS_GATEWAY_LIMITS__QUERIES_PER_SECOND", "0")
-        .env("ANALYTICS_GATEWAY_LIVE__LISTENERS_PER_ADDRESS", "0")
-        .env("ANALYTICS_GATEWAY_LOG__LEVEL", "error")
-        .spawn()
-        .expect("it runs");
-    let gateway = Process(gateway);
-    until_open(port).await;
-    sleep(Duration::from_secs(2)).await;
-    Setup {
-        _redis: redis,
-        gateway,
-        port,
-        key,
-    }
-}
-
-async fn until_open(port: u16) {
-    let until = Instant::now() + Duration::from_secs(20);
-    while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-        assert!(Instant::now() < until, "nothing listens");
-        sleep(Duration::from_millis(20)).await;
-    }
-}
 
 /// What the listeners have received, by the number of the event.
 struct Received {
@@ -153,7 +51,10 @@ async fn listen(port: u16, received: Arc<Received>) {
 }
 
 async fn measure(listeners: usize) {
-    let setup = start().await;
+    let setup = start(&[
+        ("LIVE__LISTENERS_PER_ADDRESS", "0"),
+        ("LOG__LEVEL", "error"),
+    ]);
     let empty = setup.gateway.memory_megabytes();
     let cells = |value: u64| (0..EVENTS).map(|_| AtomicU64::new(value)).collect();
     let received = Arc::new(Received {

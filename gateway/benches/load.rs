@@ -3,142 +3,30 @@
 //!
 //!     cargo bench --profile gateway -p analytics-gateway --bench load
 
+#[path = "common/servers.rs"]
+mod servers;
+
 use std::fmt::Write as _;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
-use std::{env, fs, thread};
+use std::{env, thread};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_analytics-gateway");
+use servers::{root, start, Setup};
+
 const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0";
 
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-    listener.local_addr().expect("it has an address").port()
-}
-
-/// Ends with the bench.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Process {
-    /// User and system time, in microseconds; a tick is 10 ms.
-    fn processor_time(&self) -> f64 {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id())).expect("is Linux");
-        let after_name = stat.rsplit(") ").next().expect("has a name");
-        let fields: Vec<&str> = after_name.split(' ').collect();
-        let ticks = |at: usize| fields[at].parse::<f64>().expect("is a number");
-        (ticks(11) + ticks(12)) * 10_000.0
-    }
-
-    fn memory_megabytes(&self) -> f64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id())).expect("Linux");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-        let kilobytes = line.and_then(|line| line.split_whitespace().nth(1));
-        kilobytes.and_then(|k| k.parse::<f64>().ok()).unwrap_or(0.0) / 1_024.0
-    }
-}
-
-struct Setup {
-    redis: Process,
-    gateway: Process,
-    port: u16,
-    redis_port: u16,
-    key: String,
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-fn start(settings: &[(&str, &str)]) -> Setup {
-    let module = env::var_os("ANALYTICS_MODULE").map_or_else(
-        || root().join("target/release/libredis_analytics.so"),
-        PathBuf::from,
-    );
-    let (redis_port, port) = (free_port(), free_port());
-    let redis = Command::new("redis-server")
-        .args([
-            "--port",
-            &redis_port.to_string(),
-            "--save",
-            "",
-            "--loadmodule",
-        ])
-        .arg(module)
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("redis-server is installed");
-    let redis = Process(redis);
-    wait_for(redis_port);
-    let urls = format!("[\"redis://127.0.0.1:{redis_port}\"]");
-    let run = |words: &[&str]| {
-        let output = Command::new(BINARY)
-            .args(words)
-            .env("ANALYTICS_GATEWAY_REDIS__URLS", &urls)
-            .output()
-            .expect("it runs");
-        assert!(output.status.success(), "{output:?}");
-        String::from(String::from_utf8_lossy(&output.stdout).trim())
-    };
-    run(&[
-        "site",
-        "add",
-        "shop",
-        "--domain",
-        "shop.example",
-        "--public",
-        "true",
-    ]);
-    let key = run(&["site", "key", "shop"]);
+/// The gateway with the data of user agents and countries.
+fn start_with_data(settings: &[(&str, &str)]) -> Setup {
     let data = root().join("target/gateway-data");
-    let mut command = Command::new(BINARY);
-    command
-        .env("ANALYTICS_GATEWAY_REDIS__URLS", &urls)
-        .env(
-            "ANALYTICS_GATEWAY_HTTP__LISTEN",
-            format!("127.0.0.1:{port}"),
-        )
-        .env("ANALYTICS_GATEWAY_LIMITS__ADDRESS_PER_SECOND", "0")
-        .env("ANALYTICS_GATEWAY_LIMITS__QUERIES_PER_SECOND", "0")
-        .env(
-            "ANALYTICS_GATEWAY_ENRICH__USER_AGENTS",
-            data.join("user-agents.json"),
-        )
-        .env(
-            "ANALYTICS_GATEWAY_ENRICH__COUNTRIES",
-            data.join("countries.mmdb"),
-        )
-        .stderr(Stdio::null());
-    for (name, value) in settings {
-        command.env(format!("ANALYTICS_GATEWAY_{name}"), value);
-    }
-    let gateway = Process(command.spawn().expect("it runs"));
-    wait_for(port);
-    thread::sleep(Duration::from_millis(1_500));
-    Setup {
-        redis,
-        gateway,
-        port,
-        redis_port,
-        key,
-    }
-}
-
-fn wait_for(port: u16) {
-    let until = Instant::now() + Duration::from_secs(30);
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(Instant::now() < until, "nothing listens");
-        thread::sleep(Duration::from_millis(20));
-    }
+    let file = |name: &str| data.join(name).display().to_string();
+    let (agents, countries) = (file("user-agents.json"), file("countries.mmdb"));
+    let mut all = vec![
+        ("ENRICH__USER_AGENTS", agents.as_str()),
+        ("ENRICH__COUNTRIES", countries.as_str()),
+    ];
+    all.extend_from_slice(settings);
+    start(&all)
 }
 
 /// A request as bytes; `{n}` in it is another number each time.
@@ -246,8 +134,8 @@ fn measure(setup: &Setup, shape: &Shape, connections: usize, each: usize) -> Mea
     Measured {
         requests,
         seconds,
-        gateway_us: (after.0 - before.0) / requests,
-        redis_us: (after.1 - before.1) / requests,
+        gateway_us: (after.0 - before.0) * 1_000.0 / requests,
+        redis_us: (after.1 - before.1) * 1_000.0 / requests,
         median_ms: times[times.len() / 2],
         p99_ms: times[times.len() * 99 / 100],
     }
@@ -277,7 +165,7 @@ fn main() {
         "| request | us a request | us an event | us of Redis | events/s | median ms | p99 ms |"
     );
     println!("|---|---|---|---|---|---|---|");
-    let setup = start(&[]);
+    let setup = start_with_data(&[]);
     let key = &setup.key;
     let native = r#"{"event":"view","user_id":"u{n}","properties":{"country":"FR","page":"/shoes","latency":12.5}}"#;
     let plausible = r#"{"n":"pageview","u":"https://shop.example/shoes?utm_source=news","d":"shop.example","r":"https://www.google.com/"}"#;
@@ -334,7 +222,7 @@ fn main() {
     );
     drop(setup);
 
-    let setup = start(&[("INGEST__BATCH_WAIT", "100ms")]);
+    let setup = start_with_data(&[("INGEST__BATCH_WAIT", "100ms")]);
     let shape = post("/track", &setup.key, String::from(native));
     println!();
     row(
@@ -343,7 +231,7 @@ fn main() {
         &measure(&setup, &shape, 256, 10 * scale),
     );
     drop(setup);
-    let setup = start(&[]);
+    let setup = start_with_data(&[]);
     let shape = post("/track", &setup.key, String::from(native));
     row(
         "the same, batch_wait 0s",
@@ -356,7 +244,7 @@ fn main() {
 
 /// Twice what Redis takes, for a while: Redis answers a tenth of the time.
 fn overload(scale: usize) {
-    let setup = start(&[
+    let setup = start_with_data(&[
         ("INGEST__QUEUE_EVENTS", "20000"),
         ("INGEST__ACKNOWLEDGE", "queued"),
     ]);
