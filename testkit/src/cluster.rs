@@ -91,9 +91,14 @@ impl Cluster {
                 let flags = nodes.iter().filter_map(|line| line.split(' ').nth(2));
                 let flags: Vec<&str> = flags.flat_map(|flags| flags.split(',')).collect();
                 let count = |wanted: &str| flags.iter().filter(|flag| **flag == wanted).count();
-                count("slave") == replicas && count("fail") + count("fail?") == 0
+                let is_linked = nodes.iter().all(|line| line.contains(" connected"));
+                count("slave") == replicas && count("fail") + count("fail?") == 0 && is_linked
             });
             let mut connection = node.connection();
+            // A node learns of the shard of another by a message of its own.
+            wait_until("it sees a shard a master", || {
+                connection.run("CLUSTER SHARDS").array().len() == self.masters
+            });
             wait_until("the cluster is up", || {
                 let info = connection.run("CLUSTER INFO");
                 let is_up = info.text().contains("cluster_state:ok");
