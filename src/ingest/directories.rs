@@ -13,6 +13,7 @@ use crate::api::failure::Outcome;
 use crate::api::info::Figure;
 use crate::api::string::StringRef;
 use crate::api::under_lock::UnderLock;
+use crate::store::containment;
 use crate::store::hooks::PendingId;
 use crate::store::site_value::SiteValue;
 use analytics_core::apply::{ApplyScratch, RowResolver};
@@ -30,6 +31,9 @@ const MOST_DIRECTORIES: usize = 10_000;
 
 /// How many directories have many buckets at a time.
 const MOST_LARGE: usize = 8;
+
+/// Of how many the one that was used the longest time ago is dropped at the maximum.
+const SAMPLED: usize = 5;
 
 /// How many are checked at each tick of the server's `hz`.
 const TIDIED: usize = 1_024;
@@ -158,15 +162,13 @@ pub fn give_back(mut directory: Box<SiteDirectory>, site: &SiteValue, address: N
         if lent == Lent::Detached {
             directory.detach();
         }
-        let is_gone = lent == Lent::Gone || site.is_unlinked() || directories.flushes > 0;
-        if is_gone || directory.is_large() {
-            let id = std::mem::take(&mut directory.id);
+        if lent == Lent::Gone || site.is_unlinked() || directories.flushes > 0 {
             directory.clear();
-            if is_gone {
-                directories.vacate(id);
-                return Some(directory);
-            }
-            directory.id = id;
+            directories.vacate(directory.id);
+            return Some(directory);
+        }
+        if directory.is_large() {
+            directory.keep_last_path();
         }
         if directory.id == 0 {
             let Some(id) = directories.vacancy() else {
@@ -333,22 +335,30 @@ pub fn drop_of_databases(one: c_int, other: c_int) {
     drop_all(|directory| directory.db == one || directory.db == other);
 }
 
-/// For `INFO`: how many events wait.
+/// For `INFO`: how many events wait, and how many handles on buckets were taken.
 pub fn figures() -> Vec<Figure> {
     let waiting = with(|directories| {
         let all = directories.all.iter().flatten();
         all.map(|directory| directory.pending.waiting()).sum()
     });
-    vec![(c"events_waiting", waiting)]
+    let handles = containment::records_begun();
+    vec![(c"events_waiting", waiting), (c"bucket_handles", handles)]
 }
 
-/// Called from time to time: applies what waits, and drops the directories of sites without events.
+/// Called from time to time: applies what waits for sites without events, and drops their directories
+/// later.
 pub fn tidy(now: i64) {
     drop(with(|directories| {
         let mut gone = Vec::new();
         for _ in 0..TIDIED.min(directories.all.len()) {
             let place = directories.turn();
-            gone.extend(directories.take_out(place, |it| it.is_idle(now)));
+            gone.extend(directories.take_out(place, |it| it.is_over(now)));
+            let Directories { all, scratch, .. } = directories;
+            if let Some(Some(directory)) = all.get_mut(place) {
+                if directory.is_idle(now) {
+                    directory.rest(scratch);
+                }
+            }
         }
         directories.shrink();
         gone
@@ -375,7 +385,8 @@ impl Directories {
         std::ptr::eq(directory.site().as_ptr(), site).then_some((directory, &mut self.scratch))
     }
 
-    /// The id of a new directory. At the maximum, the directory whose turn it is is dropped for it.
+    /// The id of a new directory. At the maximum, one is dropped for it: the one of a few that was used
+    /// the longest time ago.
     fn vacancy(&mut self) -> Option<PendingId> {
         if let Some(id) = self.vacant.pop() {
             return Some(id);
@@ -384,14 +395,16 @@ impl Directories {
             self.all.push(None);
             return Some(self.all.len() as PendingId);
         }
-        let place = self.turn();
+        let few: [usize; SAMPLED] = std::array::from_fn(|_| self.turn());
+        let used_at = |place: usize| Some((self.all.get(place)?.as_ref()?.used_at, place));
+        let (_, place) = few.into_iter().filter_map(used_at).min()?;
         let mut directory = self.all.get_mut(place)?.take()?;
         directory.flush_and_detach(&mut self.scratch);
         Some(place as PendingId + 1)
     }
 
     /// So that ten thousand sites that caught up once do not keep many buckets each, the directory that
-    /// had them longest is cleared.
+    /// had them longest keeps those of its last path.
     fn keep_large(&mut self, id: PendingId) {
         if self.large.contains(&id) {
             return;
@@ -405,7 +418,7 @@ impl Directories {
         let oldest = oldest.and_then(|place| all.get_mut(place)?.as_mut());
         if let Some(oldest) = oldest.filter(|it| it.has_many_buckets()) {
             oldest.flush(scratch);
-            oldest.clear();
+            oldest.keep_last_path();
         }
     }
 

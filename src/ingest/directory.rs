@@ -5,7 +5,7 @@ use std::ffi::c_int;
 use std::ptr::NonNull;
 
 use super::bucket_ref::BucketRef;
-use super::path_cache::{BucketIndex, PathCache};
+use super::path_cache::{bucket_at, BucketIndex, PathCache};
 use super::pending::PendingWrites;
 use crate::store::containment::LastPath;
 use crate::store::hooks::PendingId;
@@ -32,11 +32,15 @@ pub struct SiteDirectory {
     pub used_at: i64,
 }
 
-/// A directory with more buckets is not kept after its command.
+/// A directory with more buckets keeps those of its last path only.
 const KEPT_BUCKETS: usize = 512;
 
-/// How long an unused directory is kept, in milliseconds.
+/// After how many milliseconds without events the memory for pending writes is given back.
 const IDLE: i64 = 2_000;
+
+/// After how many milliseconds without events a directory is dropped. Its handles tell which buckets are
+/// contained in which (`store::containment`), which is of use until the next hour begins.
+const KEPT: i64 = 3_600_000;
 
 impl SiteDirectory {
     pub fn new(id: PendingId, db: c_int, name: &[u8], site: NonNull<SiteValue>) -> SiteDirectory {
@@ -146,9 +150,43 @@ impl SiteDirectory {
         self.last_path = LastPath::default();
     }
 
+    /// Forgets all buckets but those of the path that was used last: so their handles last. No event waits.
+    pub fn keep_last_path(&mut self) {
+        self.pending.detach(&mut self.buckets);
+        let path = self.paths.last_used().unwrap_or_default();
+        self.paths.clear();
+        self.by_start = Default::default();
+        for (place, bucket) in std::mem::take(&mut self.buckets).into_iter().enumerate() {
+            let index = BucketIndex::new(place);
+            if index.is_none() || bucket_at(&path, bucket.granularity()) != index {
+                continue;
+            }
+            let by_start = self.by_start.get_mut(bucket.granularity().index());
+            if let Some((by_start, index)) = by_start.zip(BucketIndex::new(self.buckets.len())) {
+                by_start.push((bucket.period.start(), index));
+                self.buckets.push(bucket);
+            }
+        }
+    }
+
     /// Whether its handles are invalid and it has taken no events for a while, or the clock was set back.
     pub fn is_idle(&self, now: i64) -> bool {
-        !(0..=IDLE).contains(&now.wrapping_sub(self.used_at)) && self.pending.is_idle(now)
+        self.is_unused(now, IDLE) && self.pending.is_idle(now)
+    }
+
+    /// The same, for so long that nothing is lost if it is dropped.
+    pub fn is_over(&self, now: i64) -> bool {
+        self.is_unused(now, KEPT) && self.pending.is_idle(now)
+    }
+
+    fn is_unused(&self, now: i64, age: i64) -> bool {
+        !(0..=age).contains(&now.wrapping_sub(self.used_at))
+    }
+
+    /// Gives back the memory for pending writes, when it is idle.
+    pub fn rest(&mut self, scratch: &mut analytics_core::apply::ApplyScratch) {
+        self.flush_and_detach(scratch);
+        self.pending = PendingWrites::default();
     }
 
     /// More than those of the events of now and of another minute, hour, day, week and month.

@@ -112,6 +112,12 @@ impl PathCache {
         self.paths.get_mut(path as usize)
     }
 
+    /// The buckets of the path that the last command used.
+    pub fn last_used(&self) -> Option<Buckets> {
+        let last = self.paths.iter().max_by_key(|path| path.used.0);
+        last.map(|path| path.buckets)
+    }
+
     /// The path to these buckets, which events of `time` take. It may be there already, found by another
     /// minute, unless one of its buckets is new.
     pub fn put(&mut self, time: i64, buckets: Buckets, times: Range, is_new: bool) -> u32 {

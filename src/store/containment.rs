@@ -10,6 +10,13 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use analytics_core::time::{Granularities, Granularity};
 
+static LAST_NUMBER: AtomicU64 = AtomicU64::new(0);
+
+/// How many records have begun: one for each handle that is taken on a bucket whose history is unknown.
+pub fn records_begun() -> u64 {
+    LAST_NUMBER.load(Relaxed)
+}
+
 /// The numbers of the handles on the buckets that an event goes to; 0 where there is none.
 pub type HandleNumbers = [u64; Granularity::COUNT];
 
@@ -73,8 +80,7 @@ impl ContainmentRecord {
 
     /// Begins the record of a bucket whose history is unknown.
     pub fn begin(&mut self) {
-        static LAST: AtomicU64 = AtomicU64::new(0);
-        self.number = LAST.fetch_add(1, Relaxed) + 1;
+        self.number = LAST_NUMBER.fetch_add(1, Relaxed) + 1;
         self.handles = HandleNumbers::default();
         self.contained_in = Granularities::NONE;
     }

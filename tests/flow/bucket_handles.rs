@@ -274,6 +274,57 @@ fn a_bucket_with_an_imported_hyperloglog_loses_its_containment() {
     assert_eq!(connection.run(&users), 502);
 }
 
+/// Which bucket is contained in which is recorded by the handles: a site that took them again would update
+/// up to five sketches for an event instead of one.
+fn taken_handles(connection: &mut Connection) -> u64 {
+    let taken = connection.info("analytics", "analytics_bucket_handles");
+    taken.parse().expect("a number of handles")
+}
+
+#[test]
+fn a_site_without_events_for_some_seconds_keeps_its_bucket_handles() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    let time = connection.now();
+    let event = |user| format!("ANALYTICS.TRACK shop view {user} AT {time}");
+    assert_eq!(connection.run(&event("ann")), 1);
+    assert_eq!(taken_handles(&mut connection), 5);
+    sleep(Duration::from_secs(5));
+    assert_eq!(connection.run(&event("bob")), 1);
+    assert_eq!(taken_handles(&mut connection), 5);
+    connection.run("RENAME shop away").ok();
+    connection.run("RENAME away shop").ok();
+    assert_eq!(connection.run(&event("cid")), 1);
+    assert_eq!(taken_handles(&mut connection), 10);
+}
+
+#[test]
+fn sites_that_reached_many_buckets_keep_the_handles_of_their_last_ones() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    let time = floor(connection.now(), HOUR) - 1;
+    const SITES: u64 = 20;
+    const MINUTES: u64 = 30;
+    for site in 0..SITES {
+        let made = format!("ANALYTICS.CREATE site{site} RETENTION minute 1d");
+        connection.run(&made).ok();
+        let event = |minutes: u64| format!("EVENT view ann AT {}", time - minutes as i64 * MINUTE);
+        let earlier: Vec<String> = (1..=MINUTES).map(event).collect();
+        let line = format!("ANALYTICS.MTRACK site{site} {}", earlier.join(" "));
+        assert_eq!(connection.run(&line), MINUTES as i64);
+        let last = format!("ANALYTICS.TRACK site{site} view ann AT {time}");
+        assert_eq!(connection.run(&last), 1);
+    }
+    let buckets = SITES * (MINUTES + 5);
+    assert_eq!(taken_handles(&mut connection), buckets);
+    sleep(Duration::from_millis(1_100));
+    for site in 0..SITES {
+        let last = format!("ANALYTICS.TRACK site{site} view bob AT {time}");
+        assert_eq!(connection.run(&last), 1);
+    }
+    assert_eq!(taken_handles(&mut connection), buckets);
+}
+
 fn events(connection: &mut Connection, window: &str) -> i64 {
     cmd!(connection, "ANALYTICS.GET", "shop", window, "events").ints()[0]
 }

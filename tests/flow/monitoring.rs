@@ -148,6 +148,7 @@ fn every_figure_moves_when_it_should_and_only_then() {
     let first = [
         ("buckets", 5),
         ("buckets_created", 5),
+        ("bucket_handles", 5),
         ("events_counted", 1),
     ];
     let asked = [
