@@ -8,7 +8,7 @@ use analytics_core::error::Result;
 use analytics_core::query::metric::{Measure, Metric, Selector};
 use analytics_core::query::top::Axis;
 use analytics_core::schema::keys::check_site_name;
-use analytics_core::schema::{parse_capacity, parse_options, Settings};
+use analytics_core::schema::{parse_capacity, parse_options, Names, Settings};
 use analytics_core::time::{
     cover, parse_instant, Duration, Grain, Granularity, Grid, Range, Retention, Sources, Step,
     Window, Zone,
@@ -55,9 +55,9 @@ fuzz_target!(|input: &[u8]| {
     for word in words {
         line(Metric::parse(word, Some(&SITE)));
         line(Metric::parse(word, None));
-        line(Measure::parse(word, Some(&SITE)));
-        line(Selector::parse(word, Some(&SITE)));
-        line(Axis::parse(word, Some(&SITE)));
+        line(Measure::parse(word, Names::of(Some(&SITE))));
+        line(Selector::parse(word, Names::of(Some(&SITE))));
+        line(Axis::parse(word, Names::of(Some(&SITE))));
         line(parse_instant("AT", word, &SITE.zone));
         line(Duration::parse(word));
         line(Granularity::parse(word));

@@ -4,15 +4,22 @@ use crate::api::failure::{Failure, Outcome};
 use crate::query::Query;
 use analytics_core::alert::live::Feed;
 use analytics_core::alert::Rule;
+use analytics_core::error::Error;
 use analytics_core::query::fold::{change, Answer, Fold};
 use analytics_core::query::metric::Metric;
+use analytics_core::schema::Names;
 
 /// Measures one rule: None where there is nothing to measure.
 pub fn measure(query: &Query, rule: &Rule) -> Outcome<Option<f64>> {
-    let metric = Metric::parse(&rule.metric, query.settings())?;
+    let metric = metric(query, &rule.metric)?;
     let answers = values_together(query, &[rule], &[metric])?;
     let measured = answers.first().and_then(|answer| answer.number());
     Ok(measured.filter(|number| number.is_finite()))
+}
+
+/// A metric that was accepted once. What the site has forgotten since cannot be measured.
+fn metric(query: &Query, text: &[u8]) -> Result<Metric, Error> {
+    Metric::parse_named(text, Names::known(&query.site().settings))
 }
 
 /// The result of measuring a rule.
@@ -31,7 +38,7 @@ pub fn measure_together(query: &Query, rules: &[&Rule]) -> Vec<Measured> {
     let mut metrics = Vec::with_capacity(rules.len());
     let mut readable = Vec::with_capacity(rules.len());
     for rule in rules {
-        if let Ok(metric) = Metric::parse(&rule.metric, query.settings()) {
+        if let Ok(metric) = metric(query, &rule.metric) {
             metrics.push(metric);
             readable.push(*rule);
         }
@@ -81,8 +88,8 @@ fn values_together(query: &Query, rules: &[&Rule], metrics: &[Metric]) -> Outcom
 
 /// The answers of a live metric, one for each of its metrics.
 pub fn answers(query: &Query, feed: &Feed) -> Outcome<Vec<Answer>> {
-    let metrics = feed.metrics.iter().map(|metric| &**metric);
-    let metrics = Metric::parse_all(metrics, query.settings())?;
+    let metrics = feed.metrics.iter().map(|it| metric(query, it));
+    let metrics = metrics.collect::<Result<Vec<Metric>, Error>>()?;
     let mut fold = Fold::new(&metrics);
     query.answers(&mut fold, query.range_of(&feed.window)?)
 }

@@ -5,7 +5,7 @@
 
 use std::ffi::CStr;
 
-use super::site::{change_watch, site_to_change, with_watch};
+use super::site::{change_watch, names, site_to_change, with_watch};
 use crate::alerts::effects;
 use crate::alerts::effects::Change;
 use crate::api::command::{Access, Command};
@@ -102,7 +102,7 @@ fn read(ctx: Ctx, words: Words, accepted: &[Argument]) -> Outcome {
 fn set(ctx: Ctx, words: Words) -> Outcome {
     let mut guard = WriteGuard::new()?;
     let value = site_to_change(ctx, words, &mut guard)?;
-    let rule = Rule::parse(&words.after(3).to_vec(), &value.site.settings)?;
+    let rule = Rule::parse(&words.after(3).to_vec(), names(ctx, &value.site.settings))?;
     let known = value.site.watch().unwrap_or(alerts::schedule::none());
     known.check_room_for_rule(&rule.name)?;
     let cancelled = known.alarm(&rule.name).and_then(|alarm| {

@@ -134,8 +134,7 @@ fn reply_answers(ctx: Ctx, names: &[&str], answers: &[Answer]) {
 
 /// Measures of the whole site over a range; one answer each.
 fn fold(query: &Query, range: Range, measures: Vec<Measure>) -> Outcome<Vec<Answer>> {
-    let of_the_site = |measure| Metric { measure, row: None };
-    let metrics: Vec<Metric> = measures.into_iter().map(of_the_site).collect();
+    let metrics: Vec<Metric> = measures.into_iter().map(Metric::of_site).collect();
     let mut fold = Fold::new(&metrics);
     let cover = query.cover(range)?;
     query.read(&cover, |piece, bucket| fold.add(piece, bucket))?;

@@ -10,7 +10,7 @@ use crate::query::Query;
 use analytics_core::bucket::tally::Distinct;
 use analytics_core::error::{shown, Error};
 use analytics_core::query::metric::Selector;
-use analytics_core::schema::Settings;
+use analytics_core::schema::{Names, Settings};
 use analytics_core::text::syntax::Argument;
 use analytics_core::time::{instant_in, Granularity, Period};
 
@@ -54,7 +54,7 @@ pub fn export(ctx: Ctx, words: Words) -> Outcome {
     let query = Query::start(ctx, words)?;
     let row = match pairs.as_slice() {
         [] => None,
-        pairs => Some(Selector::of_pairs(pairs, query.settings())?),
+        pairs => Some(Selector::of_pairs(pairs, Names::of(query.settings()))?),
     };
     if let Some(row) = &row {
         row.check_users()?;

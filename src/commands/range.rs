@@ -57,7 +57,7 @@ pub fn range(ctx: Ctx, words: Words) -> Outcome {
 
 /// All metrics share the grid and the buckets of the one that needs most of them.
 fn grain_of(metrics: &[Metric]) -> Grain {
-    if metrics.iter().any(|metric| metric.measure.widens()) {
+    if metrics.iter().any(Metric::widens) {
         Grain::Bucket
     } else {
         Grain::Slot

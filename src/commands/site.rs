@@ -8,12 +8,14 @@ use crate::api::failure::Outcome;
 use crate::api::guard::{ReadGuard, WriteGuard};
 use crate::api::key::Key;
 use crate::api::words::Words;
+use crate::ingest::origin::Origin;
 use crate::store::cluster;
 use crate::store::site_value::SiteValue;
 use crate::store::value;
 use analytics_core::alert::watch::Watch;
 use analytics_core::error::{shown, Error};
 use analytics_core::schema::keys::check_site_name;
+use analytics_core::schema::{Names, Settings};
 
 pub fn no_site(name: &[u8]) -> Error {
     Error::new(format!(
@@ -39,6 +41,15 @@ pub fn site_to_change<'g>(
     drop(key);
     // SAFETY: it was found with this guard.
     Ok(unsafe { value::get_mut(found, guard) })
+}
+
+/// The names that the metrics of a rule or of live metrics may have: those of the site. What a master
+/// accepted is accepted.
+pub fn names<'s>(ctx: Ctx, site: &'s Settings) -> Names<'s> {
+    match Origin::of(ctx) {
+        Origin::Client => Names::known(site),
+        Origin::Master => Names::all(Some(site)),
+    }
 }
 
 /// Changes the rules or live metrics of a site, and ends the command.

@@ -15,7 +15,7 @@ use analytics_core::query::fold::seconds;
 use analytics_core::query::metric::Measure;
 use analytics_core::query::top::{top as rank, Axis, Ranked, Ranking};
 use analytics_core::schema::limits;
-use analytics_core::schema::Settings;
+use analytics_core::schema::{Names, Settings};
 use analytics_core::text::numeral::parse_integer;
 use analytics_core::text::syntax::{once, unknown, Argument};
 
@@ -39,7 +39,7 @@ const DEFAULT_LIMIT: usize = 10;
 pub fn top(ctx: Ctx, words: Words) -> Outcome {
     let (window, dimension) = (words.required(2)?, words.required(3)?);
     let query = Query::start(ctx, words)?;
-    let axis = Axis::parse(dimension, query.settings())?;
+    let axis = Axis::parse(dimension, Names::of(query.settings()))?;
     let (measure, limit) = options(words.after(4), query.settings())?;
     if measure.is_distinct() {
         axis.check_users()?;
@@ -90,7 +90,7 @@ fn by(metric: &[u8], site: Option<&Settings>) -> Outcome<Measure> {
         ))
         .into());
     }
-    Ok(Measure::parse(metric, site).map_err(named)?)
+    Ok(Measure::parse(metric, Names::of(site)).map_err(named)?)
 }
 
 fn rows(word: &[u8]) -> Outcome<usize> {

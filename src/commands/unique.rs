@@ -9,7 +9,8 @@ use crate::query::reply::reply_answer;
 use crate::query::{Query, WINDOW};
 use crate::stats;
 use analytics_core::query::fold::Fold;
-use analytics_core::query::metric::{Measure, Metric, Selector};
+use analytics_core::query::metric::{Measure, Metric, Selector, Term};
+use analytics_core::schema::Names;
 use analytics_core::text::syntax::Argument;
 
 pub const COMMAND: Command = Command {
@@ -38,15 +39,16 @@ pub fn unique(ctx: Ctx, words: Words) -> Outcome {
         _ => return Err(Failure::WrongArity),
     };
     let query = Query::start(ctx, words)?;
-    let row = row.map(|(name, value)| Selector::of(name, value, query.settings()));
+    let names = Names::of(query.settings());
+    let row = row.map(|(name, value)| Selector::of(name, value, names));
     let row = row.transpose()?;
     if let Some(row) = &row {
         row.check_users()?;
     }
-    let mut users = Fold::new(&[Metric {
+    let mut users = Fold::new(&[Metric::of(Term {
         measure: Measure::Users,
         row,
-    }]);
+    })]);
     let cover = query.cover(query.range(window)?)?;
     query.read(&cover, |piece, bucket| users.add(piece, bucket))?;
     stats::QUERY_UNIONS.add(users.united());

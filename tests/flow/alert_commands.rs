@@ -10,7 +10,9 @@ const RULE: &str =
 fn site() -> (Server, Connection) {
     let server = Server::with().aof().start();
     let mut connection = server.connection();
-    connection.run("ANALYTICS.CREATE shop").ok();
+    connection
+        .run("ANALYTICS.CREATE shop VAL latency VAL price DIM a CUBE a,b")
+        .ok();
     (server, connection)
 }
 
@@ -259,8 +261,11 @@ fn every_change_is_the_same_on_a_replica_with_other_settings() {
 fn memory_usage_counts_rules_and_live_metrics() {
     let (_server, mut connection) = site();
     let usage = |connection: &mut Connection| connection.run("MEMORY USAGE shop").int();
-    let before = usage(&mut connection);
     let value = "x".repeat(100);
+    connection
+        .run(&format!("ANALYTICS.ALTER shop VAL {value}"))
+        .ok();
+    let before = usage(&mut connection);
     for n in 0..50 {
         let rule = format!("ANALYTICS.ALERT shop SET r{n} {value}:sum 5m < 0");
         connection.run(&rule).ok();

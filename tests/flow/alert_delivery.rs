@@ -71,6 +71,7 @@ fn live_metrics_are_published_at_their_interval() {
     connection
         .run("ANALYTICS.TRACK shop view ann VAL price 2.5")
         .int();
+    connection.run("ANALYTICS.ALTER shop VAL ms").ok();
     connection
         .run("ANALYTICS.LIVE shop SET main 1s WINDOW 1h events price:sum ms:avg")
         .ok();

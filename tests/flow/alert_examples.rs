@@ -91,6 +91,7 @@ fn live_metrics_are_shown_in_a_terminal() {
     connection
         .run("ANALYTICS.TRACK shop view ann VAL price 1234.5")
         .int();
+    connection.run("ANALYTICS.ALTER shop VAL ms").ok();
     let live = "ANALYTICS.LIVE shop SET main 1s WINDOW 1h events price:sum ms:avg";
     connection.run(live).ok();
     point_at(&mut command, &server, false);

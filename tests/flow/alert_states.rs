@@ -123,7 +123,8 @@ fn hysteresis_resolves_at_the_second_threshold() {
 #[test]
 fn a_null_value_neither_fires_nor_resolves() {
     let mut fixture = AlertFixture::start();
-    fixture.connection.run("ANALYTICS.CREATE shop").ok();
+    let create = "ANALYTICS.CREATE shop VAL latency";
+    fixture.connection.run(create).ok();
     fixture.set("fast latency:avg 5s < 100");
     fixture.set("growth events 5s change> -1000");
     fixture.set("held latency:avg 5s < 100 FOR 10s");

@@ -54,7 +54,7 @@ fn rows_come_heaviest_first_with_their_shares() {
             &["[DE, 45, 0.25, 0]", "[FR, 7.5, 0.75, 0]"],
         ),
         (
-            "country by PRICE:sum limit 1",
+            "country by weight:sum limit 1",
             &["[DE, 0, (nil), 0]", "[~other, 0, (nil), 0]"],
         ),
         (

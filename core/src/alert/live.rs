@@ -9,7 +9,7 @@ use crate::event::json::Object;
 use crate::memory::allocated;
 use crate::query::fold::Answer;
 use crate::schema::limits;
-use crate::schema::{check_name, Settings};
+use crate::schema::{check_name, Names};
 use crate::text::syntax::Argument;
 use crate::time::{Duration, Window};
 
@@ -34,8 +34,9 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// The words behind `SET`. Without a window it is the time from one message to the next.
-    pub fn parse(words: &[&[u8]], site: &Settings) -> Result<Feed> {
+    /// The words behind `SET`. Without a window it is the time from one message to the next. `names`: those
+    /// that the metrics may have.
+    pub fn parse(words: &[&[u8]], names: Names) -> Result<Feed> {
         let [name, every, rest @ ..] = words else {
             return Err(Error::new("SET needs a name, a duration and a metric"));
         };
@@ -56,7 +57,7 @@ impl Feed {
         feed.check().map_err(|(_, error)| error)?;
         metrics
             .iter()
-            .try_for_each(|metric| check_metric(metric, site))?;
+            .try_for_each(|metric| check_metric(metric, names))?;
         Ok(feed)
     }
 

@@ -7,7 +7,7 @@ use crate::error::{shown, Error, Result};
 use crate::memory::allocated;
 use crate::query::metric::Metric;
 use crate::schema::limits;
-use crate::schema::{check_name, Settings};
+use crate::schema::{check_name, Names};
 use crate::text::numeral::{parse_number, shown_number};
 use crate::text::syntax::{once, unknown, Argument};
 use crate::time::{Duration, Window, MINUTE, SECOND};
@@ -50,14 +50,14 @@ const OPTIONS: &[Argument] = &[CLEAR, FOR, EVERY, REPEAT, SEVERITY];
 const DEFAULT_SEVERITY: &[u8] = b"warning";
 
 impl Rule {
-    /// The words behind `SET`. `site`: the settings that the metric is checked against.
-    pub fn parse(words: &[&[u8]], site: &Settings) -> Result<Rule> {
+    /// The words behind `SET`. `names`: those that the metric may have.
+    pub fn parse(words: &[&[u8]], names: Names) -> Result<Rule> {
         let [name, metric, window, op, threshold, options @ ..] = words else {
             return Err(Error::new(
                 "SET needs a name, a metric, a window, an op and a threshold",
             ));
         };
-        check_metric(metric, site)?;
+        check_metric(metric, names)?;
         let window = Window::parse_moving(window)?;
         let op = Op::parse(op)?;
         let threshold = parse_threshold("threshold", threshold)?;
@@ -177,9 +177,10 @@ fn default_pace(window: &Window) -> Duration {
     Duration::of_millis(millis / SECOND * SECOND).unwrap_or(Duration::MINUTE)
 }
 
-pub fn check_metric(metric: &[u8], site: &Settings) -> Result<()> {
+/// Refuses a metric that is none, or has other names than these.
+pub fn check_metric(metric: &[u8], names: Names) -> Result<()> {
     check_metric_length(metric)?;
-    Metric::parse(metric, Some(site)).map(|_| ())
+    Metric::parse_named(metric, names).map(|_| ())
 }
 
 /// Refuses a metric that is empty or too long to be kept.

@@ -1,7 +1,7 @@
 //! Rules as they are written, and the state machine against a slow oracle.
 
 use super::*;
-use crate::schema::Settings;
+use crate::schema::{Names, Settings};
 use crate::time::{Duration, Retention, Zone};
 use proptest::prelude::*;
 
@@ -11,7 +11,7 @@ fn site() -> Settings {
 
 fn parse(words: &str) -> crate::error::Result<Rule> {
     let words: Vec<&[u8]> = words.split_ascii_whitespace().map(str::as_bytes).collect();
-    Rule::parse(&words, &site())
+    Rule::parse(&words, Names::all(Some(&site())))
 }
 
 fn shown(rule: &Rule) -> String {
@@ -257,10 +257,10 @@ proptest! {
         prop::collection::vec(any::<u8>(), 0..10),
     ], 0..14)) {
         let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
-        if let Ok(rule) = Rule::parse(&words, &site()) {
+        if let Ok(rule) = Rule::parse(&words, Names::all(Some(&site()))) {
             let again = rule.words();
             let again: Vec<&[u8]> = again.iter().map(Vec::as_slice).collect();
-            prop_assert_eq!(Rule::parse(&again, &site()), Ok(rule));
+            prop_assert_eq!(Rule::parse(&again, Names::all(Some(&site()))), Ok(rule));
         }
     }
 }

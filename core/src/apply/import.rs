@@ -8,7 +8,7 @@ use crate::bucket::tally::Distinct;
 use crate::bucket::Bucket;
 use crate::error::Result;
 use crate::event::{Batch, Facet, RowKind, EVENT};
-use crate::schema::{Selector, Settings};
+use crate::schema::{Names, Selector, Settings};
 use crate::sketch::hll::Sketch;
 use crate::text::Text;
 
@@ -29,7 +29,7 @@ impl<'a> Row<'a> {
     /// Refuses dimensions for which the site counts no users.
     pub fn new(pairs: &[(&'a [u8], &'a [u8])], settings: &Settings) -> Result<Row<'a>> {
         if !pairs.is_empty() {
-            Selector::of_pairs(pairs, Some(settings))?.check_users()?;
+            Selector::of_pairs(pairs, Names::all(Some(settings)))?.check_users()?;
         }
         let text = |(name, value): &(&'a [u8], &'a [u8])| (Text::new(name), Text::new(value));
         Ok(Row {

@@ -10,7 +10,7 @@ use crate::codec::Page;
 use crate::event::Fingerprint;
 use crate::event::{Batch, Event, Run};
 use crate::hash::hash;
-use crate::schema::{parse_options, Settings};
+use crate::schema::{parse_options, Names, Settings};
 use crate::site::Site;
 use crate::sketch::hll::Sketch;
 use crate::text::Text;
@@ -230,12 +230,12 @@ pub fn watched_sites() -> Vec<(&'static str, Page)> {
         let mut site = site("DIM country VAL ms VAL price", 1_000);
         for line in rules {
             let words: Vec<&[u8]> = words(line);
-            let rule = Rule::parse(&words, &site.settings).unwrap();
+            let rule = Rule::parse(&words, Names::all(Some(&site.settings))).unwrap();
             site.change_watch(|watch| watch.set_rule(rule));
         }
         for line in feeds {
             let words: Vec<&[u8]> = words(line);
-            let feed = Feed::parse(&words, &site.settings).unwrap();
+            let feed = Feed::parse(&words, Names::all(Some(&site.settings))).unwrap();
             site.change_watch(|watch| watch.set_feed(feed));
         }
         let states = [
@@ -271,7 +271,7 @@ pub fn logged_sites() -> Vec<(&'static str, Page)> {
     let everything = "TZ Europe/Paris DIM country CUBE event,country VAL ms STRICT LOG 1000";
     let mut rich = site(everything, 50);
     let words: Vec<&[u8]> = vec![b"quiet", b"events", b"5m", b"<", b"1"];
-    let rule = Rule::parse(&words, &rich.settings).unwrap();
+    let rule = Rule::parse(&words, Names::all(Some(&rich.settings))).unwrap();
     rich.change_watch(|watch| watch.set_rule(rule));
     rich.count(TIME);
     vec![

@@ -7,6 +7,7 @@ use crate::event::Fingerprint;
 use crate::query::fold::{Answer, Fold};
 use crate::query::metric::{Measure, Metric};
 use crate::query::top::{top, Axis};
+use crate::schema::Names;
 use crate::time::Piece;
 
 const METRICS: [&str; 16] = [
@@ -75,11 +76,11 @@ fn ask(bucket: &Bucket, kind: &Kind) {
             .for_each(finite);
         let parts = [(piece, bucket), (piece, bucket)];
         for axis in ["event", "country", "event,country", "country,event"] {
-            let Ok(axis) = Axis::parse(axis.as_bytes(), settings) else {
+            let Ok(axis) = Axis::parse(axis.as_bytes(), Names::of(settings)) else {
                 continue;
             };
             for measure in ["events", "users", "price:p50"] {
-                let measure = Measure::parse(measure.as_bytes(), settings).unwrap();
+                let measure = Measure::parse(measure.as_bytes(), Names::all(settings)).unwrap();
                 for row in top(&parts, &axis, &measure, 2, 60.0).rows {
                     let numbers = [row.number, row.share, row.error].into_iter();
                     numbers.filter_map(Answer::number).for_each(finite);

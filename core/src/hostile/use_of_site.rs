@@ -7,7 +7,7 @@ use crate::event::{Batch, Event, Run};
 use crate::hash::hash;
 use crate::query::fold::Answer;
 use crate::query::metric::Metric;
-use crate::schema::{parse_options, Settings};
+use crate::schema::{parse_options, Names, Settings};
 use crate::site::Site;
 use crate::text::Text;
 use crate::time::{
@@ -54,7 +54,7 @@ fn watch_for(site: &mut Site) {
     for alarm in watch.alarms() {
         let words = alarm.rule.words();
         let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
-        let again = Rule::parse(&words, &site.settings);
+        let again = Rule::parse(&words, Names::all(Some(&site.settings)));
         assert!(again.is_err() || again.as_ref() == Ok(&alarm.rule));
         let _ = Metric::parse(&alarm.rule.metric, Some(&site.settings));
         for (now, value) in [(MIN_TIME, None), (TIME, Some(0.0)), (MAX_TIME, Some(1e300))] {

@@ -3,12 +3,14 @@
 mod cube;
 pub mod keys;
 pub mod limits;
+mod names;
 pub mod options;
 mod row;
 pub(crate) mod selector;
 pub(crate) mod settings;
 
 pub use cube::Cube;
+pub use names::{Names, SUBJECTS};
 pub use options::{
     check_dimension_name, check_name, check_value_name, cube_parts, parse_capacity, parse_options,
     Change,

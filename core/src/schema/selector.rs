@@ -12,9 +12,12 @@
 //!
 //! In front of a dimension's name a run of n + 1 is n that belong to the value. A value that ends with an
 //! `&` comes last, where it needs no doubling.
+//!
+//! A name that is nearly that of a dimension (`event=buy&contry=FR`) is a typing mistake and refused, unless
+//! the `&` is doubled, or the value has a `?`: it is a URL then, and has parameters.
 
 use super::limits;
-use super::{check_dimension_name, check_name, RowKind, Settings, EVENT};
+use super::{check_dimension_name, check_name, Names, RowKind, Settings, EVENT};
 use crate::error::{shown, Error, Result};
 use crate::text::{Name, Text};
 
@@ -32,12 +35,25 @@ pub struct Selector {
 pub(crate) type Part<'t> = (&'t [u8], Vec<u8>);
 
 impl Selector {
-    pub fn parse(text: &[u8], site: Option<&Settings>) -> Result<Selector> {
-        Selector::of_parts(&split(text, site)?, site)
+    pub fn parse(text: &[u8], names: Names) -> Result<Selector> {
+        Selector::of_parts(&split(text, names)?, names)
+    }
+
+    /// The last value of a text that is a row of a site, whether or not the site has the dimensions and
+    /// the cube.
+    pub fn last_value(text: &[u8], site: Option<&Settings>) -> Result<Vec<u8>> {
+        let parts = split(text, Names::all(site))?;
+        parts
+            .iter()
+            .try_for_each(|(name, value)| check(name, value))?;
+        Ok(parts
+            .into_iter()
+            .last()
+            .map_or(Vec::new(), |(_, value)| value))
     }
 
     /// A value of one dimension, or of each dimension of a cube.
-    pub fn of_pairs(pairs: &[(&[u8], &[u8])], site: Option<&Settings>) -> Result<Selector> {
+    pub fn of_pairs(pairs: &[(&[u8], &[u8])], names: Names) -> Result<Selector> {
         if pairs.len() > MOST_PARTS {
             return Err(Error::new(format!(
                 "a cube has at most {MOST_PARTS} dimensions"
@@ -53,22 +69,25 @@ impl Selector {
             .iter()
             .map(|(name, value)| (*name, value.to_vec()))
             .collect();
-        Selector::of_parts(&parts, site)
+        Selector::of_parts(&parts, names)
     }
 
-    fn of_parts(parts: &[Part], site: Option<&Settings>) -> Result<Selector> {
+    fn of_parts(parts: &[Part], names: Names) -> Result<Selector> {
         for (name, value) in parts {
             check(name, value)?;
+            names.check_dimension(name)?;
         }
         match parts {
-            [(name, value)] => Selector::of(name, value, site),
-            parts => Selector::of_cube(parts, site),
+            [(name, value)] => Selector::of(name, value, names),
+            parts => Selector::of_cube(parts, names.site()),
         }
     }
 
     /// A value of one dimension.
-    pub fn of(name: &[u8], value: &[u8], site: Option<&Settings>) -> Result<Selector> {
+    pub fn of(name: &[u8], value: &[u8], names: Names) -> Result<Selector> {
         check(name, value)?;
+        names.check_dimension(name)?;
+        let site = names.site();
         let (kind, name, users) = match name {
             b"event" => (
                 RowKind::Event,
@@ -170,7 +189,7 @@ fn check(name: &[u8], value: &[u8]) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn split<'t>(text: &'t [u8], site: Option<&Settings>) -> Result<Vec<Part<'t>>> {
+pub(crate) fn split<'t>(text: &'t [u8], names: Names) -> Result<Vec<Part<'t>>> {
     let mut parts: Vec<Part> = Vec::with_capacity(1);
     let mut rest = Some(text);
     while let Some(part) = rest {
@@ -189,7 +208,7 @@ pub(crate) fn split<'t>(text: &'t [u8], site: Option<&Settings>) -> Result<Vec<P
                  written && in front of the name of a dimension"
             )));
         }
-        let (value, next) = value_and_next(value, site);
+        let (value, next) = value_and_next(value, names)?;
         parts.push((name, value));
         rest = next;
     }
@@ -206,7 +225,7 @@ fn cut(part: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// A value without its doubling, and what follows it: the next dimension, with its name.
-fn value_and_next<'t>(text: &'t [u8], site: Option<&Settings>) -> (Vec<u8>, Option<&'t [u8]>) {
+fn value_and_next<'t>(text: &'t [u8], names: Names) -> Result<(Vec<u8>, Option<&'t [u8]>)> {
     let mut value = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.iter().position(|byte| *byte == b'&') {
@@ -215,23 +234,40 @@ fn value_and_next<'t>(text: &'t [u8], site: Option<&Settings>) -> (Vec<u8>, Opti
         let (run, after) = run.split_at_checked(len).unwrap_or((run, b""));
         value.extend_from_slice(before);
         rest = after;
-        if !begins_a_dimension(after, site) {
-            value.extend_from_slice(run);
-            continue;
+        match next_name(after) {
+            Some(name) if is_dimension(name, names) => {
+                if len == 1 {
+                    return Ok((value, Some(after)));
+                }
+                value.extend(run.iter().skip(1));
+            }
+            Some(name) if is_plain(&value) && names.is_near_dimension(name) => {
+                if len == 1 {
+                    names.check_dimension(name)?;
+                }
+                value.extend(run.iter().skip(usize::from(len > 1)));
+            }
+            _ => value.extend_from_slice(run),
         }
-        if len == 1 {
-            return (value, Some(after));
-        }
-        value.extend(run.iter().skip(1));
     }
     value.extend_from_slice(rest);
-    (value, None)
+    Ok((value, None))
 }
 
-fn begins_a_dimension(text: &[u8], site: Option<&Settings>) -> bool {
+/// Whether a value is no URL with parameters, and not too long for a value.
+fn is_plain(value: &[u8]) -> bool {
+    value.len() <= limits::DIMENSION_VALUE && !value.contains(&b'?')
+}
+
+/// What may be the name of a dimension at the beginning of a text.
+fn next_name(text: &[u8]) -> Option<&[u8]> {
     // No name is longer, so that a text of nothing but & is not searched over and over.
     let start = text.get(..limits::NAME + 1).unwrap_or(text);
-    cut(start).is_some_and(|(name, _)| {
-        name == b"event" || site.is_some_and(|site| site.dimension(Text::new(name)).is_some())
-    })
+    let (name, _) = cut(start)?;
+    (!name.contains(&b'&')).then_some(name)
+}
+
+fn is_dimension(name: &[u8], names: Names) -> bool {
+    let site = names.site();
+    name == b"event" || site.is_some_and(|site| site.dimension(Text::new(name)).is_some())
 }

@@ -1,7 +1,7 @@
 //! The schedule against a check of every instant.
 
 use super::*;
-use crate::schema::Settings;
+use crate::schema::{Names, Settings};
 use crate::time::{Duration, Retention, Zone};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -16,11 +16,11 @@ fn words(line: &str) -> Vec<&[u8]> {
 }
 
 fn rule(line: &str) -> Rule {
-    Rule::parse(&words(line), &site()).unwrap()
+    Rule::parse(&words(line), Names::all(Some(&site()))).unwrap()
 }
 
 fn feed(line: &str) -> Feed {
-    Feed::parse(&words(line), &site()).unwrap()
+    Feed::parse(&words(line), Names::all(Some(&site()))).unwrap()
 }
 
 fn key(db: i32, name: &str) -> SiteKey {
@@ -42,7 +42,10 @@ fn the_words_of_live_metrics_include_the_window() {
         let feed = feed(line);
         let shown = String::from_utf8(feed.words().join(&b' ')).unwrap();
         assert_eq!(shown, resolved);
-        assert_eq!(Feed::parse(&words(&shown), &site()), Ok(feed));
+        assert_eq!(
+            Feed::parse(&words(&shown), Names::all(Some(&site()))),
+            Ok(feed)
+        );
     }
     for (line, says) in [
         ("main 5s", "0 metrics"),
@@ -53,7 +56,9 @@ fn the_words_of_live_metrics_include_the_window() {
         ("main 5ms events", "every '5ms' is not from 1s to 1d"),
         ("main 5s evnts:", "metric 'evnts:'"),
     ] {
-        let error = Feed::parse(&words(line), &site()).unwrap_err().to_string();
+        let error = Feed::parse(&words(line), Names::all(Some(&site())))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(says), "{line}: {error}");
     }
 }

@@ -10,17 +10,26 @@ mod tests;
 
 pub use state::{events_of, rate, summary_of, Answer, State};
 
-use super::metric::{Measure, Metric, Selector};
+use super::metric::{Measure, Metric, Selector, Term};
 use crate::bucket::Bucket;
 use crate::time::{Piece, Range};
 
 pub struct Fold {
     rows: Vec<(Option<Selector>, State)>,
-    /// Of each metric the index of its row, and its measure.
-    metrics: Vec<(usize, Measure)>,
+    metrics: Vec<Reading>,
     /// The number of sketches united before the last `clear`.
     united: u64,
 }
+
+/// Where the number of a metric is read off.
+struct Reading {
+    of: Place,
+    /// What `of` is divided by.
+    per: Option<Place>,
+}
+
+/// The index of a row, and what is measured of it.
+struct Place(usize, Measure);
 
 impl Fold {
     pub fn new(metrics: &[Metric]) -> Fold {
@@ -30,17 +39,25 @@ impl Fold {
             united: 0,
         };
         for metric in metrics {
-            let index = fold.rows.iter().position(|(row, _)| *row == metric.row);
-            let index = index.unwrap_or_else(|| {
-                fold.rows.push((metric.row.clone(), State::default()));
-                fold.rows.len() - 1
-            });
-            if let Some((_, state)) = fold.rows.get_mut(index) {
-                state.add_measure(&metric.measure);
-            }
-            fold.metrics.push((index, metric.measure.clone()));
+            let reading = Reading {
+                of: fold.place(&metric.of),
+                per: metric.per.as_ref().map(|per| fold.place(per)),
+            };
+            fold.metrics.push(reading);
         }
         fold
+    }
+
+    fn place(&mut self, term: &Term) -> Place {
+        let index = self.rows.iter().position(|(row, _)| *row == term.row);
+        let index = index.unwrap_or_else(|| {
+            self.rows.push((term.row.clone(), State::default()));
+            self.rows.len() - 1
+        });
+        if let Some((_, state)) = self.rows.get_mut(index) {
+            state.add_measure(&term.measure);
+        }
+        Place(index, term.measure.clone())
     }
 
     /// Adds a piece of a cover. Distinct counts and percentiles take the whole bucket, whichever
@@ -60,11 +77,18 @@ impl Fold {
 
     /// One per metric, in order. `seconds`: the time that rates divide by.
     pub fn answers(&self, seconds: f64) -> impl ExactSizeIterator<Item = Answer> + '_ {
-        self.metrics.iter().map(move |(index, measure)| {
-            self.rows
-                .get(*index)
-                .map_or(Answer::Nothing, |(_, state)| state.answer(measure, seconds))
+        self.metrics.iter().map(move |reading| {
+            let of = self.answer(&reading.of, seconds);
+            match &reading.per {
+                None => of,
+                Some(per) => ratio(of, self.answer(per, seconds)),
+            }
         })
+    }
+
+    fn answer(&self, Place(index, measure): &Place, seconds: f64) -> Answer {
+        let row = self.rows.get(*index);
+        row.map_or(Answer::Nothing, |(_, state)| state.answer(measure, seconds))
     }
 
     /// The number of sketches united since the fold was made.
@@ -88,6 +112,14 @@ pub fn seconds(counts: Range, now: i64) -> f64 {
     let passed = Range::new(counts.from, counts.to.min(now.saturating_add(1)));
     let range = if passed.is_empty() { counts } else { passed };
     range.len() as f64 / 1_000.0
+}
+
+/// One number over another. Nothing where one of both was not measured, or where the lower one is zero.
+pub fn ratio(of: Answer, per: Answer) -> Answer {
+    match (of.number(), per.number()) {
+        (Some(of), Some(per)) if per != 0.0 => Answer::Number((of / per).clamp(f64::MIN, f64::MAX)),
+        _ => Answer::Nothing,
+    }
 }
 
 /// The change in percent of the absolute value of `before`. Nothing where one of both was not measured,

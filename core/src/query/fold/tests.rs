@@ -152,6 +152,34 @@ fn is_near(answer: Answer, truth: Answer, tolerance: f64) -> bool {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4))]
+
+    /// Of every two metrics, of whichever rows.
+    #[test]
+    fn a_ratio_divides_the_numbers_of_its_terms(events in prop::collection::vec(raw(), 0..60)) {
+        let rows = ["", "@event=2"];
+        let texts = rows.iter().flat_map(|row| METRICS.map(|metric| format!("{metric}{row}")));
+        let texts: Vec<String> = texts.collect();
+        let all: Vec<&Raw> = events.iter().collect();
+        let some: Vec<&Raw> = events.iter().filter(|raw| raw.event == 2).collect();
+        let truth = [expected(&all), expected(&some)].concat();
+        let buckets = buckets(&events, Granularity::Hour);
+        for (of, truth_of) in texts.iter().zip(&truth) {
+            let metrics = texts.iter().map(|per| format!("({of})/({per})"));
+            let metrics = metrics.map(|it| Metric::parse(it.as_bytes(), None).unwrap());
+            let answers = folded(&metrics.collect::<Vec<_>>(), &buckets);
+            for (answer, per) in answers.iter().zip(&truth) {
+                let expected = match (truth_of.number(), per.number()) {
+                    (Some(of), Some(per)) if per != 0.0 => Answer::Number(of / per),
+                    _ => Answer::Nothing,
+                };
+                prop_assert!(is_near(*answer, expected, 0.021), "{of}: {answer:?}, not {expected:?}");
+            }
+        }
+    }
+}
+
+proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
@@ -163,7 +191,7 @@ proptest! {
         for granularity in [Granularity::Hour, Granularity::Day, Granularity::Month] {
             let answers = folded(&metrics, &buckets(&events, granularity));
             for ((answer, truth), metric) in answers.iter().zip(&truth).zip(&metrics) {
-                let is_percentile = metric.measure.widens() && !metric.measure.is_distinct();
+                let is_percentile = metric.widens() && !metric.of.measure.is_distinct();
                 let tolerance = if is_percentile { 0.01 } else { 0.0 };
                 prop_assert!(is_near(*answer, *truth, tolerance), "{metric:?}: {answer:?}, not {truth:?}");
             }
@@ -202,7 +230,7 @@ proptest! {
             .zip(&metrics)
             .zip(truth.into_iter().zip(widened))
         {
-            if metric.measure.widens() {
+            if metric.widens() {
                 prop_assert!(is_near(answer, widened, 0.01), "{metric:?}: {answer:?}, not {widened:?}");
             } else {
                 prop_assert_eq!(answer, truth, "{:?}", metric);
@@ -242,6 +270,20 @@ fn rates_are_per_second_that_has_passed() {
     assert_eq!(seconds(Range::new(5, 5), 10), 0.0);
     assert_eq!(rate(5, 0.0), Answer::Number(0.0));
     assert_eq!(rate(5, 10.0), Answer::Number(0.5));
+}
+
+#[test]
+fn a_ratio_over_zero_or_over_nothing_is_nothing() {
+    let number = Answer::Number;
+    assert_eq!(ratio(Answer::Count(3), Answer::Count(4)), number(0.75));
+    assert_eq!(ratio(Answer::Count(0), Answer::Count(4)), number(0.0));
+    assert_eq!(ratio(number(-1.0), number(-4.0)), number(0.25));
+    for zero in [Answer::Count(0), number(0.0), number(-0.0), Answer::Nothing] {
+        assert_eq!(ratio(Answer::Count(3), zero), Answer::Nothing);
+        assert_eq!(ratio(zero, zero), Answer::Nothing);
+    }
+    assert_eq!(ratio(Answer::Nothing, Answer::Count(3)), Answer::Nothing);
+    assert_eq!(ratio(number(1e300), number(1e-300)), number(f64::MAX));
 }
 
 #[test]

@@ -1,100 +1,64 @@
-//! A metric of a query: `subject[:aggregate][@dimension=value[&dimension=value]...]`.
+//! A metric of a query: a term, or the ratio of two terms. A term is
+//! `subject[:aggregate][@dimension=value[&dimension=value]...]`.
 //!
 //! ```text
-//! latency:p95@event=checkout&country=FR
+//! latency:p95@event=checkout&country=FR          a term
 //! |       |   '- the row: schema/selector.rs
 //! |       '- after the last colon before the @: a value's name may have colons of its own
-//! '- events, users, sessions or the name of a value, as it was given with the events
+//! '- events, users, sessions or the name of a value, as it was given with the events: measure.rs
+//!
+//! events@status=5xx/events                       a ratio: ratio.rs
 //! ```
 //!
-//! | subject    | aggregates                                            | alone         |
-//! |------------|-------------------------------------------------------|---------------|
-//! | `events`   | `count` `rate`                                        | `:count`      |
-//! | `users`    | `unique`                                              | `:unique`     |
-//! | `sessions` | `unique`                                              | `:unique`     |
-//! | a value    | `sum` `avg` `min` `max` `count` `rate` `p0` to `p100` | is refused    |
-//!
-//! Aggregates are read in any case. A value that the site does not have is no error: it counts nothing.
+//! A value or a dimension that the site does not have is no error, unless it is nearly one that the site
+//! has, or the site is strict: schema/names.rs.
 
+mod measure;
+mod ratio;
+#[cfg(test)]
+mod ratio_tests;
 #[cfg(test)]
 mod tests;
 
 pub use crate::schema::Selector;
+pub use measure::{Aggregate, Measure};
 
 use crate::error::{shown, Error, Result};
 use crate::schema::limits;
-use crate::schema::{check_value_name, Settings};
-use crate::text::nearest::{did_you_mean, nearest};
-use crate::text::Name;
+use crate::schema::{Names, Settings};
+use ratio::Form;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Metric {
+    pub of: Term,
+    /// What `of` is divided by.
+    pub per: Option<Term>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Term {
     pub measure: Measure,
     /// None for the whole site.
     pub row: Option<Selector>,
 }
 
-/// What is measured of a row, or of the whole site.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Measure {
-    Events,
-    /// Events per second.
-    EventRate,
-    Users,
-    Sessions,
-    Value(Name, Aggregate),
-}
-
-/// What is measured of a named value.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Aggregate {
-    /// The number of events with the value.
-    Count,
-    /// The same, per second.
-    Rate,
-    Sum,
-    Avg,
-    Min,
-    Max,
-    /// From 0 to 100.
-    Percentile(f64),
-}
-
-const SUBJECTS: [&[u8]; 3] = [b"events", b"users", b"sessions"];
-const AGGREGATES: [(&[u8], Aggregate); 6] = [
-    (b"sum", Aggregate::Sum),
-    (b"avg", Aggregate::Avg),
-    (b"min", Aggregate::Min),
-    (b"max", Aggregate::Max),
-    (b"count", Aggregate::Count),
-    (b"rate", Aggregate::Rate),
-];
-const ACCEPTED: &str = "sum, avg, min, max, count, rate or a percentile such as p50, p95, p99.9";
-
 impl Metric {
     /// `site`: the settings that hold dimensions and cubes; None when there is no such site: every
     /// metric is then accepted and counts nothing.
     pub fn parse(text: &[u8], site: Option<&Settings>) -> Result<Metric> {
-        let (measure, row) = match text.iter().position(|byte| *byte == b'@') {
-            None => (text, None),
-            Some(at) => {
-                let (measure, rest) = text.split_at_checked(at).unwrap_or((text, b""));
-                (measure, rest.get(1..))
-            }
-        };
-        let named = |error: Error| Error::new(format!("metric '{}': {error}", shown(text)));
-        let metric = Metric {
-            measure: Measure::parse(measure, site).map_err(named)?,
-            row: row
-                .map(|row| Selector::parse(row, site))
-                .transpose()
-                .map_err(named)?,
-        };
-        match &metric.row {
-            Some(row) if metric.measure.is_distinct() => row.check_users().map_err(named)?,
-            _ => {}
-        }
-        Ok(metric)
+        Metric::parse_named(text, Names::of(site))
+    }
+
+    /// The same, with these names only.
+    pub fn parse_named(text: &[u8], names: Names) -> Result<Metric> {
+        let metric = ratio::form(text, names).and_then(|form| match form {
+            Form::Term(of) => Ok(Metric::of(Term::parse(of, names)?)),
+            Form::Ratio(of, per) => Ok(Metric {
+                of: Term::parse(of, names)?,
+                per: Some(Term::parse(per, names)?),
+            }),
+        });
+        metric.map_err(|error| Error::new(format!("metric '{}': {error}", shown(text))))
     }
 
     /// All metrics of a query.
@@ -111,134 +75,48 @@ impl Metric {
         }
         texts.map(|text| Metric::parse(text, site)).collect()
     }
+
+    pub fn of(of: Term) -> Metric {
+        Metric { of, per: None }
+    }
+
+    /// Of the whole site.
+    pub fn of_site(measure: Measure) -> Metric {
+        Metric::of(Term { measure, row: None })
+    }
+
+    pub fn terms(&self) -> impl Iterator<Item = &Term> {
+        std::iter::once(&self.of).chain(&self.per)
+    }
+
+    /// Whether any of it is answered from whole buckets.
+    pub fn widens(&self) -> bool {
+        self.terms().any(|term| term.measure.widens())
+    }
 }
 
-impl Measure {
-    /// A metric without a row.
-    pub fn parse(text: &[u8], site: Option<&Settings>) -> Result<Measure> {
-        let colon = text.iter().rposition(|byte| *byte == b':');
-        let (subject, aggregate) = match colon {
+impl Term {
+    fn parse(text: &[u8], names: Names) -> Result<Term> {
+        let (measure, row) = Term::split(text);
+        let term = Term {
+            measure: Measure::parse(measure, names)?,
+            row: row.map(|row| Selector::parse(row, names)).transpose()?,
+        };
+        match &term.row {
+            Some(row) if term.measure.is_distinct() => row.check_users()?,
+            _ => {}
+        }
+        Ok(term)
+    }
+
+    /// What precedes the `@`, and what follows it.
+    fn split(text: &[u8]) -> (&[u8], Option<&[u8]>) {
+        match text.iter().position(|byte| *byte == b'@') {
             None => (text, None),
             Some(at) => {
-                let (subject, rest) = text.split_at_checked(at).unwrap_or((text, b""));
-                (subject, rest.get(1..))
+                let (measure, row) = text.split_at_checked(at).unwrap_or((text, b""));
+                (measure, row.get(1..))
             }
-        };
-        match subject {
-            b"events" => match aggregate {
-                None => Ok(Measure::Events),
-                Some(word) if word.eq_ignore_ascii_case(b"count") => Ok(Measure::Events),
-                Some(word) if word.eq_ignore_ascii_case(b"rate") => Ok(Measure::EventRate),
-                Some(word) => Err(no_aggregate_of("events", word, &["count", "rate"])),
-            },
-            b"users" => unique("users", aggregate).map(|()| Measure::Users),
-            b"sessions" => unique("sessions", aggregate).map(|()| Measure::Sessions),
-            _ => Measure::of_value(subject, aggregate, site),
         }
     }
-
-    fn of_value(
-        subject: &[u8],
-        aggregate: Option<&[u8]>,
-        site: Option<&Settings>,
-    ) -> Result<Measure> {
-        check_value_name(subject)?;
-        let parsed = match aggregate {
-            None => Err(Error::new(format!(
-                "a value needs an aggregate after a colon: {ACCEPTED}"
-            ))),
-            Some(word) => Aggregate::parse(word),
-        };
-        let known = site.into_iter().flat_map(Settings::values);
-        let known = known.map(|value| value.name.bytes());
-        match parsed {
-            Ok(aggregate) => Ok(Measure::Value(Name::new(subject), aggregate)),
-            Err(error) if known.clone().any(|name| name == subject) => Err(error),
-            Err(error) => Err(match nearest(subject, SUBJECTS.into_iter().chain(known)) {
-                Some(meant) => Error::new(format!("{error}; or did you mean {}?", shown(meant))),
-                None => error,
-            }),
-        }
-    }
-
-    /// Whether it counts distinct users or sessions.
-    pub fn is_distinct(&self) -> bool {
-        matches!(self, Measure::Users | Measure::Sessions)
-    }
-
-    /// Whether it is not kept by slot, and is answered from whole buckets.
-    pub fn widens(&self) -> bool {
-        self.is_distinct() || matches!(self, Measure::Value(_, Aggregate::Percentile(_)))
-    }
-
-    /// Whether the numbers of rows add up to the number of the whole.
-    pub fn is_additive(&self) -> bool {
-        match self {
-            Measure::Events | Measure::EventRate => true,
-            Measure::Users | Measure::Sessions => false,
-            Measure::Value(_, aggregate) => matches!(
-                aggregate,
-                Aggregate::Count | Aggregate::Rate | Aggregate::Sum
-            ),
-        }
-    }
-}
-
-impl Aggregate {
-    fn parse(word: &[u8]) -> Result<Aggregate> {
-        let named = |(name, _): &&(&[u8], _)| name.eq_ignore_ascii_case(word);
-        if let Some((_, aggregate)) = AGGREGATES.iter().find(named) {
-            return Ok(*aggregate);
-        }
-        if let Some(percent) = percent(word) {
-            return percent.map(Aggregate::Percentile);
-        }
-        let names = AGGREGATES.iter().map(|(name, _)| *name);
-        let guess = did_you_mean(word, names);
-        Err(Error::new(format!(
-            "aggregate '{}' of a value is not one of {ACCEPTED}{guess}",
-            shown(word)
-        )))
-    }
-}
-
-/// `p95`, `p99.9`; None for a word of any other form.
-fn percent(word: &[u8]) -> Option<Result<f64>> {
-    let digits = word
-        .strip_prefix(b"p")
-        .or_else(|| word.strip_prefix(b"P"))?;
-    if !digits.first()?.is_ascii_digit() {
-        return None;
-    }
-    // Digits, and a point between digits: neither a sign nor an exponent.
-    let plain = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
-    let is_plain = digits.iter().all(plain) && digits.last() != Some(&b'.');
-    let percent = std::str::from_utf8(digits)
-        .ok()
-        .filter(|_| is_plain)
-        .and_then(|digits| digits.parse::<f64>().ok())
-        .filter(|percent| (0.0..=100.0).contains(percent));
-    Some(percent.ok_or_else(|| {
-        Error::new(format!(
-            "percentile '{}' is not one from p0 to p100, such as p50, p95 or p99.9",
-            shown(word)
-        ))
-    }))
-}
-
-fn unique(subject: &str, aggregate: Option<&[u8]>) -> Result<()> {
-    match aggregate {
-        None => Ok(()),
-        Some(word) if word.eq_ignore_ascii_case(b"unique") => Ok(()),
-        Some(word) => Err(no_aggregate_of(subject, word, &["unique"])),
-    }
-}
-
-fn no_aggregate_of(subject: &str, word: &[u8], accepted: &[&str]) -> Error {
-    Error::new(format!(
-        "{subject} have no aggregate '{}', only {}{}",
-        shown(word),
-        accepted.join(" and "),
-        did_you_mean(word, accepted.iter().map(|it| it.as_bytes()))
-    ))
 }

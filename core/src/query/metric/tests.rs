@@ -4,7 +4,7 @@ use crate::bucket::Bucket;
 use crate::event::{Batch, Event, Run};
 use crate::schema::parse_options;
 use crate::site::Site;
-use crate::text::Text;
+use crate::text::{Name, Text};
 use crate::time::{Granularity, Retention, Zone};
 use proptest::prelude::*;
 
@@ -16,20 +16,20 @@ fn settings(options: &str) -> Settings {
 }
 
 fn shop() -> Settings {
-    settings("DIM country DIM page DIM agent NOUSERS CUBE event,country CUBE page,country NOUSERS VAL latency")
+    settings("DIM country DIM page DIM agent NOUSERS CUBE event,country CUBE page,country NOUSERS VAL latency VAL revenue")
 }
 
-fn parse(text: &str) -> Result<Metric> {
+pub(super) fn parse(text: &str) -> Result<Metric> {
     Metric::parse(text.as_bytes(), Some(&shop()))
 }
 
 fn measure(text: &str) -> Measure {
     let metric = parse(text).unwrap();
-    assert_eq!(metric.row, None);
-    metric.measure
+    assert_eq!((metric.of.row, metric.per), (None, None));
+    metric.of.measure
 }
 
-fn refusal(text: &str) -> String {
+pub(super) fn refusal(text: &str) -> String {
     parse(text).unwrap_err().to_string()
 }
 
@@ -44,7 +44,7 @@ fn subjects_have_defaults_and_values_need_an_aggregate() {
     assert_eq!(measure("events:rate"), Measure::EventRate);
     assert_eq!(measure("users"), measure("users:unique"));
     assert_eq!(measure("sessions:unique"), Measure::Sessions);
-    for (word, aggregate) in AGGREGATES {
+    for (word, aggregate) in measure::AGGREGATES {
         let text = format!("latency:{}", shown(word));
         assert_eq!(measure(&text), value("latency", aggregate));
     }
@@ -130,25 +130,83 @@ fn an_error_names_the_metric_what_is_accepted_and_a_suggestion() {
     );
 }
 
+const UNKNOWN: [&str; 4] = [
+    "weight:avg",
+    "events@weather=rain",
+    "weight:sum@event=never",
+    "events/weight:count",
+];
+
 #[test]
-fn unknown_names_are_no_error() {
-    for text in [
-        "weight:avg",
-        "events@weather=rain",
-        "users@event=never",
-        "latency:p95@country=XX",
-    ] {
+fn unknown_names_are_no_error_unless_the_site_is_strict() {
+    let strict = settings("DIM country VAL latency STRICT");
+    for text in UNKNOWN {
         assert!(parse(text).is_ok(), "{text}");
         assert!(Metric::parse(text.as_bytes(), None).is_ok(), "{text}");
+        for names in [Names::of(Some(&strict)), Names::known(&shop())] {
+            let error = Metric::parse_named(text.as_bytes(), names).unwrap_err();
+            let error = error.to_string();
+            assert!(error.contains("the site has no "), "{error}");
+            assert!(error.contains("it has: "), "{error}");
+        }
+    }
+    for text in [
+        "users@event=never",
+        "latency:p95@country=XX",
+        "latency:p5/events",
+    ] {
+        for names in [Names::of(Some(&strict)), Names::known(&shop())] {
+            assert!(
+                Metric::parse_named(text.as_bytes(), names).is_ok(),
+                "{text}"
+            );
+        }
     }
     let cube = Metric::parse(b"events@country=FR&event=x", None);
     assert!(cube.is_ok());
 }
 
 #[test]
+fn a_name_that_is_nearly_one_of_the_site_is_an_error() {
+    for (text, name, meant) in [
+        ("events@contry=FR", "contry", "country"),
+        ("events@Country=FR", "Country", "country"),
+        ("events@countries=FR", "countries", ""),
+        ("events@pge=/", "pge", "page"),
+        ("events@evnt=buy", "evnt", "event"),
+        ("events@event=buy&contry=FR", "contry", "country"),
+        ("events@contry=FR&event=buy", "contry", "country"),
+        ("latancy:p95", "latancy", "latency"),
+        ("LATENCY:avg", "LATENCY", "latency"),
+        ("event:count", "event", "events"),
+        ("revenu:sum/users", "revenu", "revenue"),
+        ("users/revenu:sum", "revenu", "revenue"),
+    ] {
+        if meant.is_empty() {
+            assert!(parse(text).is_ok(), "{text}");
+            continue;
+        }
+        let refusal = refusal(text);
+        let says = refusal.contains(&format!("has no dimension '{name}'"))
+            || refusal.contains(&format!("has no value '{name}'"))
+            || refusal.contains(&format!("&{name}= "));
+        assert!(
+            says && refusal.ends_with(&format!("did you mean {meant}?")),
+            "{refusal}"
+        );
+        assert!(Metric::parse(text.as_bytes(), None).is_ok(), "{text}");
+        assert!(
+            Metric::parse_named(text.as_bytes(), Names::all(None)).is_ok(),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn an_ampersand_belongs_to_a_value_unless_a_known_dimension_follows() {
     let split = |text: &str| -> Vec<(String, String)> {
-        let parts = crate::schema::selector::split(text.as_bytes(), Some(&shop())).unwrap();
+        let parts =
+            crate::schema::selector::split(text.as_bytes(), Names::of(Some(&shop()))).unwrap();
         let text = |bytes: &[u8]| String::from_utf8(bytes.into()).unwrap();
         parts
             .iter()
@@ -170,6 +228,9 @@ fn an_ampersand_belongs_to_a_value_unless_a_known_dimension_follows() {
         ("page=&country=", &[("page", ""), ("country", "")]),
         ("country=a=b&page=c=", &[("country", "a=b"), ("page", "c=")]),
         ("page=a&country", &[("page", "a&country")]),
+        ("page=/x?pge=1&contry=FR", &[("page", "/x?pge=1&contry=FR")]),
+        ("page=/x&&contry=FR", &[("page", "/x&contry=FR")]),
+        ("page=/x&weather=FR", &[("page", "/x&weather=FR")]),
     ] {
         assert_eq!(split(text), pairs(expected), "{text}");
     }
@@ -206,7 +267,7 @@ fn the_cell_of_a_cube_is_found_in_any_order_of_its_dimensions() {
         ("events@country=DE&event=buy", 0),
         ("events@country=FR&page=x", 0),
     ] {
-        let row = parse(text).unwrap().row.unwrap();
+        let row = parse(text).unwrap().of.row.unwrap();
         let events = bucket.tally_of(&row).map_or(0, |tally| tally.events());
         assert_eq!(events, count, "{text}");
     }
@@ -235,7 +296,7 @@ proptest! {
         parts.sort_by_key(|(_, value)| value.ends_with('&'));
         let text = parts.clone().map(|(name, value)| format!("{name}={}", doubled(&value))).join("&");
         let settings = shop();
-        let read = crate::schema::selector::split(text.as_bytes(), Some(&settings)).unwrap();
+        let read = crate::schema::selector::split(text.as_bytes(), Names::of(Some(&settings))).unwrap();
         let read: Vec<(&[u8], &[u8])> = read.iter().map(|(name, value)| (*name, &**value)).collect();
         let expected: Vec<(&[u8], &[u8])> = parts.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
         prop_assert_eq!(read, expected);

@@ -1,7 +1,7 @@
 //! The axis of `TOP`: the dimension or cube whose values it lists, such as `country` or `event,country`.
 
 use crate::error::Result;
-use crate::schema::{check_dimension_name, no_users, Cube, RowKind, Settings, EVENT};
+use crate::schema::{check_dimension_name, no_users, Cube, Names, RowKind, Settings, EVENT};
 use crate::text::{Name, Text};
 
 #[derive(Debug, Clone)]
@@ -14,13 +14,13 @@ pub struct Axis {
 }
 
 impl Axis {
-    /// `site`: None when there is no such site, and so nothing on any axis.
-    pub fn parse(text: &[u8], site: Option<&Settings>) -> Result<Axis> {
+    pub fn parse(text: &[u8], known: Names) -> Result<Axis> {
         let names: Vec<&[u8]> = text.split(|byte| *byte == b',').collect();
         for name in names.iter().filter(|name| **name != b"event") {
             check_dimension_name(name)?;
+            known.check_dimension(name)?;
         }
-        match (names.as_slice(), site) {
+        match (names.as_slice(), known.site()) {
             ([name], site) => Ok(Axis::of(name, site)),
             (names, Some(site)) => Ok(Axis::of_cube(names, site.cube_of(names)?)),
             (_, None) => Ok(Axis::of(text, None)),

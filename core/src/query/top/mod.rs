@@ -20,7 +20,7 @@ pub use axis::Axis;
 
 use std::collections::BinaryHeap;
 
-use super::fold::{rate, Answer, State};
+use super::fold::{rate, ratio, Answer, State};
 use super::metric::{Aggregate, Measure};
 use crate::bucket::tally::Distinct;
 use crate::bucket::{Bucket, OTHER};
@@ -185,13 +185,4 @@ fn error(measure: &Measure, events: u64, seconds: f64) -> Answer {
 /// Whether shares are of the number; else they are of the events.
 fn is_part_of_number(measure: &Measure) -> bool {
     measure.is_additive() || measure.is_distinct()
-}
-
-fn ratio(number: Answer, whole: Answer) -> Answer {
-    let ratio = number.number().zip(whole.number());
-    let ratio = ratio.map(|(number, whole)| number / whole);
-    match ratio {
-        Some(ratio) if ratio.is_finite() => Answer::Number(ratio),
-        _ => Answer::Nothing,
-    }
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::event::RowKind;
 use crate::event::{Facet, ResolvedEvent};
 use crate::hash::hash;
-use crate::schema::{parse_options, Settings};
+use crate::schema::{parse_options, Names, Settings};
 use crate::sketch::hll::{Member, Union};
 use crate::sketch::Number;
 use crate::text::Text;
@@ -76,7 +76,7 @@ fn parts(buckets: &[(Period, Bucket)], first_slot: u8) -> Vec<(Piece, &Bucket)> 
 }
 
 fn ask<'b>(parts: &[(Piece, &'b Bucket)], by: &str, limit: usize) -> Ranking<'b> {
-    let measure = Measure::parse(by.as_bytes(), None).unwrap();
+    let measure = Measure::parse(by.as_bytes(), Names::of(None)).unwrap();
     top(parts, &Axis::of(b"page", None), &measure, limit, 86_400.0)
 }
 
@@ -301,7 +301,7 @@ fn a_cube_is_listed_in_the_order_that_is_asked_for() {
     let changes = parse_options(&words).unwrap();
     let settings = Settings::new(Zone::UTC, Retention::default(), 10);
     let settings = settings.with(&changes, false, 0).unwrap();
-    let axis = |text: &str| Axis::parse(text.as_bytes(), Some(&settings));
+    let axis = |text: &str| Axis::parse(text.as_bytes(), Names::of(Some(&settings)));
     let cell = b"\x03\0buy\x02\0FR";
     let values = |text| axis(text).unwrap().values_of(cell);
     assert_eq!(values("event,country"), [&b"buy"[..], b"FR"]);
@@ -322,5 +322,5 @@ fn a_cube_is_listed_in_the_order_that_is_asked_for() {
     }
     let message = axis("page").unwrap().check_users().unwrap_err().to_string();
     assert!(message.starts_with("dimension 'page' is declared NOUSERS"));
-    assert!(Axis::parse(b"a,b,c", None).is_ok());
+    assert!(Axis::parse(b"a,b,c", Names::of(None)).is_ok());
 }

@@ -7,7 +7,7 @@ use super::watch::StoredState;
 use super::*;
 use crate::alert::live::Feed;
 use crate::alert::{Rule, State};
-use crate::schema::{parse_options, Settings};
+use crate::schema::{parse_options, Names, Settings};
 use crate::text::Text;
 use crate::time::{Retention, Zone};
 use proptest::prelude::*;
@@ -25,12 +25,12 @@ fn site(options: &str) -> Site {
 }
 
 fn add_rule(site: &mut Site, line: &str) {
-    let rule = Rule::parse(&words(line), &site.settings).unwrap();
+    let rule = Rule::parse(&words(line), Names::all(Some(&site.settings))).unwrap();
     site.change_watch(|watch| watch.set_rule(rule));
 }
 
 fn add_feed(site: &mut Site, line: &str) {
-    let feed = Feed::parse(&words(line), &site.settings).unwrap();
+    let feed = Feed::parse(&words(line), Names::all(Some(&site.settings))).unwrap();
     site.change_watch(|watch| watch.set_feed(feed));
 }
 
