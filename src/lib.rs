@@ -50,6 +50,7 @@ use api::words::Words;
 use ingest::directories;
 use store::bucket_value::BucketValue;
 use store::hooks::{self, Hooks};
+use store::ids_value::IdsValue;
 use store::site_value::SiteValue;
 use store::value;
 
@@ -125,6 +126,7 @@ fn load(ctx: Ctx, arguments: Words) -> bool {
     alerts::timer::register(ctx);
     value::register::<SiteValue>(ctx)
         && value::register::<BucketValue>(ctx)
+        && value::register::<IdsValue>(ctx)
         && config::register(ctx, arguments)
         && info::register(ctx, INFO)
         && server_events::subscribe(ctx)

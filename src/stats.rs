@@ -65,6 +65,7 @@ pub static QUERY_UNIONS: Counter = Counter::new();
 
 pub static LIVE_SITES: Gauge = Gauge::new();
 pub static LIVE_BUCKETS: Gauge = Gauge::new();
+pub static LIVE_IDS: Gauge = Gauge::new();
 
 pub static ALERT_EVALUATIONS: Counter = Counter::new();
 pub static ALERT_MESSAGES: Counter = Counter::new();
@@ -92,6 +93,7 @@ pub fn figures() -> Vec<Figure> {
         (c"sites_created", SITES.get()),
         (c"buckets", LIVE_BUCKETS.get()),
         (c"buckets_created", BUCKETS.get()),
+        (c"sites_with_ids", LIVE_IDS.get()),
         (c"queries", QUERIES.get()),
         (c"queries_microseconds", QUERY_MICROSECONDS.get()),
         (c"queries_buckets_read", QUERY_BUCKETS.get()),

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use analytics_core::bucket::Bucket;
 use analytics_core::event::log::Log;
+use analytics_core::ids::RecentIds;
 use analytics_core::query::fold::{Answer, Fold};
 use analytics_core::query::metric::Metric;
 use analytics_core::site::Site;
@@ -75,7 +76,7 @@ const BUCKETS: [(&str, Granularity, &str); 10] = [
     ("day-imported", Granularity::Day, "0 3 2 0 - 0 0"),
 ];
 
-const SITES: [(&str, u64, &str); 4] = [("plain", 0, "TZ UTC RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1000"), ("strict", 0, "TZ UTC RETENTION minute off RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1 DIM event NOUSERS DIM a VAL b STRICT"), ("rich", 2, "TZ Europe/Paris RETENTION minute 2h RETENTION hour 1w RETENTION day 365d RETENTION week off RETENTION month 3y CAPACITY 20 DIM plan NOUSERS DIM country DIM city CUBE event,country CUBE plan,country,city NOUSERS VAL price VAL ms"), ("imported", 0, "TZ Europe/Paris RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1000")];
+const SITES: [(&str, u64, &str); 4] = [("plain", 0, "TZ UTC RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1000 IDS 1000000"), ("strict", 0, "TZ UTC RETENTION minute off RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1 IDS 1000000 DIM event NOUSERS DIM a VAL b STRICT"), ("rich", 2, "TZ Europe/Paris RETENTION minute 2h RETENTION hour 1w RETENTION day 365d RETENTION week off RETENTION month 3y CAPACITY 20 IDS 1000000 DIM plan NOUSERS DIM country DIM city CUBE event,country CUBE plan,country,city NOUSERS VAL price VAL ms"), ("imported", 0, "TZ Europe/Paris RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1000 IDS 1000000")];
 
 /// The rules of a site and their states, and its live metrics.
 const WATCHED: [(&str, &str); 3] = [
@@ -99,6 +100,9 @@ const LOGGED: [(&str, u64, bool, usize); 3] = [
     ("log-users", 0, true, 0),
     ("log-rich", 1_000, false, 1),
 ];
+
+/// How many ids are remembered, and how many were forgotten early.
+const IDS: [(&str, usize, u64); 3] = [("one", 1, 0), ("hour", 11, 9), ("forgotten", 0, 0)];
 
 fn page(name: &str) -> Vec<u8> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
@@ -186,11 +190,22 @@ fn logs_of_version_1_are_read_and_written_as_they_were() {
 }
 
 #[test]
+fn ids_of_version_1_are_read_and_written_as_they_were() {
+    for (name, remembered, forgotten) in IDS {
+        let page = page(&format!("ids-v1-{name}.bin"));
+        let ids = RecentIds::decode(std::slice::from_ref(&page)).unwrap();
+        assert_eq!(ids.remembered(TIME), remembered, "{name}");
+        assert_eq!(ids.forgotten(), forgotten, "{name}");
+        assert!(ids.encode() == [page], "{name}");
+    }
+}
+
+#[test]
 fn every_golden_file_is_under_test() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let files = fs::read_dir(folder).unwrap().count();
     assert_eq!(
         files,
-        BUCKETS.len() + SITES.len() + WATCHED.len() + LOGGED.len()
+        BUCKETS.len() + SITES.len() + WATCHED.len() + LOGGED.len() + IDS.len()
     );
 }

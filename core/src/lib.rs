@@ -9,6 +9,7 @@
 //! sketch                       distinct counts, percentiles, sums, counters
 //! schema                       names, options, settings, cubes, limits: no state
 //! event                        what comes in, and its entry in a log
+//! ids                          the ids of recent events: an event counts once
 //! bucket                       all aggregates of one period: storage only
 //! apply                        events -> rows -> a bucket
 //! query                        metrics, folds, rankings: buckets -> answers
@@ -40,6 +41,7 @@ pub mod event;
 pub mod hash;
 #[cfg(any(test, feature = "hostile"))]
 pub mod hostile;
+pub mod ids;
 pub mod memory;
 pub mod prefetch;
 pub mod query;

@@ -75,7 +75,7 @@ pub fn alert(ctx: Ctx, words: Words) -> Outcome {
         delete(ctx, words)
     } else if PAUSE.is(verb) || RESUME.is(verb) {
         pause(ctx, words, PAUSE.is(verb))
-    } else if STATE.is(verb) {
+    } else if STATE.is(verb) && Origin::of(ctx) == Origin::Master {
         state(ctx, words)
     } else {
         read(ctx, words, &[SET, DEL, GET, LIST, TEST, PAUSE, RESUME])

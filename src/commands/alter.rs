@@ -17,7 +17,7 @@ use crate::store::bucket_value::BucketValue;
 use crate::store::changes::Changes;
 use crate::store::{value, walk};
 use analytics_core::schema::options::{
-    CAPACITY, CUBE, DIM, LOG, LOGUSERS, RETENTION, STRICTNESS, TZ, VAL,
+    CAPACITY, CUBE, DIM, IDS, LOG, LOGUSERS, RETENTION, STRICTNESS, TZ, VAL,
 };
 use analytics_core::schema::{parse_options, Settings};
 use analytics_core::text::syntax::Argument;
@@ -41,6 +41,7 @@ pub const COMMAND: Command = Command {
         CUBE,
         VAL,
         CAPACITY,
+        IDS,
         STRICTNESS,
         LOG,
         LOGUSERS,
@@ -52,13 +53,13 @@ pub fn alter(ctx: Ctx, words: Words) -> Outcome {
     let mut guard = WriteGuard::new()?;
     let changes_before = Changes::until_now();
     let value = site_to_change(ctx, words, &mut guard)?;
-    let clock = clock(words, 2)?;
+    let origin = Origin::of(ctx);
+    let clock = clock(words, 2, origin)?;
     let options = words.after(if clock.is_some() { 4 } else { 2 });
     let changes = parse_options(&options.to_vec())?;
     let now = clock.unwrap_or_else(|| ctx.now());
     let (before, span) = (value.site.settings.clone(), value.site.span());
     let settings = before.with(&changes, span.is_some(), now)?;
-    let origin = Origin::of(ctx);
     let expiries = match (origin, span) {
         (Origin::Client, Some((_, last))) => {
             let key = words.string(1)?;

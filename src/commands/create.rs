@@ -15,7 +15,7 @@ use crate::{config, stats};
 use analytics_core::error::{shown, Error};
 use analytics_core::schema::keys::check_site_name;
 use analytics_core::schema::options::{
-    CAPACITY, CUBE, DIM, LOG, LOGUSERS, RETENTION, STRICTNESS, TZ, VAL,
+    CAPACITY, CUBE, DIM, IDS, LOG, LOGUSERS, RETENTION, STRICTNESS, TZ, VAL,
 };
 use analytics_core::schema::parse_options;
 use analytics_core::site::Site;
@@ -37,6 +37,7 @@ pub const COMMAND: Command = Command {
         CUBE,
         VAL,
         CAPACITY,
+        IDS,
         STRICTNESS,
         LOG,
         LOGUSERS,

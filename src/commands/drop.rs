@@ -1,5 +1,5 @@
-//! `ANALYTICS.DROP site`: the site, every bucket of it and the streams of its alerts and events. Replies
-//! how many buckets there were.
+//! `ANALYTICS.DROP site`: the site, every bucket of it, the ids of its events and the streams of its alerts
+//! and events. Replies how many buckets there were.
 
 use std::ptr::NonNull;
 
@@ -16,9 +16,11 @@ use crate::api::words::Words;
 use crate::config;
 use crate::ingest::replicate;
 use crate::store::bucket_value::BucketValue;
+use crate::store::ids_value::IdsValue;
 use crate::store::site_value::SiteValue;
+use crate::store::value::Value;
 use crate::store::{cluster, value, walk};
-use analytics_core::schema::keys::{alerts_stream, check_site_name, events_stream};
+use analytics_core::schema::keys::{alerts_stream, check_site_name, events_stream, ids_key};
 use analytics_core::schema::Settings;
 use analytics_core::text::syntax::Argument;
 use analytics_core::time::{Granularity, MAX_TIME};
@@ -45,6 +47,9 @@ pub fn drop_site(ctx: Ctx, words: Words) -> Outcome {
     let key = Key::for_writing(ctx, &mut guard, words.string(1)?);
     let found = value::write::<SiteValue>(key)?;
     let site = found.as_ref();
+    let wrote = site.map_or([false; 2], |value| {
+        [value.site.has_alerted(), value.site.has_logged()]
+    });
     let site = site.map(|value| (value.site.settings.clone(), value.site.span()));
     let found = found.map(NonNull::from);
     let is_there = found.is_some();
@@ -56,25 +61,25 @@ pub fn drop_site(ctx: Ctx, words: Words) -> Outcome {
     let (settings, span) = site.unwrap_or_else(|| (config::default_settings(), None));
     let latest = ctx.now().saturating_add(config::max_future());
     let known = span.map_or(latest, |(_, last)| last);
-    // Without a site, streams of these names do not belong to one.
-    let streams = [alerts_stream(name), events_stream(name)].map(|name| OwnedString::new(&name));
-    let streams = if is_there { &streams[..] } else { &[] };
-    for stream in streams {
-        if !key::exists(ctx, &mut guard, stream.get()) {
-            cluster::refuse_if_bucket_is_elsewhere(
-                ctx,
-                &mut guard,
-                words.string(1)?,
-                stream.get(),
-            )?;
+    // Streams of these names that the site has not written to are not its own.
+    let streams = [alerts_stream(name), events_stream(name)];
+    let streams = streams.iter().zip(wrote).filter(|(_, wrote)| *wrote);
+    let streams: Vec<_> = streams.map(|(name, _)| OwnedString::new(name)).collect();
+    let ids = OwnedString::new(&ids_key(name));
+    for other in streams.iter().chain([&ids]) {
+        if !key::exists(ctx, &mut guard, other.get()) {
+            cluster::refuse_if_bucket_is_elsewhere(ctx, &mut guard, words.string(1)?, other.get())?;
         }
     }
     let last = known.max(latest).min(MAX_TIME);
     let dropped = drop_buckets(ctx, &mut guard, words.string(1)?, &settings, last)?;
-    for stream in streams {
+    for stream in &streams {
         if drop_stream(ctx, &mut guard, stream) {
             replicate::keys(ctx, c"UNLINK", std::slice::from_ref(stream));
         }
+    }
+    if drop_value::<IdsValue>(ctx, &mut guard, &ids) {
+        replicate::keys(ctx, c"UNLINK", std::slice::from_ref(&ids));
     }
     let site_key = words.string(1)?;
     let key = Key::for_writing(ctx, &mut guard, site_key);
@@ -117,7 +122,9 @@ fn drop_buckets(
         .into_iter()
         .flat_map(|granularity| walk::possible_buckets(ctx, name, settings, granularity, last));
     let names = places.map(|place| place.name);
-    let names: Vec<_> = names.filter(|name| drop_bucket(ctx, guard, name)).collect();
+    let names: Vec<_> = names
+        .filter(|name| drop_value::<BucketValue>(ctx, guard, name))
+        .collect();
     for names in names.chunks(NAMES_IN_A_COMMAND) {
         replicate::keys(ctx, c"UNLINK", names);
     }
@@ -125,14 +132,14 @@ fn drop_buckets(
 }
 
 /// A value of another type stays.
-fn drop_bucket(ctx: Ctx, guard: &mut WriteGuard, name: &OwnedString) -> bool {
+fn drop_value<T: Value>(ctx: Ctx, guard: &mut WriteGuard, name: &OwnedString) -> bool {
     let key = Key::for_writing(ctx, guard, name.get());
-    let is_bucket = matches!(value::find::<BucketValue>(&key), Ok(Some(_)));
-    if is_bucket {
+    let is_there = matches!(value::find::<T>(&key), Ok(Some(_)));
+    if is_there {
         key.unlink();
         ctx.signal_modified(name.get());
     }
-    is_bucket
+    is_there
 }
 
 const NAMES_IN_A_COMMAND: usize = 1_000;

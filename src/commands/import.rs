@@ -60,7 +60,8 @@ pub const COMMAND: Command = Command {
 pub fn import(ctx: Ctx, words: Words) -> Outcome {
     let (name, site) = (words.required(1)?, words.string(1)?);
     // There is no granularity named CLOCK.
-    let clock = clock(words, 2)?;
+    let origin = Origin::of(ctx);
+    let clock = clock(words, 2, origin)?;
     let arguments = words.after(if clock.is_some() { 4 } else { 2 });
     let granularity = Granularity::parse(arguments.required(0)?)?;
     let time = arguments.required(1)?;
@@ -77,11 +78,7 @@ pub fn import(ctx: Ctx, words: Words) -> Outcome {
     if is_new {
         cluster::refuse_if_site_is_elsewhere(ctx, &mut guard, site, name)?;
     }
-    let origin = Origin::of(ctx);
-    let clock = match origin {
-        Origin::Client => clock.unwrap_or(i64::MIN).max(ctx.now()),
-        Origin::Master => clock.unwrap_or_else(|| ctx.now()),
-    };
+    let clock = clock.unwrap_or_else(|| ctx.now());
     let settings = &open.value(&guard).site.settings;
     let period = period(granularity, time, settings, clock)?;
     if origin == Origin::Client {

@@ -7,11 +7,13 @@ use crate::api::failure::{Failure, Outcome};
 use crate::api::guard::ReadGuard;
 use crate::api::key::Key;
 use crate::api::registration::entry;
-use crate::api::string::StringRef;
+use crate::api::string::{OwnedString, StringRef};
 use crate::api::words::Words;
+use crate::store::ids_value::IdsValue;
 use crate::store::site_value::SiteValue;
 use crate::store::value;
 use crate::store::{cluster, walk};
+use analytics_core::schema::keys::ids_key;
 use analytics_core::schema::Settings;
 use analytics_core::site::Site;
 use analytics_core::text::syntax::Argument;
@@ -42,8 +44,14 @@ pub fn info(ctx: Ctx, words: Words) -> Outcome {
     };
     let site = &value.site;
     let buckets = count_buckets(ctx, &guard, words.string(1)?, site)?;
+    let ids_name = OwnedString::new(&ids_key(name));
+    let ids_key = Key::for_reading(ctx, &guard, ids_name.get());
+    if !ids_key.exists() {
+        cluster::refuse_if_bucket_is_elsewhere(ctx, &guard, words.string(1)?, ids_name.get())?;
+    }
+    let ids = value::read::<IdsValue>(ids_key).ok().flatten();
 
-    ctx.reply_map(16);
+    ctx.reply_map(20);
     field(ctx, "site", || ctx.reply_bytes(name));
     field(ctx, "timezone", || {
         ctx.reply_bytes(site.settings.zone.name().as_bytes())
@@ -53,6 +61,18 @@ pub fn info(ctx: Ctx, words: Words) -> Outcome {
     });
     field(ctx, "capacity", || {
         ctx.reply_integer(site.settings.capacity as i64)
+    });
+    let now = ctx.now();
+    let (ids, since, forgotten) = ids.map_or((0, None, 0), |ids| {
+        (ids.remembered(now), ids.since(now), ids.forgotten())
+    });
+    field(ctx, "ids-capacity", || {
+        ctx.reply_integer(site.settings.ids as i64)
+    });
+    field(ctx, "ids", || ctx.reply_integer(ids as i64));
+    field(ctx, "ids-since", || reply_time(ctx, since));
+    field(ctx, "ids-forgotten", || {
+        ctx.reply_integer(i64::try_from(forgotten).unwrap_or(i64::MAX));
     });
     field(ctx, "log", || {
         ctx.reply_integer(i64::try_from(site.settings.log.entries).unwrap_or(i64::MAX));

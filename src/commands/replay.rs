@@ -49,8 +49,8 @@ pub fn replay(ctx: Ctx, words: Words) -> Outcome {
     if !FROM.is(keyword) {
         return Err(unknown(keyword, &[FROM]).into());
     }
-    let options = Options::parse(words)?;
     let origin = Origin::of(ctx);
+    let options = Options::parse(words, origin)?;
     let mut guard = WriteGuard::new()?;
     if origin == Origin::Client {
         refuse_own_log(ctx, words, &mut guard, name, from)?;
@@ -75,7 +75,7 @@ struct Options {
 }
 
 impl Options {
-    fn parse(words: Words) -> Outcome<Options> {
+    fn parse(words: Words, origin: Origin) -> Outcome<Options> {
         let (mut count, mut after, mut time) = (None, None, None);
         let mut place = 4;
         while let Some(option) = words.get(place) {
@@ -86,8 +86,8 @@ impl Options {
             } else if AFTER.is(option) {
                 once(&AFTER, after.is_none())?;
                 after = Some(parse_id(next().unwrap_or_default())?);
-            } else if CLOCK.is(option) {
-                time = clock(words, place)?;
+            } else if let Some(clock) = clock(words, place, origin)? {
+                time = Some(clock);
             } else {
                 return Err(unknown(option, &[COUNT, AFTER]).into());
             }

@@ -1,4 +1,4 @@
-//! `ANALYTICS.RESTORE key SITE|BUCKET page [page ...]`: the form of a value in a rewritten AOF. It is checked
+//! `ANALYTICS.RESTORE key SITE|BUCKET|IDS page [page ...]`: the form of a value in a rewritten AOF. It is checked
 //! like any payload.
 
 use crate::api::command::{Access, Command};
@@ -9,6 +9,7 @@ use crate::api::key::Key;
 use crate::api::registration::entry;
 use crate::api::words::Words;
 use crate::store::bucket_value::BucketValue;
+use crate::store::ids_value::IdsValue;
 use crate::store::site_value::SiteValue;
 use crate::store::value::{self, Value};
 use analytics_core::error::{shown, Error};
@@ -16,7 +17,7 @@ use analytics_core::text::syntax::Argument;
 
 pub const COMMAND: Command = Command {
     name: c"analytics.restore",
-    summary: c"Restores a site or a bucket from a rewritten AOF",
+    summary: c"Restores a value of the module from a rewritten AOF",
     since: c"0.1.0",
     complexity: c"O(N) where N is the length of the pages",
     tips: None,
@@ -30,9 +31,10 @@ pub const COMMAND: Command = Command {
     run: entry!(restore),
 };
 
-const TYPE: Argument = Argument::one_of(c"type", &[SITE, BUCKET]);
+const TYPE: Argument = Argument::one_of(c"type", &[SITE, BUCKET, IDS]);
 const SITE: Argument = Argument::token(c"site", SiteValue::KEYWORD);
 const BUCKET: Argument = Argument::token(c"bucket", BucketValue::KEYWORD);
+const IDS: Argument = Argument::token(c"ids", IdsValue::KEYWORD);
 
 pub fn restore(ctx: Ctx, words: Words) -> Outcome {
     if words.len() < 4 {
@@ -43,8 +45,10 @@ pub fn restore(ctx: Ctx, words: Words) -> Outcome {
         restore_value::<SiteValue>(ctx, words)
     } else if BUCKET.is(kind) {
         restore_value::<BucketValue>(ctx, words)
+    } else if IDS.is(kind) {
+        restore_value::<IdsValue>(ctx, words)
     } else {
-        Err(Error::new(format!("'{}' is neither SITE nor BUCKET", shown(kind))).into())
+        Err(Error::new(format!("'{}' is not SITE, BUCKET or IDS", shown(kind))).into())
     }
 }
 

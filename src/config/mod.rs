@@ -21,6 +21,7 @@ use arguments::Arguments;
 
 static MAX_FUTURE: AtomicI64 = AtomicI64::new(300_000);
 static CAPACITY: AtomicI64 = AtomicI64::new(1_000);
+static IDS: AtomicI64 = AtomicI64::new(limits::USUAL_IDS as i64);
 static ALERT_BUDGET: AtomicI64 = AtomicI64::new(1_000);
 static IS_SHARDED: AtomicBool = AtomicBool::new(false);
 
@@ -62,10 +63,12 @@ pub fn is_sharded() -> bool {
 /// The settings of a new site, where its command gives no others.
 pub fn default_settings() -> Settings {
     let capacity = CAPACITY.load(Relaxed) as usize;
-    match &*texts() {
+    let mut settings = match &*texts() {
         Some(texts) => Settings::new(texts.zone.clone(), texts.retention, capacity),
         None => Settings::new(Zone::UTC, Retention::default(), capacity),
-    }
+    };
+    settings.ids = IDS.load(Relaxed) as usize;
+    settings
 }
 
 /// A setting that is a text: its place among them, its name and its default.
@@ -80,7 +83,7 @@ const RETENTIONS: [(usize, &CStr, &CStr); Granularity::COUNT] = [
 const PUBLISH: (usize, &CStr, &CStr) = (1 + Granularity::COUNT, c"publish", c"global");
 
 /// A setting that is a number: its name, where it is, and its bounds.
-static NUMBERS: [(&CStr, &AtomicI64, i64, i64); 3] = [
+static NUMBERS: [(&CStr, &AtomicI64, i64, i64); 4] = [
     (c"alert-budget", &ALERT_BUDGET, 100, 100_000),
     (c"max-future", &MAX_FUTURE, 0, MOST_FUTURE),
     (
@@ -89,6 +92,7 @@ static NUMBERS: [(&CStr, &AtomicI64, i64, i64); 3] = [
         1,
         limits::DIMENSION_CAPACITY as i64,
     ),
+    (c"id-capacity", &IDS, 1, limits::IDS_PER_SITE as i64),
 ];
 
 fn all_texts() -> impl Iterator<Item = (usize, &'static CStr, &'static CStr)> {

@@ -1,6 +1,7 @@
 //! The arguments of `ANALYTICS.TRACK`, `MTRACK` and `TRACKJSON`: read from left to right by position,
 //! so that a name or a value is never mistaken for a keyword.
 
+use super::origin::Origin;
 use crate::api::failure::{Failure, Outcome};
 use crate::api::stream::EntryId;
 use crate::api::words::Words;
@@ -117,6 +118,8 @@ pub struct Parser<'c, 'r> {
     pub now: i64,
     /// Dimensions and values that the site does not have are refused.
     pub strict: bool,
+    /// A client's `CLOCK` is a word like any other.
+    pub origin: Origin,
     pub request: &'r mut Request<'c>,
 }
 
@@ -281,7 +284,7 @@ impl<'c> Parser<'c, '_> {
     /// Parses a clock at this place. True if there is one.
     #[inline]
     fn clock(&mut self, place: usize) -> Result<bool> {
-        let is_there = is_clock(self.words, place);
+        let is_there = is_clock(self.words, place, self.origin);
         if is_there {
             let time = clock_time(self.words, place)?;
             self.now = time;
@@ -292,17 +295,17 @@ impl<'c> Parser<'c, '_> {
     }
 }
 
-/// The time of a `CLOCK ms` in this place.
-pub fn clock(words: Words, place: usize) -> Result<Option<i64>> {
-    match is_clock(words, place) {
+/// The time of a `CLOCK ms` in this place, which only a master or an AOF gives.
+pub fn clock(words: Words, place: usize, origin: Origin) -> Result<Option<i64>> {
+    match is_clock(words, place, origin) {
         true => clock_time(words, place).map(Some),
         false => Ok(None),
     }
 }
 
 #[inline]
-fn is_clock(words: Words, place: usize) -> bool {
-    words.get(place).is_some_and(|word| CLOCK.is(word))
+fn is_clock(words: Words, place: usize, origin: Origin) -> bool {
+    origin == Origin::Master && words.get(place).is_some_and(|word| CLOCK.is(word))
 }
 
 #[inline(never)]

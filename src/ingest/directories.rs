@@ -88,15 +88,12 @@ pub fn site(ctx: Ctx, name: &[u8], now: i64) -> Option<NonNull<SiteValue>> {
     })
 }
 
-/// Whether all events of a call may wait.
+/// Whether all events of a call may wait, if their ids are new.
 #[inline]
 pub fn accept(site: &SiteValue, batch: &Batch, clock: LatenessClock) -> bool {
     with(|directories| {
         let directory = directories.of(site);
-        directory.is_some_and(|it| {
-            let (paths, buckets) = (&it.paths, &mut it.buckets);
-            it.pending.accepts(&batch.events, clock, paths, buckets)
-        })
+        directory.is_some_and(|it| it.pending.accepts(&batch.events, clock, &it.paths))
     })
 }
 

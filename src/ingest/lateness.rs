@@ -14,16 +14,18 @@ pub struct LatenessClock {
 }
 
 impl LatenessClock {
-    /// `clock`: the one in the command.
+    /// `clock`: the one in the command, which a client's does not have.
     pub fn new(origin: Origin, now: i64, clock: Option<i64>) -> LatenessClock {
-        match origin {
-            // A client's clock can make events late, but not restore a bucket that has expired.
-            Origin::Client => LatenessClock {
-                clock: Some(clock.unwrap_or(now).max(now)),
-                now,
-            },
-            Origin::Master => LatenessClock { clock, now },
-        }
+        let clock = match origin {
+            Origin::Client => Some(now),
+            Origin::Master => clock,
+        };
+        LatenessClock { clock, now }
+    }
+
+    /// When the events arrived at the master.
+    pub fn arrival(&self) -> i64 {
+        self.clock.unwrap_or(self.now)
     }
 
     /// Whether an event is in time for a bucket with this expiry.

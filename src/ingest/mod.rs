@@ -13,6 +13,7 @@ pub mod arguments;
 pub mod bucket_ref;
 pub mod directories;
 mod directory;
+mod ids;
 pub mod lateness;
 pub mod log;
 pub mod open_bucket;

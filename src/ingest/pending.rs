@@ -27,7 +27,7 @@ use redis_module::raw::RedisModuleString;
 use super::apply::{apply_batch, BucketSink};
 use super::bucket_ref::BucketRef;
 use super::lateness::LatenessClock;
-use super::path_cache::{bucket_at, finest, BucketIndex, BucketPath, Buckets, PathCache, Split};
+use super::path_cache::{bucket_at, BucketIndex, BucketPath, Buckets, PathCache, Split};
 use crate::store::bucket_handle::expiry_epoch;
 use crate::store::hooks::PendingId;
 use analytics_core::apply::{ApplyScratch, RowBatch, RowResolver};
@@ -225,22 +225,14 @@ impl PendingWrites {
         self.is_open(clock.now) && clock.reaches(self.expiry)
     }
 
-    /// Whether all events of a call may wait.
+    /// Whether all events of a call may wait, if their ids are new.
     #[inline]
-    pub fn accepts(
-        &self,
-        events: &[Event],
-        clock: LatenessClock,
-        paths: &PathCache,
-        buckets: &mut [BucketRef],
-    ) -> bool {
+    pub fn accepts(&self, events: &[Event], clock: LatenessClock, paths: &PathCache) -> bool {
         (1..=MOST_AT_ONCE).contains(&events.len())
             && self.takes_events(clock)
             && events.iter().all(|event| {
                 let path = paths.find(event.time);
-                path.is_some_and(|path| {
-                    self.takes(path) && is_new(event, events.len(), paths.get(path), buckets)
-                })
+                path.is_some_and(|path| self.takes(path))
             })
     }
 
@@ -274,9 +266,6 @@ impl PendingWrites {
             };
             if is_one || self.is_first_of_call(number) {
                 self.push_names(&path.buckets, is_one, names);
-            }
-            if let Some(id) = event.id {
-                in_finest(path, buckets, |bucket| bucket.insert_id(id));
             }
             resolver.resolve_rows(settings, event, batch, |resolved| {
                 self.batch.add(number, event.time, resolved);
@@ -334,31 +323,5 @@ impl PendingWrites {
 
     pub fn waiting(&self) -> u64 {
         self.batch.events().len() as u64
-    }
-}
-
-/// Whether an event's id, if it has one, is new to the finest bucket. Calls of several events do not
-/// wait with ids, for one may repeat another's.
-#[inline]
-fn is_new(
-    event: &Event,
-    events: usize,
-    path: Option<&BucketPath>,
-    buckets: &mut [BucketRef],
-) -> bool {
-    let Some(id) = event.id else { return true };
-    let mut is_new = false;
-    if let Some(path) = path.filter(|_| events == 1) {
-        in_finest(path, buckets, |bucket| is_new = !bucket.contains_id(id));
-    }
-    is_new
-}
-
-#[inline]
-fn in_finest(path: &BucketPath, buckets: &mut [BucketRef], act: impl FnOnce(&mut Bucket)) {
-    let finest = finest(&path.buckets).and_then(|index| index.of_mut(buckets));
-    // SAFETY: no other reference to a bucket is alive while a call is added.
-    if let Some(contents) = finest.and_then(|bucket| unsafe { bucket.handle.contents() }) {
-        act(contents);
     }
 }

@@ -1,9 +1,9 @@
 //! What is replicated of a write: resolved facts, so that replicas and the AOF decide alike under another
 //! clock and other settings.
 //!
-//! Events with their times in milliseconds that were in time for every granularity are replicated word for
-//! word. Otherwise `CLOCK ms` is added, the time by which lateness was decided, which is also the time of
-//! events without one; and events that did not count are left out. JSON without all times becomes an
+//! Events with their times in milliseconds, without ids, that were in time for every granularity are
+//! replicated word for word. Otherwise `CLOCK ms` is added: the time by which lateness was decided, at which
+//! ids arrived, and which is the time of events without one. Events that did not count are left out. JSON without all times becomes an
 //! `MTRACK` that has them. So the accepted JSON is part of the format of the AOF, and later versions must
 //! parse it alike.
 
@@ -14,6 +14,7 @@ use std::mem::ManuallyDrop;
 use redis_module::raw::RedisModuleString;
 
 use super::arguments::{Request, Source};
+use super::ids::has_ids;
 use super::lateness::LatenessClock;
 use super::write::TrackOutcome;
 use crate::api::context::Ctx;
@@ -34,8 +35,11 @@ pub fn events(
     if let Some(after) = request.replayed_after {
         return replayed(ctx, words, after, request.batch.events.len(), clock);
     }
-    let verbatim =
-        request.timed && !partly_late && outcome.dropped.is_empty() && request.clock_time.is_none();
+    let verbatim = request.timed
+        && !partly_late
+        && outcome.dropped.is_empty()
+        && request.clock_time.is_none()
+        && !has_ids(&request.batch.events);
     let Some(clock) = clock.clock.filter(|_| !verbatim) else {
         return ctx.replicate_verbatim();
     };
@@ -52,10 +56,12 @@ pub fn events(
     if !is_track {
         builder.push_clock();
     }
-    // Every event has the time of the clock, and every word stays.
-    let has_no_times =
-        || request.clock.is_none() && request.sources.iter().all(|source| source.at.is_none());
-    if !is_track && outcome.dropped.is_empty() && has_no_times() {
+    // Every event has its time or that of the clock, and every word stays.
+    let stays = || {
+        let has_no_times = || request.sources.iter().all(|source| source.at.is_none());
+        request.clock.is_none() && (request.timed || has_no_times())
+    };
+    if !is_track && outcome.dropped.is_empty() && stays() {
         let rest = words.after(2).strings().iter();
         builder.strings.extend(rest.map(|word| word.raw()));
     } else {

@@ -5,6 +5,7 @@ use std::ffi::CStr;
 use super::arguments::{Parser, Request};
 use super::directories;
 use super::directory::SiteDirectory;
+use super::ids::{has_ids, OpenIds};
 use super::lateness::LatenessClock;
 use super::log::OpenLog;
 use super::origin::Origin;
@@ -62,6 +63,7 @@ fn count_with<'c>(
         zone: &settings.zone,
         now,
         strict: settings.strict && origin == Origin::Client,
+        origin,
         request,
     })?;
     let clock = LatenessClock::new(origin, now, request.clock_time);
@@ -90,7 +92,7 @@ fn count_with<'c>(
     };
     let waits = learned.is_none() && directories::accept(site.value(&guard), &request.batch, clock);
     let outcome = match waits {
-        true => event.let_wait(&mut guard, &mut site, request, write)?,
+        true => event.let_wait_or_count(&mut guard, &mut site, request, write)?,
         false => event.count(&mut guard, &mut site, request, write)?,
     };
     if outcome.counted > 0 {
@@ -135,14 +137,44 @@ struct Tracked<'c, 'w> {
 }
 
 impl<'c> Tracked<'c, '_> {
-    /// Adds all events to the pending writes.
-    fn let_wait(
+    /// Adds all events to the pending writes, unless some id is not new.
+    fn let_wait_or_count(
         self,
         guard: &mut WriteGuard,
         site: &mut OpenSite,
         request: &Request<'c>,
         write: &mut DirectWrite<'c>,
     ) -> Outcome<TrackOutcome> {
+        let batch = &request.batch;
+        if !has_ids(&batch.events) {
+            return self.let_wait(guard, site, None, request, write);
+        }
+        let ids = self.open_ids(guard, site)?;
+        // The directory is detached if foreign code ran when the key was opened.
+        if ids.are_new(guard, &batch.events)
+            && directories::accept(site.value(guard), batch, self.clock)
+        {
+            return self.let_wait(guard, site, Some(ids), request, write);
+        }
+        drop(ids);
+        self.count(guard, site, request, write)
+    }
+
+    fn open_ids(&self, guard: &mut WriteGuard, site: &OpenSite) -> Outcome<OpenIds> {
+        let capacity = site.value(guard).site.settings.ids;
+        OpenIds::open(self.ctx, guard, self.key, self.clock, capacity)
+    }
+
+    /// Adds all events to the pending writes.
+    fn let_wait(
+        self,
+        guard: &mut WriteGuard,
+        site: &mut OpenSite,
+        mut ids: Option<OpenIds>,
+        request: &Request<'c>,
+        write: &mut DirectWrite<'c>,
+    ) -> Outcome<TrackOutcome> {
+        let opened = Changes::until_now();
         let outcome = TrackOutcome {
             counted: request.batch.events.len() as u64,
             ..TrackOutcome::default()
@@ -153,7 +185,10 @@ impl<'c> Tracked<'c, '_> {
         };
         self.append_to_stream(guard, request, &numbers)?;
         let may_have_run = self.log.is_some();
-        if may_have_run && !directories::accept(site.value(guard), &request.batch, self.clock) {
+        let has_changed = ids.is_some() && opened.refuse_more().is_err();
+        if may_have_run
+            && (has_changed || !directories::accept(site.value(guard), &request.batch, self.clock))
+        {
             // Foreign code ran when the stream was opened, and has detached the directory.
             let logged = Tracked {
                 log: self.log.filter(|log| !log.exists()),
@@ -162,10 +197,18 @@ impl<'c> Tracked<'c, '_> {
             };
             return logged.count(guard, site, request, write);
         }
+        if let Some(ids) = &mut ids {
+            for id in request.batch.events.iter().filter_map(|event| event.id) {
+                ids.insert(guard, id);
+            }
+        }
         let value = site.value_mut(guard);
         directories::add(self.ctx, value, &request.batch, &mut write.resolver);
         self.replicate(guard, site, request, &outcome, false);
         self.make_stream(guard, request, &numbers);
+        if let Some(ids) = &mut ids {
+            ids.publish(self.ctx, guard);
+        }
         Ok(outcome)
     }
 
@@ -211,17 +254,31 @@ impl<'c> Tracked<'c, '_> {
         if let Some(name) = write.check_buckets(guard, directory, settings)? {
             cluster::refuse_if_bucket_is_elsewhere(ctx, &mut *guard, self.key, name)?;
         }
+        let mut ids = match has_ids(&request.batch.events) {
+            true => Some(self.open_ids(guard, site)?),
+            false => None,
+        };
         self.changes.refuse_more()?;
         let numbers = match self.log {
-            Some(_) => write.counting(guard, directory, &request.batch),
+            Some(_) => write.counting(guard, ids.as_ref(), &request.batch),
             None => Vec::new(),
         };
         self.append_to_stream(guard, request, &numbers)?;
         let (learns, value) = (self.learned.is_some(), site.value_mut(guard));
-        let outcome = write.apply(guard, directory, value, learns, &request.batch);
+        let outcome = write.apply(
+            guard,
+            directory,
+            ids.as_mut(),
+            value,
+            learns,
+            &request.batch,
+        );
         self.replicate(guard, site, request, &outcome, write.partly_late);
         self.make_stream(guard, request, &numbers);
         write.publish(ctx, guard, directory, now);
+        if let Some(ids) = &mut ids {
+            ids.publish(ctx, guard);
+        }
         Ok(outcome)
     }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use super::apply::{apply_batch, BucketSink};
 use super::bucket_ref::BucketRef;
 use super::directory::SiteDirectory;
+use super::ids::OpenIds;
 use super::lateness::LatenessClock;
 use super::path_cache::{bucket_at, differ_in_minute, finest, BucketIndex, Buckets, Split};
 use super::pending::MOST_AT_ONCE;
@@ -224,26 +225,15 @@ impl<'c> DirectWrite<'c> {
     }
 
     /// The numbers of the events that `apply` is going to count. Changes nothing.
-    pub fn counting(
-        &self,
-        guard: &WriteGuard,
-        directory: &SiteDirectory,
-        batch: &Batch,
-    ) -> Vec<usize> {
+    pub fn counting(&self, guard: &WriteGuard, ids: Option<&OpenIds>, batch: &Batch) -> Vec<usize> {
         let mut numbers = Vec::with_capacity(batch.events.len());
-        let mut ids = BTreeSet::new();
+        let mut given = BTreeSet::new();
         for (number, (event, path)) in batch.events.iter().zip(&self.path_of).enumerate() {
             let path = self.paths.get(*path as usize);
-            let finest = path.and_then(|path| finest(&path.buckets));
-            let bucket = finest.and_then(|index| index.of(&directory.buckets));
-            let counts = bucket.is_some_and(|bucket| match event.id {
-                None => true,
-                Some(id) => {
-                    let known = bucket.bucket(guard).is_some_and(|it| it.contains_id(id));
-                    !known && ids.insert((finest, id))
-                }
-            });
-            if counts {
+            let reaches_any = path.is_some_and(|path| finest(&path.buckets).is_some());
+            let is_new = |id| !ids.is_some_and(|ids| ids.contains(guard, id));
+            let mut is_new = |id| is_new(id) && given.insert(id);
+            if reaches_any && event.id.is_none_or(&mut is_new) {
                 numbers.push(number);
             }
         }
@@ -256,6 +246,7 @@ impl<'c> DirectWrite<'c> {
         &mut self,
         guard: &WriteGuard,
         directory: &mut SiteDirectory,
+        mut ids: Option<&mut OpenIds>,
         value: &mut SiteValue,
         learns: bool,
         batch: &Batch<'c>,
@@ -264,7 +255,7 @@ impl<'c> DirectWrite<'c> {
         if learns || !self.accept_all(batch) {
             for (number, (event, path)) in batch.events.iter().zip(&self.path_of).enumerate() {
                 let path = self.paths.get_mut(*path as usize);
-                if !accept_or_drop(guard, directory, event, path, value) {
+                if !accept_or_drop(guard, ids.as_deref_mut(), event, path, value) {
                     outcome.dropped.push(number);
                 } else if learns {
                     // Only now: what is dropped leaves no trace, here or on a replica.
@@ -430,38 +421,28 @@ impl<'c> DirectWrite<'c> {
     }
 }
 
-/// Whether an event counts: it reaches a bucket, and its id is new to the finest of them, which
-/// remembers it.
+/// Whether an event counts: it reaches a bucket, and its id is new, which is remembered.
 #[inline]
 fn accept_or_drop(
     guard: &WriteGuard,
-    directory: &mut SiteDirectory,
+    ids: Option<&mut OpenIds>,
     event: &Event,
     path: Option<&mut UsedPath>,
     value: &mut SiteValue,
 ) -> bool {
-    let found = path.and_then(|path| Some((finest(&path.buckets)?, path)));
-    let Some((finest, path)) = found else {
+    let Some(path) = path.filter(|path| finest(&path.buckets).is_some()) else {
         value.dropped.late += 1;
         stats::LATE.add(1);
         return false;
     };
-    let Some(id) = event.id else {
-        path.counts = true;
-        return true;
-    };
-    let Some(bucket) = finest.of_mut(&mut directory.buckets) else {
-        return false;
-    };
-    if bucket
-        .bucket(guard)
-        .is_some_and(|bucket| bucket.contains_id(id))
-    {
-        value.dropped.duplicates += 1;
-        stats::DUPLICATES.add(1);
-        return false;
+    if let (Some(id), Some(ids)) = (event.id, ids) {
+        if ids.contains(guard, id) {
+            value.dropped.duplicates += 1;
+            stats::DUPLICATES.add(1);
+            return false;
+        }
+        ids.insert(guard, id);
     }
-    bucket.bucket_mut(guard).insert_id(id);
     path.counts = true;
     true
 }

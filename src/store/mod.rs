@@ -6,6 +6,7 @@ pub mod changes;
 pub mod cluster;
 pub mod containment;
 pub mod hooks;
+pub mod ids_value;
 mod owners;
 pub mod site_value;
 pub mod value;

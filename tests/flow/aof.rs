@@ -57,7 +57,7 @@ fn every_command_is_the_same_after_a_restart_and_after_a_power_cut() {
     ]);
     for age in [MINUTE, 50 * MINUTE, 2 * HOUR, 4 * DAY, 100 * DAY] {
         let line = format!(
-            "ANALYTICS.MTRACK shop EVENT buy bob EVENT buy cleo AT {} ID y EVENT view dora AT 5",
+            "ANALYTICS.MTRACK shop EVENT buy bob EVENT buy cleo AT {} ID y{age} EVENT view dora AT 5",
             now - age
         );
         assert_eq!(connection.run(&line), 2);
@@ -91,11 +91,12 @@ fn an_event_that_has_grown_old_in_the_file_still_counts_once() {
     let mut live = server.connection();
     let time = hours_ago(&mut live, 3);
     let create = creation(&mut live);
-    // What the server of before has now: the minute is gone, with its ids.
+    // What the server of before has now: the minute is gone, and so are the ids.
     live.run(&create).ok();
     let event = format!("ANALYTICS.TRACK shop view ann AT {time} DIM country FR");
     assert_eq!(live.run(&event), 1);
 
+    let event = event.replace("ann", &format!("ann CLOCK {time}"));
     let reloaded = loaded(&[create, format!("{event} ID x")]);
     let mut connection = reloaded.connection();
     State::of(&mut connection).assert_is(&State::of(&mut live), "the reloaded server");

@@ -198,7 +198,7 @@ fn events_that_do_not_count_make_no_bucket() {
     assert_eq!(cmd!(connection, "EXISTS", &hour.key), 0);
 }
 
-/// A call without times is replicated as it is, unless some events do not count or it has a CLOCK.
+/// A call without times is replicated as it is, behind the clock, unless some events do not count.
 #[test]
 fn replicas_receive_the_times_of_the_events_of_a_call() {
     let master = Server::start();
@@ -206,14 +206,15 @@ fn replicas_receive_the_times_of_the_events_of_a_call() {
     master.wait_for_replica(&replica);
     let (mut ours, mut theirs) = (master.connection(), replica.connection());
     let now = ours.now();
-    let clock = now - 5 * SECOND;
     for rest in [
         "EVENT view ann EVENT view bob",
         "EVENT view ann AT * EVENT view bob",
         "EVENT view ann EVENT EVENT CLOCK DIM AT AT SESSION CLOCK event view bob ID q",
         "EVENT view ann ID q EVENT view cat ID r",
-        &format!("CLOCK {clock} EVENT view ann EVENT view bob"),
-        &format!("CLOCK {clock} EVENT view ann EVENT view bob AT {now}"),
+        "EVENT view ann ID s EVENT view cat ID t",
+        &format!("EVENT view ann EVENT view bob AT {now}"),
+        &format!("EVENT view ann AT {now} ID u EVENT view bob AT {now}"),
+        &format!("EVENT view ann AT {now} ID u EVENT view bob AT {now}"),
     ] {
         let call = format!("ANALYTICS.MTRACK shop {rest}");
         assert!(ours.run(&call).int() > 0, "{call}");

@@ -40,9 +40,7 @@ pub fn key_operation(random: &mut Random, keys: &[String], time: i64) -> Vec<Str
         18 => &["DEBUG RELOAD".to_owned()],
         19 => {
             let hours = 2 + random.below(3);
-            &[format!(
-                "ANALYTICS.ALTER {key} CLOCK {time} RETENTION minute {hours}h"
-            )]
+            &[format!("ANALYTICS.ALTER {key} RETENTION minute {hours}h")]
         }
         20 => &[format!("ANALYTICS.DROP {key}")],
         21..=24 => {
@@ -58,7 +56,7 @@ pub fn key_operation(random: &mut Random, keys: &[String], time: i64) -> Vec<Str
             )]
         }
         25 => &[format!(
-            "ANALYTICS.ALTER {key} CLOCK {time} CAPACITY {}",
+            "ANALYTICS.ALTER {key} CAPACITY {}",
             2 + random.below(30)
         )],
         26..=30 => &[across(random, time)],
@@ -68,9 +66,7 @@ pub fn key_operation(random: &mut Random, keys: &[String], time: i64) -> Vec<Str
         34 => &["ANALYTICS.TOP shop 4h page BY users".to_owned()],
         35 => {
             let users = random.pick(&["", "NOUSERS"]);
-            &[format!(
-                "ANALYTICS.ALTER {key} CLOCK {time} DIM page {users}"
-            )]
+            &[format!("ANALYTICS.ALTER {key} DIM page {users}")]
         }
         _ => &[
             "MULTI".to_owned(),

@@ -31,7 +31,9 @@ impl Move {
         let times = [now, now - 10 * MINUTE, now - 3 * DAY];
         for time in times {
             for line in [
-                format!("ANALYTICS.TRACK shop view ann AT {time} DIM country FR VAL price 5 ID a"),
+                format!(
+                    "ANALYTICS.TRACK shop view ann AT {time} DIM country FR VAL price 5 ID {time}"
+                ),
                 format!("ANALYTICS.TRACK shop buy bob AT {time} DIM country DE SESSION s"),
             ] {
                 assert_eq!(connection.run(&line), 1);
@@ -97,15 +99,23 @@ impl Move {
         }
         let [now, before, _] = self.times;
         for time in self.times {
-            let needs = || Needs::These(self.buckets_of(time));
             // The day, and the buckets that contain it.
             let mut of_the_day = self.buckets_of(time);
             of_the_day.retain(|key| !key.contains(":minute:") && !key.contains(":hour:"));
             let line = format!("ANALYTICS.IMPORT shop day {time} users {TYPED} event view");
             probes.push(Probe::new(line, Needs::These(of_the_day)));
-            for options in ["", " ID new", " DIM color red VAL weight 3", " ID a"] {
+            for options in [
+                "",
+                " ID new",
+                " DIM color red VAL weight 3",
+                &format!(" ID {time}"),
+            ] {
                 let line = format!("ANALYTICS.TRACK shop view cleo AT {time}{options}");
-                probes.push(Probe::new(line, needs()));
+                let mut keys = self.buckets_of(time);
+                if options.contains("ID") {
+                    keys.push("{shop}:ids".to_owned());
+                }
+                probes.push(Probe::new(line, Needs::These(keys)));
             }
         }
         let both = [self.buckets_of(now), self.buckets_of(before)].concat();

@@ -2,7 +2,7 @@
 
 use testkit::{cmd, module_file, Connection, Server, ServerOptions};
 
-const BAD: [(&str, &str, &str); 18] = [
+const BAD: [(&str, &str, &str); 20] = [
     ("timezone", "Mars/Olympus", "Mars/Olympus"),
     ("timezone", "", "zone"),
     ("retention-minute", "soon", "soon"),
@@ -16,6 +16,8 @@ const BAD: [(&str, &str, &str); 18] = [
     ("max-future", "99999999999999", "between 0 and"),
     ("max-future", "soon", "couldn't be parsed"),
     ("dimension-capacity", "0", "between 1 and"),
+    ("id-capacity", "0", "between 1 and"),
+    ("id-capacity", "10000001", "between 1 and"),
     ("dimension-capacity", "100001", "between 1 and"),
     ("dimension-capacity", "many", "couldn't be parsed"),
     ("alert-budget", "99", "between 100 and"),
@@ -83,6 +85,7 @@ fn settings_are_set_at_run_time_and_written_back() {
         ("retention-month", "1y"),
         ("max-future", "1000"),
         ("dimension-capacity", "17"),
+        ("id-capacity", "170"),
         ("alert-budget", "500"),
         ("publish", "sharded"),
     ];
@@ -260,7 +263,7 @@ fn every_setting_is_described() {
     let settings = server.connection().run("CONFIG GET analytics.*");
     let page = include_str!("../../docs/reference.md");
     let file = include_str!("../../redis.conf");
-    assert_eq!(settings.fields().len(), 10);
+    assert_eq!(settings.fields().len(), 11);
     for (name, value) in settings.fields() {
         let row = format!("\n| `{name}` | {} |", value.text());
         assert!(page.contains(&row), "{row}");

@@ -154,3 +154,44 @@ fn what_thousands_of_buckets_held_is_freed() {
         assert_eq!(connection.run("ANALYTICS.DROP shop"), 5);
     }
 }
+
+/// A stream of that name that the site never wrote to is somebody else's.
+#[test]
+fn streams_that_the_site_did_not_write_stay() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    for site in ["shop", "quiet", "logs"] {
+        for stream in ["events", "alerts"] {
+            cmd!(
+                connection,
+                "XADD",
+                format!("{{{site}}}:{stream}"),
+                "1-1",
+                "a",
+                "b"
+            );
+        }
+    }
+    connection.run("ANALYTICS.TRACK shop view ann").int();
+    // The log is on, but no event has come; rules that never fired have written nothing.
+    connection.run("ANALYTICS.CREATE quiet LOG 100").ok();
+    connection
+        .run("ANALYTICS.ALERT quiet SET busy events 5m > 5")
+        .ok();
+    connection.run("ANALYTICS.CREATE logs LOG 100").ok();
+    connection.run("ANALYTICS.TRACK logs view ann").int();
+    connection.run("ANALYTICS.ALTER logs LOG off").ok();
+    for site in ["shop", "quiet", "logs"] {
+        assert!(!cmd!(connection, "ANALYTICS.DROP", site).is_error());
+    }
+    let mut left = connection.keys();
+    left.sort();
+    let expected = [
+        "{logs}:alerts",
+        "{quiet}:alerts",
+        "{quiet}:events",
+        "{shop}:alerts",
+        "{shop}:events",
+    ];
+    assert_eq!(left, expected);
+}

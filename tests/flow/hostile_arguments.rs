@@ -11,14 +11,14 @@ use crate::import::TYPED;
 type Words = Vec<Vec<u8>>;
 
 /// One well-formed line of each kind for every command; `#` is a time of the test's, `%` a HyperLogLog.
-const LINES: [&str; 48] = [
+const LINES: [&str; 49] = [
     "TRACK shop view ann",
     "TRACK shop view ann AT # SESSION s ID i DIM country FR DIM plan pro VAL price 9.99",
     "MTRACK shop EVENT view ann AT # EVENT buy bob DIM country DE VAL price -1 ID j",
     "MTRACK shop CLOCK # EVENT view ann",
     "TRACKJSON shop {\"event\":\"view\",\"user_id\":\"ann\"}",
     "TRACKJSON shop [{\"event\":\"buy\",\"user_id\":7,\"timestamp\":#,\"id\":\"\\u0000\",\"properties\":{\"country\":\"FR\",\"price\":9.99}}]",
-    "CREATE new TZ Europe/Paris RETENTION hour 9d DIM a NOUSERS CUBE event,a VAL v CAPACITY 9 STRICT",
+    "CREATE new TZ Europe/Paris RETENTION hour 9d DIM a NOUSERS CUBE event,a VAL v CAPACITY 9 IDS 7 STRICT",
     "CREATE other",
     "ALTER shop RETENTION day 400d DIM b CUBE b,country NOUSERS VAL w NOSTRICT",
     "DROP gone",
@@ -51,6 +51,7 @@ const LINES: [&str; 48] = [
     "LIVE_RO shop LIST",
     "RESTORE put BUCKET page",
     "RESTORE put SITE page",
+    "RESTORE put IDS page",
     "HELP track",
     "GET string 1h events",
     "TRACK list view ann",
@@ -85,6 +86,7 @@ fn odd_words() -> Words {
         "RETENTION",
         "CUBE",
         "CAPACITY",
+        "IDS",
         "SITE",
         "BUCKET",
         "*",

@@ -17,10 +17,9 @@ const OWN_TYPE: usize = 10;
 const AT_ONCE: usize = 500;
 
 /// What the site is watched for: every field that a rule can have.
-const WATCH: [&str; 4] = [
+const WATCH: [&str; 3] = [
     "ANALYTICS.ALERT shop SET busy events 1h change> 50 CLEAR 20 FOR 5m EVERY 30s REPEAT 1h",
     "ANALYTICS.ALERT shop SET late price:p95@country=1 today < 7 SEVERITY page",
-    "ANALYTICS.ALERT shop STATE late firing 1000 2000",
     "ANALYTICS.LIVE shop SET main 5s WINDOW 5m events users",
 ];
 

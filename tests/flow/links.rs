@@ -167,8 +167,8 @@ fn a_replica_that_stood_still_while_a_bucket_ended_agrees() {
         event(&mut connection, "AT *");
         cmd!(connection, "EXISTS", minute) == 0
     });
-    // Its ids went with it: an old one counts again, in what is left.
-    event(&mut connection, &format!("AT {time} ID x"));
+    // An event of its time counts in what is left.
+    event(&mut connection, &format!("AT {time} ID y"));
     if std::env::var_os("ANALYTICS_FAULT_OPERATIONS").is_some() {
         send_events_across_a_minute(&mut connection);
     }

@@ -140,6 +140,9 @@ fn every_figure_moves_when_it_should_and_only_then() {
     let clock = ManualClock::new();
     let server = Server::with().manual_clock(&clock).start();
     let mut connection = server.connection();
+    // One rule of it is firing.
+    let page = include_bytes!("../golden/site-v1-watched.bin");
+    cmd!(connection, "ANALYTICS.RESTORE", "watched", "SITE", page).ok();
     // All of it in the same minute, which is over.
     let time = floor(connection.now(), MINUTE) - 1;
     let track = |rest: &str| format!("ANALYTICS.TRACK shop view ann AT {time} {rest}");
@@ -158,7 +161,7 @@ fn every_figure_moves_when_it_should_and_only_then() {
     ];
     let united = |sketches| [&asked[..], &[("queries_sketches_united", sketches)]].concat();
     let cases: Vec<(String, Vec<(&str, i64)>)> = vec![
-        (track("ID x"), [&made[..], &first].concat()),
+        (track("ID x"), [&made[..], &first, &[("sites_with_ids", 1)]].concat()),
         (track("ID x"), vec![("events_duplicate", 1)]),
         (track("ID y"), vec![("events_counted", 1)]),
         (track(""), vec![("events_counted", 1), ("events_waiting", 1)]),
@@ -189,13 +192,23 @@ fn every_figure_moves_when_it_should_and_only_then() {
             "ANALYTICS.ALERT other TEST busy".into(),
             vec![("alert_evaluations", 1), ("queries", 1)],
         ),
-        ("ANALYTICS.ALERT other STATE busy firing 5 5".into(), vec![("alert_rules_firing", 1)]),
+        ("ANALYTICS.ALERT other DEL busy".into(), vec![("alert_rules", -1)]),
         (
-            "ANALYTICS.ALERT other DEL busy".into(),
+            "COPY watched copied".into(),
+            vec![
+                ("sites", 1),
+                ("sites_watched", 1),
+                ("alert_rules", 3),
+                ("alert_rules_firing", 1),
+                ("live_metrics", 2),
+            ],
+        ),
+        (
+            "ANALYTICS.ALERT copied DEL late".into(),
             vec![("alert_rules", -1), ("alert_rules_firing", -1), ("alert_messages", 1)],
         ),
         ("COPY shop third".into(), vec![("sites", 1)]),
-        ("ANALYTICS.DROP shop".into(), vec![("sites", -1), ("buckets", -5)]),
+        ("ANALYTICS.DROP shop".into(), vec![("sites", -1), ("sites_with_ids", -1), ("buckets", -5)]),
         ("DEL other".into(), vec![("sites", -1), ("sites_watched", -1), ("live_metrics", -1)]),
     ];
     for (line, expected) in cases {

@@ -83,7 +83,7 @@ fn more_events_of_the_same_minute_make_no_more_keys_and_move_no_expiry() {
 }
 
 #[test]
-fn the_same_id_counts_once_in_its_minute() {
+fn an_event_that_repeats_an_id_changes_nothing() {
     let server = Server::start();
     let mut connection = server.connection();
     let time = recent(&mut connection);
@@ -93,33 +93,23 @@ fn the_same_id_counts_once_in_its_minute() {
     for again in [
         event(time, "ID order-1 VAL revenue 10"),
         event(time + 29_999, "VAL revenue 99 ID order-1 DIM country FR"),
+        event(time + MINUTE, "ID order-1"),
         format!("ANALYTICS.TRACK shop other bob AT {time} ID order-1"),
     ] {
         assert_eq!(connection.run(&again), 0, "{again}");
     }
     assert_eq!(connection.digest_of_all(), digest);
-    // Another id, no id, and the same id in another minute.
+    // Another id, and none.
     assert_eq!(connection.run(&event(time, "ID order-2")), 1);
     assert_eq!(connection.run(&event(time, "")), 1);
     assert_eq!(connection.run(&event(time, "")), 1);
-    assert_eq!(connection.run(&event(time + MINUTE, "ID order-1")), 1);
     let info = connection.run("ANALYTICS.INFO shop");
-    assert_eq!(*info.get("events"), 5);
-    assert_eq!(*info.get("duplicates"), 3);
+    assert_eq!(*info.get("events"), 4);
+    assert_eq!(*info.get("duplicates"), 4);
     assert_eq!(
         connection.info("analytics", "analytics_events_duplicate"),
-        "3"
+        "4"
     );
-}
-
-#[test]
-fn an_id_is_stored_in_the_finest_bucket_that_its_event_reaches() {
-    let server = Server::start();
-    let mut connection = server.connection();
-    let time = connection.now() - 3 * HOUR;
-    let event = format!("ANALYTICS.TRACK shop buy ann AT {time} ID order-1");
-    assert_eq!(connection.run(&event), 1);
-    assert_eq!(connection.run(&event), 0);
 }
 
 #[test]

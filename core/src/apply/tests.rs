@@ -6,7 +6,7 @@ use crate::bucket::tally::{Distinct, Tally};
 use crate::bucket::Bucket;
 use crate::codec::Page;
 use crate::event::EVENT;
-use crate::event::{Facet, Fingerprint, ResolvedEvent, RowKind};
+use crate::event::{Facet, ResolvedEvent, RowKind};
 use crate::hash::hash;
 use crate::memory::allocated;
 use crate::schema::limits;
@@ -342,12 +342,8 @@ proptest! {
     #[test]
     fn stored_and_read_again_it_is_the_same(
         events in prop::collection::vec(seen(), 1..300),
-        ids in prop::collection::vec(any::<u32>(), 0..50),
     ) {
-        let mut bucket = bucket_of(&events);
-        for id in ids {
-            bucket.insert_id(Fingerprint::of(&id.to_le_bytes()));
-        }
+        let bucket = bucket_of(&events);
         let pages = bucket.encode();
         let read = Bucket::decode(&pages).unwrap();
         prop_assert_eq!(read.encode(), pages);

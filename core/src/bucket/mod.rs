@@ -1,7 +1,7 @@
 //! A bucket: all aggregates of one site in one granularity and one period.
 //!
 //! ```text
-//! stored:  version | granularity | start | end | n | n × value name | total | ids | (1 | breakdown)* | 0
+//! stored:  version | granularity | start | end | n | n × value name | total | (1 | breakdown)* | 0
 //!          value names ascending; breakdowns by kind, then name
 //! ```
 //!
@@ -12,12 +12,10 @@
 //! stays under test (`tests/golden.rs`).
 
 mod breakdown;
-mod ids;
 mod table;
 pub mod tally;
 
 pub use breakdown::{Breakdown, OTHER};
-pub use ids::Ids;
 pub use table::Row;
 
 use super::codec::{corrupt, in_order, Page, Reader, Writer};
@@ -26,7 +24,7 @@ use super::memory::allocated;
 use super::text::{Name, Text};
 use super::time::{Granularity, Period, DAY, HOUR, MAX_TIME, MINUTE, MIN_TIME};
 use crate::bucket::tally::{Distinct, Tally, ValueOrder};
-use crate::event::{Facet, Fingerprint, RowKind};
+use crate::event::{Facet, RowKind};
 use crate::schema::{check_value_name, limits, Selector};
 use crate::sketch::hll::Sketch;
 
@@ -44,7 +42,6 @@ pub struct Bucket {
     /// The names of values; a value's id is its index. Behind one word: many buckets have none.
     #[allow(clippy::box_collection)]
     values: Option<Box<Vec<Name>>>,
-    ids: Option<Box<Ids>>,
 }
 
 impl Bucket {
@@ -61,7 +58,6 @@ impl Bucket {
             total: Tally::default(),
             breakdowns: Box::default(),
             values: None,
-            ids: None,
         }
     }
 
@@ -115,14 +111,6 @@ impl Bucket {
     #[inline]
     fn values(&self) -> &[Name] {
         self.values.as_deref().map_or(&[], Vec::as_slice)
-    }
-
-    pub fn contains_id(&self, id: Fingerprint) -> bool {
-        self.ids.as_ref().is_some_and(|ids| ids.contains(id))
-    }
-
-    pub fn insert_id(&mut self, id: Fingerprint) {
-        self.ids.get_or_insert_default().insert(id);
     }
 
     /// Whether there is room for all the names that one site may have.
@@ -214,15 +202,7 @@ impl Bucket {
                 + allocated(values.capacity() * size_of::<Name>())
                 + texts.sum::<usize>()
         });
-        let ids = self
-            .ids
-            .as_ref()
-            .map_or(0, |ids| allocated(size_of::<Ids>()) + ids.heap_bytes());
-        self.total.heap_bytes()
-            + allocated(size_of_val(&*self.breakdowns))
-            + breakdowns
-            + names
-            + ids
+        self.total.heap_bytes() + allocated(size_of_val(&*self.breakdowns)) + breakdowns + names
     }
 
     /// About the number of its allocations, which is the work to free it.
@@ -243,10 +223,6 @@ impl Bucket {
         writer.signed(self.end());
         let order = self.encode_values(&mut writer);
         self.total.encode(&mut writer, &order);
-        match &self.ids {
-            Some(ids) => ids.encode(&mut writer),
-            None => Ids::default().encode(&mut writer),
-        }
         for (_, breakdown) in in_order(&self.breakdowns, Breakdown::order) {
             writer.turn_page();
             writer.u8(1);
@@ -291,10 +267,6 @@ impl Bucket {
         bucket.decode_values(&mut reader)?;
         let values = bucket.values().len();
         bucket.total = Tally::decode(&mut reader, slots, values)?;
-        let ids = Ids::decode(&mut reader)?;
-        if !ids.is_empty() {
-            bucket.ids = Some(Box::new(ids));
-        }
         let mut breakdowns: Vec<Breakdown> = Vec::new();
         while reader.next_item("breakdown")? {
             if breakdowns.len() >= limits::BREAKDOWNS_PER_BUCKET {

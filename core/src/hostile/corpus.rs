@@ -10,6 +10,7 @@ use crate::codec::Page;
 use crate::event::Fingerprint;
 use crate::event::{Batch, Event, Run};
 use crate::hash::hash;
+use crate::ids::RecentIds;
 use crate::schema::{parse_options, Names, Settings};
 use crate::site::Site;
 use crate::sketch::hll::Sketch;
@@ -96,12 +97,9 @@ fn kind(granularity: Granularity, options: &str, capacity: usize) -> Kind {
     }
 }
 
-fn bucket(kind: &Kind, events: Range<u64>, ids: u64) -> Bucket {
+fn bucket(kind: &Kind, events: Range<u64>) -> Bucket {
     let mut bucket = Bucket::new(&kind.period);
     events.for_each(|n| record(&mut bucket, kind, n));
-    for id in 0..ids {
-        bucket.insert_id(Fingerprint::of(&id.to_le_bytes()));
-    }
     bucket
 }
 
@@ -115,20 +113,20 @@ pub fn buckets() -> Vec<(&'static str, Kind, Page)> {
     use Granularity::{Day, Hour, Minute, Month, Week};
     let few = "DIM event NOUSERS DIM country NOUSERS DIM plan NOUSERS DIM city NOUSERS";
     let made = [
-        ("minute-one-event", Minute, "", 1_000, 0..1, 1),
-        ("minute-rich", Minute, RICH, 1_000, 0..6, 3),
-        ("hour-spilled", Hour, RICH, 3, 0..40, 0),
-        ("day-rich", Day, RICH, 1_000, 0..12, 0),
-        ("week-rich", Week, "DIM event NOUSERS", 1_000, 0..9, 0),
-        ("month-spilled", Month, RICH, 2, 0..9, 0),
-        ("day-sparse", Day, few, 1_000, 0..2_000, 0),
-        ("week-nibbles", Week, few, 1_000, 0..12_000, 0),
-        ("month-packed", Month, few, 1_000, HIGH..HIGH + 4_000, 0),
+        ("minute-one-event", Minute, "", 1_000, 0..1),
+        ("minute-rich", Minute, RICH, 1_000, 0..6),
+        ("hour-spilled", Hour, RICH, 3, 0..40),
+        ("day-rich", Day, RICH, 1_000, 0..12),
+        ("week-rich", Week, "DIM event NOUSERS", 1_000, 0..9),
+        ("month-spilled", Month, RICH, 2, 0..9),
+        ("day-sparse", Day, few, 1_000, 0..2_000),
+        ("week-nibbles", Week, few, 1_000, 0..12_000),
+        ("month-packed", Month, few, 1_000, HIGH..HIGH + 4_000),
     ];
     made.into_iter()
-        .map(|(name, granularity, options, capacity, events, ids)| {
+        .map(|(name, granularity, options, capacity, events)| {
             let kind = kind(granularity, options, capacity);
-            let page = one_page(bucket(&kind, events, ids).encode());
+            let page = one_page(bucket(&kind, events).encode());
             (name, kind, page)
         })
         .chain(std::iter::once(imported()).map(|(kind, page)| ("day-imported", kind, page)))
@@ -165,7 +163,7 @@ pub fn import(bucket: &mut Bucket, kind: &Kind, what: Distinct, users: Range<u64
 pub fn small_buckets() -> Vec<(Kind, Page)> {
     let made = [1_000, 1].map(|capacity| {
         let kind = kind(Granularity::Minute, "CUBE event,country", capacity);
-        let mut bucket = bucket(&kind, 0..0, 2);
+        let mut bucket = bucket(&kind, 0..0);
         for n in [2, 62] {
             record(&mut bucket, &kind, n);
         }
@@ -178,8 +176,48 @@ pub fn small_buckets() -> Vec<(Kind, Page)> {
 }
 
 pub fn bucket_of_many_pages() -> Vec<Page> {
-    let kind = kind(Granularity::Minute, RICH, 1_000);
-    bucket(&kind, 0..20, 140_000).encode()
+    let kind = kind(Granularity::Minute, RICH, 10_000);
+    let mut bucket = bucket(&kind, 0..20);
+    for n in 0..5_000 {
+        let page = format!("{n:0512}");
+        let batch = Batch {
+            events: Vec::new(),
+            dimensions: vec![(Text::new(b"page"), Text::new(page.as_bytes()))],
+            values: Vec::new(),
+        };
+        let event = Event {
+            time: TIME,
+            kind: Text::new(b"view"),
+            user: hash(page.as_bytes()),
+            session: None,
+            id: None,
+            dimensions: Run::behind::<()>(&[], 1),
+            values: Run::default(),
+        };
+        let mut settings = kind.site.settings.clone();
+        settings.learn(&batch.dimensions, &[]).unwrap();
+        RowResolver::default().resolve_rows(&settings, &event, &batch, |resolved| {
+            bucket.apply_alone(resolved, 0, settings.capacity);
+        });
+    }
+    bucket.encode()
+}
+
+/// The ids of events, over several periods.
+pub fn ids() -> Vec<(&'static str, Page)> {
+    let arrivals = |count: u64, apart: i64| {
+        let mut ids = RecentIds::default();
+        for n in 0..count {
+            let id = Fingerprint::of(&n.to_le_bytes());
+            ids.insert(id, TIME + n as i64 * apart, 40);
+        }
+        one_page(ids.encode())
+    };
+    vec![
+        ("one", arrivals(1, 0)),
+        ("hour", arrivals(20, 400_000)),
+        ("forgotten", arrivals(100, 1_000)),
+    ]
 }
 
 pub fn sites() -> Vec<(&'static str, Page)> {
@@ -311,7 +349,6 @@ fn the_payloads_have_every_form() {
         "packed",
         "Cube",
         "spill: Some",
-        "ids: Some",
         "sessions",
     ] {
         assert!(forms.contains(form), "{form}");
@@ -331,7 +368,9 @@ fn write_the_golden_files() {
     let buckets = buckets.map(|(name, _, page)| (format!("bucket-v1-{name}.bin"), page));
     let sites = all_sites();
     let sites = sites.map(|(name, page)| (format!("site-v1-{name}.bin"), page));
-    for (name, page) in buckets.chain(sites) {
+    let ids = ids().into_iter();
+    let ids = ids.map(|(name, page)| (format!("ids-v1-{name}.bin"), page));
+    for (name, page) in buckets.chain(sites).chain(ids) {
         let file = folder.join(name);
         if !file.exists() {
             std::fs::write(file, page).unwrap();

@@ -1,4 +1,4 @@
-//! Payloads that no server wrote: what the decoders of both types refuse, and what they accept.
+//! Payloads that no server wrote: what the decoders of all types refuse, and what they accept.
 //!
 //! Every byte of a payload is taken for the start of a number and of a float, and replaced by extreme
 //! ones, whether a field begins there or not; then bytes are cut off, flipped, inserted and removed.
@@ -21,4 +21,5 @@ mod mutation;
 #[cfg(test)]
 mod tests;
 pub mod use_of_bucket;
+pub mod use_of_ids;
 pub mod use_of_site;

@@ -2,9 +2,10 @@
 
 use super::memory::peak_of;
 use super::mutation::Mutations;
-use super::{corpus, use_of_bucket, use_of_site};
+use super::{corpus, use_of_bucket, use_of_ids, use_of_site};
 use crate::bucket::Bucket;
 use crate::codec::Page;
+use crate::ids::RecentIds;
 use crate::site::Site;
 use crate::sketch::hll::Sketch;
 
@@ -48,6 +49,15 @@ fn try_site(pages: &[Page]) -> bool {
     let Ok(site) = read else { return false };
     assert!(site.encode() == pages, "stored otherwise: {pages:02x?}");
     use_of_site::check(&site);
+    true
+}
+
+fn try_ids(pages: &[Page]) -> bool {
+    let (read, peak) = peak_of(|| RecentIds::decode(pages));
+    assert_modest(peak, ANYWAY, pages);
+    let Ok(ids) = read else { return false };
+    assert!(ids.encode() == pages, "stored otherwise: {pages:02x?}");
+    use_of_ids::check(&ids);
     true
 }
 
@@ -100,6 +110,13 @@ fn every_field_of_a_site_is_refused_or_as_good_as_one_of_ours() {
 }
 
 #[test]
+fn every_field_of_ids_is_refused_or_as_good_as_one_of_ours() {
+    for (_, page) in corpus::ids() {
+        try_all(&page, page.len(), try_ids);
+    }
+}
+
+#[test]
 fn a_payload_cut_short_is_refused() {
     for (_, _, page) in corpus::buckets() {
         for end in super::mutation::positions(page.len(), 30) {
@@ -109,6 +126,11 @@ fn a_payload_cut_short_is_refused() {
     for (_, page) in corpus::all_sites() {
         for end in 0..page.len() {
             assert!(Site::decode(&[page[..end].to_vec()]).is_err(), "{end}");
+        }
+    }
+    for (_, page) in corpus::ids() {
+        for end in 0..page.len() {
+            assert!(RecentIds::decode(&[page[..end].to_vec()]).is_err(), "{end}");
         }
     }
 }

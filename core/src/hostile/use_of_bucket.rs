@@ -3,7 +3,6 @@
 use super::corpus::{import, record, Kind};
 use crate::bucket::tally::Distinct;
 use crate::bucket::Bucket;
-use crate::event::Fingerprint;
 use crate::query::fold::{Answer, Fold};
 use crate::query::metric::{Measure, Metric};
 use crate::query::top::{top, Axis};
@@ -43,8 +42,6 @@ pub fn check(mut bucket: Bucket, kind: &Kind) {
     }
     import(&mut bucket, kind, Distinct::Users, 20..30);
     import(&mut bucket, kind, Distinct::Sessions, 20..31);
-    bucket.insert_id(Fingerprint::of(b"new"));
-    assert!(bucket.contains_id(Fingerprint::of(b"new")));
     let pages = bucket.encode();
     match Bucket::decode(&pages) {
         Ok(again) => assert!(again.encode() == pages, "{before:02x?}"),

@@ -31,7 +31,44 @@ pub fn check_site_name(name: &[u8]) -> Result<()> {
             shown(name),
             shown(tag)
         ))),
-        _ => Ok(()),
+        Some(tag) => refuse_keys_of_others(name, tag),
+        None => Ok(()),
+    }
+}
+
+/// Refuses the names that keys of another site have: `{a}:events`, `{eu}shop:minute:2024-12-11T14:30`. A user
+/// who may use the keys of that site could be this one's.
+fn refuse_keys_of_others(name: &[u8], tag: &[u8]) -> Result<()> {
+    let Some(owner) = owner_of_key(name, tag) else {
+        return Ok(());
+    };
+    Err(Error::new(format!(
+        "site '{}': that is the name of a key of the site '{}'; choose another",
+        shown(name),
+        shown(owner)
+    )))
+}
+
+/// The site that would have a key of this name, which has this hash tag.
+fn owner_of_key<'n>(name: &'n [u8], tag: &'n [u8]) -> Option<&'n [u8]> {
+    let tag_end = name.iter().position(|byte| *byte == b'}')? + 1;
+    let colons = name.iter().enumerate().filter(|(_, byte)| **byte == b':');
+    let mut colons = colons.map(|(at, _)| at).filter(|at| *at >= tag_end);
+    let end = colons.find(|at| name.get(at + 1..).is_some_and(is_name_of_key))?;
+    let owner = name.get(..end)?;
+    let is_tag_alone = owner.first() == Some(&b'{') && owner.len() == tag.len() + 2;
+    Some(if is_tag_alone { tag } else { owner })
+}
+
+/// Whether a key of a site may be named so, behind its tag.
+fn is_name_of_key(rest: &[u8]) -> bool {
+    let mut words = rest.split(|byte| *byte == b':');
+    let (first, has_more) = (words.next().unwrap_or_default(), words.next().is_some());
+    let mut granularities = Granularity::ALL.into_iter().map(Granularity::name);
+    match first {
+        b"alerts" | b"events" | b"ids" => !has_more,
+        b"visitors" => has_more,
+        other => has_more && granularities.any(|name| name.as_bytes() == other),
     }
 }
 
@@ -117,6 +154,11 @@ pub fn events_stream(site: &[u8]) -> Vec<u8> {
     [&tagged(site)[..], b":events"].concat()
 }
 
+/// The ids of the site's recent events: `{shop}:ids`.
+pub fn ids_key(site: &[u8]) -> Vec<u8> {
+    [&tagged(site)[..], b":ids"].concat()
+}
+
 /// The channel on which live metrics are published: `analytics:live:{shop}:name`.
 pub fn live_channel(site: &[u8], name: &[u8]) -> Vec<u8> {
     [b"analytics:live:", &tagged(site)[..], b":", name].concat()
@@ -155,8 +197,36 @@ mod tests {
         ] {
             assert!(name(refused).is_err(), "{refused:?}");
         }
+        for key in [
+            "{a}:events",
+            "{a}:alerts",
+            "{a}:ids",
+            "{a}:visitors:3",
+            "{a}:minute:2026-11-30T07:00",
+            "{a}:month:2026-11",
+            "{a}:day:x",
+            "{a}:x:events",
+        ] {
+            let error = name(key.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains("a key of the site"), "{key}: {error}");
+        }
+        let error = name(b"{a}:week:2026-W49").unwrap_err().to_string();
+        assert!(error.contains("of the site 'a'"), "{error}");
+        let error = name(b"x{eu}shop:events").unwrap_err().to_string();
+        assert!(error.contains("of the site 'x{eu}shop'"), "{error}");
+        for free in [
+            "a:events",
+            "a:minute:7",
+            "{a}:web",
+            "{a}:events:web",
+            "{a}:minute",
+            "a:x{b}",
+        ] {
+            assert!(name(free.as_bytes()).is_ok(), "{free}");
+        }
         assert_eq!(alerts_stream(b"shop"), b"{shop}:alerts");
         assert_eq!(events_stream(b"shop"), b"{shop}:events");
+        assert_eq!(ids_key(b"{eu}shop"), b"{eu}shop:ids");
         assert_eq!(events_stream(b"{eu}shop"), b"{eu}shop:events");
         assert_eq!(alerts_channel(b"{eu}shop"), b"analytics:alerts:{eu}shop");
         assert_eq!(live_channel(b"a{b", b"main"), b"analytics:live:{a{b}:main");

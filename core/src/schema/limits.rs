@@ -31,6 +31,10 @@ pub const ROWS_PER_TOP: usize = 10_000;
 /// Rows that a bucket keeps of one dimension; the rest is in `~other`.
 pub const DIMENSION_CAPACITY: usize = 100_000;
 
+/// The largest number of ids that a site may remember, and the number if it states none.
+pub const IDS_PER_SITE: usize = 10_000_000;
+pub const USUAL_IDS: usize = 1_000_000;
+
 /// A bucket outlives its site when only the site's key is deleted. A new site of the same name may then
 /// add other names to the bucket, up to these limits.
 pub const BREAKDOWNS_PER_BUCKET: usize = 128;

@@ -15,6 +15,8 @@ pub enum Change {
     Retention(Granularity, Option<Duration>),
     Strict(bool),
     Capacity(usize),
+    /// How many ids of recent events are remembered at most.
+    Ids(usize),
     /// How many events the log keeps at least; 0 switches it off.
     Log(u64),
     LogUsers(bool),
@@ -44,6 +46,7 @@ pub const CUBE: Argument = Argument::block(c"cube", &[Argument::text(c"a,b[,c]")
     .multiple();
 pub const VAL: Argument = Argument::text(c"name").behind(c"VAL").optional().multiple();
 pub const CAPACITY: Argument = Argument::integer(c"rows").behind(c"CAPACITY").optional();
+pub const IDS: Argument = Argument::integer(c"count").behind(c"IDS").optional();
 pub const STRICTNESS: Argument = Argument::one_of(c"strictness", &[STRICT, NOSTRICT]).optional();
 pub const LOG: Argument = Argument::one_of(
     c"maxlen",
@@ -59,7 +62,7 @@ pub const LOGUSERS: Argument = Argument::one_of(c"users", &[YES, NO])
     .optional();
 
 const OPTIONS: &[Argument] = &[
-    TZ, RETENTION, DIM, CUBE, VAL, CAPACITY, STRICTNESS, LOG, LOGUSERS,
+    TZ, RETENTION, DIM, CUBE, VAL, CAPACITY, IDS, STRICTNESS, LOG, LOGUSERS,
 ];
 
 const GRANULARITY: Argument = Argument::text(c"granularity");
@@ -98,6 +101,8 @@ pub fn parse_options(words: &[&[u8]]) -> Result<Vec<Change>> {
             Change::Value(value_name(next("name")?)?)
         } else if CAPACITY.is(option) {
             Change::Capacity(parse_capacity(next("number of rows")?)?)
+        } else if IDS.is(option) {
+            Change::Ids(parse_ids(next("number of ids")?)?)
         } else if LOG.is(option) {
             Change::Log(parse_log(next("number of entries, or off")?)?)
         } else if LOGUSERS.is(option) {
@@ -118,11 +123,12 @@ pub fn parse_options(words: &[&[u8]]) -> Result<Vec<Change>> {
     Ok(changes)
 }
 
-/// There is one time zone, one capacity, one strictness and one log.
+/// There is one time zone, one capacity, one number of ids, one strictness and one log.
 fn check_once(changes: &[Change], change: &Change) -> Result<()> {
     let option = match change {
         Change::Zone(_) => TZ,
         Change::Capacity(_) => CAPACITY,
+        Change::Ids(_) => IDS,
         Change::Strict(_) => STRICTNESS,
         Change::Log(_) => LOG,
         Change::LogUsers(_) => LOGUSERS,
@@ -152,6 +158,28 @@ fn no_capacity(given: &str) -> Error {
     Error::new(format!(
         "CAPACITY '{given}' is not a number of rows from 1 to {}",
         limits::DIMENSION_CAPACITY
+    ))
+}
+
+fn parse_ids(word: &[u8]) -> Result<usize> {
+    let count = parse_integer(word).and_then(|count| u64::try_from(count).ok());
+    match count {
+        Some(count) => check_ids(count),
+        None => Err(no_ids(&shown(word))),
+    }
+}
+
+pub fn check_ids(count: u64) -> Result<usize> {
+    let in_range = usize::try_from(count).ok();
+    in_range
+        .filter(|count| (1..=limits::IDS_PER_SITE).contains(count))
+        .ok_or_else(|| no_ids(&count.to_string()))
+}
+
+fn no_ids(given: &str) -> Error {
+    Error::new(format!(
+        "IDS '{given}' is not a number of ids from 1 to {}",
+        limits::IDS_PER_SITE
     ))
 }
 

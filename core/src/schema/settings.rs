@@ -20,6 +20,8 @@ pub struct Settings {
     pub strict: bool,
     /// Rows that a bucket keeps of each dimension.
     pub capacity: usize,
+    /// How many ids of recent events are remembered at most.
+    pub ids: usize,
     pub log: Log,
     event_users: bool,
     dimensions: Vec<Dimension>,
@@ -59,6 +61,7 @@ impl Settings {
             since: [i64::MIN; Granularity::COUNT],
             strict: false,
             capacity,
+            ids: limits::USUAL_IDS,
             log: Log::default(),
             event_users: true,
             dimensions: Vec::new(),
@@ -223,6 +226,10 @@ impl Settings {
                 self.capacity = *rows;
                 Ok(())
             }
+            Change::Ids(most) => {
+                self.ids = *most;
+                Ok(())
+            }
             Change::Log(most) => {
                 self.log.entries = *most;
                 Ok(())
@@ -365,6 +372,7 @@ impl Settings {
             words.push(self.retention_text(granularity).into_bytes());
         }
         words.extend([b"CAPACITY".to_vec(), self.capacity.to_string().into_bytes()]);
+        words.extend([b"IDS".to_vec(), self.ids.to_string().into_bytes()]);
         let mut declare = |option: &[u8], name: &[u8], users: bool| {
             words.extend([option.to_vec(), name.to_vec()]);
             if !users {

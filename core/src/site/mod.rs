@@ -20,6 +20,10 @@ pub struct Site {
     observed: Option<(i64, i64)>,
     /// From the first to the last time of which users or sessions were imported.
     imported: Option<(i64, i64)>,
+    /// Its event log was on when an event counted: the stream of this name is its own.
+    has_logged: bool,
+    /// A rule of it was firing: the stream of alerts is its own.
+    has_alerted: bool,
     /// Most sites have none.
     watch: Option<Box<Watch>>,
 }
@@ -31,6 +35,8 @@ impl Site {
             events: 0,
             observed: None,
             imported: None,
+            has_logged: false,
+            has_alerted: false,
             watch: None,
         }
     }
@@ -44,6 +50,8 @@ impl Site {
     pub fn change_watch<T>(&mut self, change: impl FnOnce(&mut Watch) -> T) -> T {
         let watch = self.watch.get_or_insert_default();
         let outcome = change(watch);
+        let mut alarms = watch.alarms().iter();
+        self.has_alerted |= alarms.any(|alarm| alarm.state.is_firing());
         if watch.is_empty() {
             self.watch = None;
         }
@@ -56,6 +64,16 @@ impl Site {
         allocated(size_of::<Site>())
             + self.settings.heap_bytes()
             + watch.map_or(0, |it| allocated(size_of::<Watch>()) + it.heap_bytes())
+    }
+
+    /// Whether it has written to its event log.
+    pub fn has_logged(&self) -> bool {
+        self.has_logged
+    }
+
+    /// Whether it has written to its stream of alerts.
+    pub fn has_alerted(&self) -> bool {
+        self.has_alerted
     }
 
     /// How many events were counted.
@@ -88,6 +106,7 @@ impl Site {
     #[inline]
     pub fn count(&mut self, time: i64) {
         self.events = self.events.saturating_add(1);
+        self.has_logged |= self.settings.log.entries > 0;
         self.observed = Some(match self.observed {
             None => (time, time),
             Some((first, last)) => (first.min(time), last.max(time)),

@@ -68,6 +68,8 @@ struct StoredCounters {
     events: u64,
     observed: Option<StoredSpan>,
     imported: Option<StoredSpan>,
+    has_logged: bool,
+    has_alerted: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -143,6 +145,8 @@ impl StoredCounters {
             events: site.events,
             observed: site.observed.map(span),
             imported: site.imported.map(span),
+            has_logged: site.has_logged,
+            has_alerted: site.has_alerted,
         }
     }
 
@@ -153,7 +157,12 @@ impl StoredCounters {
                 "there without events, or missing",
             ));
         }
+        if self.has_logged && self.events == 0 {
+            return Err(corrupt("event log", "written without events"));
+        }
         site.events = self.events;
+        site.has_logged = self.has_logged;
+        site.has_alerted = self.has_alerted;
         site.observed = checked_span(self.observed, "first and last event")?;
         site.imported = checked_span(self.imported, "first and last import")?;
         Ok(())

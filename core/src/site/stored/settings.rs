@@ -5,7 +5,7 @@ use super::bounded::{Bytes, List};
 use crate::codec::corrupt;
 use crate::error::{Corrupt, Error};
 use crate::schema::limits::{CUBES_PER_SITE, DIMENSIONS_PER_SITE, NAME, VALUES_PER_SITE};
-use crate::schema::options::{check_capacity, check_log_entries, cube_parts};
+use crate::schema::options::{check_capacity, check_ids, check_log_entries, cube_parts};
 use crate::schema::options::{dimension_name, value_name};
 use crate::schema::{Change, Settings};
 use crate::text::Name;
@@ -21,6 +21,7 @@ pub struct StoredSettings<'a> {
     /// None: complete from the beginning.
     pub since: [Option<i64>; Granularity::COUNT],
     pub capacity: u64,
+    pub ids: u64,
     pub strict: bool,
     pub event_users: bool,
     pub log_entries: u64,
@@ -66,6 +67,7 @@ impl<'a> StoredSettings<'a> {
                 .since
                 .map(|since| (since != i64::MIN).then_some(since)),
             capacity: settings.capacity as u64,
+            ids: settings.ids as u64,
             strict: settings.strict,
             event_users: settings.event_users(),
             log_entries: settings.log.entries,
@@ -90,6 +92,7 @@ impl<'a> StoredSettings<'a> {
             Zone::parse(self.zone.get()).map_err(|_| corrupt("time zone", "not one of IANA's"))?;
         let capacity = check_capacity(self.capacity).map_err(refused("capacity"))?;
         let mut settings = Settings::new(zone, Retention::default(), capacity);
+        settings.ids = check_ids(self.ids).map_err(refused("ids"))?;
         let mut change = |change: Change, field| {
             settings
                 .change(&change, false, 0)

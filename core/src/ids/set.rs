@@ -1,6 +1,4 @@
-//! The ids of the events of a bucket, so that an event of the same id counts once.
-//!
-//! An id is kept as its fingerprint of 128 bits (`event::id`).
+//! A set of ids, each as its fingerprint of 128 bits (`event::id`).
 //!
 //! Kept in shards once there are many, so that growing moves a small part of the set at a time.
 //! Inside of a shard, ids are placed by the keyed hash: ids are the user's to choose, and fingerprints a
@@ -22,7 +20,7 @@ const IDS_IN_ONE_SHARD: usize = 2_048;
 const IDS_IN_A_RUN: usize = 65_536;
 
 #[derive(Debug, Clone, Default)]
-pub struct Ids {
+pub struct IdSet {
     /// One shard, or `SHARDS` of them by the highest byte.
     shards: Vec<Shard>,
     len: usize,
@@ -35,13 +33,13 @@ struct Shard {
     len: usize,
 }
 
-impl Ids {
-    pub fn contains(&self, id: Fingerprint) -> bool {
+impl IdSet {
+    pub fn contains(&self, id: PlacedId) -> bool {
         self.shard(id).is_some_and(|shard| shard.contains(id))
     }
 
     /// Returns whether it was absent.
-    pub fn insert(&mut self, id: Fingerprint) -> bool {
+    pub fn insert(&mut self, id: PlacedId) -> bool {
         if self.shards.len() < SHARDS && self.len >= IDS_IN_ONE_SHARD {
             self.split();
         }
@@ -51,7 +49,7 @@ impl Ids {
         let at = if self.shards.len() < SHARDS {
             0
         } else {
-            shard_of(id)
+            shard_of(id.id)
         };
         let is_new = self
             .shards
@@ -61,15 +59,15 @@ impl Ids {
         is_new
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
+    pub fn len(&self) -> usize {
+        self.len
     }
 
-    fn shard(&self, id: Fingerprint) -> Option<&Shard> {
+    fn shard(&self, id: PlacedId) -> Option<&Shard> {
         if self.shards.len() < SHARDS {
             self.shards.first()
         } else {
-            self.shards.get(shard_of(id))
+            self.shards.get(shard_of(id.id))
         }
     }
 
@@ -77,7 +75,7 @@ impl Ids {
         let mut shards = vec![Shard::default(); SHARDS];
         for id in self.iter() {
             if let Some(shard) = shards.get_mut(shard_of(id)) {
-                shard.insert(id);
+                shard.insert(PlacedId::new(id));
             }
         }
         self.shards = shards;
@@ -85,6 +83,11 @@ impl Ids {
 
     fn iter(&self) -> impl Iterator<Item = Fingerprint> + '_ {
         self.shards.iter().flat_map(Shard::iter)
+    }
+
+    /// The number of its allocations.
+    pub fn parts(&self) -> usize {
+        self.shards.len()
     }
 
     pub fn heap_bytes(&self) -> usize {
@@ -110,14 +113,21 @@ impl Ids {
         writer.varint(0);
     }
 
-    pub fn decode(reader: &mut Reader) -> Result<Ids, Corrupt> {
-        let mut ids = Ids::default();
+    /// At least one id, and at most `most`.
+    pub fn decode(reader: &mut Reader, most: usize) -> Result<IdSet, Corrupt> {
+        let mut ids = IdSet::default();
         let mut before = None;
         loop {
             reader.turn_page()?;
             let run = reader.count("ids", IDS_IN_A_RUN, 16)?;
-            if run == 0 {
+            if run == 0 && ids.len == 0 {
+                return Err(corrupt("ids", "none"));
+            } else if run == 0 {
                 return Ok(ids);
+            } else if ids.len + run > most {
+                return Err(corrupt("ids", "more than a site remembers"));
+            } else if ids.len % IDS_IN_A_RUN != 0 {
+                return Err(corrupt("ids", "a short run before the last"));
             }
             for _ in 0..run {
                 let mut bytes = [0; 16];
@@ -126,7 +136,7 @@ impl Ids {
                 let is_next = |id: &Fingerprint| before.is_none_or(|before| before < *id);
                 let id = id.filter(is_next);
                 let id = id.ok_or_else(|| corrupt("id", "not ascending"))?;
-                ids.insert(id);
+                ids.insert(PlacedId::new(id));
                 before = Some(id);
             }
         }
@@ -134,26 +144,26 @@ impl Ids {
 }
 
 impl Shard {
-    fn contains(&self, id: Fingerprint) -> bool {
+    fn contains(&self, id: PlacedId) -> bool {
         self.find(id).is_some_and(|slot| slot != EMPTY)
     }
 
     /// What stands in the slot where this id is or would be.
-    fn find(&self, id: Fingerprint) -> Option<[u64; 2]> {
-        let halves = split(id);
-        let (before, after) = self.slots.split_at_checked(place(id, self.slots.len()))?;
+    fn find(&self, id: PlacedId) -> Option<[u64; 2]> {
+        let halves = split(id.id);
+        let (before, after) = self.slots.split_at_checked(id.place(self.slots.len()))?;
         let mut slots = after.iter().chain(before);
         slots
             .find(|slot| **slot == halves || **slot == EMPTY)
             .copied()
     }
 
-    fn insert(&mut self, id: Fingerprint) -> bool {
+    fn insert(&mut self, id: PlacedId) -> bool {
         if self.len >= self.slots.len() / 4 * 3 {
             self.grow();
         }
-        let halves = split(id);
-        let start = place(id, self.slots.len());
+        let halves = split(id.id);
+        let start = id.place(self.slots.len());
         let Some((before, after)) = self.slots.split_at_mut_checked(start) else {
             return false;
         };
@@ -175,7 +185,7 @@ impl Shard {
             len: std::mem::take(&mut self.len),
         };
         for id in full.iter() {
-            self.insert(id);
+            self.insert(PlacedId::new(id));
         }
     }
 
@@ -193,8 +203,24 @@ fn split(id: Fingerprint) -> [u64; 2] {
     [(id.bits() >> 64) as u64, id.bits() as u64]
 }
 
-fn place(id: Fingerprint, slots: usize) -> usize {
-    keyed_hash(&id.bits().to_le_bytes()) as usize & slots.wrapping_sub(1)
+/// An id with its keyed hash, for several look-ups.
+#[derive(Debug, Clone, Copy)]
+pub struct PlacedId {
+    id: Fingerprint,
+    hash: u64,
+}
+
+impl PlacedId {
+    pub fn new(id: Fingerprint) -> PlacedId {
+        PlacedId {
+            id,
+            hash: keyed_hash(&id.bits().to_le_bytes()),
+        }
+    }
+
+    fn place(self, slots: usize) -> usize {
+        self.hash as usize & slots.wrapping_sub(1)
+    }
 }
 
 fn shard_of(id: Fingerprint) -> usize {
@@ -208,14 +234,14 @@ mod tests {
     use std::collections::HashSet;
 
     /// Over all shards, and quicker than to hash: there are millions.
-    fn spread(id: u32) -> Fingerprint {
-        Fingerprint::from_bits(u128::from(id + 1) * (u128::MAX / 6_007)).unwrap()
+    fn spread(id: u32) -> PlacedId {
+        PlacedId::new(Fingerprint::from_bits(u128::from(id + 1) * (u128::MAX / 6_007)).unwrap())
     }
 
     proptest! {
         #[test]
-        fn it_is_a_set(ids in prop::collection::vec(0u32..6_000, 0..8_000)) {
-            let mut set = Ids::default();
+        fn it_is_a_set(ids in prop::collection::vec(0u32..6_000, 1..8_000)) {
+            let mut set = IdSet::default();
             let mut oracle = HashSet::new();
             for id in &ids {
                 let fingerprint = spread(*id);
@@ -226,7 +252,7 @@ mod tests {
             set.encode(&mut writer);
             let bytes = writer.into_bytes();
             let mut reader = Reader::new(&bytes);
-            let read = Ids::decode(&mut reader).unwrap();
+            let read = IdSet::decode(&mut reader, 10_000).unwrap();
             reader.finish().unwrap();
             prop_assert_eq!(read.len, oracle.len());
             for id in 0..6_000u32 {
@@ -240,10 +266,10 @@ mod tests {
     fn similar_ids_are_in_different_slots() {
         // All of one shard, and alike in half of their bits.
         for shift in [0, 40, 64] {
-            let mut ids = Ids::default();
+            let mut ids = IdSet::default();
             for id in 1..60_000u128 {
                 let id = Fingerprint::from_bits(id << shift | 1 << 60).unwrap();
-                assert!(ids.insert(id));
+                assert!(ids.insert(PlacedId::new(id)));
             }
             let shard = ids.shards.iter().find(|shard| shard.len > 0).unwrap();
             let longest_run = shard.slots.split(|slot| *slot == EMPTY);
@@ -256,16 +282,22 @@ mod tests {
     fn ids_are_stored_once_each_and_in_order() {
         let twice = [vec![2], vec![7; 16], vec![7; 16]].concat();
         assert_eq!(
-            Ids::decode(&mut Reader::new(&twice)).unwrap_err().problem,
+            IdSet::decode(&mut Reader::new(&twice), 9)
+                .unwrap_err()
+                .problem,
             "not ascending"
         );
         let zero = [vec![1], vec![0; 16]].concat();
         assert_eq!(
-            Ids::decode(&mut Reader::new(&zero)).unwrap_err().problem,
+            IdSet::decode(&mut Reader::new(&zero), 9)
+                .unwrap_err()
+                .problem,
             "not ascending"
         );
         assert_eq!(
-            Ids::decode(&mut Reader::new(&[9, 1])).unwrap_err().problem,
+            IdSet::decode(&mut Reader::new(&[9, 1]), 9)
+                .unwrap_err()
+                .problem,
             "more items than bytes"
         );
     }
