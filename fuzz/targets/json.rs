@@ -5,7 +5,8 @@
 
 use analytics_core::event::json::{Events, Reader};
 use analytics_core::event::Batch;
-use analytics_core::time::Zone;
+use analytics_core::schema::Settings;
+use analytics_core::time::{Retention, Zone};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value as Json;
 
@@ -52,7 +53,7 @@ fuzz_target!(|text: &[u8]| {
         json: text,
         buffer: &mut buffer,
         now: NOW,
-        zone: &Zone::UTC,
+        settings: &Settings::new(Zone::UTC, Retention::default(), 1_000),
         strict: text.len() % 2 == 0,
         batch: &mut batch,
         identities: &mut identities,

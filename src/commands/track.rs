@@ -2,7 +2,7 @@
 
 use crate::api::command::{Access, Command};
 use crate::api::context::Ctx;
-use crate::api::failure::{Failure, Outcome};
+use crate::api::failure::Outcome;
 use crate::api::guard::WriteGuard;
 use crate::api::registration::entry;
 use crate::api::words::Words;
@@ -38,7 +38,7 @@ pub const MTRACK: Command = Command {
 pub const TRACKJSON: Command = Command {
     name: c"analytics.trackjson",
     summary: c"Counts an event or an array of them in JSON, all or none",
-    arguments: &[Argument::SITE, Argument::text(c"json")],
+    arguments: &[Argument::SITE, Argument::text(c"json"), CLOCK],
     run: entry!(trackjson),
     ..MTRACK
 };
@@ -55,9 +55,6 @@ pub fn mtrack(ctx: Ctx, words: Words) -> Outcome {
 
 /// Replies how many events counted.
 pub fn trackjson(ctx: Ctx, words: Words) -> Outcome {
-    if words.len() != 3 {
-        return Err(Failure::WrongArity);
-    }
     let mut buffer = UnescapeBuffer::take(words.required(2)?);
     let outcome = write(ctx, words, |parser| parser.trackjson(buffer.bytes()));
     buffer.give_back();

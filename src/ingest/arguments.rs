@@ -6,13 +6,14 @@ use crate::api::failure::{Failure, Outcome};
 use crate::api::stream::EntryId;
 use crate::api::words::Words;
 use analytics_core::error::{shown, Error, Result};
+use analytics_core::event::at::parse_at;
 use analytics_core::event::json::Events;
 use analytics_core::event::{Batch, Event, Identity};
-use analytics_core::schema::limits;
+use analytics_core::schema::{limits, Settings};
 use analytics_core::text::numeral::{parse_integer, parse_number};
 use analytics_core::text::syntax::{once, unknown, Argument};
 use analytics_core::text::Text;
-use analytics_core::time::{is_supported, parse_instant, Zone};
+use analytics_core::time::is_supported;
 
 /// The places of an event's words in its command, by which the event can be replicated alone.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +40,7 @@ pub struct Request<'c> {
     /// The word after `CLOCK`, and the time that it gives.
     pub clock: Option<usize>,
     pub clock_time: Option<i64>,
-    /// Every event has its time: in milliseconds, or in JSON with a zone.
+    /// Every event has its time: a number, or in JSON ISO 8601 with a zone.
     pub timed: bool,
 }
 
@@ -113,8 +114,8 @@ impl<'c> Request<'c> {
 /// Parses into the memory of a request.
 pub struct Parser<'c, 'r> {
     pub words: Words<'c>,
-    /// ISO times without an offset are in this zone.
-    pub zone: &'r Zone,
+    /// Those of the site.
+    pub settings: &'r Settings,
     pub now: i64,
     /// Dimensions and values that the site does not have are refused.
     pub strict: bool,
@@ -171,13 +172,18 @@ impl<'c> Parser<'c, '_> {
     }
 
     /// `ANALYTICS.TRACKJSON site json`, with a buffer for texts that have escapes.
-    pub fn trackjson(self, buffer: &'c mut [u8]) -> Outcome {
+    pub fn trackjson(mut self, buffer: &'c mut [u8]) -> Outcome {
+        // In replication.
+        let is_behind = |words: Words, place| words.len() > place;
+        if self.clock(3)? != is_behind(self.words, 3) || is_behind(self.words, 5) {
+            return Err(Failure::WrongArity);
+        }
         self.request.is_json = true;
         let events = Events {
             json: self.words.get(2).ok_or(Failure::WrongArity)?,
             buffer,
             now: self.now,
-            zone: self.zone,
+            settings: self.settings,
             strict: self.strict,
             batch: &mut self.request.batch,
             identities: &mut self.request.identities,
@@ -222,7 +228,7 @@ impl<'c> Parser<'c, '_> {
                 }
                 _ if AT.is(word) => {
                     once(&AT, at.is_none())?;
-                    let time = next(1, "a time in milliseconds, in ISO 8601, or *")?;
+                    let time = next(1, "a time in seconds or milliseconds, in ISO 8601, or *")?;
                     event.time = self.time(time)?;
                     at = Some(place + 1);
                     place += 2;
@@ -274,11 +280,9 @@ impl<'c> Parser<'c, '_> {
             self.request.timed = false;
             return Ok(self.now);
         }
-        if let Some(time) = parse_integer(word).filter(|time| is_supported(*time)) {
-            return Ok(time);
-        }
-        self.request.timed = false;
-        parse_instant("AT", word, self.zone)
+        let (time, is_timed) = parse_at(word, &self.settings.zone)?;
+        self.request.timed &= is_timed;
+        Ok(time)
     }
 
     /// Parses a clock at this place. True if there is one.

@@ -21,6 +21,7 @@ use crate::api::context::Ctx;
 use crate::api::stream::EntryId;
 use crate::api::string::{OwnedString, StringRef};
 use crate::api::words::Words;
+use analytics_core::event::at::millis;
 use analytics_core::schema::Settings;
 
 /// The events of a `TRACK`, `MTRACK` or `TRACKJSON` that a client sent, with their resolved times.
@@ -43,6 +44,13 @@ pub fn events(
     let Some(clock) = clock.clock.filter(|_| !verbatim) else {
         return ctx.replicate_verbatim();
     };
+    if request.is_json && request.timed && outcome.dropped.is_empty() {
+        let mut builder = CommandBuilder::new(words, clock);
+        builder.push_word(1);
+        builder.push_word(2);
+        builder.push_clock();
+        return builder.replicate(ctx, c"ANALYTICS.TRACKJSON");
+    }
     if request.is_json {
         return json(ctx, words, request, outcome, clock);
     }
@@ -108,7 +116,7 @@ fn json(ctx: Ctx, words: Words, request: &Request, outcome: &TrackOutcome, clock
         builder.push(identity.user);
         if tracked.time != clock {
             builder.push_string(&at);
-            builder.push_number(tracked.time);
+            builder.push_time(tracked.time);
         }
         for (option, text) in [(&session, identity.session), (&id, identity.id)] {
             if let Some(text) = text {
@@ -203,8 +211,12 @@ impl<'c> CommandBuilder<'c> {
         self.push_owned(OwnedString::new(word));
     }
 
-    fn push_number(&mut self, number: i64) {
-        self.push_owned(OwnedString::of_number(number));
+    /// A time in milliseconds, in so many digits that it is not taken for seconds.
+    fn push_time(&mut self, time: i64) {
+        self.push_owned(match time >= 100_000_000_000 {
+            true => OwnedString::of_number(time),
+            false => OwnedString::new(millis(time).as_bytes()),
+        });
     }
 
     fn push_clock(&mut self) {
@@ -233,12 +245,12 @@ impl<'c> CommandBuilder<'c> {
         }
         if source.at.is_none() && time != self.clock {
             self.push(b"AT");
-            self.push_number(time);
+            self.push_time(time);
         }
         for place in options..source.end {
             let is_clock = clock.is_some_and(|clock| place == clock || place + 1 == clock);
             if source.at == Some(place) {
-                self.push_number(time);
+                self.push_time(time);
             } else if !is_clock {
                 self.push_word(place);
             }

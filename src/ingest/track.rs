@@ -60,7 +60,7 @@ fn count_with<'c>(
     let settings = &site.value(&guard).site.settings;
     parse(Parser {
         words,
-        zone: &settings.zone,
+        settings,
         now,
         strict: settings.strict && origin == Origin::Client,
         origin,

@@ -119,7 +119,7 @@ fn the_key_of_ids_expires_by_itself_and_is_there_only_where_ids_come() {
         .get("ids-since")
         .is_nil());
     connection.run("ANALYTICS.TRACK shop view ann ID a").int();
-    assert_eq!(connection.run("ANALYTICS.DROP shop").int() > 0, true);
+    assert!(connection.run("ANALYTICS.DROP shop").int() > 0);
     assert_eq!(connection.keys(), Vec::<String>::new());
 }
 

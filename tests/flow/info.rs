@@ -3,11 +3,15 @@
 use testkit::calendar::{DAY, HOUR, MINUTE};
 use testkit::{cmd, Reply, Server};
 
-const FIELDS: [&str; 16] = [
+const FIELDS: [&str; 20] = [
     "site",
     "timezone",
     "strict",
     "capacity",
+    "ids-capacity",
+    "ids",
+    "ids-since",
+    "ids-forgotten",
     "log",
     "log-users",
     "events",
@@ -59,6 +63,11 @@ fn info_replies_the_settings_and_counts_of_a_site() {
         assert_eq!(*info.get("timezone"), "UTC");
         assert_eq!(*info.get("strict"), 0);
         assert_eq!(*info.get("capacity"), 1000);
+        assert_eq!(*info.get("ids-capacity"), 1_000_000);
+        assert_eq!(*info.get("ids"), 1);
+        let since = now - info.get("ids-since").int();
+        assert!((-MINUTE..15 * MINUTE).contains(&since), "{since}");
+        assert_eq!(*info.get("ids-forgotten"), 0);
         assert_eq!(*info.get("log"), 0);
         assert_eq!(*info.get("log-users"), 0);
         assert_eq!(*info.get("events"), 5);

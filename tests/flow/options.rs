@@ -29,7 +29,7 @@ fn word(token: &str, name: &str, again: bool) -> Vec<u8> {
         (_, "duration") => ["9d"; 2],
         (_, "a,b[,c]") => ["event,country", "event,country,plan"],
         (_, "stream") => ["log"; 2],
-        (_, "rows" | "n" | "maxlen") => ["50"; 2],
+        (_, "rows" | "n" | "maxlen" | "count") => ["50"; 2],
         (_, "window") => ["24h"; 2],
         (_, "step") => ["1h"; 2],
         (_, "metric") => ["events", "users"],
@@ -39,6 +39,7 @@ fn word(token: &str, name: &str, again: bool) -> Vec<u8> {
         // Sparse, and none of its registers is set: XZERO of all 16,384.
         (_, "hll") => return b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80\x7f\xff".into(),
         ("SITE", "page") => return include_bytes!("../golden/site-v1-plain.bin").into(),
+        ("IDS", "page") => return include_bytes!("../golden/ids-v1-hour.bin").into(),
         ("BUCKET", "page") => {
             return include_bytes!("../golden/bucket-v1-minute-rich.bin").into();
         }

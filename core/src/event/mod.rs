@@ -1,5 +1,6 @@
 //! An event as it was received, and as it is resolved for its buckets.
 
+pub mod at;
 mod build;
 mod id;
 pub mod json;

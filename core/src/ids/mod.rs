@@ -22,8 +22,7 @@ use crate::event::Fingerprint;
 use crate::memory::allocated;
 use crate::schema::limits;
 use crate::time::{is_supported, HOUR, MINUTE};
-pub use set::IdSet;
-use set::PlacedId;
+use set::{IdSet, PlacedId};
 
 const VERSION: u8 = 1;
 

@@ -126,6 +126,13 @@ impl Settings {
         self.values.iter().any(|value| value.name.is(name))
     }
 
+    /// Whether a number of this name is the value of a dimension: the site declares one, and no value.
+    #[inline]
+    pub fn counts_numbers_as_dimension(&self, name: Text) -> bool {
+        let is_declared = self.dimension(name).is_some_and(|known| known.declared);
+        is_declared && !self.values.iter().any(|it| it.declared && it.name.is(name))
+    }
+
     /// Adds the dimensions and values that are new, up to the first for which there is no room.
     #[cold]
     pub(crate) fn learn(

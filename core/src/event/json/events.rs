@@ -1,15 +1,17 @@
 //! One event object or an array of them, read into a batch:
 //!
 //! ```text
-//! {"event": "purchase",            the type
-//!  "user_id": "ann",               a string, or a whole number as it is written
+//! {"event": "purchase",            the type, also as "event_type"
+//!  "user_id": "ann",               a string, or a whole number as it is written; also as "visitor_id"
 //!  "timestamp": 1733927467123,     see `timestamp`; without it, the event is of now
 //!  "session_id": "s-1",            as user_id, may be missing
 //!  "id": "order-1001",             as user_id, may be missing
-//!  "properties": {
+//!  "page_url": "/shoes",           the dimension "page", may be missing
+//!  "properties": {                 also as "event_data"
 //!    "country": "FR",              a string is a dimension
 //!    "new": true,                  as the dimensions "true" and "false"
-//!    "revenue": 9.99,              a number is a value
+//!    "revenue": 9.99,              a number is a value, or where the site declares a dimension
+//!                                  of this name, and no value, the dimension as it is written
 //!    "coupon": null,               null is as if it were not there, in every place
 //!    "items": [{"sku": 5}]}}       nothing to count by: skipped, or refused by a strict site
 //! ```
@@ -23,9 +25,8 @@ use super::timestamp;
 use super::Number;
 use crate::error::{shown, Error, Result};
 use crate::event::{Batch, Event, Identity};
-use crate::schema::limits;
+use crate::schema::{limits, Settings};
 use crate::text::Text;
-use crate::time::Zone;
 
 /// A JSON text, and the batch that its events are added to.
 pub struct Events<'a, 'r> {
@@ -34,8 +35,8 @@ pub struct Events<'a, 'r> {
     pub buffer: &'a mut [u8],
     /// The time of events without one.
     pub now: i64,
-    /// ISO times without an offset are in this zone.
-    pub zone: &'r Zone,
+    /// Those of the site: ISO times without an offset are in its zone, and numbers are its dimensions.
+    pub settings: &'r Settings,
     /// Properties that are neither dimensions nor values are refused.
     pub strict: bool,
     pub batch: &'r mut Batch<'a>,
@@ -130,7 +131,10 @@ impl<'a> Reading<'a, '_> {
                 continue;
             };
             if members & member.bit() != 0 {
-                let error = Error::new(format!("'{}' is given twice", shown(given)));
+                let (name, other) = member.names();
+                let also =
+                    other.map_or(String::new(), |other| format!(", which is also '{other}',"));
+                let error = Error::new(format!("'{name}'{also} is given twice"));
                 return Err(Fault { at, error });
             }
             members |= member.bit();
@@ -162,11 +166,16 @@ impl<'a> Reading<'a, '_> {
                 (Member::Timestamp, Value::String(text)) => {
                     let text = self.text(text)?;
                     (event.time, timed) =
-                        timestamp::of_text(text, self.events.zone).map_err(fault)?;
+                        timestamp::of_text(text, &self.events.settings.zone).map_err(fault)?;
                 }
                 (Member::Timestamp, _) => {
                     return Err(wrong(at, "timestamp", &value, "a number or a string"))
                 }
+                (Member::Page, Value::String(page)) => {
+                    let page = self.text(page)?;
+                    self.dimension(at, &mut event, b"page", page)?;
+                }
+                (Member::Page, _) => return Err(wrong(at, "page_url", &value, "a string")),
                 (Member::Properties, Value::Object) => self.properties(&mut event)?,
                 (Member::Properties, _) => {
                     return Err(wrong(at, "properties", &value, "an object"))
@@ -241,9 +250,12 @@ impl<'a> Reading<'a, '_> {
         at: usize,
         event: &mut Event<'a>,
         name: &'a [u8],
-        number: &Number,
+        number: &Number<'a>,
     ) -> Read<()> {
         let (name, batch) = (Text::new(name), &mut *self.events.batch);
+        if self.events.settings.counts_numbers_as_dimension(name) {
+            return self.dimension(at, event, name.bytes, number.text);
+        }
         if batch
             .dimensions_of(event)
             .iter()

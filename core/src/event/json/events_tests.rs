@@ -2,8 +2,9 @@
 
 use super::Events;
 use crate::event::{Batch, Identity};
+use crate::schema::{parse_options, Settings};
 use crate::text::Text;
-use crate::time::{parse_instant, Zone};
+use crate::time::{parse_instant, Retention, Zone};
 use proptest::prelude::*;
 use serde_json::{json, Map, Value as Json};
 
@@ -19,7 +20,20 @@ struct Found {
     timed: bool,
 }
 
+fn settings(options: &str, zone: &Zone) -> Settings {
+    let words: Vec<&[u8]> = options.split(' ').map(str::as_bytes).collect();
+    let words = if options.is_empty() { vec![] } else { words };
+    let settings = Settings::new(zone.clone(), Retention::default(), 1_000);
+    settings
+        .with(&parse_options(&words).unwrap(), false, 0)
+        .unwrap()
+}
+
 fn read_by(json: &[u8], zone: &Zone, strict: bool) -> Result<Found, String> {
+    read_with(json, &settings("", zone), strict)
+}
+
+fn read_with(json: &[u8], settings: &Settings, strict: bool) -> Result<Found, String> {
     let mut found = Found {
         batch: Batch::default(),
         identities: Vec::new(),
@@ -29,7 +43,7 @@ fn read_by(json: &[u8], zone: &Zone, strict: bool) -> Result<Found, String> {
         json: leaked(json),
         buffer: vec![0; json.len()].leak(),
         now: NOW,
-        zone,
+        settings,
         strict,
         batch: &mut found.batch,
         identities: &mut found.identities,
@@ -167,7 +181,10 @@ fn what_is_wrong_is_named() {
             with("\"properties\":\"x\""),
             &["properties is a string", "an object"],
         ),
-        (with("\"event\":\"again\""), &["'event' is given twice"]),
+        (
+            with("\"event\":\"again\""),
+            &["'event', which is also 'event_type', is given twice"],
+        ),
         (with("\"id\":null,\"id\":5"), &["'id' is given twice"]),
         (
             with("\"userId\":\"x\""),
@@ -396,4 +413,114 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn other_names_of_members_are_read_alike() {
+    let one =
+        read(r#"{"event":"view","user_id":7,"page_url":"/a\u002fb","properties":{"n":5,"c":"x"}}"#);
+    let other = read(
+        r#"{"event_data":{"n":5,"c":"x"},"visitor_id":7,"event_type":"view","page_url":"/a/b"}"#,
+    );
+    let (one, other) = (one.unwrap(), other.unwrap());
+    assert_eq!(one.identities, other.identities);
+    assert_eq!(
+        one.batch.events[0].kind.bytes,
+        other.batch.events[0].kind.bytes
+    );
+    assert_eq!(one.batch.events[0].user, other.batch.events[0].user);
+    let sorted = |found: &Found| {
+        let event = &found.batch.events[0];
+        let mut dimensions: Vec<_> = found.batch.dimensions_of(event).to_vec();
+        dimensions.sort_by_key(|(name, _)| name.bytes);
+        let bytes = dimensions
+            .iter()
+            .map(|(name, value)| (name.bytes, value.bytes));
+        bytes.collect::<Vec<_>>()
+    };
+    assert_eq!(sorted(&one), [(&b"c"[..], &b"x"[..]), (b"page", b"/a/b")]);
+    assert_eq!(sorted(&one), sorted(&other));
+    for (json, parts) in [
+        (with(r#""event_type":"x""#), &["'event'", "given twice"][..]),
+        (with(r#""visitor_id":5"#), &["'user_id'", "given twice"]),
+        (
+            with(r#""properties":{},"event_data":{}"#),
+            &["'properties'", "given twice"],
+        ),
+        (
+            with(r#""page_url":"/a","page_url":"/a""#),
+            &["'page_url' is given twice"],
+        ),
+        (
+            with(r#""page_url":"/a","properties":{"page":"/b"}"#),
+            &["'page' is given twice"],
+        ),
+        (
+            with(r#""properties":{"page":5},"page_url":"/a""#),
+            &["'page' is given twice"],
+        ),
+        (with(r#""page_url":5"#), &["page_url is 5", "a string"]),
+        (
+            with(r#""pageUrl":"/a""#),
+            &["'pageUrl'", "write 'page_url'"],
+        ),
+        (with(r#""eventData":{}"#), &["write 'event_data'"]),
+        (
+            r#"{"eventType":"view","user_id":5}"#.to_owned(),
+            &["write 'event_type'"],
+        ),
+        (
+            r#"{"event":"view","visitorId":5}"#.to_owned(),
+            &["write 'visitor_id'"],
+        ),
+    ] {
+        refused(&json, parts);
+    }
+    // Members that are not read may occur twice; null is as if it were missing.
+    assert!(read(&with(r#""other":1,"other":[2],"page_url":null"#)).is_ok());
+}
+
+#[test]
+fn a_number_is_a_dimension_where_the_site_declares_it_as_one() {
+    let json = with(r#""properties":{"status":404,"n":1.50,"both":7}"#);
+    let cases = [
+        ("", vec![], vec!["status", "n", "both"]),
+        (
+            "DIM status DIM n DIM both VAL both",
+            vec![("status", "404"), ("n", "1.50")],
+            vec!["both"],
+        ),
+        (
+            "CUBE status,event",
+            vec![("status", "404")],
+            vec!["n", "both"],
+        ),
+    ];
+    for (options, dimensions, values) in cases {
+        let settings = settings(options, &Zone::UTC);
+        let found = read_with(json.as_bytes(), &settings, true).unwrap();
+        let event = &found.batch.events[0];
+        let given = found.batch.dimensions_of(event).iter();
+        let given: Vec<_> = given
+            .map(|(name, value)| (name.bytes, value.bytes))
+            .collect();
+        let dimensions: Vec<_> = dimensions
+            .iter()
+            .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
+            .collect();
+        assert_eq!(given, dimensions, "{options}");
+        let given = found
+            .batch
+            .values_of(event)
+            .iter()
+            .map(|(name, _)| name.bytes);
+        let values: Vec<&[u8]> = values.iter().map(|name| name.as_bytes()).collect();
+        assert_eq!(given.collect::<Vec<_>>(), values, "{options}");
+    }
+    // A learned dimension does not change what its numbers are.
+    let mut learned = settings("", &Zone::UTC);
+    let status = Text::new(b"status");
+    learned.learn(&[(status, status)], &[]).unwrap();
+    let found = read_with(json.as_bytes(), &learned, false).unwrap();
+    assert_eq!(found.batch.values_of(&found.batch.events[0]).len(), 3);
 }

@@ -7,34 +7,53 @@ pub enum Member {
     Timestamp,
     Session,
     Id,
+    Page,
     Properties,
 }
 
 impl Member {
-    const ALL: [(&'static str, Member); 6] = [
-        ("event", Member::Event),
-        ("user_id", Member::User),
-        ("timestamp", Member::Timestamp),
-        ("session_id", Member::Session),
-        ("id", Member::Id),
-        ("properties", Member::Properties),
+    const ALL: [&'static str; 10] = [
+        "event",
+        "event_type",
+        "user_id",
+        "visitor_id",
+        "timestamp",
+        "session_id",
+        "id",
+        "page_url",
+        "properties",
+        "event_data",
     ];
 
     #[inline]
     pub fn of(name: &[u8]) -> Option<Member> {
         match name {
-            b"event" => Some(Member::Event),
-            b"user_id" => Some(Member::User),
+            b"event" | b"event_type" => Some(Member::Event),
+            b"user_id" | b"visitor_id" => Some(Member::User),
             b"timestamp" => Some(Member::Timestamp),
             b"session_id" => Some(Member::Session),
             b"id" => Some(Member::Id),
-            b"properties" => Some(Member::Properties),
+            b"page_url" => Some(Member::Page),
+            b"properties" | b"event_data" => Some(Member::Properties),
             _ => None,
         }
     }
 
     pub fn bit(self) -> u8 {
         1 << self as u8
+    }
+
+    /// Its first name, and the other one.
+    pub fn names(self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Member::Event => ("event", Some("event_type")),
+            Member::User => ("user_id", Some("visitor_id")),
+            Member::Timestamp => ("timestamp", None),
+            Member::Session => ("session_id", None),
+            Member::Id => ("id", None),
+            Member::Page => ("page_url", None),
+            Member::Properties => ("properties", Some("event_data")),
+        }
     }
 
     /// The name that was meant by `userId`, `Session-ID` and the like.
@@ -47,7 +66,7 @@ impl Member {
         };
         const LONGEST: usize = 16;
         let plain_name = plain(name.get(..name.len().min(LONGEST)).unwrap_or_default());
-        let mut all = Member::ALL.iter().map(|(known, _)| *known);
+        let mut all = Member::ALL.into_iter();
         all.find(|known| name.len() <= LONGEST && plain(known.as_bytes()) == plain_name)
     }
 }

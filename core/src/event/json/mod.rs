@@ -15,6 +15,7 @@ mod text;
 mod timestamp;
 
 pub use events::{has_escapes, Events};
+pub(super) use number::number;
 pub use number::Number;
 pub use object::Object;
 pub use reader::{Fault, Reader, Value};
