@@ -84,10 +84,19 @@ unsafe extern "C" fn key_changed(
             advance_expiry_epoch();
         }
         directories::detach_named(ctx, bytes);
-    } else if alerts::has_been_used() && VALUE_ARRIVES.contains(&event) {
-        let guard = ReadGuard::new();
-        let key = Key::for_peeking(ctx, &guard, name);
-        if let Ok(Some(value)) = value::read::<SiteValue>(key) {
+        return raw::REDISMODULE_OK as c_int;
+    }
+    if !VALUE_ARRIVES.contains(&event) {
+        return raw::REDISMODULE_OK as c_int;
+    }
+    if may_be_bucket(bytes) {
+        changes::note_arrival();
+    }
+    let guard = ReadGuard::new();
+    let key = Key::for_peeking(ctx, &guard, name);
+    if let Ok(Some(value)) = value::read::<SiteValue>(key) {
+        changes::note_arrival();
+        if alerts::has_been_used() {
             alerts::note(ctx.db(), bytes, &value.site, ctx.now());
         }
     }
@@ -149,6 +158,7 @@ unsafe extern "C" fn swapped(
         // SAFETY: the data of this event, valid until this returns.
         let info = unsafe { &*data.cast::<raw::RedisModuleSwapDbInfo>() };
         changes::note();
+        changes::note_arrival();
         directories::drop_of_databases(info.dbnum_first, info.dbnum_second);
         schedule().swap(info.dbnum_first, info.dbnum_second);
     }
@@ -179,6 +189,7 @@ unsafe extern "C" fn async_loading(
     _data: *mut c_void,
 ) {
     changes::note();
+    changes::note_arrival();
     // The old data is freed on another thread, when the new data is there.
     directories::drop_every();
     let mut before = OLD_SCHEDULE.lock().unwrap_or_else(PoisonError::into_inner);

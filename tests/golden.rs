@@ -113,11 +113,7 @@ fn answers(bucket: &Bucket, granularity: Granularity) -> String {
     let metrics = METRICS.map(|metric| Metric::parse(metric.as_bytes(), None).unwrap());
     let mut fold = Fold::new(&metrics);
     let period = Zone::UTC.period(granularity, TIME).unwrap();
-    let piece = Piece {
-        period,
-        first_slot: 0,
-        end_slot: period.slot_count(),
-    };
+    let piece = Piece::whole(period);
     fold.add(&piece, bucket);
     let text = |answer: Answer| match answer.number() {
         Some(number) => format!("{number}"),

@@ -5,7 +5,7 @@ use crate::query::Query;
 use analytics_core::alert::live::Feed;
 use analytics_core::alert::Rule;
 use analytics_core::error::Error;
-use analytics_core::query::fold::{change, Answer, Fold};
+use analytics_core::query::fold::{Answer, Fold};
 use analytics_core::query::metric::Metric;
 use analytics_core::schema::Names;
 
@@ -75,11 +75,10 @@ fn values_together(query: &Query, rules: &[&Rule], metrics: &[Metric]) -> Outcom
     let mut fold = Fold::new(metrics);
     let mut answers = query.answers(&mut fold, query.range_of(&first.window)?)?;
     if rules.iter().any(of_change) {
-        let zone = &query.site().settings.zone;
-        let before = query.answers(&mut fold, first.window.before(query.now, zone)?)?;
-        for ((answer, before), rule) in answers.iter_mut().zip(before).zip(rules) {
+        let compared = query.compare(metrics, &first.window)?.rows();
+        for ((answer, [.., change]), rule) in answers.iter_mut().zip(compared).zip(rules) {
             if of_change(rule) {
-                *answer = change(*answer, before);
+                *answer = change;
             }
         }
     }

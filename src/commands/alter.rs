@@ -10,6 +10,7 @@ use crate::api::key::Key;
 use crate::api::registration::entry;
 use crate::api::string::{OwnedString, StringRef};
 use crate::api::words::Words;
+use crate::config::MOST_FUTURE;
 use crate::ingest::arguments::{clock, CLOCK};
 use crate::ingest::origin::Origin;
 use crate::ingest::{directories, replicate};
@@ -59,7 +60,12 @@ pub fn alter(ctx: Ctx, words: Words) -> Outcome {
     let changes = parse_options(&options.to_vec())?;
     let now = clock.unwrap_or_else(|| ctx.now());
     let (before, span) = (value.site.settings.clone(), value.site.span());
-    let settings = before.with(&changes, span.is_some(), now)?;
+    // Events that were accepted for the near future are in no bucket of a granularity that was off.
+    let complete = span.map_or(now, |(_, last)| {
+        let latest = now.saturating_add(MOST_FUTURE);
+        last.saturating_add(1).clamp(now, latest)
+    });
+    let settings = before.with(&changes, span.is_some(), complete)?;
     let expiries = match (origin, span) {
         (Origin::Client, Some((_, last))) => {
             let key = words.string(1)?;
@@ -70,6 +76,7 @@ pub fn alter(ctx: Ctx, words: Words) -> Outcome {
     changes_before.refuse_more()?;
     let value = site_to_change(ctx, words, &mut guard)?;
     value.site.settings = settings;
+    value.forget_found_span();
     directories::clear_of(value);
     if origin == Origin::Client {
         replicate_alter(ctx, words.string(1)?, options, now);

@@ -1,6 +1,7 @@
 //! `ANALYTICS.COMPARE site window metric [metric ...]`: per metric [now, before, change in percent].
 //!
-//! The change is null where nothing was measured, or the value before was zero.
+//! Both windows are measured in the same way, for exactly their length. The change is null where nothing
+//! was measured or the value before was zero, and `before` as well where no such measure is left.
 
 use crate::api::command::{Access, Command};
 use crate::api::context::Ctx;
@@ -9,8 +10,6 @@ use crate::api::registration::entry;
 use crate::api::words::Words;
 use crate::query::reply::reply_answer;
 use crate::query::{Query, METRICS, WINDOW};
-use crate::stats;
-use analytics_core::query::fold::{change, Fold};
 use analytics_core::query::metric::Metric;
 use analytics_core::text::syntax::Argument;
 
@@ -35,19 +34,12 @@ pub fn compare(ctx: Ctx, words: Words) -> Outcome {
     let query = Query::start(ctx, words)?;
     let metrics = Metric::parse_all(words.after(3).iter(), query.settings())?;
     let window = query.window(window)?;
-    let zone = &query.site().settings.zone;
-    let (now, before) = (query.range_of(&window)?, window.before(query.now, zone)?);
-    let mut fold = Fold::new(&metrics);
-    let now = query.answers(&mut fold, now)?;
-    let before = query.answers(&mut fold, before)?;
-    stats::QUERY_UNIONS.add(fold.united());
+    let rows = query.compare(&metrics, &window)?.rows();
 
-    ctx.reply_array(metrics.len());
-    for (now, before) in now.into_iter().zip(before) {
-        ctx.reply_array(3);
-        reply_answer(ctx, now);
-        reply_answer(ctx, before);
-        reply_answer(ctx, change(now, before));
+    ctx.reply_array(rows.len());
+    for row in rows {
+        ctx.reply_array(row.len());
+        row.into_iter().for_each(|number| reply_answer(ctx, number));
     }
     Ok(())
 }

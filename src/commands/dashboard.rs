@@ -9,8 +9,6 @@
 //! values              map: of every value a map of avg, p50, p95, p99 over the last hour
 //! events-per-minute   the last sixty minutes of the clock, this one at the end
 //! ```
-//!
-//! Today is the site's whole day, so that one bucket answers, not those of its hours.
 
 use crate::api::command::{Access, Command};
 use crate::api::context::Ctx;
@@ -82,7 +80,7 @@ impl<'c> Dashboard<'c> {
         for window in ACTIVE {
             active.extend(last(query, window, vec![Measure::Users])?);
         }
-        let today = today(query);
+        let today = query.range(b"today")?;
         Ok(Dashboard {
             active,
             today: fold(query, today, TODAY.map(|(_, measure)| measure).into())?,
@@ -146,16 +144,6 @@ fn last(query: &Query, window: &str, measures: Vec<Measure>) -> Outcome<Vec<Answ
     fold(query, query.range(window.as_bytes())?, measures)
 }
 
-/// The site's day, to its end.
-fn today(query: &Query) -> Range {
-    let day = query
-        .site()
-        .settings
-        .zone
-        .period(Granularity::Day, query.now);
-    day.map_or(Range::new(query.now, query.now), |day| day.range())
-}
-
 fn rankings<'q>(query: &'q Query, range: Range) -> Outcome<Vec<(Name, Axis, Ranking<'q>)>> {
     let cover = query.cover(range)?;
     let parts = query.parts(&cover)?;
@@ -196,18 +184,11 @@ fn per_minute(query: &Query) -> Outcome<Vec<Answer>> {
     let piece_at = |time: i64| {
         sources.into_iter().find_map(|(granularity, kept_from)| {
             let period = settings.zone.period(granularity, time)?;
-            (kept_from? <= period.start()).then(|| {
-                let (first_slot, end_slot) = match granularity {
-                    Granularity::Minute => (0, period.slot_count()),
-                    _ => {
-                        let slot = period.slots(&settings.zone).of(time);
-                        (slot, slot + 1)
-                    }
-                };
-                Piece {
-                    period,
-                    first_slot,
-                    end_slot,
+            (kept_from? <= period.start()).then(|| match granularity {
+                Granularity::Minute => Piece::whole(period),
+                _ => {
+                    let slot = period.slots(&settings.zone).of(time);
+                    Piece::of_slots(period, slot, slot + 1)
                 }
             })
         })

@@ -1,5 +1,15 @@
-//! `ANALYTICS.EXPLAIN site window`: the buckets that a query over this window would read, and the error of
-//! its distinct counts.
+//! `ANALYTICS.EXPLAIN site window`: the buckets that a query over this window would read, what of its distinct
+//! counts is interpolated, and their error.
+//!
+//! ```text
+//! window          the range that was asked for
+//! counts          the range that is answered: the same, widened to slots
+//! users           from the beginning to the end of the buckets that are read
+//! interpolated    1 where buckets reach beyond the window, so that users and percentiles are estimated
+//! inner, outer    the users of the buckets inside the window, and of all that are read
+//! edges           the buckets that reach beyond it: bucket, range, and the part that counts
+//! buckets, found  how many the plan has of each granularity, and how many of them exist
+//! ```
 
 use super::site::no_site;
 use crate::api::command::{Access, Command};
@@ -9,7 +19,8 @@ use crate::api::registration::entry;
 use crate::api::words::Words;
 use crate::query::{Query, WINDOW};
 use crate::stats;
-use analytics_core::sketch::hll::Union;
+use analytics_core::query::fold::{EdgePart, Fold};
+use analytics_core::query::metric::{Measure, Metric};
 use analytics_core::text::syntax::Argument;
 use analytics_core::time::{Granularity, Range};
 
@@ -41,17 +52,29 @@ pub fn explain(ctx: Ctx, words: Words) -> Outcome {
             *count += 1;
         }
     }
-    let mut users = Union::new();
-    let found = query.read(&cover, |_, bucket| users.add(bucket.total().users()))?;
-    stats::QUERY_UNIONS.add(users.added());
+    let mut fold = Fold::new(&[Metric::of_site(Measure::Users)]);
+    let found = query.read(&cover, |piece, bucket| fold.add(piece, bucket))?;
+    stats::QUERY_UNIONS.add(fold.united());
+    let Some(users) = fold.users() else {
+        return Ok(());
+    };
 
-    ctx.reply_map(6);
+    ctx.reply_map(10);
     ctx.reply_bytes(b"window");
     reply_range(ctx, window);
     ctx.reply_bytes(b"counts");
     reply_range(ctx, cover.counts);
     ctx.reply_bytes(b"users");
     reply_range(ctx, cover.users);
+    ctx.reply_bytes(b"interpolated");
+    ctx.reply_integer((!users.edges.is_empty()).into());
+    for (name, count) in [("inner", users.inner), ("outer", users.outer)] {
+        ctx.reply_bytes(name.as_bytes());
+        ctx.reply_integer(count.round() as i64);
+    }
+    ctx.reply_bytes(b"edges");
+    ctx.reply_array(users.edges.len());
+    users.edges.iter().for_each(|edge| reply_edge(ctx, edge));
     ctx.reply_bytes(b"buckets");
     ctx.reply_map(Granularity::COUNT);
     for (granularity, count) in Granularity::ALL.into_iter().zip(planned) {
@@ -61,8 +84,20 @@ pub fn explain(ctx: Ctx, words: Words) -> Outcome {
     ctx.reply_bytes(b"found");
     ctx.reply_integer(found as i64);
     ctx.reply_bytes(b"standard-error");
-    ctx.reply_double(users.standard_error());
+    ctx.reply_double(users.standard_error);
     Ok(())
+}
+
+/// A bucket at an edge of the window, as its key names it, and the part of it that counts.
+fn reply_edge(ctx: Ctx, edge: &EdgePart) {
+    ctx.reply_map(3);
+    ctx.reply_bytes(b"bucket");
+    let granularity = edge.period.granularity().name();
+    ctx.reply_bytes(format!("{granularity}:{}", edge.period.label()).as_bytes());
+    ctx.reply_bytes(b"range");
+    reply_range(ctx, edge.period.range());
+    ctx.reply_bytes(b"part");
+    ctx.reply_double(edge.part);
 }
 
 /// From, and up to but not including.

@@ -9,6 +9,7 @@ use crate::api::key::Key;
 use crate::api::registration::entry;
 use crate::api::words::Words;
 use crate::store::bucket_value::BucketValue;
+use crate::store::changes;
 use crate::store::ids_value::IdsValue;
 use crate::store::site_value::SiteValue;
 use crate::store::value::{self, Value};
@@ -64,6 +65,7 @@ fn restore_value<T: Value>(ctx: Ctx, words: Words) -> Outcome {
         T::decode(&pages).map_err(|corrupt| Error::new(format!("bad payload: {corrupt}")))?;
     value.entered_key(ctx.db(), words.string(1)?.bytes());
     value::put(key, value);
+    changes::note_arrival();
     ctx.replicate_verbatim();
     ctx.signal_modified(words.string(1)?);
     guard.notify(ctx, c"analytics.restore", words.string(1)?);

@@ -18,10 +18,12 @@ use crate::api::words::Words;
 use crate::store::bucket_value::wrong_period;
 use crate::store::bucket_value::BucketValue;
 use crate::store::cluster;
-use crate::store::site_value::SiteValue;
+use crate::store::site_value::{FoundSpan, SiteValue};
 use crate::store::value;
 use analytics_core::bucket::Bucket;
-use analytics_core::query::fold::{seconds, Answer, Fold};
+use analytics_core::query::fold::{change, seconds, Answer, Fold};
+use analytics_core::query::metric::Metric;
+use analytics_core::query::observed::observed;
 use analytics_core::schema::keys::{check_site_name, BucketName};
 use analytics_core::schema::Settings;
 use analytics_core::site::Site;
@@ -50,6 +52,23 @@ pub struct Query<'c> {
 
 /// The buckets of periods, None for one that does not exist.
 type Opened = BTreeMap<(Granularity, i64), Option<NonNull<BucketValue>>>;
+
+/// A window and the one before it, an answer per metric.
+pub struct Compared {
+    pub now: Vec<Answer>,
+    pub before: Option<Vec<Answer>>,
+}
+
+impl Compared {
+    /// Per metric now, before, and the change in percent: nothing where there is nothing to compare with.
+    pub fn rows(self) -> impl ExactSizeIterator<Item = [Answer; 3]> {
+        let mut before = self.before.unwrap_or_default().into_iter();
+        self.now.into_iter().map(move |now| {
+            let before = before.next().unwrap_or(Answer::Nothing);
+            [now, before, change(now, before)]
+        })
+    }
+}
 
 enum FoundSite {
     Stored(NonNull<SiteValue>),
@@ -135,23 +154,55 @@ impl<'c> Query<'c> {
     }
 
     pub fn cover(&self, range: Range) -> Outcome<Cover> {
-        Ok(cover(range, &self.sources())?)
+        Ok(cover(range, &self.sources(self.span()))?)
     }
 
     pub fn grid(&self, step: Step, grain: Grain, range: Range) -> Outcome<Grid> {
-        Ok(Grid::new(step, grain, range, &self.sources())?)
+        Ok(Grid::new(step, grain, range, &self.sources(self.span()))?)
     }
 
-    fn sources(&self) -> Sources<'_> {
+    fn sources(&self, observed: Option<(i64, i64)>) -> Sources<'_> {
         let settings = &self.site().settings;
         Sources {
             zone: &settings.zone,
             retention: &settings.retention,
             since: settings.since,
             now: self.now,
-            // Nothing was counted outside of these times; with an empty span no bucket is listed.
-            observed: Some(self.site().span().unwrap_or((i64::MAX, i64::MIN))),
+            observed,
         }
+    }
+
+    /// Nothing was counted outside of these times: those that the site has recorded, and those of its
+    /// buckets. With an empty span no bucket is listed; None where it is unknown.
+    fn span(&self) -> Option<(i64, i64)> {
+        let look = || self.look_for_span();
+        let found = match &self.site {
+            // SAFETY: that of `site`.
+            FoundSite::Stored(value) => unsafe { value.as_ref() }.found_span(look),
+            FoundSite::Absent(_) => look(),
+        };
+        const EMPTY: (i64, i64) = (i64::MAX, i64::MIN);
+        let recorded = self.site().span().unwrap_or(EMPTY);
+        let found = found?.unwrap_or(EMPTY);
+        Some((recorded.0.min(found.0), recorded.1.max(found.1)))
+    }
+
+    /// The span of the buckets. What is in the way of one is an error of the query that needs it, and not
+    /// of this one.
+    fn look_for_span(&self) -> FoundSpan {
+        let until = self.now.saturating_add(config::max_future());
+        let mut missing = Vec::new();
+        let found = observed(&self.sources(None), until, |period| {
+            let bucket = self.bucket(period, &mut missing).ok().flatten();
+            // SAFETY: found under its key, and kept and unchanged by the guard of this query.
+            bucket.map(|bucket| &**unsafe { bucket.as_ref() })
+        });
+        // Buckets that are being moved are unknown.
+        let missing = missing.first();
+        let refused = missing.map(|bucket| {
+            cluster::refuse_if_bucket_is_elsewhere(self.ctx, &self.guard, self.key, bucket.get())
+        });
+        found.filter(|_| !matches!(refused, Some(Err(_))))
     }
 
     /// Passes every bucket of the cover that exists to `read`; returns how many there were.
@@ -175,6 +226,35 @@ impl<'c> Query<'c> {
         Ok(fold.answers(seconds(cover.counts, self.now)).collect())
     }
 
+    /// The answers over a window and over the one before it, each for exactly its length: a slot at an edge
+    /// counts by the part of it that is inside. None for the window before, where one of them is kept in part
+    /// only, or lies between two edges of what is kept.
+    pub fn compare(&self, metrics: &[Metric], window: &Window) -> Outcome<Compared> {
+        let zone = &self.site().settings.zone;
+        let ranges = [self.range_of(window)?, window.before(self.now, zone)?];
+        let [now, before] = ranges.map(|range| self.cover(range));
+        let (now, before) = (now?, before?);
+        if !(now.is_comparable && before.is_comparable) {
+            let mut fold = Fold::new(metrics);
+            let now = self.answers(&mut fold, now.window)?;
+            stats::QUERY_UNIONS.add(fold.united());
+            return Ok(Compared { now, before: None });
+        }
+        let mut fold = Fold::new(metrics).trimmed();
+        let mut measure = |cover: &Cover| -> Outcome<Vec<Answer>> {
+            fold.clear();
+            self.read(cover, |piece, bucket| fold.add(piece, bucket))?;
+            let seconds = seconds(cover.answered(), self.now);
+            Ok(fold.answers(seconds).collect())
+        };
+        let (now, before) = (measure(&now)?, measure(&before)?);
+        stats::QUERY_UNIONS.add(fold.united());
+        Ok(Compared {
+            now,
+            before: Some(before),
+        })
+    }
+
     /// Every piece of the cover whose bucket exists.
     pub fn parts(&self, cover: &Cover) -> Outcome<Parts<'_>> {
         let buckets = self.buckets(cover.pieces.iter().map(|piece| piece.period))?;
@@ -195,6 +275,7 @@ impl<'c> Query<'c> {
                 Some(bucket) => *bucket,
                 None => {
                     let bucket = self.bucket(&period, &mut missing)?;
+                    stats::QUERY_BUCKETS.add(u64::from(bucket.is_some()));
                     opened.insert(place, bucket);
                     bucket
                 }
@@ -228,10 +309,7 @@ impl<'c> Query<'c> {
         let string = OwnedString::new(name.bytes());
         let key = Key::for_reading(self.ctx, &self.guard, string.get());
         match value::read::<BucketValue>(key)? {
-            Some(bucket) if bucket.is_of(period) => {
-                stats::QUERY_BUCKETS.add(1);
-                Ok(Some(NonNull::from(bucket)))
-            }
+            Some(bucket) if bucket.is_of(period) => Ok(Some(NonNull::from(bucket))),
             Some(_) => Err(wrong_period(name.bytes()).into()),
             None => {
                 missing.push(string);

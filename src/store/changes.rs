@@ -12,6 +12,9 @@ use analytics_core::error::Error;
 
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
+/// How often a value came to a key otherwise than by events.
+static ARRIVALS: AtomicU64 = AtomicU64::new(0);
+
 /// The key that is being opened.
 static OPENING: AtomicPtr<RedisModuleString> = AtomicPtr::new(null_mut());
 
@@ -47,6 +50,17 @@ fn changed() -> Failure {
 /// To be called when a value appears, leaves its key, or gets another expiry or database.
 pub fn note() {
     COUNT.store(COUNT.load(Relaxed).wrapping_add(1), Relaxed);
+}
+
+/// To be called when a value that was made elsewhere comes to a key.
+pub fn note_arrival() {
+    ARRIVALS.store(ARRIVALS.load(Relaxed).wrapping_add(1), Relaxed);
+}
+
+/// The number of such arrivals since the server started. As long as it does not change, the buckets
+/// of a site are those that it wrote and those that were found before.
+pub fn arrivals() -> u64 {
+    ARRIVALS.load(Relaxed)
 }
 
 /// To be called when a value leaves the key of this name. The expiry of a key that is being opened is no

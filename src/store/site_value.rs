@@ -1,16 +1,19 @@
 //! A site as Redis holds it: the site, and state of this process alone.
 
+use std::cell::Cell;
 use std::ffi::{c_int, CStr};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering::Relaxed};
 
 use redis_module::raw;
 
+use super::changes;
 use super::hooks::{self, PendingId};
 use super::value::Value;
 use crate::stats::{self, Gauge};
 use analytics_core::codec::Page;
 use analytics_core::error::Corrupt;
+use analytics_core::query::observed::Span;
 use analytics_core::site::Site;
 
 pub struct SiteValue {
@@ -19,9 +22,14 @@ pub struct SiteValue {
     /// whether it is still this one's.
     directory: AtomicU32,
     is_unlinked: AtomicBool,
+    /// The span of the buckets that were found, and the arrivals up to then.
+    found: Cell<Option<(u64, FoundSpan)>>,
     /// Since the value was made or loaded: a replica does not receive dropped events.
     pub dropped: Dropped,
 }
+
+/// From when to when there are events in buckets; None where that is unknown.
+pub type FoundSpan = Option<Span>;
 
 /// Events that did not count.
 #[derive(Debug, Clone, Copy, Default)]
@@ -36,6 +44,7 @@ impl SiteValue {
             site,
             directory: AtomicU32::new(0),
             is_unlinked: AtomicBool::new(false),
+            found: Cell::new(None),
             dropped: Dropped::default(),
         }
     }
@@ -54,6 +63,24 @@ impl SiteValue {
     /// Whether it has left its key since it was found there.
     pub fn is_unlinked(&self) -> bool {
         self.is_unlinked.load(Relaxed)
+    }
+
+    /// The span that `look` finds in the buckets. It looks again when values have arrived since.
+    pub fn found_span(&self, look: impl FnOnce() -> FoundSpan) -> FoundSpan {
+        let arrivals = changes::arrivals();
+        match self.found.get() {
+            Some((until, found)) if until == arrivals => found,
+            _ => {
+                let found = look();
+                self.found.set(Some((arrivals, found)));
+                found
+            }
+        }
+    }
+
+    /// To be called when settings change by which buckets are found.
+    pub fn forget_found_span(&self) {
+        self.found.set(None);
     }
 
     pub fn set_directory(&self, directory: PendingId) {

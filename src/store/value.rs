@@ -202,6 +202,7 @@ unsafe extern "C" fn rdb_load<T: Value>(
     match unsafe { load::<T>(io, encoding) } {
         Ok(value) => {
             changes::note();
+            changes::note_arrival();
             // SAFETY: `io` is valid; null is a key without a name.
             unsafe {
                 let name = api!(RedisModule_GetKeyNameFromIO(io));
@@ -427,6 +428,7 @@ unsafe extern "C" fn copy<T: Value>(
     value: *const c_void,
 ) -> *mut c_void {
     changes::note();
+    changes::note_arrival();
     // SAFETY: a value of this type.
     let copy = unsafe { flushed::<T>(value).copy() };
     allocate(copy).as_ptr().cast()

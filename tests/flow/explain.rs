@@ -68,6 +68,10 @@ fn the_coarsest_buckets_cover_the_middle_and_finer_ones_the_edges() {
                 "window",
                 "counts",
                 "users",
+                "interpolated",
+                "inner",
+                "outer",
+                "edges",
                 "buckets",
                 "found",
                 "standard-error"
@@ -81,6 +85,12 @@ fn the_coarsest_buckets_cover_the_middle_and_finer_ones_the_edges() {
             );
         }
         assert_eq!(planned(&reply), [0, 4, 1, 0, 0]);
+        assert_eq!(*reply.get("interpolated"), 0);
+        assert_eq!(
+            (reply.get("inner"), reply.get("outer")),
+            (&Reply::Int(1), &Reply::Int(1))
+        );
+        assert!(reply.get("edges").array().is_empty());
         // An hour before midnight, the day, and the hour at the end.
         assert_eq!(*reply.get("found"), 3);
         let error = reply.get("standard-error").double();
@@ -89,28 +99,47 @@ fn the_coarsest_buckets_cover_the_middle_and_finer_ones_the_edges() {
 }
 
 #[test]
-fn an_edge_is_widened_to_what_is_still_kept() {
+fn an_edge_is_interpolated_and_named() {
     let server = Server::start();
     let mut connection = server.connection();
     let now = connection.now();
     let hour = floor(now, HOUR) - 5 * HOUR;
     let minute = floor(now, MINUTE) - 10 * MINUTE;
     surround(&mut connection);
-    for time in [hour, minute] {
+    // One in four users of the hour is inside the window.
+    for (user, time) in [
+        ("ann", hour),
+        ("bob", hour + 20 * MINUTE),
+        ("cleo", hour + 50 * MINUTE),
+        ("dora", hour + HOUR - 1),
+        ("eve", minute + 20_000),
+        ("fay", minute + 50_000),
+    ] {
         cmd!(
             connection,
             "ANALYTICS.TRACK",
             "shop",
             "view",
-            "ann",
+            user,
             "AT",
             time
         )
         .int();
     }
-    // Counts know the minutes of an hour, users the hour.
+    let edge = |reply: &Reply| {
+        let edges = reply.get("edges").array();
+        assert_eq!(edges.len(), 1, "{reply:?}");
+        let bucket = edges[0].get("bucket").text().to_owned();
+        (
+            bucket,
+            range(&edges[0], "range"),
+            edges[0].get("part").double(),
+        )
+    };
+    // Counts are kept by the minutes of an hour, users by the hour.
     let (from, to) = (hour + 20 * MINUTE + 30_000, hour + 40 * MINUTE + 1);
-    let reply = explain(&mut connection, &format!("{from}..{to}"));
+    let window = format!("{from}..{to}");
+    let reply = explain(&mut connection, &window);
     assert_eq!(range(&reply, "window"), (from, to));
     assert_eq!(
         range(&reply, "counts"),
@@ -118,12 +147,24 @@ fn an_edge_is_widened_to_what_is_still_kept() {
     );
     assert_eq!(range(&reply, "users"), (hour, hour + HOUR));
     assert_eq!(planned(&reply), [0, 1, 0, 0, 0]);
+    assert_eq!(*reply.get("interpolated"), 1);
+    assert_eq!(
+        (reply.get("inner"), reply.get("outer")),
+        (&Reply::Int(0), &Reply::Int(4))
+    );
+    let (bucket, range_of_edge, part) = edge(&reply);
+    assert!(bucket.starts_with("hour:"), "{bucket}");
+    assert_eq!((range_of_edge, part), ((hour, hour + HOUR), 0.25));
+    assert_eq!(cmd!(connection, "ANALYTICS.UNIQUE", "shop", window), 1);
 
     let (from, to) = (minute + 20_500, minute + 30_001);
-    let reply = explain(&mut connection, &format!("{from}..{to}"));
+    let window = format!("{from}..{to}");
+    let reply = explain(&mut connection, &window);
     assert_eq!(range(&reply, "counts"), (minute + 20_000, minute + 31_000));
     assert_eq!(range(&reply, "users"), (minute, minute + MINUTE));
     assert_eq!(planned(&reply), [1, 0, 0, 0, 0]);
+    assert_eq!(edge(&reply).2, 0.5);
+    assert_eq!(cmd!(connection, "ANALYTICS.UNIQUE", "shop", window), 1);
 }
 
 #[test]

@@ -79,3 +79,4 @@ mod transactions;
 mod types;
 mod unique;
 mod user_data;
+mod windows;

@@ -7,7 +7,7 @@ use crate::query::fold::{Answer, Fold};
 use crate::query::metric::{Measure, Metric};
 use crate::query::top::{top, Axis};
 use crate::schema::Names;
-use crate::time::Piece;
+use crate::time::{cover, Granularity, Piece, Range, Retention, Sources};
 
 const METRICS: [&str; 16] = [
     "events",
@@ -56,14 +56,11 @@ fn ask(bucket: &Bucket, kind: &Kind) {
         .iter()
         .filter_map(|it| Metric::parse(it.as_bytes(), settings).ok());
     let metrics: Vec<Metric> = metrics.collect();
-    let end_slot = kind.period.slot_count();
-    for (first_slot, end_slot) in [(0, end_slot), (1, end_slot - 1)] {
-        let piece = Piece {
-            period: kind.period,
-            first_slot,
-            end_slot,
-        };
+    for (piece, trims) in pieces(kind) {
         let mut fold = Fold::new(&metrics);
+        if trims {
+            fold = fold.trimmed();
+        }
         // Twice, so that it is merged as well.
         fold.add(&piece, bucket);
         fold.add(&piece, bucket);
@@ -86,4 +83,29 @@ fn ask(bucket: &Bucket, kind: &Kind) {
             }
         }
     }
+}
+
+/// The whole bucket, and what a cover takes of it for a window inside of it.
+fn pieces(kind: &Kind) -> Vec<(Piece, bool)> {
+    let mut retention = Retention::default();
+    for granularity in Granularity::ALL {
+        if granularity != kind.period.granularity() {
+            retention.set(granularity, None).unwrap();
+        }
+    }
+    let sources = Sources {
+        zone: &kind.site.settings.zone,
+        retention: &retention,
+        since: [i64::MIN; 5],
+        now: kind.period.end(),
+        observed: None,
+    };
+    let (start, end) = (kind.period.start(), kind.period.end());
+    let third = (end - start) / 3;
+    let windows = [(start, end), (start + third + 1, end - third)];
+    let pieces = windows.iter().flat_map(|(from, to)| {
+        let cover = cover(Range::new(*from, *to), &sources).unwrap();
+        [false, true].map(|trims| (cover.pieces[0], trims))
+    });
+    pieces.collect()
 }

@@ -2,4 +2,7 @@
 
 pub mod fold;
 pub mod metric;
+pub mod observed;
 pub mod top;
+#[cfg(test)]
+mod window_oracle;

@@ -16,8 +16,9 @@
 //! Only in a zone whose offset had seconds (before 1972), where minutes are off or gone, does a local
 //! midnight fall inside a minute slot of an hour; rather than count such a minute twice, it is left out.
 
+use super::cuts::{has_whole_slots, mark};
 use super::local::Local;
-use super::{is_supported, Granularity, Period, Range, Retention, Zone, MAX_TIME, MIN_TIME};
+use super::{is_supported, Granularity, Period, Piece, Range, Retention, Zone, MAX_TIME, MIN_TIME};
 use crate::error::{Error, Result};
 
 /// The most buckets that one window may read.
@@ -38,37 +39,36 @@ pub struct Sources<'a> {
     pub observed: Option<(i64, i64)>,
 }
 
-/// A whole bucket, or some adjacent slots of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Piece {
-    pub period: Period,
-    /// The slots to count, from and up to: all of them, for a whole bucket.
-    pub first_slot: u8,
-    pub end_slot: u8,
-}
-
-impl Piece {
-    /// Whether the whole bucket counts: its totals are then those of its slots.
-    pub fn is_whole(&self) -> bool {
-        self.first_slot == 0 && self.end_slot == self.period.slot_count()
-    }
-
-    pub fn slots(&self) -> std::ops::Range<u8> {
-        self.first_slot..self.end_slot
-    }
-}
-
 /// The plan of a query over one window.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Cover {
     /// In the order of time. No two share an instant.
     pub pieces: Vec<Piece>,
     /// The range of counts. Parts of the window that no bucket holds any more are left out, so
     /// this may be shorter than the window, or empty.
     pub counts: Range,
-    /// The range of distinct counts: those are not kept by slot, so it reaches to the ends of the
-    /// outermost buckets.
+    /// From the beginning to the end of the buckets that are read: of those at its edges, distinct counts and
+    /// percentiles are estimated from a part.
     pub users: Range,
+    /// The window itself, inside the calendar.
+    pub window: Range,
+    /// Whether all of the window is kept, and some of it is measured and not only estimated.
+    pub is_comparable: bool,
+}
+
+impl Cover {
+    /// Whether it lacks no part of the window in which there were events.
+    fn holds(&self, window: Range, sources: &Sources<'_>) -> bool {
+        let (first, last) = sources.observed.unwrap_or((i64::MIN, i64::MAX));
+        let events = window.common(Range::new(first, last.saturating_add(1)));
+        events.is_empty() || self.counts.common(events) == events
+    }
+
+    /// What was asked for, as far as it is kept.
+    pub fn answered(&self) -> Range {
+        let answered = self.counts.common(self.window);
+        Range::new(answered.from, answered.to.max(answered.from))
+    }
 }
 
 /// Plans how to answer a window.
@@ -106,7 +106,9 @@ pub fn cover(window: Range, sources: &Sources<'_>) -> Result<Cover> {
         plan.take_whole_periods(granularity, from);
     }
     plan.take_slots();
-    let mut cover = plan.finish(sources.observed)?;
+    let mut cover = plan.finish(sources)?;
+    cover.is_comparable = has_whole_slots(&cover.pieces) && cover.holds(requested, sources);
+    cover.window = requested;
     if requested != window {
         cover.counts = cover.counts.within(requested, window);
         cover.users = cover.users.within(requested, window);
@@ -256,22 +258,20 @@ impl Plan<'_> {
             counts: Range::new(slots.bounds(first_slot).from, slots.bounds(end_slot - 1).to),
             users: period.range(),
             granularity: period.granularity(),
-            slots: Some(Piece {
-                period,
-                first_slot,
-                end_slot,
-            }),
+            slots: Some(Piece::of_slots(period, first_slot, end_slot)),
         });
     }
 
-    fn finish(mut self, observed: Option<(i64, i64)>) -> Result<Cover> {
+    fn finish(mut self, sources: &Sources<'_>) -> Result<Cover> {
         self.stretches.sort_unstable_by_key(|s| s.counts.from);
-        let (first, last) = observed.unwrap_or((i64::MIN, i64::MAX));
+        let (first, last) = sources.observed.unwrap_or((i64::MIN, i64::MAX));
         let nothing = Range::new(self.window.from, self.window.from);
         let mut cover = Cover {
             pieces: Vec::new(),
             counts: hull(self.stretches.iter().map(|s| s.counts)).unwrap_or(nothing),
             users: hull(self.stretches.iter().map(|s| s.users)).unwrap_or(nothing),
+            window: self.window,
+            is_comparable: false,
         };
         for stretch in &self.stretches {
             if stretch.users.to <= first || stretch.users.from > last {
@@ -284,15 +284,12 @@ impl Plan<'_> {
             let mut at = stretch.counts.from.max(first);
             while at < stretch.counts.to && at <= last {
                 let period = self.local.period(stretch.granularity, at);
-                let piece = Piece {
-                    period,
-                    first_slot: 0,
-                    end_slot: period.slot_count(),
-                };
-                push(&mut cover.pieces, piece)?;
+                push(&mut cover.pieces, Piece::whole(period))?;
                 at = period.end();
             }
         }
+        let busy = Range::new(first, last.max(sources.now).saturating_add(1));
+        mark(&mut cover.pieces, self.window, busy, &mut self.local);
         Ok(cover)
     }
 }

@@ -8,7 +8,8 @@
 mod civil;
 pub mod cover;
 #[cfg(test)]
-mod cover_oracle;
+pub(crate) mod cover_oracle;
+mod cuts;
 pub mod duration;
 pub mod granularity;
 pub mod grid;
@@ -18,7 +19,8 @@ mod local;
 mod named;
 pub mod period;
 #[cfg(test)]
-mod period_oracle;
+pub(crate) mod period_oracle;
+pub mod piece;
 pub mod range;
 pub mod retention;
 mod scan;
@@ -26,7 +28,8 @@ pub mod slots;
 pub mod window;
 pub mod zone;
 
-pub use cover::{cover, Cover, Piece, Sources};
+pub use cover::{cover, Cover, Sources};
+pub use cuts::bit;
 pub use duration::Duration;
 pub use granularity::{Granularities, Granularity};
 pub use grid::{Grain, Grid, Step};
@@ -34,6 +37,7 @@ pub use instant::{has_offset, parse_instant, parse_iso};
 pub use label::{parse_label, Label};
 pub use named::instant_in;
 pub use period::Period;
+pub use piece::Piece;
 pub use range::Range;
 pub use retention::Retention;
 pub use slots::Slots;

@@ -4,10 +4,13 @@
 //! [`Answer`] per metric) are different things: the first is added to bucket by bucket, the second
 //! is only a number. Metrics of the same row share one look-up a bucket, and one state.
 
+mod distinct;
+mod percentiles;
 mod state;
 #[cfg(test)]
 mod tests;
 
+pub use distinct::{EdgePart, Estimate};
 pub use state::{events_of, rate, summary_of, Answer, State};
 
 use super::metric::{Measure, Metric, Selector, Term};
@@ -60,9 +63,15 @@ impl Fold {
         Place(index, term.measure.clone())
     }
 
-    /// Adds a piece of a cover. Distinct counts and percentiles take the whole bucket, whichever
-    /// slots the piece has. Several pieces of one bucket do not change its distinct counts, but count the
-    /// numbers behind percentiles once each.
+    /// Lets the slots at the edges of the window count in part, as by time: two windows are then compared
+    /// for exactly the same length.
+    pub fn trimmed(mut self) -> Fold {
+        self.rows.iter_mut().for_each(|(_, state)| state.trim());
+        self
+    }
+
+    /// Adds a piece of a cover. Distinct counts and percentiles are kept by bucket: of one that reaches beyond
+    /// the window they count the part that its slots inside the window have of its events.
     pub fn add(&mut self, piece: &Piece, bucket: &Bucket) {
         for (row, state) in &mut self.rows {
             let tally = match row {
@@ -89,6 +98,11 @@ impl Fold {
     fn answer(&self, Place(index, measure): &Place, seconds: f64) -> Answer {
         let row = self.rows.get(*index);
         row.map_or(Answer::Nothing, |(_, state)| state.answer(measure, seconds))
+    }
+
+    /// The distinct users of the first row, with the bounds of their count.
+    pub fn users(&self) -> Option<Estimate> {
+        self.rows.first().and_then(|(_, state)| state.users())
     }
 
     /// The number of sketches united since the fold was made.

@@ -1,12 +1,12 @@
 //! What is gathered of one row over many buckets, and the numbers that can be read off it.
 
+use super::distinct::{trimmed_events, Distinct, Estimate};
+use super::percentiles::Percentiles;
 use crate::bucket::tally;
 use crate::bucket::tally::Tally;
 use crate::bucket::Bucket;
 use crate::prefetch::prefetch;
 use crate::query::metric::{Aggregate, Measure};
-use crate::sketch::hll::{Sketch, Union};
-use crate::sketch::quantiles::Quantiles;
 use crate::sketch::sums::Summary;
 use crate::text::Name;
 use crate::time::Piece;
@@ -34,18 +34,20 @@ impl Answer {
 #[derive(Default)]
 pub struct State {
     events: Option<u64>,
-    users: Option<Union>,
-    sessions: Option<Union>,
+    users: Option<Distinct>,
+    sessions: Option<Distinct>,
     values: Vec<Measured>,
-    /// Only some slots of a bucket were added, so that slots and whole buckets differ.
-    is_cut: bool,
+    /// Some where slots at the edges of the window count in part, as by time: their events outside.
+    trimmed: Option<f64>,
 }
 
 struct Measured {
     name: Name,
     summary: Summary,
+    /// What `summary` has of parts of slots that do not count: how many numbers, and their sum.
+    trimmed: (f64, f64),
     /// Some where a percentile is needed.
-    quantiles: Option<Quantiles>,
+    percentiles: Option<Percentiles>,
 }
 
 impl Measured {
@@ -53,11 +55,51 @@ impl Measured {
         tally.measured(bucket.value(self.name.text())?)
     }
 
-    fn add(&mut self, piece: &Piece, measured: &tally::Measured) {
-        self.summary.merge(&summary_of(piece, measured));
-        if let Some(quantiles) = &mut self.quantiles {
-            quantiles.merge(&measured.quantiles);
+    fn add(&mut self, piece: &Piece, measured: &tally::Measured, trims: bool) {
+        self.add_summary(piece, measured, trims);
+        if let Some(percentiles) = &mut self.percentiles {
+            percentiles.add(piece, measured, trims);
         }
+    }
+
+    fn add_summary(&mut self, piece: &Piece, measured: &tally::Measured, trims: bool) {
+        self.summary.merge(&summary_of(piece, measured));
+        if trims && piece.is_trimmed() {
+            for (slot, outside) in piece.trims() {
+                let slot = measured.slots.range(slot, slot.saturating_add(1));
+                self.trimmed.0 += outside * slot.count() as f64;
+                self.trimmed.1 += outside * slot.sum();
+            }
+        }
+    }
+
+    fn count(&self) -> u64 {
+        less(self.summary.count(), self.trimmed.0)
+    }
+
+    fn sum(&self) -> f64 {
+        match self.trimmed.0 > 0.0 {
+            true => self.summary.sum() - self.trimmed.1,
+            false => self.summary.sum(),
+        }
+    }
+
+    fn mean(&self) -> Option<f64> {
+        let (min, max) = self.summary.min().zip(self.summary.max())?;
+        if self.trimmed.0 <= 0.0 {
+            return self.summary.mean();
+        }
+        let count = self.summary.count() as f64 - self.trimmed.0;
+        let mean = self.sum() / count;
+        (count > 0.0).then(|| mean.max(min).min(max))
+    }
+}
+
+/// A count without so much of it.
+fn less(count: u64, trimmed: f64) -> u64 {
+    match trimmed > 0.0 {
+        true => (count as f64 - trimmed).max(0.0).round() as u64,
+        false => count,
     }
 }
 
@@ -86,14 +128,15 @@ impl State {
                     self.values.push(Measured {
                         name: name.clone(),
                         summary: Summary::new(),
-                        quantiles: None,
+                        trimmed: (0.0, 0.0),
+                        percentiles: None,
                     });
                     self.values.len() - 1
                 });
                 if let (Some(value), Aggregate::Percentile(_)) =
                     (self.values.get_mut(index), aggregate)
                 {
-                    value.quantiles.get_or_insert_default();
+                    value.percentiles.get_or_insert_default();
                 }
             }
         }
@@ -109,28 +152,39 @@ impl State {
         }
         for value in &mut self.values {
             value.summary = Summary::new();
-            if let Some(quantiles) = &mut value.quantiles {
-                *quantiles = Quantiles::new();
+            value.trimmed = (0.0, 0.0);
+            if let Some(percentiles) = &mut value.percentiles {
+                percentiles.clear();
             }
         }
-        self.is_cut = false;
+        if let Some(events) = &mut self.trimmed {
+            *events = 0.0;
+        }
     }
 
-    /// Adds what a bucket holds of a row: what is kept by slot of these slots, the rest of all of it.
+    /// From now on slots at the edges of the window count in part, as by time.
+    pub fn trim(&mut self) {
+        self.trimmed = Some(0.0);
+    }
+
+    /// Adds what a piece counts of a row.
     pub fn add(&mut self, piece: &Piece, bucket: &Bucket, tally: &Tally) {
-        self.is_cut |= !piece.is_whole();
+        let trims = self.trimmed.is_some();
         if self.events.is_some() {
             self.count(events_of(piece, tally));
+            if let Some(events) = self.trimmed.as_mut().filter(|_| piece.is_trimmed()) {
+                *events += trimmed_events(piece, tally);
+            }
         }
         if let Some(users) = &mut self.users {
-            users.add(tally.users());
+            users.add(piece, tally, tally.users(), trims);
         }
-        if let (Some(union), Some(sessions)) = (&mut self.sessions, tally.sessions()) {
-            union.add(sessions);
+        if let (Some(distinct), Some(sessions)) = (&mut self.sessions, tally.sessions()) {
+            distinct.add(piece, tally, sessions, trims);
         }
         for value in &mut self.values {
             if let Some(measured) = value.in_bucket(bucket, tally) {
-                value.add(piece, measured);
+                value.add(piece, measured, trims);
             }
         }
     }
@@ -156,19 +210,12 @@ impl State {
             .filter_map(|(piece, bucket, tally)| Some((*piece, value.in_bucket(bucket, tally)?)))
             .collect();
         found.iter().for_each(|(_, it)| it.slots.prefetch());
+        let trims = self.trimmed.is_some();
         for (piece, measured) in &found {
-            value.summary.merge(&summary_of(piece, measured));
+            value.add_summary(piece, measured, trims);
         }
-        if let Some(quantiles) = &mut value.quantiles {
-            quantiles.merge_all(found.iter().map(|(_, it)| &it.quantiles));
-        }
-        self.is_cut |= row.iter().any(|(piece, ..)| !piece.is_whole());
-    }
-
-    /// Adds a sketch to the one distinct count of this state.
-    pub fn unite(&mut self, sketch: &Sketch) {
-        if let Some(union) = self.users.as_mut().or(self.sessions.as_mut()) {
-            union.add(sketch);
+        if let Some(percentiles) = &mut value.percentiles {
+            percentiles.add_all(&found, trims);
         }
     }
 
@@ -200,29 +247,40 @@ impl State {
         }
         for (own, other) in self.values.iter_mut().zip(&other.values) {
             own.summary.merge(&other.summary);
-            if let (Some(own), Some(other)) = (&mut own.quantiles, &other.quantiles) {
+            own.trimmed.0 += other.trimmed.0;
+            own.trimmed.1 += other.trimmed.1;
+            if let (Some(own), Some(other)) = (&mut own.percentiles, &other.percentiles) {
                 own.merge(other);
             }
         }
-        self.is_cut |= other.is_cut;
+        if let Some((own, other)) = self.trimmed.as_mut().zip(other.trimmed) {
+            *own += other;
+        }
     }
 
     /// How many sketches were united.
     pub fn united(&self) -> u64 {
         let unions = [&self.users, &self.sessions].into_iter().flatten();
-        unions.map(Union::added).sum()
+        unions.map(Distinct::added).sum()
+    }
+
+    /// The distinct users, with bounds and parts.
+    pub fn users(&self) -> Option<Estimate> {
+        self.users.as_ref().map(Distinct::estimate)
     }
 
     /// The number of one of the measures. `seconds`: the time that rates divide by.
     pub fn answer(&self, measure: &Measure, seconds: f64) -> Answer {
         let count = |count: Option<u64>| Answer::Count(count.unwrap_or(0));
-        let distinct = |union: &Option<Union>| {
-            let users = union.as_ref().map(|union| union.estimate().round() as u64);
+        let distinct = |distinct: &Option<Distinct>| {
+            let users = distinct.as_ref().map(|it| it.count().round() as u64);
             Answer::Count(users.unwrap_or(0))
         };
+        let trimmed = self.trimmed.unwrap_or(0.0);
+        let events = self.events.map(|events| less(events, trimmed));
         match measure {
-            Measure::Events => count(self.events),
-            Measure::EventRate => rate(self.events.unwrap_or(0), seconds),
+            Measure::Events => count(events),
+            Measure::EventRate => rate(events.unwrap_or(0), seconds),
             Measure::Users => distinct(&self.users),
             Measure::Sessions => distinct(&self.sessions),
             Measure::Value(name, aggregate) => {
@@ -238,26 +296,26 @@ impl State {
         aggregate: Aggregate,
         seconds: f64,
     ) -> Answer {
-        const NOTHING: &Summary = &Summary::new();
-        let summary = value.map_or(NOTHING, |value| &value.summary);
         let number = |number: Option<f64>| number.map_or(Answer::Nothing, Answer::Number);
+        let summary = value.map(|value| &value.summary);
+        let count = value.map_or(0, Measured::count);
+        let min = summary.and_then(Summary::min);
+        let max = summary.and_then(Summary::max);
         match aggregate {
-            Aggregate::Count => Answer::Count(summary.count()),
-            Aggregate::Rate => rate(summary.count(), seconds),
-            Aggregate::Sum => Answer::Number(summary.sum()),
-            Aggregate::Avg => number(summary.mean()),
-            Aggregate::Min => number(summary.min()),
-            Aggregate::Max => number(summary.max()),
+            Aggregate::Count => Answer::Count(count),
+            Aggregate::Rate => rate(count, seconds),
+            Aggregate::Sum => Answer::Number(value.map_or(0.0, Measured::sum)),
+            Aggregate::Avg => number(value.and_then(Measured::mean)),
+            Aggregate::Min => number(min),
+            Aggregate::Max => number(max),
             Aggregate::Percentile(percent) => {
-                let quantiles = value.and_then(|value| value.quantiles.as_ref());
-                let quantile = quantiles.and_then(|it| it.quantile(percent / 100.0));
-                let bounds = summary.min().zip(summary.max());
-                number(match (quantile, bounds) {
-                    // A bin is an interval: its value may be outside of the range that was measured.
-                    (Some(quantile), Some((min, max))) if !self.is_cut => {
-                        Some(quantile.max(min).min(max))
-                    }
-                    (quantile, _) => quantile,
+                let percentiles = value.and_then(|value| value.percentiles.as_ref());
+                let quantile = percentiles.and_then(|it| it.quantile(percent / 100.0));
+                // A bin is an interval, and an edge has numbers from outside the window: what is found may
+                // be outside of the range that was measured.
+                number(match (quantile, min.zip(max)) {
+                    (Some(quantile), Some((min, max))) => Some(quantile.max(min).min(max)),
+                    _ => None,
                 })
             }
         }

@@ -64,10 +64,9 @@ fn hours(events: &[Raw], capacity: usize) -> Vec<(Period, Bucket)> {
 
 /// All of the buckets but the first minutes of the first hour.
 fn parts(buckets: &[(Period, Bucket)], first_slot: u8) -> Vec<(Piece, &Bucket)> {
-    let piece = |period: &Period| Piece {
-        period: *period,
-        first_slot: if period.start() == 0 { first_slot } else { 0 },
-        end_slot: period.slot_count(),
+    let piece = |period: &Period| {
+        let first_slot = if period.start() == 0 { first_slot } else { 0 };
+        Piece::of_slots(*period, first_slot, period.slot_count())
     };
     let parts = buckets
         .iter()

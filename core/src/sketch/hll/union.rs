@@ -54,6 +54,14 @@ impl Union {
         }
     }
 
+    /// All sketches of both.
+    pub fn with(&self, other: &Union) -> Union {
+        let mut both = Union::new();
+        both.merge(self);
+        both.merge(other);
+        both
+    }
+
     /// How many sketches it is the union of.
     pub fn added(&self) -> u64 {
         self.added

@@ -9,6 +9,7 @@
 
 mod bin;
 mod bins;
+mod mixture;
 mod side;
 
 use std::fmt;
@@ -18,6 +19,8 @@ use crate::codec::{Reader, Writer};
 use crate::error::Corrupt;
 use crate::memory::allocated;
 use side::Side;
+
+pub use mixture::Mixture;
 
 /// Where a number is counted, in every sketch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +52,9 @@ struct Rest {
     zeros: u64,
     below: Side,
 }
+
+/// 0.07 of a hundred is the seventh, though the float for 0.07 is a little more than that.
+const ROUNDED: f64 = 1.0 - 4.0 * f64::EPSILON;
 
 /// Bytes outside of a sketch that is called small.
 const SMALL: usize = 256;
@@ -148,8 +154,6 @@ impl Quantiles {
         if count == 0 || q.is_nan() {
             return None;
         }
-        // 0.07 of a hundred is the seventh, though the float for 0.07 is a little more than that.
-        const ROUNDED: f64 = 1.0 - 4.0 * f64::EPSILON;
         let rank = (q.clamp(0.0, 1.0) * count as f64 * ROUNDED).ceil() as u64;
         self.at_rank(rank.clamp(1, count)).map(bin::value)
     }
@@ -198,6 +202,17 @@ impl Quantiles {
             quantiles.add(position, n);
         }
         Ok(quantiles)
+    }
+
+    /// Passes the bins that are not empty, in any order.
+    fn for_each_bin(&self, mut take: impl FnMut(i32, u64)) {
+        if let Some(rest) = &self.rest {
+            rest.below.bins().for_each(|(bin, n)| take(-bin, n));
+            if rest.zeros > 0 {
+                take(0, rest.zeros);
+            }
+        }
+        self.above.bins().for_each(|(bin, n)| take(bin, n));
     }
 
     /// The bins that are not empty, in the order of their numbers.

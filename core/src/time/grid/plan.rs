@@ -31,11 +31,7 @@ impl<'a> Read<'a> {
     /// The cells that this bucket has a share of, in the order of time, each with its piece.
     pub fn shares(self) -> impl Iterator<Item = (usize, Piece)> + 'a {
         self.shares.iter().map(move |share| {
-            let piece = Piece {
-                period: self.period,
-                first_slot: share.first_slot,
-                end_slot: share.end_slot,
-            };
+            let piece = Piece::of_slots(self.period, share.first_slot, share.end_slot);
             (share.cell as usize, piece)
         })
     }

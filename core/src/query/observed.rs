@@ -1,0 +1,127 @@
+//! From when to when there are events, by the buckets that there are.
+//!
+//! A site records the times of its first and its last event. Its buckets may have others: where the key of the
+//! site was deleted, evicted or replaced by an older copy. What a window answers must not depend on that.
+//!
+//! The coarsest buckets say to a slot when the first and the last event were: a day, of a month. The finer
+//! bucket of that slot says it more closely, if it has all of its events.
+
+use crate::bucket::Bucket;
+use crate::time::{cover, Granularity, Period, Range, Retention, Sources, MIN_TIME};
+
+/// Not before the first time, and not after the last one, is there an event in any bucket.
+pub type Span = Option<(i64, i64)>;
+
+/// A time at which there were so many events.
+#[derive(Clone, Copy)]
+struct Slot {
+    range: Range,
+    events: u64,
+    granularity: Granularity,
+}
+
+/// The span of the buckets up to a time, of which `find` returns those that exist; None where there
+/// may be too many to look at.
+pub fn observed<'b>(
+    sources: &Sources<'_>,
+    until: i64,
+    mut find: impl FnMut(&Period) -> Option<&'b Bucket>,
+) -> Option<Span> {
+    let (mut first, mut last): (Option<Slot>, Option<Slot>) = (None, None);
+    for period in periods(sources, until)? {
+        let Some([from, to]) = find(&period).map(|bucket| ends(bucket, &period, sources)) else {
+            continue;
+        };
+        if first.is_none_or(|first| from.range.from < first.range.from) {
+            first = Some(from);
+        }
+        if last.is_none_or(|last| to.range.to > last.range.to) {
+            last = Some(to);
+        }
+    }
+    let (Some(first), Some(last)) = (first, last) else {
+        return Some(None);
+    };
+    let first = closer(first, sources, &mut find, false).range.from;
+    let last = closer(last, sources, &mut find, true).range.to;
+    Some(Some((first, last.saturating_sub(1))))
+}
+
+/// The periods of the coarsest buckets of every time, and of all weeks: what was imported into a week of
+/// two months is in no other.
+fn periods(sources: &Sources<'_>, until: i64) -> Option<Vec<Period>> {
+    let mut weeks = Retention::default();
+    for granularity in Granularity::ALL {
+        let kept = match granularity {
+            Granularity::Week => sources.retention.get(granularity),
+            _ => None,
+        };
+        weeks.set(granularity, kept).ok()?;
+    }
+    let window = Range::new(MIN_TIME, until.saturating_add(1));
+    let mut periods = Vec::new();
+    for retention in [sources.retention, &weeks] {
+        let sources = Sources {
+            retention,
+            observed: None,
+            ..*sources
+        };
+        let cover = cover(window, &sources).ok()?;
+        periods.extend(cover.pieces.iter().map(|piece| piece.period));
+    }
+    Some(periods)
+}
+
+/// The first and the last slot with events; where users were imported without any, all of the bucket.
+fn ends(bucket: &Bucket, period: &Period, sources: &Sources<'_>) -> [Slot; 2] {
+    let slots = period.slots(sources.zone);
+    let counts = bucket.total().slots();
+    [counts.first(), counts.last()].map(|slot| {
+        let slot = slot.and_then(|slot| u8::try_from(slot).ok());
+        Slot {
+            range: slot.map_or(period.range(), |slot| slots.bounds(slot)),
+            events: slot.map_or(0, |slot| counts.get(i32::from(slot))),
+            granularity: period.granularity(),
+        }
+    })
+}
+
+/// The first or the last slot of the finest buckets that have all events of this one.
+fn closer<'b>(
+    mut slot: Slot,
+    sources: &Sources<'_>,
+    find: &mut impl FnMut(&Period) -> Option<&'b Bucket>,
+    is_last: bool,
+) -> Slot {
+    for granularity in Granularity::ALL.into_iter().rev() {
+        let is_finer = granularity < slot.granularity.min(Granularity::Week);
+        if !is_finer || slot.events == 0 {
+            continue;
+        }
+        let mut found: Vec<Slot> = Vec::new();
+        let mut period = sources.zone.period(granularity, slot.range.from);
+        while let Some(it) = period.filter(|it| it.start() < slot.range.to) {
+            if let Some(bucket) = find(&it) {
+                let slots = it.slots(sources.zone);
+                let inside = bucket.total().slots().iter().map(|(slot, events)| Slot {
+                    range: slots.bounds(u8::try_from(slot).unwrap_or(u8::MAX)),
+                    events,
+                    granularity,
+                });
+                found.extend(inside.filter(|it| it.range.common(slot.range) == it.range));
+            }
+            period = it.next(sources.zone);
+        }
+        let events = found.iter().map(|it| it.events);
+        if events.fold(0, u64::saturating_add) != slot.events {
+            continue;
+        }
+        let with_events = |it: &&Slot| it.events > 0;
+        let end = match is_last {
+            true => found.iter().rfind(with_events),
+            false => found.iter().find(with_events),
+        };
+        slot = end.copied().unwrap_or(slot);
+    }
+    slot
+}
