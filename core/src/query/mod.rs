@@ -5,4 +5,6 @@ pub mod metric;
 pub mod observed;
 pub mod top;
 #[cfg(test)]
+mod window_accuracy;
+#[cfg(test)]
 mod window_oracle;

@@ -76,10 +76,13 @@ fn periods(sources: &Sources<'_>, until: i64) -> Option<Vec<Period>> {
 fn ends(bucket: &Bucket, period: &Period, sources: &Sources<'_>) -> [Slot; 2] {
     let slots = period.slots(sources.zone);
     let counts = bucket.total().slots();
+    // Nobody was imported of a time to come.
+    let past = sources.now.saturating_add(1).max(period.start() + 1);
+    let all = Range::new(period.start(), period.end().min(past));
     [counts.first(), counts.last()].map(|slot| {
         let slot = slot.and_then(|slot| u8::try_from(slot).ok());
         Slot {
-            range: slot.map_or(period.range(), |slot| slots.bounds(slot)),
+            range: slot.map_or(all, |slot| slots.bounds(slot)),
             events: slot.map_or(0, |slot| counts.get(i32::from(slot))),
             granularity: period.granularity(),
         }

@@ -257,7 +257,8 @@ fn events(tally: &Tally, slots: std::ops::Range<u8>) -> f64 {
 
 /// Whether all of the bucket counts.
 pub(super) fn is_inside(piece: &Piece, trims: bool) -> bool {
-    !piece.reaches_outside() && !(trims && piece.is_trimmed())
+    let is_cut = piece.reaches_outside() || trims && piece.is_trimmed();
+    !is_cut
 }
 
 /// The events of the parts of slots that are outside the window.
