@@ -181,10 +181,8 @@ impl<'c> Query<'c> {
             FoundSite::Stored(value) => unsafe { value.as_ref() }.found_span(look),
             FoundSite::Absent(_) => look(),
         };
-        const EMPTY: (i64, i64) = (i64::MAX, i64::MIN);
-        let recorded = self.site().span().unwrap_or(EMPTY);
-        let found = found?.unwrap_or(EMPTY);
-        Some((recorded.0.min(found.0), recorded.1.max(found.1)))
+        let span = found?.with(self.site().span());
+        Some(span.unwrap_or((i64::MAX, i64::MIN)))
     }
 
     /// The span of the buckets. What is in the way of one is an error of the query that needs it, and not

@@ -314,7 +314,7 @@ fn an_answer_does_not_depend_on_the_key_of_the_site() {
         ("expired", "PEXPIRE shop 0"),
         ("renamed", "RENAME shop other"),
     ] {
-        assert_eq!(connection.run(command).is_error(), false);
+        assert!(!connection.run(command).is_error(), "{command}");
         again(&mut connection, now - 400 * DAY);
         for window in ["1h", "1m", "today", "24h"] {
             let events = cmd!(connection, "ANALYTICS.GET", "shop", window, "events")

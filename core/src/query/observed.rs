@@ -9,8 +9,35 @@
 use crate::bucket::Bucket;
 use crate::time::{cover, Granularity, Period, Range, Retention, Sources, MIN_TIME};
 
-/// Not before the first time, and not after the last one, is there an event in any bucket.
-pub type Span = Option<(i64, i64)>;
+/// The slots of the first and of the last event in any bucket; None where there is no event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span(Option<(Range, Range)>);
+
+impl Span {
+    /// The first and the last time of both. Of a slot that a recorded time is in, that time is taken: what
+    /// else is in the slot counts with it in any case.
+    pub fn with(self, recorded: Option<(i64, i64)>) -> Option<(i64, i64)> {
+        let Some((first, last)) = self.0 else {
+            return recorded;
+        };
+        let found = (first.from, last.to.saturating_sub(1));
+        let Some((from, to)) = recorded else {
+            return Some(found);
+        };
+        Some((
+            if first.contains(from) {
+                from
+            } else {
+                from.min(found.0)
+            },
+            if last.contains(to) {
+                to
+            } else {
+                to.max(found.1)
+            },
+        ))
+    }
+}
 
 /// A time at which there were so many events.
 #[derive(Clone, Copy)]
@@ -40,11 +67,11 @@ pub fn observed<'b>(
         }
     }
     let (Some(first), Some(last)) = (first, last) else {
-        return Some(None);
+        return Some(Span(None));
     };
-    let first = closer(first, sources, &mut find, false).range.from;
-    let last = closer(last, sources, &mut find, true).range.to;
-    Some(Some((first, last.saturating_sub(1))))
+    let first = closer(first, sources, &mut find, false).range;
+    let last = closer(last, sources, &mut find, true).range;
+    Some(Span(Some((first, last))))
 }
 
 /// The periods of the coarsest buckets of every time, and of all weeks: what was imported into a week of
@@ -127,4 +154,25 @@ fn closer<'b>(
         slot = end.copied().unwrap_or(slot);
     }
     slot
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recorded_time_is_as_close_as_it_can_be_and_an_event_elsewhere_moves_the_ends() {
+        let slots = |first: i64, last: i64| {
+            Span(Some((
+                Range::new(first, first + 10),
+                Range::new(last, last + 10),
+            )))
+        };
+        assert_eq!(Span(None).with(Some((3, 5))), Some((3, 5)));
+        assert_eq!(Span(None).with(None), None);
+        assert_eq!(slots(20, 40).with(None), Some((20, 49)));
+        assert_eq!(slots(20, 40).with(Some((23, 41))), Some((23, 41)));
+        assert_eq!(slots(20, 40).with(Some((33, 33))), Some((20, 49)));
+        assert_eq!(slots(20, 40).with(Some((5, 77))), Some((5, 77)));
+    }
 }
