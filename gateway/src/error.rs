@@ -53,7 +53,7 @@ impl ApiError {
         ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
     }
 
-    /// 403: it is known who asks, and that it is not allowed.
+    /// 403: the client is known and has no right to this.
     pub fn forbidden(message: impl Into<Cow<'static, str>>) -> ApiError {
         ApiError::new(StatusCode::FORBIDDEN, "forbidden", message)
     }
@@ -66,7 +66,7 @@ impl ApiError {
         ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
     }
 
-    /// 429: whoever asks does so too often.
+    /// 429: too many requests of one client.
     pub fn rate_limited(seconds: u32) -> ApiError {
         ApiError {
             retry_after: Some(seconds),

@@ -1,8 +1,8 @@
 //! Sends one alert to one target, once, within a time limit.
 //!
 //! A webhook is signed as Standard Webhooks (https://www.standardwebhooks.com) describes it, so that
-//! whoever receives it can check it with a library: HMAC-SHA256 over id, time and body. The id is
-//! the same whenever the alert is sent again.
+//! receivers can check it with a library: HMAC-SHA256 over id, time and body. Every attempt has the
+//! same id.
 
 use super::message::Alert;
 use super::target::{secret_bytes, Kind, Target};

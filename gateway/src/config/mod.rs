@@ -34,7 +34,7 @@ pub struct HttpConfig {
     /// PEM files; both or neither.
     pub tls_certificate: Option<PathBuf>,
     pub tls_key: Option<PathBuf>,
-    /// Whose `Forwarded` and `X-Forwarded-For` are believed.
+    /// Networks of the proxies whose `X-Forwarded-For` is used.
     pub trusted_proxies: Vec<IpNet>,
     /// From the first byte of a request to its answer.
     #[serde(with = "humantime_serde")]
@@ -42,7 +42,7 @@ pub struct HttpConfig {
     /// For the head of a request, and for what comes between two of them.
     #[serde(with = "humantime_serde")]
     pub header_timeout: Duration,
-    /// What requests under way are given when the gateway is told to stop.
+    /// How long requests under way may still take when the gateway stops.
     #[serde(with = "humantime_serde")]
     pub drain: Duration,
 }
@@ -127,7 +127,7 @@ impl std::fmt::Debug for SitesConfig {
     }
 }
 
-/// When an event is acknowledged to whoever sent it.
+/// When a request with events is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Acknowledge {
@@ -150,7 +150,7 @@ pub struct IngestConfig {
     pub queue_events: usize,
     /// And the bytes of their commands.
     pub queue_bytes: ByteSize,
-    /// How long a request's events are tried for before it is told that they may not be counted.
+    /// How long a request's events are sent again before it is answered with 503.
     #[serde(with = "humantime_serde")]
     pub deadline: Duration,
     /// Largest body, after it has been unpacked.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ua_parser::{Extractor, Regexes};
 
 const CACHED: usize = 20_000;
-/// Longer ones are nobody's, and matching takes as long as the text is.
+/// No browser sends more, and the time of matching grows with the length.
 const LONGEST: usize = 512;
 
 /// Lower-case parts of agents that are programs, for what the patterns do not say.

@@ -32,7 +32,7 @@ impl Countries {
         })
     }
 
-    /// Two letters, as ISO 3166 has them. Private addresses are in none, whatever the file says.
+    /// Two letters, as ISO 3166 has them. Private addresses have none, even if the file lists them.
     pub fn look_up(&self, address: IpAddr) -> Option<String> {
         if is_private(address) {
             return None;

@@ -1,16 +1,16 @@
 //! Ids of visitors that send none: a keyed hash of site, address and user agent. The key is a salt
-//! that all gateways share and that is thrown away when it is over, so that nobody can tell
-//! afterwards whose id it was, nor that two ids of two days are one person.
+//! that all gateways share and that is deleted after its period. Without it an id cannot be traced to
+//! a visitor, and ids of two periods cannot be matched.
 //!
 //! ```text
 //! {analytics-gateway}:salts     period (day:2026-11-30, month:2026-11, in UTC) → 32 hexadecimals
 //! ```
 //!
-//! Who is active when a salt ends keeps the id for as long as the pauses stay below half an hour,
-//! so that a visit over midnight is one. Each gateway remembers by itself who that is.
+//! A visitor who is active when a salt ends keeps the id until a pause of half an hour, so that a
+//! visit over midnight is one. Each gateway remembers these visitors for itself.
 
 use crate::sites::key::hex;
-use crate::store::{text, Redis, StoreError};
+use crate::store::{pairs, text, Redis, StoreError};
 use jiff::{tz::TimeZone, Timestamp, ToSpan};
 use quick_cache::sync::Cache;
 use redis::{cmd, Value};
@@ -39,7 +39,7 @@ type Salt = [u8; 16];
 
 pub struct Salts {
     known: RwLock<Arc<HashMap<String, Salt>>>,
-    /// When whom was seen last, by the id under the salt that ends or has ended.
+    /// When a visitor was seen last, by the id under the salt that ends or has ended.
     active: Cache<u128, i64>,
 }
 
@@ -83,7 +83,7 @@ fn id_under(salt: &Salt, parts: &[&[u8]]) -> u128 {
 }
 
 impl Salts {
-    /// The id of whoever is described by the parts, at this time; None while no salt is known.
+    /// The id of the visitor with these parts, at this time; None while no salt is known.
     pub fn visitor(&self, rotation: Rotation, parts: &[&[u8]], now: i64) -> Option<String> {
         let known = Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner));
         let (name, begin) = period(rotation, now, 0)?;
@@ -145,23 +145,11 @@ impl Salts {
     }
 }
 
-/// A hash as RESP2 or RESP3 replies it; what is no salt is left out.
+/// The salts of a hash; a field that holds no salt is left out.
 fn read(reply: Value) -> HashMap<String, Salt> {
-    let pairs: Vec<(Value, Value)> = match reply {
-        Value::Map(pairs) => pairs,
-        Value::Array(flat) => {
-            let mut flat = flat.into_iter();
-            let mut pairs = Vec::new();
-            while let (Some(name), Some(value)) = (flat.next(), flat.next()) {
-                pairs.push((name, value));
-            }
-            pairs
-        }
-        _ => Vec::new(),
-    };
-    let salts = pairs.iter().filter_map(|(name, value)| {
-        let bytes = u128::from_str_radix(text(value)?, 16).ok()?.to_be_bytes();
-        Some((String::from(text(name)?), bytes))
+    let salts = pairs(reply).into_iter().filter_map(|(name, value)| {
+        let bytes = u128::from_str_radix(text(&value)?, 16).ok()?.to_be_bytes();
+        Some((String::from(text(&name)?), bytes))
     });
     salts.collect()
 }

@@ -1,4 +1,4 @@
-//! The address of whoever sent a request: the peer's, or what a trusted proxy says it is.
+//! The address of the client: the peer's, or the one that a trusted proxy reports.
 
 use crate::error::ApiError;
 use crate::state::AppState;
@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// The proxies that are believed.
+/// The proxies whose reports are used.
 #[derive(Debug, Clone, Copy)]
 pub struct Proxies<'a>(pub &'a [IpNet]);
 

@@ -1,4 +1,4 @@
-//! For whoever watches the gateway: is it alive, can it do its work, what has it counted.
+//! For monitoring: whether the process answers, whether it can do its work, and its figures.
 
 use crate::error::ApiError;
 use crate::state::AppState;

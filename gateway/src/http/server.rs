@@ -3,11 +3,12 @@
 
 use super::router;
 use super::stalled::Stalled;
-use crate::config::Config;
+use crate::config::{Config, HttpConfig};
 use crate::state::AppState;
 use axum_server::tls_rustls::RustlsConfig;
 use axum_server::Handle;
-use hyper_util::rt::TokioTimer;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
 use std::error::Error;
 use std::net::SocketAddr;
 use tokio::signal::unix::{signal, SignalKind};
@@ -55,28 +56,27 @@ pub async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
             let mut server = axum_server::bind_rustls(http.listen, tls)
                 .map(|tls| tls.acceptor(stalled))
                 .handle(handle);
-            server
-                .http_builder()
-                .http1()
-                .timer(TokioTimer::new())
-                .header_read_timeout(http.header_timeout);
+            set_timers(server.http_builder(), http);
             server.serve(app).await?;
         }
         _ => {
             let mut server = axum_server::bind(http.listen)
                 .acceptor(stalled)
                 .handle(handle);
-            server
-                .http_builder()
-                .http1()
-                .timer(TokioTimer::new())
-                .header_read_timeout(http.header_timeout);
+            set_timers(server.http_builder(), http);
             server.serve(app).await?;
         }
     }
     state.ingest.drained(http.drain).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+fn set_timers(builder: &mut Builder<TokioExecutor>, http: &HttpConfig) {
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(http.header_timeout);
 }
 
 fn stop_on_signal(

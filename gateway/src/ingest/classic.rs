@@ -2,6 +2,7 @@
 //! that of the key, of the page's host, or the default one.
 
 use super::body::Body;
+use super::failures::Failures;
 use super::native::NativeEvent;
 use super::{Refusal, Source};
 use crate::auth::Claim;
@@ -32,12 +33,8 @@ struct Told {
     responses(
         (status = 200, description = "Redis has counted it", body = Told),
         (status = 400, description = "The event is wrong", body = ErrorBody),
-        (status = 401, description = "No write key, or an unknown one", body = ErrorBody),
-        (status = 403, description = "The origin is not allowed", body = ErrorBody),
         (status = 404, description = "No site has the domain", body = ErrorBody),
-        (status = 413, description = "The body is too large", body = ErrorBody),
-        (status = 429, description = "Too many requests", body = ErrorBody),
-        (status = 503, description = "The store does not take it now", body = ErrorBody),
+        Failures,
     )
 )]
 async fn event(

@@ -4,6 +4,7 @@
 mod body;
 mod classic;
 mod event;
+mod failures;
 mod native;
 mod pipeline;
 mod plausible;

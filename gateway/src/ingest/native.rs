@@ -2,6 +2,7 @@
 //! them. One that is wrong fails the request, and none of them counts.
 
 use super::body::Body;
+use super::failures::Failures;
 use super::properties::{Identity, Properties, Stamp};
 use super::{numbered, Draft, Refusal, Source};
 use crate::auth::Claim;
@@ -141,11 +142,7 @@ async fn take(
     responses(
         (status = 200, description = "Redis has counted them", body = Tracked),
         (status = 400, description = "an event is wrong, and none counted", body = ErrorBody),
-        (status = 401, description = "no write key, or an unknown one", body = ErrorBody),
-        (status = 403, description = "the origin is not allowed", body = ErrorBody),
-        (status = 413, description = "the body is too large", body = ErrorBody),
-        (status = 429, description = "too many requests", body = ErrorBody),
-        (status = 503, description = "the store does not take them now", body = ErrorBody),
+        Failures,
     )
 )]
 async fn track(
@@ -164,11 +161,7 @@ async fn track(
     responses(
         (status = 200, description = "Redis has counted them", body = Tracked),
         (status = 400, description = "an event is wrong, and none counted", body = ErrorBody),
-        (status = 401, description = "no write key, or an unknown one", body = ErrorBody),
-        (status = 403, description = "the key is of another site", body = ErrorBody),
-        (status = 413, description = "the body is too large", body = ErrorBody),
-        (status = 429, description = "too many requests", body = ErrorBody),
-        (status = 503, description = "the store does not take them now", body = ErrorBody),
+        Failures,
     )
 )]
 async fn track_site(

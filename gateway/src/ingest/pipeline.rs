@@ -93,7 +93,7 @@ fn server_time(draft: &mut Draft, context: &Context) -> Result<(), Reason> {
     Ok(())
 }
 
-/// Agent and address: what the event says of its visitor, else whoever sent the request.
+/// Agent and address of the visitor: those that the event names, else those of the request.
 fn sender(draft: &mut Draft, context: &Context) -> Result<(), Reason> {
     if draft.is_web && !draft.is_relayed {
         if draft.agent.is_none() {

@@ -2,6 +2,7 @@
 //! them, with long and short keys, and as `text/plain`, too. Our own `/js/script.js` sends the same.
 
 use super::body::Body;
+use super::failures::Failures;
 use super::properties::Property;
 use super::{Draft, Refusal, Source, Taken};
 use crate::auth::Claim;
@@ -157,12 +158,8 @@ fn accepted(taken: Taken) -> Response {
         (status = 202, description = "It is counted; with x-plausible-dropped: 1, it is not, on \
             purpose", body = String),
         (status = 400, description = "The event is wrong", body = Object),
-        (status = 401, description = "The write key is unknown", body = ErrorBody),
-        (status = 403, description = "The origin is not allowed", body = ErrorBody),
         (status = 404, description = "No site has the domain", body = ErrorBody),
-        (status = 413, description = "The body is too large", body = ErrorBody),
-        (status = 429, description = "Too many requests", body = ErrorBody),
-        (status = 503, description = "The store does not take it now", body = ErrorBody),
+        Failures,
     )
 )]
 async fn event(

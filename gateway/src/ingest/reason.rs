@@ -1,4 +1,4 @@
-//! Why an event is not counted: a word for the metric, and an answer for whoever sent it.
+//! Why an event is not counted: a word for the metric, and an answer for the client.
 
 use super::numbered;
 use crate::error::ApiError;

@@ -5,6 +5,7 @@
 //! Traits of people are not taken: they are names and addresses.
 
 use super::body::Body;
+use super::failures::Failures;
 use super::properties::{Identity, Properties, Stamp};
 use super::skew::correction;
 use super::{Draft, Refusal, Source};
@@ -174,12 +175,8 @@ fn add_context(draft: &mut Draft, context: CallContext, source: &Source) {
     responses(
         (status = 200, description = "Redis has counted those that were valid", body = Told),
         (status = 400, description = "The body is no call", body = ErrorBody),
-        (status = 401, description = "The write key is unknown", body = ErrorBody),
-        (status = 403, description = "The origin is not allowed", body = ErrorBody),
         (status = 404, description = "There is no such call", body = ErrorBody),
-        (status = 413, description = "The body is too large", body = ErrorBody),
-        (status = 429, description = "Too many requests", body = ErrorBody),
-        (status = 503, description = "The store does not take them now", body = ErrorBody),
+        Failures,
     )
 )]
 async fn call(

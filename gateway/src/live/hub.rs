@@ -1,13 +1,13 @@
 //! One for each site that has listeners on this gateway: it makes every message once, and all
-//! listeners are given the same bytes. It never waits for a listener; one that is more than the
-//! channel holds behind is told so by the channel, and dropped.
+//! listeners get the same bytes. It never waits for a listener: the channel reports to a listener that
+//! it is too far behind, and that listener is closed.
 
 use super::event::LiveEvent;
-use super::log::{pairs, Cursor};
+use super::log::Cursor;
 use super::sampler::Sampler;
 use super::stats::Stats;
 use crate::state::AppState;
-use crate::store::{integer, text, StoreError};
+use crate::store::{integer, pairs, text, StoreError};
 use axum::extract::ws::Utf8Bytes;
 use jiff::tz::TimeZone;
 use redis::cmd;

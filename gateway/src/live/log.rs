@@ -5,7 +5,7 @@
 //! be moved with its slot in a cluster; this one goes over the connection that there is.
 
 use super::event::LiveEvent;
-use crate::store::{integer, text, Redis, StoreError};
+use crate::store::{integer, pairs, text, Redis, StoreError};
 use redis::{cmd, Value};
 
 /// Entries that are read at once; if there are more, what lies between is counted and skipped.
@@ -50,22 +50,6 @@ async fn end_of(redis: &Redis, key: &str) -> Result<(String, i64), StoreError> {
     let id = field("last-generated-id").and_then(text).unwrap_or("0-0");
     let added = field("entries-added").and_then(integer).unwrap_or(0);
     Ok((String::from(id), added))
-}
-
-/// A map as either protocol replies it.
-pub fn pairs(reply: Value) -> Vec<(Value, Value)> {
-    match reply {
-        Value::Map(pairs) => pairs,
-        Value::Array(flat) => {
-            let mut flat = flat.into_iter();
-            let mut pairs = Vec::new();
-            while let (Some(name), Some(value)) = (flat.next(), flat.next()) {
-                pairs.push((name, value));
-            }
-            pairs
-        }
-        _ => Vec::new(),
-    }
 }
 
 /// The entries of `XREAD` or `XREADGROUP` of one stream: ids and fields.

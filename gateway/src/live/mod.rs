@@ -21,7 +21,7 @@ mod stats;
 mod stream;
 mod tap;
 
-pub use log::{entries, entry_list, pairs, stream_of};
+pub use log::{entries, entry_list, stream_of};
 pub use tap::Tap;
 
 use crate::state::AppState;
@@ -87,7 +87,7 @@ impl Live {
         (hub, frames)
     }
 
-    /// Removes a hub without listeners; whether it did. Under the lock nobody joins meanwhile.
+    /// Removes a hub without listeners; whether it did. No listener can join under the lock.
     fn remove_if_idle(&self, hub: &Hub) -> bool {
         let mut hubs = self.hubs();
         let idle = hub.listeners() == 0;
@@ -104,14 +104,14 @@ impl Live {
         }
     }
 
-    /// Says once more what this gateway has listeners of: others may have missed it.
+    /// Announces the sites of this gateway's listeners again: other gateways may have missed it.
     fn announce_all(&self) {
         for site in self.hubs().keys() {
             self.tap.announce(site);
         }
     }
 
-    /// The gateway stops: listeners are told, and no more are taken.
+    /// The gateway stops: connections of listeners are closed, and new ones are refused.
     pub fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
         for hub in self.hubs().values() {
@@ -124,7 +124,7 @@ impl Live {
     }
 }
 
-/// Starts what lives as long as the process: the one subscription, and the one who speaks.
+/// Starts the tasks that live as long as the process: one subscribes, one publishes.
 pub fn start(state: &AppState) {
     let words = state
         .live

@@ -153,7 +153,7 @@ impl Connection {
             code,
             reason: Utf8Bytes::from_static(text),
         };
-        // Whoever is too slow may not take this either.
+        // A listener that does not read may not read this either.
         let close = self.socket.send(Message::Close(Some(frame)));
         let _ = timeout(Duration::from_secs(1), close).await;
     }

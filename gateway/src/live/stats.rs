@@ -10,12 +10,12 @@ use serde_json::{json, Value as Json};
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
-/// For so long the figures are not asked for again, whoever wants them.
+/// Figures that are younger are not asked for again.
 const FRESH: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 pub struct Stats {
-    /// Held while Redis is asked, so that those who come meanwhile wait for the same answer.
+    /// Held while Redis is asked, so that concurrent calls wait for the same answer.
     latest: Mutex<Option<(Instant, Json)>>,
 }
 

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 pub const CHANNEL: &str = "analytics-gateway:live";
-/// A site that nobody has wanted for so long is passed on no more.
+/// After so long without an announcement the events of a site are not passed on.
 const WANTED: Duration = Duration::from_secs(15);
 const FLUSH: Duration = Duration::from_millis(100);
 const QUEUE: usize = 4_096;

@@ -21,7 +21,7 @@ else redis.call('HSET', KEYS[1], ARGV[1], ARGV[3]) end
 redis.call('INCR', KEYS[2])
 return 1";
 
-/// Two who change one site at a time do so one after the other; that many others are waited for.
+/// Concurrent changes of one site are made one after the other, each after at most so many others.
 const TRIES: usize = 20;
 
 /// 0 before the first change.
@@ -55,8 +55,8 @@ async fn raw(redis: &Redis, name: &str) -> Result<Option<String>, StoreError> {
     Ok(text(&reply).map(String::from))
 }
 
-/// Reads the site, has it changed, and stores what comes of it; None removes it. What was changed
-/// by somebody else meanwhile is read and changed again.
+/// Reads the site, changes it and stores the result; None removes it. If it was changed elsewhere
+/// between reading and storing, it is read and changed again.
 pub async fn change<T>(
     redis: &Redis,
     name: &str,

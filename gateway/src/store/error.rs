@@ -1,4 +1,4 @@
-//! What went wrong with Redis, and what it means to whoever asked.
+//! What went wrong with Redis, and how the request is answered.
 
 use crate::error::ApiError;
 use redis::{ErrorKind, RedisError};

@@ -5,7 +5,7 @@ mod error;
 mod reply;
 
 pub use error::{Failure, StoreError};
-pub use reply::{integer, number, text};
+pub use reply::{integer, number, pairs, text};
 
 use crate::config::RedisConfig;
 use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};

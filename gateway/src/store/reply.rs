@@ -1,4 +1,4 @@
-//! Replies of the module as plain values: integers, doubles in either protocol, texts.
+//! Replies as plain values: integers, doubles, texts and maps, in either protocol.
 
 use redis::Value;
 
@@ -24,5 +24,21 @@ pub fn text(value: &Value) -> Option<&str> {
         Value::SimpleString(text) => Some(text),
         Value::VerbatimString { text, .. } => Some(text),
         _ => None,
+    }
+}
+
+/// A map as either protocol replies it.
+pub fn pairs(reply: Value) -> Vec<(Value, Value)> {
+    match reply {
+        Value::Map(pairs) => pairs,
+        Value::Array(flat) => {
+            let mut flat = flat.into_iter();
+            let mut pairs = Vec::new();
+            while let (Some(name), Some(value)) = (flat.next(), flat.next()) {
+                pairs.push((name, value));
+            }
+            pairs
+        }
+        _ => Vec::new(),
     }
 }
