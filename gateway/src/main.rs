@@ -1,7 +1,12 @@
 //! The binary: reads the command line and does what it says.
 
 use clap::Parser;
+use mimalloc::MiMalloc;
 use std::process::ExitCode;
+
+/// A request takes some fifty allocations, a fifth of its time with the allocator of glibc.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let cli = analytics_gateway::cli::Cli::parse();

@@ -2,7 +2,7 @@
 //! the figures.
 
 use crate::error::ApiError;
-use crate::metrics::RequestLabels;
+use crate::metrics::{Endpoint, RequestLabels};
 use crate::state::AppState;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::Router;
 use std::any::Any;
 use std::time::{Duration, Instant};
+use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -24,14 +25,16 @@ pub fn around(routes: Router, state: &AppState) -> Router {
         let state = state.clone();
         move |cause: Box<dyn Any + Send>| panicked(&state, cause.as_ref())
     };
-    routes
-        .layer(from_fn_with_state(state.clone(), in_time))
-        .layer(CatchPanicLayer::custom(on_panic))
-        .layer(header_unless_set(header::CONTENT_SECURITY_POLICY, POLICY))
-        .layer(header_unless_set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(header_unless_set(header::REFERRER_POLICY, "no-referrer"))
-        .layer(from_fn_with_state(state.clone(), measure))
-        .layer(any_page())
+    // One stack, outermost first: each call of `Router::layer` would box every request once more.
+    routes.layer(
+        ServiceBuilder::new()
+            .layer(any_page())
+            .layer(header_unless_set(header::CONTENT_SECURITY_POLICY, POLICY))
+            .layer(header_unless_set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+            .layer(header_unless_set(header::REFERRER_POLICY, "no-referrer"))
+            .layer(from_fn_with_state(state.clone(), watch))
+            .layer(CatchPanicLayer::custom(on_panic)),
+    )
 }
 
 /// Pages of any origin may send and ask as far as the preflight goes: there are no cookies, so that
@@ -60,37 +63,24 @@ fn panicked(state: &AppState, cause: &(dyn Any + Send)) -> Response<Body> {
     ApiError::internal().into_response()
 }
 
-/// A body that does not come and an answer that is not ready end with the time limit. What streams
-/// has begun its answer by then.
-async fn in_time(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let limit = state.config.http.request_timeout;
-    match tokio::time::timeout(limit, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => ApiError::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "timeout",
-            "the request took too long",
-        )
-        .into_response(),
-    }
-}
-
-async fn measure(State(state): State<AppState>, request: Request, next: Next) -> Response {
+/// Measures the request and ends it with the time limit: a body that does not come, or an answer that
+/// is not ready. What streams has begun its answer by then.
+async fn watch(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let method = method_name(request.method());
-    let endpoint = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("other", MatchedPath::as_str)
-        .to_owned();
-    let response = next.run(request).await;
+    let path = request.extensions().get::<MatchedPath>().cloned();
+    let limit = state.config.http.request_timeout;
+    let response = match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => too_slow().into_response(),
+    };
     let labels = RequestLabels {
-        endpoint,
+        endpoint: Endpoint(path),
         method,
         status: response.status().as_u16(),
     };
     tracing::debug!(
-        endpoint = labels.endpoint,
+        endpoint = labels.endpoint.as_str(),
         method,
         status = labels.status,
         "request"
@@ -101,6 +91,11 @@ async fn measure(State(state): State<AppState>, request: Request, next: Next) ->
         .get_or_create(&labels)
         .observe(begun.elapsed().as_secs_f64());
     response
+}
+
+fn too_slow() -> ApiError {
+    let status = StatusCode::REQUEST_TIMEOUT;
+    ApiError::new(status, "timeout", "the request took too long")
 }
 
 /// Methods are the client's to invent; labels are not.

@@ -30,7 +30,7 @@ struct Document;
 /// Every route, with the layers around it, outermost last.
 pub fn router(state: &AppState) -> Router {
     let (documented, document) = OpenApiRouter::with_openapi(Document::openapi())
-        .merge(ingest::routes(state))
+        .merge(ingest::routes())
         .merge(query::routes())
         .merge(live::routes())
         .merge(sites::api::routes())

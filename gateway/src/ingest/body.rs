@@ -1,28 +1,57 @@
 //! The body of a request, whole and unpacked, or why not in our JSON.
 
-use crate::error::ApiError;
+use super::unpack::unpacked;
+use crate::error::{ApiError, ApiResult};
 use crate::state::AppState;
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Request};
-use axum::http::StatusCode;
+use axum::extract::{DefaultBodyLimit, FromRequest, Request};
+use axum::http::{header, HeaderMap, StatusCode};
 use axum::response::IntoResponse;
+use std::borrow::Cow;
 
 pub struct Body(pub Bytes);
 
 impl FromRequest<AppState> for Body {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &AppState) -> Result<Body, ApiError> {
-        let refused = match Bytes::from_request(request, state).await {
-            Ok(bytes) => return Ok(Body(bytes)),
-            Err(rejection) => rejection.into_response().status(),
-        };
-        Err(if refused == StatusCode::PAYLOAD_TOO_LARGE {
-            state.metrics.drop_event("too_large");
-            ApiError::too_large("the body is too large")
-        } else {
-            state.metrics.drop_event("invalid");
-            ApiError::invalid("body", "it cannot be read")
+    async fn from_request(request: Request, state: &AppState) -> ApiResult<Body> {
+        read(request, state).await.map(Body).inspect_err(|error| {
+            state.metrics.drop_event(match error.status {
+                StatusCode::PAYLOAD_TOO_LARGE => "too_large",
+                _ => "invalid",
+            });
         })
+    }
+}
+
+async fn read(mut request: Request, state: &AppState) -> ApiResult<Bytes> {
+    let is_packed = is_gzip(request.headers())?;
+    let most = state.config.ingest.body_bytes.as_u64();
+    let limit = usize::try_from(most).unwrap_or(usize::MAX);
+    DefaultBodyLimit::max(limit).apply(&mut request);
+    let bytes = Bytes::from_request(request, state)
+        .await
+        .map_err(|rejection| match rejection.into_response().status() {
+            StatusCode::PAYLOAD_TOO_LARGE => ApiError::too_large("the body is too large"),
+            _ => ApiError::invalid("body", "it cannot be read"),
+        })?;
+    if !is_packed {
+        return Ok(bytes);
+    }
+    match unpacked(&bytes, most)? {
+        Cow::Owned(text) => Ok(Bytes::from(text)),
+        Cow::Borrowed(_) => Err(ApiError::invalid("body", "it is no gzip")),
+    }
+}
+
+/// What `Content-Encoding` says of the body.
+fn is_gzip(headers: &HeaderMap) -> ApiResult<bool> {
+    match headers.get(header::CONTENT_ENCODING).map(|v| v.as_bytes()) {
+        None | Some(b"" | b"identity") => Ok(false),
+        Some(b"gzip" | b"x-gzip") => Ok(true),
+        Some(_) => Err(ApiError::invalid(
+            "content-encoding",
+            "a body is plain or packed with gzip",
+        )),
     }
 }

@@ -1,8 +1,13 @@
 //! An event on its way: as an adapter read it (`Draft`), and as Redis is given it (`Event`).
 
 use super::pipeline::is_found;
+use crate::sites::key::hex;
 use redis::Cmd;
+use siphasher::sip128::{Hasher128, SipHasher24};
+use std::hash::Hasher;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::OnceLock;
 
 /// What the module takes of one event.
 pub const NAME_BYTES: usize = 128;
@@ -90,6 +95,11 @@ impl Event {
         }
     }
 
+    /// How many words `append_to` appends at most.
+    pub fn words(&self) -> usize {
+        9 + 3 * (self.dimensions.len() + self.values.len())
+    }
+
     /// Leaves what the pipeline found, and none of the event's own properties.
     pub fn drop_properties(&mut self) {
         self.dimensions.retain(|(name, _)| is_found(name));
@@ -109,11 +119,23 @@ impl Event {
     }
 }
 
-/// A new id: 128 random bits.
+/// A new id: 128 bits that look random and that no two calls share, on this gateway or another. It is
+/// a keyed hash of a counter under a key that the process draws once, which asks the kernel for no
+/// randomness per event. None while the kernel has none.
 pub fn new_id() -> Option<String> {
-    let mut bytes = [0_u8; 16];
-    getrandom::fill(&mut bytes).ok()?;
-    Some(crate::sites::key::hex(&bytes))
+    static KEY: OnceLock<[u8; 16]> = OnceLock::new();
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let key = match KEY.get() {
+        Some(key) => key,
+        None => {
+            let mut random = [0_u8; 16];
+            getrandom::fill(&mut random).ok()?;
+            KEY.get_or_init(|| random)
+        }
+    };
+    let mut hasher = SipHasher24::new_with_key(key);
+    hasher.write_u64(COUNTER.fetch_add(1, Ordering::Relaxed));
+    Some(hex(&hasher.finish128().as_bytes()))
 }
 
 /// Cuts a text to so many bytes, between characters.
@@ -121,5 +143,23 @@ pub fn cut(text: &mut String, bytes: usize) {
     if text.len() > bytes {
         let end = (0..=bytes).rev().find(|at| text.is_char_boundary(*at));
         text.truncate(end.unwrap_or(0));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn new_ids_have_32_digits_and_differ() {
+        let ids: HashSet<String> = (0..10_000).filter_map(|_| new_id()).collect();
+        assert_eq!(ids.len(), 10_000);
+        assert!(ids.iter().all(|id| id.len() == 32));
+        // No digit stands still.
+        for at in 0..32 {
+            let digits: HashSet<Option<char>> = ids.iter().map(|id| id.chars().nth(at)).collect();
+            assert_eq!(digits.len(), 16);
+        }
     }
 }

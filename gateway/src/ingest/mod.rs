@@ -31,13 +31,11 @@ use crate::metrics::Metrics;
 use crate::sites::Site;
 use crate::state::AppState;
 use crate::store::Redis;
-use axum::extract::DefaultBodyLimit;
 use pipeline::Context;
 use sink::Sink;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
-use tower_http::decompression::RequestDecompressionLayer;
 use utoipa_axum::router::OpenApiRouter;
 
 pub struct Ingest {
@@ -169,8 +167,7 @@ fn numbered(error: ApiError, index: Option<usize>) -> ApiError {
 }
 
 /// The paths that take events.
-pub fn routes(state: &AppState) -> OpenApiRouter<AppState> {
-    let most = usize::try_from(state.config.ingest.body_bytes.as_u64()).unwrap_or(usize::MAX);
+pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .merge(native::routes())
         .merge(classic::routes())
@@ -178,6 +175,4 @@ pub fn routes(state: &AppState) -> OpenApiRouter<AppState> {
         .merge(segment::routes())
         .merge(posthog::routes())
         .merge(script::routes())
-        .layer(DefaultBodyLimit::max(most))
-        .layer(RequestDecompressionLayer::new())
 }

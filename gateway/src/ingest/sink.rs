@@ -28,7 +28,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// What to do when the module refuses one event of many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// None of the job's events counts, and whoever sent them is told why.
+    /// None of the job's events counts, and the answer says why.
     Whole,
     /// The others count: the protocol has no way to say which one was wrong.
     Each,
@@ -48,7 +48,7 @@ struct Job {
 struct Queue {
     jobs: VecDeque<Job>,
     events: usize,
-    /// Told when there are as many events as a batch has.
+    /// Notified when there are as many events as a batch has.
     enough: Arc<Notify>,
 }
 
@@ -98,7 +98,7 @@ impl Sink {
         }
     }
 
-    /// Puts the events into the queue, and nobody is told what becomes of them.
+    /// Puts the events into the queue and does not wait.
     pub fn queue(&self, site: &str, events: Vec<Event>) -> ApiResult<()> {
         if events.is_empty() {
             return Ok(());
@@ -201,7 +201,7 @@ impl Shared {
     fn finish(&self, mut job: Job, answer: ApiResult<u64>) {
         self.release(&job);
         if let Some(sender) = job.answer.take() {
-            // Whoever asked may be gone.
+            // The client may be gone.
             let _ = sender.send(answer);
         }
     }
@@ -236,14 +236,15 @@ impl Shared {
 
     fn command(&self, site: &str, events: &[Event]) -> Cmd {
         let passive = self.passive.load(Ordering::Relaxed);
+        let words: usize = events.iter().map(|event| 1 + event.words()).sum();
+        let bytes: usize = events.iter().map(Event::bytes).sum();
+        let mut track = Cmd::with_capacity(2 + words, bytes);
         if let [event] = events {
-            let mut track = cmd("ANALYTICS.TRACK");
-            track.arg(site);
+            track.arg("ANALYTICS.TRACK").arg(site);
             event.append_to(&mut track, passive);
             return track;
         }
-        let mut track = cmd("ANALYTICS.MTRACK");
-        track.arg(site);
+        track.arg("ANALYTICS.MTRACK").arg(site);
         for event in events {
             track.arg("EVENT");
             event.append_to(&mut track, passive);

@@ -1,5 +1,5 @@
-//! Bodies that are packed without a header that says so, as some libraries send them: gzip by its
-//! first bytes.
+//! Bodies that are packed with gzip, also without a header that says so, as some libraries send them:
+//! it is known by its first bytes.
 
 use crate::error::{ApiError, ApiResult};
 use flate2::read::GzDecoder;

@@ -85,12 +85,10 @@ pub fn same_secret(a: &str, b: &str) -> bool {
 }
 
 pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
+    let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let digits = halves.filter_map(|half| char::from_digit(u32::from(half), 16));
     let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        // Writing to a String does not fail.
-        let _ = write!(text, "{byte:02x}");
-    }
+    text.extend(digits);
     text
 }
 
@@ -109,5 +107,10 @@ mod tests {
         assert!(!key.hash.contains(secret));
         assert_eq!(parts("phc_x_y"), None);
         assert_eq!(parts("wk_"), None);
+    }
+
+    #[test]
+    fn bytes_are_written_with_two_digits_each() {
+        assert_eq!(hex(&[0, 1, 15, 16, 171, 255]), "00010f10abff");
     }
 }
