@@ -3,6 +3,8 @@
 //!
 //!     cargo bench --profile gateway -p analytics-gateway --bench load
 
+#[path = "common/floor.rs"]
+mod floor;
 #[path = "common/servers.rs"]
 mod servers;
 
@@ -12,7 +14,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
-use servers::{root, start, Setup};
+use servers::{root, start, Process, Setup};
 
 const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0";
 
@@ -89,156 +91,213 @@ fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> bool {
     }
 }
 
+/// A server under measurement, and the Redis behind it.
+struct Target<'a> {
+    port: u16,
+    server: &'a Process,
+    redis: Option<&'a Process>,
+}
+
+impl Target<'_> {
+    fn of(setup: &Setup) -> Target<'_> {
+        Target {
+            port: setup.port,
+            server: &setup.gateway,
+            redis: Some(&setup.redis),
+        }
+    }
+
+    /// Processor time of the server and of its Redis, in milliseconds.
+    fn spent(&self) -> (f64, f64) {
+        let redis = self.redis.map_or(0.0, Process::processor_time);
+        (self.server.processor_time(), redis)
+    }
+}
+
 struct Measured {
     requests: f64,
     seconds: f64,
-    gateway_us: f64,
+    server_us: f64,
     redis_us: f64,
     median_ms: f64,
     p99_ms: f64,
 }
 
-fn measure(setup: &Setup, shape: &Shape, connections: usize, each: usize) -> Measured {
+/// Sends requests over one connection, one after another; the times in milliseconds.
+fn send(port: u16, shape: &Shape, first: usize, count: usize) -> Vec<f64> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+    stream.set_nodelay(true).expect("can be set");
+    let (mut buffer, mut times) = (Vec::new(), Vec::with_capacity(count));
+    for number in first..first + count {
+        let bytes = shape.bytes(number);
+        let begun = Instant::now();
+        stream.write_all(&bytes).expect("is taken");
+        assert!(read_answer(&mut stream, &mut buffer), "{buffer:?}");
+        times.push(begun.elapsed().as_secs_f64() * 1_000.0);
+    }
+    times
+}
+
+fn measure(target: &Target, shape: &Shape, connections: usize, each: usize) -> Measured {
     let run = |each: usize, first: usize| {
         thread::scope(|scope| {
             let sent: Vec<_> = (0..connections)
-                .map(|connection| {
-                    scope.spawn(move || {
-                        let mut stream =
-                            TcpStream::connect(("127.0.0.1", setup.port)).expect("it listens");
-                        stream.set_nodelay(true).expect("can be set");
-                        let (mut buffer, mut times) = (Vec::new(), Vec::with_capacity(each));
-                        for number in 0..each {
-                            let bytes = shape.bytes(first + connection * each + number);
-                            let begun = Instant::now();
-                            stream.write_all(&bytes).expect("is taken");
-                            assert!(read_answer(&mut stream, &mut buffer), "{buffer:?}");
-                            times.push(begun.elapsed().as_secs_f64() * 1_000.0);
-                        }
-                        times
-                    })
-                })
+                .map(|n| scope.spawn(move || send(target.port, shape, first + n * each, each)))
                 .collect();
             let times = sent.into_iter().map(|run| run.join().expect("runs"));
             times.flatten().collect::<Vec<f64>>()
         })
     };
     run(each / 10 + 1, 0);
-    let before = (setup.gateway.processor_time(), setup.redis.processor_time());
+    let before = target.spent();
     let begun = Instant::now();
     let mut times = run(each, 1_000_000);
     let seconds = begun.elapsed().as_secs_f64();
-    let after = (setup.gateway.processor_time(), setup.redis.processor_time());
+    let after = target.spent();
     times.sort_by(f64::total_cmp);
     let requests = times.len() as f64;
     Measured {
         requests,
         seconds,
-        gateway_us: (after.0 - before.0) * 1_000.0 / requests,
+        server_us: (after.0 - before.0) * 1_000.0 / requests,
         redis_us: (after.1 - before.1) * 1_000.0 / requests,
         median_ms: times[times.len() / 2],
         p99_ms: times[times.len() * 99 / 100],
     }
 }
 
-fn row(what: &str, events: f64, m: &Measured) {
-    println!(
-        "| {what} | {:.1} | {:.2} | {:.1} | {:.0} | {:.2} | {:.2} |",
-        m.gateway_us,
-        m.gateway_us / events,
-        m.redis_us,
-        m.requests * events / m.seconds,
-        m.median_ms,
-        m.p99_ms
-    );
+/// What a request to a server that does nothing costs, by the number of connections.
+struct Floor {
+    by_connections: Vec<(usize, f64)>,
+}
+
+impl Floor {
+    fn measure(scale: usize) -> Floor {
+        let (server, port) = floor::start();
+        let target = Target {
+            port,
+            server: &server,
+            redis: None,
+        };
+        let mut floor = Floor {
+            by_connections: Vec::new(),
+        };
+        for connections in [1, 8, 32, 256] {
+            let m = measure(&target, &get("/"), connections, 3_000 * scale / connections);
+            floor.by_connections.push((connections, m.server_us));
+            let what = format!("the floor: a bare axum server, {connections} connections");
+            floor.row(&what, connections, 1.0, &m);
+        }
+        floor
+    }
+
+    fn row(&self, what: &str, connections: usize, events: f64, m: &Measured) {
+        let known = self.by_connections.iter().find(|(n, _)| *n == connections);
+        println!(
+            "| {what} | {:.1} | {:.2} | {:.1} | {:.1} | {:.0} | {:.2} | {:.2} |",
+            m.server_us,
+            m.server_us / events,
+            m.server_us / known.map_or(f64::NAN, |(_, us)| *us),
+            m.redis_us,
+            m.requests * events / m.seconds,
+            m.median_ms,
+            m.p99_ms
+        );
+    }
 }
 
 fn many(one: &str, count: usize) -> String {
     vec![one; count].join(",")
 }
 
-fn main() {
-    // `cargo bench` says so.
-    let quick = env::var_os("QUICK").is_some();
-    let scale = if quick { 1 } else { 10 };
-    println!(
-        "| request | us a request | us an event | us of Redis | events/s | median ms | p99 ms |"
-    );
-    println!("|---|---|---|---|---|---|---|");
-    let setup = start_with_data(&[]);
-    let key = &setup.key;
-    let native = r#"{"event":"view","user_id":"u{n}","properties":{"country":"FR","page":"/shoes","latency":12.5}}"#;
-    let plausible = r#"{"n":"pageview","u":"https://shop.example/shoes?utm_source=news","d":"shop.example","r":"https://www.google.com/"}"#;
-    let segment = r#"{"type":"track","event":"view","userId":"u{n}","properties":{"country":"FR","page":"/shoes","latency":12.5}}"#;
-    let posthog = r#"{"event":"view","distinct_id":"u{n}","properties":{"country":"FR","page":"/shoes","latency":12.5}}"#;
-    for connections in [1, 32] {
-        let what = format!("`POST /track`, one event, {connections} connections");
-        let shape = post("/track", key, String::from(native));
-        row(
-            &what,
-            1.0,
-            &measure(&setup, &shape, connections, 2_000 * scale / connections),
-        );
-    }
-    let shape = post("/api/event", key, String::from(plausible));
-    row(
-        "`POST /api/event`, a page view, 32 connections",
-        1.0,
-        &measure(&setup, &shape, 32, 60 * scale),
-    );
-    for (what, path, body) in [
-        (
-            "`POST /track`, 100 events",
-            "/track",
-            format!("[{}]", many(native, 100)),
-        ),
-        (
-            "`POST /v1/batch`, 100 events",
-            "/v1/batch",
-            format!("{{\"batch\":[{}]}}", many(segment, 100)),
-        ),
-        (
-            "`POST /batch`, 100 events",
-            "/batch",
-            format!("{{\"batch\":[{}]}}", many(posthog, 100)),
-        ),
-    ] {
-        row(
-            what,
-            100.0,
-            &measure(&setup, &post(path, key, body), 8, 50 * scale),
-        );
-    }
-    let path = "/api/v1/sites/shop/get?window=24h&metric=events&metric=users&metric=latency:p95\
-        &metric=latency:avg&metric=events@country=FR";
-    row(
-        "`GET` of five metrics, 8 connections",
-        1.0,
-        &measure(&setup, &get(path), 8, 100 * scale),
-    );
-    println!(
-        "\nmemory of the gateway: {:.0} MB",
-        setup.gateway.memory_megabytes()
-    );
-    drop(setup);
+/// A request that is measured: how many events it has, over how many connections.
+struct Row {
+    what: String,
+    shape: Shape,
+    events: usize,
+    connections: usize,
+    each: usize,
+}
 
-    let setup = start_with_data(&[("INGEST__BATCH_WAIT", "100ms")]);
-    let shape = post("/track", &setup.key, String::from(native));
-    println!();
-    row(
-        "`POST /track`, one event, 256 connections, batch_wait 100ms",
-        1.0,
-        &measure(&setup, &shape, 256, 10 * scale),
-    );
-    drop(setup);
+const NATIVE: &str = r#"{"event":"view","user_id":"u{n}","properties":{"country":"FR","page":"/shoes","latency":12.5}}"#;
+const PLAUSIBLE: &str = r#"{"n":"pageview","u":"https://shop.example/shoes?utm_source=news","d":"shop.example","r":"https://www.google.com/"}"#;
+const SEGMENT: &str = r#"{"type":"track","event":"view","userId":"u{n}","properties":{"country":"FR","page":"/shoes","latency":12.5}}"#;
+const POSTHOG: &str = r#"{"event":"view","distinct_id":"u{n}","properties":{"country":"FR","page":"/shoes","latency":12.5}}"#;
+const FIVE_METRICS: &str = "/api/v1/sites/shop/get?window=24h&metric=events&metric=users\
+    &metric=latency:p95&metric=latency:avg&metric=events@country=FR";
+
+fn rows(key: &str, scale: usize) -> Vec<Row> {
+    let one = |path: &str, body: &str, connections: usize| Row {
+        what: format!("`POST {path}`, one event, {connections} connections"),
+        shape: post(path, key, String::from(body)),
+        events: 1,
+        connections,
+        each: 3_000 * scale / connections,
+    };
+    let hundred = |path: &str, body: String| Row {
+        what: format!("`POST {path}`, 100 events, 8 connections"),
+        shape: post(path, key, body),
+        events: 100,
+        connections: 8,
+        each: 50 * scale,
+    };
+    let asking = |what: &str, path: &str, connections: usize| Row {
+        what: format!("{what}, {connections} connections"),
+        shape: get(path),
+        events: 1,
+        connections,
+        each: 3_000 * scale / connections,
+    };
+    vec![
+        asking("`GET /healthz`", "/healthz", 32),
+        one("/track", NATIVE, 1),
+        one("/track", NATIVE, 32),
+        one("/api/event", PLAUSIBLE, 32),
+        hundred("/track", format!("[{}]", many(NATIVE, 100))),
+        hundred(
+            "/v1/batch",
+            format!("{{\"batch\":[{}]}}", many(SEGMENT, 100)),
+        ),
+        hundred("/batch", format!("{{\"batch\":[{}]}}", many(POSTHOG, 100))),
+        asking("`GET` of five metrics", FIVE_METRICS, 8),
+        asking("`GET` of five metrics", FIVE_METRICS, 32),
+    ]
+}
+
+fn main() {
+    floor::serve_if_asked();
+    // QUICK=1 for a tenth of the requests, ROWS=track for some of the rows.
+    let scale = if env::var_os("QUICK").is_some() {
+        1
+    } else {
+        10
+    };
+    let wanted = env::var("ROWS").unwrap_or_default();
+    println!("| request | us a request | us an event | times the floor | us of Redis, a request | events/s | median ms | p99 ms |");
+    println!("|---|---|---|---|---|---|---|---|");
+    let floor = Floor::measure(scale);
     let setup = start_with_data(&[]);
-    let shape = post("/track", &setup.key, String::from(native));
-    row(
-        "the same, batch_wait 0s",
-        1.0,
-        &measure(&setup, &shape, 256, 10 * scale),
-    );
+    let target = Target::of(&setup);
+    let chosen = rows(&setup.key, scale)
+        .into_iter()
+        .filter(|row| row.what.contains(&wanted));
+    for row in chosen {
+        let m = measure(&target, &row.shape, row.connections, row.each);
+        floor.row(&row.what, row.connections, row.events as f64, &m);
+    }
+    let memory = setup.gateway.memory_megabytes();
     drop(setup);
+    if !wanted.is_empty() {
+        return;
+    }
+    for wait in ["100ms", "0s"] {
+        let setup = start_with_data(&[("INGEST__BATCH_WAIT", wait)]);
+        let shape = post("/track", &setup.key, String::from(NATIVE));
+        let m = measure(&Target::of(&setup), &shape, 256, 10 * scale);
+        let what = format!("`POST /track`, one event, 256 connections, batch_wait {wait}");
+        floor.row(&what, 256, 1.0, &m);
+    }
+    println!("\nmemory of the gateway: {memory:.0} MB");
     overload(scale);
 }
 

@@ -11,7 +11,7 @@ use std::{env, fs, thread};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_analytics-gateway");
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
     listener.local_addr().expect("it has an address").port()
 }
@@ -27,6 +27,10 @@ impl Drop for Process {
 }
 
 impl Process {
+    pub fn new(child: Child) -> Process {
+        Process(child)
+    }
+
     /// User and system time, in milliseconds; a tick is 10 ms.
     pub fn processor_time(&self) -> f64 {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id())).expect("is Linux");
@@ -122,7 +126,7 @@ pub fn start(settings: &[(&str, &str)]) -> Setup {
     }
 }
 
-fn wait_for(port: u16) {
+pub fn wait_for(port: u16) {
     let until = Instant::now() + Duration::from_secs(30);
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
         assert!(Instant::now() < until, "nothing listens");
