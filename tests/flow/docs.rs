@@ -196,12 +196,13 @@ fn targets(file: &str, before: &str, after: &str) -> Vec<String> {
 
 /// Looks at a line for a shell, the comment cut off.
 fn check_shell_line(line: &str) {
-    const TOOLS: [&str; 15] = [
+    const TOOLS: [&str; 16] = [
         "analytics-gateway",
         "apt-get",
         "cargo",
         "cp",
         "curl",
+        "echo",
         "git",
         "make",
         "npm",

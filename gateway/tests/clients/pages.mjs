@@ -5,11 +5,10 @@
 //   pages.mjs http://127.0.0.1:8080 script|tracker /usr/bin/chromium
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import { chromium } from 'playwright-core'
+import { openBrowser } from './browser.mjs'
 
 const [gateway, kind, browserPath] = process.argv.slice(2)
 const tracker = new URL('../node_modules/@plausible-analytics/tracker/plausible.js', import.meta.url)
-const agent = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36'
 
 const measured = {
   script: `<script defer data-domain="blog.example" src="${gateway}/js/script.js"></script>`,
@@ -31,22 +30,7 @@ const server = createServer(async (request, response) => {
 })
 await new Promise((done) => server.listen(0, '127.0.0.1', done))
 
-const browser = await chromium.launch({
-  executablePath: browserPath,
-  args: [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-    // A page measures people: what is automated is not counted.
-    '--disable-blink-features=AutomationControlled',
-    '--host-resolver-rules=MAP *.example 127.0.0.1'
-  ]
-})
-const context = await browser.newContext({ userAgent: agent })
-const page = await context.newPage()
+const { browser, page } = await openBrowser(browserPath)
 page.on('pageerror', (error) => {
   console.error(error)
   process.exitCode = 1

@@ -114,12 +114,14 @@ fn a_forwarded_address_is_believed_of_trusted_proxies_only() {
 
 #[test]
 fn derived_ids_are_the_same_on_every_gateway_and_keep_nothing_of_the_visitor() {
+    for mode in ["daily", "monthly"] {
+        derives_ids(mode);
+    }
+}
+
+fn derives_ids(mode: &str) {
     let redis = RedisServer::start();
-    let (key, _) = site(
-        &redis,
-        "blog",
-        &["--domain", "blog.example", "--ids", "monthly"],
-    );
+    let (key, _) = site(&redis, "blog", &["--domain", "blog.example", "--ids", mode]);
     command(
         &redis,
         &["site", "add", "other", "--domain", "other.example"],

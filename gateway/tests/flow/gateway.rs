@@ -128,6 +128,21 @@ impl Gateway {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
+    /// SIGKILL: it has no time to finish anything.
+    pub fn kill(&mut self) {
+        self.process.kill().expect("it can be killed");
+        self.process.wait().expect("it ends");
+    }
+
+    /// What the process holds, by /proc.
+    pub fn memory_megabytes(&self) -> f64 {
+        let path = format!("/proc/{}/status", self.process.id());
+        let status = fs::read_to_string(path).expect("is Linux");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok());
+        kilobytes.expect("has its memory") / 1_024.0
+    }
+
     /// SIGTERM, and how it ends.
     pub fn stop(&mut self) -> ExitStatus {
         let id = self.process.id().to_string();
@@ -149,6 +164,19 @@ impl Gateway {
 
     pub fn dropped(&self, reason: &str) -> f64 {
         self.metric(&format!("analytics_dropped_total{{reason=\"{reason}\"}}"))
+    }
+
+    /// Waits until a number of /metrics is this one.
+    pub fn eventually_metric(&self, name: &str, number: f64) {
+        let until = Instant::now() + Duration::from_secs(10);
+        loop {
+            let found = self.metric(name);
+            if found == number {
+                return;
+            }
+            assert!(Instant::now() < until, "{name} {found}");
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// The answer, once the gateway listens.

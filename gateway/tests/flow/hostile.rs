@@ -93,6 +93,12 @@ fn bodies_that_are_too_large_also_when_they_are_unpacked() {
             .status,
         413
     );
+    for (encoding, body) in [("gzip", b"{}".as_slice()), ("br", &packed)] {
+        let said = post(&gateway, "/track", body)
+            .bearer(&key)
+            .header("content-encoding", encoding);
+        assert_eq!(said.send().status, 400, "{encoding}");
+    }
     assert_eq!(redis.events("shop"), 0.0);
 }
 
@@ -184,7 +190,7 @@ fn an_address_and_a_site_have_their_limits() {
     let redis = RedisServer::start();
     let (key, _) = site(&redis, "shop", &[]);
     let settings = [
-        ("LIMITS__ADDRESS_PER_SECOND", "20"),
+        ("LIMITS__ADDRESS_PER_SECOND", "2"),
         ("HTTP__TRUSTED_PROXIES", "[\"127.0.0.1/32\"]"),
     ];
     let gateway = Gateway::with(&redis, &settings);

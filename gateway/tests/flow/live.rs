@@ -76,11 +76,7 @@ fn a_listener_gets_figures_heartbeats_events_and_answers() {
     assert_eq!(gateway.metric("analytics_websocket_connections"), 1.0);
     listener.socket.close(None).expect("is closed");
     while listener.try_next().is_ok() {}
-    let until = Instant::now() + Duration::from_secs(5);
-    while gateway.metric("analytics_websocket_connections") > 0.0 {
-        assert!(Instant::now() < until);
-        thread::sleep(Duration::from_millis(20));
-    }
+    gateway.eventually_metric("analytics_websocket_connections", 0.0);
 }
 
 #[test]

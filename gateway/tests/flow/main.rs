@@ -2,11 +2,14 @@
 
 mod alerts;
 mod answers;
+mod batches;
 mod clients;
 mod cluster;
 mod enrichment;
 mod faults;
+mod first_steps;
 mod gateway;
+mod gateway_docs;
 mod hostile;
 mod http;
 mod http_docs;
@@ -15,7 +18,9 @@ mod live_hostile;
 mod native;
 mod openapi;
 mod operations;
+mod overload;
 mod pages;
+mod prometheus;
 mod protocols;
 mod receivers;
 mod redis_server;

@@ -13,7 +13,7 @@ pub fn free_port() -> u16 {
 }
 
 /// The module as `make build` leaves it, or the one that is named.
-fn module() -> PathBuf {
+pub fn module() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let path = env::var_os("ANALYTICS_MODULE").map_or_else(
         || root.join("target/release/libredis_analytics.so"),
