@@ -57,7 +57,7 @@ fuzz_target!(|input: &[u8]| {
         line(Metric::parse(word, None));
         line(Measure::parse(word, Names::of(Some(&SITE))));
         line(Selector::parse(word, Names::of(Some(&SITE))));
-        line(Axis::parse(word, Names::of(Some(&SITE))));
+        line(Axis::parse(word, &[], Names::of(Some(&SITE))));
         line(parse_instant("AT", word, &SITE.zone));
         line(Duration::parse(word));
         line(Granularity::parse(word));

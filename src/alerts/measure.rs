@@ -85,10 +85,14 @@ fn values_together(query: &Query, rules: &[&Rule], metrics: &[Metric]) -> Outcom
     Ok(answers)
 }
 
-/// The answers of a live metric, one for each of its metrics.
+/// The answers of live metrics, one for each of them, in order.
 pub fn answers(query: &Query, feed: &Feed) -> Outcome<Vec<Answer>> {
-    let metrics = feed.metrics.iter().map(|it| metric(query, it));
-    let metrics = metrics.collect::<Result<Vec<Metric>, Error>>()?;
-    let mut fold = Fold::new(&metrics);
-    query.answers(&mut fold, query.range_of(&feed.window)?)
+    let mut answers = Vec::new();
+    for it in &feed.windows {
+        let metrics = it.metrics.iter().map(|text| metric(query, text));
+        let metrics = metrics.collect::<Result<Vec<Metric>, Error>>()?;
+        let mut fold = Fold::new(&metrics);
+        answers.extend(query.answers(&mut fold, query.range_of(&it.window)?)?);
+    }
+    Ok(answers)
 }

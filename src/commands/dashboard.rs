@@ -23,6 +23,7 @@ use analytics_core::bucket::Bucket;
 use analytics_core::query::fold::{events_of, seconds, Answer, Fold};
 use analytics_core::query::metric::{Aggregate, Measure, Metric};
 use analytics_core::query::top::{top, Axis, Ranking};
+use analytics_core::schema::Names;
 use analytics_core::text::syntax::Argument;
 use analytics_core::text::Name;
 use analytics_core::time::{Granularity, Piece, Range, MINUTE};
@@ -151,7 +152,7 @@ fn rankings<'q>(query: &'q Query, range: Range) -> Outcome<Vec<(Name, Axis, Rank
     let names = settings.dimensions().iter().map(|it| it.name.clone());
     let names = std::iter::once(Name::new(b"event")).chain(names);
     let ranked = names.map(|name| {
-        let axis = Axis::of(name.bytes(), Some(settings));
+        let axis = Axis::of(name.bytes(), Names::of(Some(settings)));
         let ranking = top(&parts, &axis, &Measure::Events, ROWS, 0.0);
         (name, axis, ranking)
     });

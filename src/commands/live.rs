@@ -11,7 +11,7 @@ use crate::api::guard::WriteGuard;
 use crate::api::registration::entry;
 use crate::api::words::Words;
 use crate::ingest::replicate;
-use analytics_core::alert::live::{Feed, FEED};
+use analytics_core::alert::live::{Feed, FeedWindow, FEED};
 use analytics_core::text::syntax::{unknown, Argument};
 
 pub const LIVE: Command = Command {
@@ -109,18 +109,35 @@ fn list(ctx: Ctx, words: Words) -> Outcome {
 }
 
 fn reply_feed(ctx: Ctx, feed: &Feed) {
-    ctx.reply_map(4);
-    for (name, text) in [
-        ("name", feed.name.to_vec()),
-        ("every", feed.every.to_string().into()),
-        ("window", feed.window.to_string().into()),
-    ] {
-        ctx.reply_bytes(name.as_bytes());
-        ctx.reply_bytes(&text);
+    let fields = match feed.windows.as_slice() {
+        [_] => 4,
+        _ => 3,
+    };
+    ctx.reply_map(fields);
+    reply_text(ctx, "name", &feed.name);
+    reply_text(ctx, "every", feed.every.to_string().as_bytes());
+    match feed.windows.as_slice() {
+        [one] => reply_window(ctx, one),
+        several => {
+            ctx.reply_bytes(b"windows");
+            ctx.reply_array(several.len());
+            for window in several {
+                ctx.reply_map(2);
+                reply_window(ctx, window);
+            }
+        }
     }
+}
+
+fn reply_window(ctx: Ctx, window: &FeedWindow) {
+    reply_text(ctx, "window", window.window.to_string().as_bytes());
     ctx.reply_bytes(b"metrics");
-    ctx.reply_array(feed.metrics.len());
-    feed.metrics
-        .iter()
-        .for_each(|metric| ctx.reply_bytes(metric));
+    ctx.reply_array(window.metrics.len());
+    let metrics = window.metrics.iter();
+    metrics.for_each(|metric| ctx.reply_bytes(metric));
+}
+
+fn reply_text(ctx: Ctx, name: &str, text: &[u8]) {
+    ctx.reply_bytes(name.as_bytes());
+    ctx.reply_bytes(text);
 }

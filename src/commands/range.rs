@@ -10,8 +10,10 @@ use crate::query::reply::reply_answer;
 use crate::query::{Query, METRICS, WINDOW};
 use crate::stats;
 use analytics_core::bucket::Bucket;
+use analytics_core::error::Error;
 use analytics_core::query::fold::{seconds, Answer, Fold};
 use analytics_core::query::metric::Metric;
+use analytics_core::schema::limits;
 use analytics_core::text::syntax::Argument;
 use analytics_core::time::{Grain, Grid, Range, Step};
 
@@ -39,6 +41,7 @@ pub fn range(ctx: Ctx, words: Words) -> Outcome {
     let step = Step::parse(step)?;
     let metrics = Metric::parse_all(words.after(4).iter(), query.settings())?;
     let grid = query.grid(step, grain_of(&metrics), window)?;
+    check_values(grid.len(), &metrics)?;
     let buckets = query.buckets(grid.reads().map(|read| read.period))?;
     let answers = answers(&grid, &metrics, &buckets, query.now);
 
@@ -53,6 +56,21 @@ pub fn range(ctx: Ctx, words: Words) -> Outcome {
         }
     }
     Ok(())
+}
+
+/// Bounds the time that a series takes.
+fn check_values(points: usize, metrics: &[Metric]) -> Outcome {
+    let terms: usize = metrics.iter().map(|metric| metric.terms().count()).sum();
+    let values = points.saturating_mul(terms);
+    if values <= limits::VALUES_PER_RANGE {
+        return Ok(());
+    }
+    Err(Error::new(format!(
+        "{points} points of {terms} metrics are {values} values, and a range has at most {}: ask for a \
+         longer step, a shorter window or fewer metrics (a ratio counts as two)",
+        limits::VALUES_PER_RANGE
+    ))
+    .into())
 }
 
 /// All metrics share the grid and the buckets of the one that needs most of them.

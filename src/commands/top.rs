@@ -1,6 +1,6 @@
-//! `ANALYTICS.TOP site window dimension [BY metric] [LIMIT n]`: rows [value, number, share, error
-//! bound], largest first, and `~other` for all other values. The value of a cube is the array of its
-//! dimensions' values.
+//! `ANALYTICS.TOP site window dimension [WHERE dimension value]... [BY metric] [WITH metric [metric ...]]
+//! [LIMIT n]`: rows [value, number, share, error bound, numbers of WITH ...], largest first, and `~other`
+//! for all other values. The value of a row of several dimensions is the array of their values.
 
 use crate::api::command::{Access, Command};
 use crate::api::context::Ctx;
@@ -8,14 +8,12 @@ use crate::api::failure::Outcome;
 use crate::api::registration::entry;
 use crate::api::words::Words;
 use crate::query::reply::reply_answer;
-use crate::query::{Query, WINDOW};
+use crate::query::{Query, METRICS, WINDOW};
 use crate::stats;
 use analytics_core::error::{shown, Error};
 use analytics_core::query::fold::seconds;
-use analytics_core::query::metric::Measure;
-use analytics_core::query::top::{top as rank, Axis, Ranked, Ranking};
-use analytics_core::schema::limits;
-use analytics_core::schema::{Names, Settings};
+use analytics_core::query::top::{Asked, Axis, Ranked, Ranking, Table};
+use analytics_core::schema::{limits, Names};
 use analytics_core::text::numeral::parse_integer;
 use analytics_core::text::syntax::{once, unknown, Argument};
 
@@ -23,39 +21,58 @@ pub const COMMAND: Command = Command {
     name: c"analytics.top",
     summary: c"Ranks the values of a dimension or a cube",
     since: c"0.1.0",
-    complexity: c"O(B*V) where B is the number of buckets that cover the window and V that of the values they keep",
+    complexity: c"O(B*V*M) where B is the number of buckets that cover the window, V that of the values they keep and M that of the metrics",
     tips: Some(c"nondeterministic_output"),
     access: Access::Read,
     is_fast: false,
-    arguments: &[Argument::SITE, WINDOW, Argument::text(c"dimension"), BY, LIMIT],
+    arguments: &[
+        Argument::SITE,
+        WINDOW,
+        Argument::text(c"dimension"),
+        WHERE,
+        BY,
+        WITH,
+        LIMIT,
+    ],
     run: entry!(top),
 };
 
+const WHERE: Argument = Argument::block(
+    c"held",
+    &[Argument::text(c"dimension"), Argument::text(c"value")],
+)
+.behind(c"WHERE")
+.optional()
+.multiple();
 const BY: Argument = Argument::text(c"metric").behind(c"BY").optional();
+const WITH: Argument = Argument::block(c"columns", &[METRICS])
+    .behind(c"WITH")
+    .optional();
 const LIMIT: Argument = Argument::integer(c"n").behind(c"LIMIT").optional();
 
+const OPTIONS: [Argument; 4] = [WHERE, BY, WITH, LIMIT];
 const DEFAULT_LIMIT: usize = 10;
 
 pub fn top(ctx: Ctx, words: Words) -> Outcome {
     let (window, dimension) = (words.required(2)?, words.required(3)?);
     let query = Query::start(ctx, words)?;
-    let axis = Axis::parse(dimension, Names::of(query.settings()))?;
-    let (measure, limit) = options(words.after(4), query.settings())?;
-    if measure.is_distinct() {
-        axis.check_users()?;
-    }
+    let (asked, limit) = options(dimension, words.after(4))?;
+    let table = Table::parse(&asked, limit, Names::of(query.settings()))?;
     let cover = query.cover(query.range(window)?)?;
     let parts = query.parts(&cover)?;
-    let seconds = seconds(cover.counts, query.now);
-    let ranking = rank(&parts, &axis, &measure, limit, seconds);
+    let ranking = table.rank(&parts, seconds(cover.counts, query.now));
     stats::QUERY_UNIONS.add(ranking.united);
-    reply(ctx, &axis, &ranking);
+    reply(ctx, &table.axis, &ranking);
     Ok(())
 }
 
-fn options(words: Words, site: Option<&Settings>) -> Outcome<(Measure, usize)> {
-    let (mut measure, mut limit) = (None, None);
-    let mut words = words.iter();
+fn options<'c>(dimension: &'c [u8], words: Words<'c>) -> Outcome<(Asked<'c>, usize)> {
+    let mut asked = Asked {
+        listed: dimension,
+        ..Asked::default()
+    };
+    let mut limit = None;
+    let mut words = words.iter().peekable();
     while let Some(option) = words.next() {
         let mut next = |what: &str| {
             words.next().ok_or_else(|| {
@@ -63,34 +80,27 @@ fn options(words: Words, site: Option<&Settings>) -> Outcome<(Measure, usize)> {
                 Error::new(format!("{option} needs a {what}"))
             })
         };
-        if BY.is(option) {
+        if WHERE.is(option) {
+            let name = next("dimension and a value, as in WHERE country FR")?;
+            asked.held.push((name, next("value behind its dimension")?));
+        } else if BY.is(option) {
             let metric = next("metric, as in BY users or BY revenue:sum")?;
-            once(&BY, measure.is_none())?;
-            measure = Some(by(metric, site)?);
+            once(&BY, asked.by.replace(metric).is_none())?;
+        } else if WITH.is(option) {
+            once(&WITH, asked.with.is_empty())?;
+            asked.with.push(next("metric, as in WITH users")?);
+            let is_option = |word: &[u8]| OPTIONS.iter().any(|option| option.is(word));
+            while let Some(metric) = words.next_if(|word| !is_option(word)) {
+                asked.with.push(metric);
+            }
         } else if LIMIT.is(option) {
             let number = next("number of rows")?;
-            once(&LIMIT, limit.is_none())?;
-            limit = Some(rows(number)?);
+            once(&LIMIT, limit.replace(rows(number)?).is_none())?;
         } else {
-            return Err(unknown(option, &[BY, LIMIT]).into());
+            return Err(unknown(option, &OPTIONS).into());
         }
     }
-    Ok((
-        measure.unwrap_or(Measure::Events),
-        limit.unwrap_or(DEFAULT_LIMIT),
-    ))
-}
-
-fn by(metric: &[u8], site: Option<&Settings>) -> Outcome<Measure> {
-    let named = |error: Error| Error::new(format!("BY '{}': {error}", shown(metric)));
-    if metric.contains(&b'@') {
-        return Err(named(Error::new(
-            "a metric without a row is required, because each row of the reply is one; a cube lists the \
-             values of several dimensions",
-        ))
-        .into());
-    }
-    Ok(Measure::parse(metric, Names::of(site)).map_err(named)?)
+    Ok((asked, limit.unwrap_or(DEFAULT_LIMIT)))
 }
 
 fn rows(word: &[u8]) -> Outcome<usize> {
@@ -108,18 +118,19 @@ fn rows(word: &[u8]) -> Outcome<usize> {
 pub fn reply(ctx: Ctx, axis: &Axis, ranking: &Ranking) {
     ctx.reply_array(ranking.rows.len() + usize::from(ranking.other.is_some()));
     for row in &ranking.rows {
-        ctx.reply_array(4);
-        if axis.is_cube() {
+        ctx.reply_array(4 + row.with.len());
+        if axis.lists_several() {
             let values = axis.values_of(row.value);
             ctx.reply_array(values.len());
             values.iter().for_each(|value| ctx.reply_bytes(value));
         } else {
-            ctx.reply_bytes(row.value);
+            let value = axis.values_of(row.value).into_iter().next();
+            ctx.reply_bytes(value.unwrap_or_default());
         }
         reply_numbers(ctx, row);
     }
     if let Some(other) = &ranking.other {
-        ctx.reply_array(4);
+        ctx.reply_array(4 + other.with.len());
         ctx.reply_bytes(other.value);
         reply_numbers(ctx, other);
     }
@@ -129,4 +140,5 @@ fn reply_numbers(ctx: Ctx, row: &Ranked) {
     reply_answer(ctx, row.number);
     reply_answer(ctx, row.share);
     reply_answer(ctx, row.error);
+    row.with.iter().for_each(|it| reply_answer(ctx, *it));
 }

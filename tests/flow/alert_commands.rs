@@ -135,7 +135,7 @@ fn what_is_refused_changes_nothing() {
             &["unknown option 'MAKE': expected SET name every"],
         ),
         ("LIVE_RO shop SET", &["unknown option 'SET': expected LIST"]),
-        ("LIVE shop SET x 5s", &["0 metrics"]),
+        ("LIVE shop SET x 5s", &["window '5s' needs a metric"]),
         ("LIVE shop SET x 5s events events", &["given twice"]),
         ("LIVE shop SET x 5d events", &["every '5d'"]),
         (

@@ -79,4 +79,5 @@ mod transactions;
 mod types;
 mod unique;
 mod user_data;
+mod window_names;
 mod windows;

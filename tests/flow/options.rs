@@ -16,6 +16,7 @@ fn word(token: &str, name: &str, again: bool) -> Vec<u8> {
         (_, "event") => ["view", "buy"],
         (_, "user" | "id" | "value") => ["ann", "bob"],
         ("AT", "ms") => ["2024-12-11T14:31:07Z", "1733927467000"],
+        ("WHERE", "dimension") => ["event", "device"],
         ("DIM", "name") | (_, "dimension") => ["country", "plan"],
         ("VAL", "name") => ["price", "size"],
         ("SET" | "DEL" | "GET" | "TEST" | "PAUSE" | "RESUME", "name") => ["busy"; 2],
@@ -126,7 +127,10 @@ fn call(connection: &mut Connection, words: &Words) -> Reply {
         b"ANALYTICS.ALTER" => connection.run("ANALYTICS.CREATE shop").ok(),
         _ => {
             connection
-                .run("ANALYTICS.CREATE shop CUBE event,country CUBE country,plan")
+                .run(
+                    "ANALYTICS.CREATE shop CUBE event,country CUBE country,plan CUBE event,plan \
+                     CUBE event,device,country CUBE event,device,plan",
+                )
                 .ok();
             let event = "ANALYTICS.TRACK shop view ann DIM country FR DIM plan pro VAL price 1";
             connection.run(event).int();

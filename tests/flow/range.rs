@@ -395,7 +395,16 @@ fn what_is_wrong_is_named() {
     }
     let too_many = range(&mut connection, "2020-01-01..2024-01-01 1m events");
     assert!(
-        too_many.error().contains("more than 10000 points"),
+        too_many.error().contains("more than 20000 points"),
+        "{too_many:?}"
+    );
+    // Points times metrics, of which a ratio is two.
+    let values = "2024-12-11T00Z..2024-12-11T05Z 1s events events:rate/events events@event=view";
+    let too_many = range(&mut connection, values);
+    assert!(
+        too_many.error().starts_with(
+            "ERR 18000 points of 4 metrics are 72000 values, and a range has at most 50000"
+        ),
         "{too_many:?}"
     );
     // Two days of minutes are kept, and 2,880 points.

@@ -148,16 +148,17 @@ fn errors_teach() {
             "ERR BY 'latency': a value needs an aggregate",
         ),
         (
-            "country BY users@event=buy",
-            "ERR BY 'users@event=buy': a metric without a row is required",
+            "country BY users@agent=x",
+            "ERR BY 'users@agent=x': 'country,agent' is not a cube of this site, which has: event,country",
         ),
         (
             "country FIRST 5",
-            "ERR unknown option 'FIRST': expected BY metric, LIMIT n",
+            "ERR unknown option 'FIRST': expected WHERE dimension value, BY metric, WITH metric [metric \
+             ...], LIMIT n",
         ),
         (
             "agent BY users",
-            "ERR dimension 'agent' is declared NOUSERS",
+            "ERR BY 'users': dimension 'agent' is declared NOUSERS",
         ),
         (
             "agent,country",
@@ -171,4 +172,117 @@ fn errors_teach() {
         let reply = connection.run(&format!("ANALYTICS.TOP shop 1h {query}"));
         assert!(reply.error().starts_with(error), "{query}: {reply:?}");
     }
+}
+
+fn stats() -> (Server, Connection) {
+    let server = Server::start();
+    let mut connection = server.connection();
+    let create =
+        "ANALYTICS.CREATE shop CUBE page,country CUBE page,status CUBE page,country,status VAL ms";
+    connection.run(create).ok();
+    for line in [
+        "view ann DIM page /a DIM country FR DIM status 2xx VAL ms 10",
+        "view ann DIM page /a DIM country FR DIM status 5xx VAL ms 30",
+        "view bob DIM page /a DIM country FR DIM status 2xx VAL ms 20",
+        "view bob DIM page /b DIM country FR DIM status 2xx VAL ms 50",
+        "view eve DIM page /a DIM country DE DIM status 5xx VAL ms 90",
+        "view dan DIM page /c DIM country DE DIM status 2xx VAL ms 70",
+    ] {
+        track(&mut connection, line);
+    }
+    (server, connection)
+}
+
+#[test]
+fn rows_are_held_at_a_value_and_have_further_columns() {
+    let (server, mut connection) = stats();
+    let replica = Server::with().replica_of(&server).start();
+    server.wait_for_replica(&replica);
+    for (query, expected) in [
+        (
+            "page WHERE country FR",
+            &["[/a, 3, 0.75, 0]", "[/b, 1, 0.25, 0]"][..],
+        ),
+        (
+            "page where country DE by users limit 1",
+            &["[/a, 1, 0.5, (nil)]", "[~other, 1, 0.5, (nil)]"],
+        ),
+        (
+            "page WHERE country FR BY ms:sum WITH users ms:avg ms:max",
+            &[
+                "[/a, 60, 0.5454545454545454, 0, 2, 20, 30]",
+                "[/b, 50, 0.45454545454545453, 0, 1, 50, 50]",
+            ],
+        ),
+        (
+            "page BY events@status=5xx/events WITH events",
+            &[
+                "[/a, 0.5, 0.6666666666666666, 0, 4]",
+                "[/b, 0, 0.16666666666666666, 0, 1]",
+                "[/c, 0, 0.16666666666666666, 0, 1]",
+            ],
+        ),
+        (
+            "page WHERE country FR BY events@status=5xx/events LIMIT 1 WITH events@status=2xx",
+            &[
+                "[/a, 0.3333333333333333, 0.75, 0, 2]",
+                "[~other, 0, 0.25, 0, 1]",
+            ],
+        ),
+        (
+            "page,country WHERE status 5xx WITH users/events",
+            &["[[/a, DE], 1, 0.5, 0, 1]", "[[/a, FR], 1, 0.5, 0, 1]"],
+        ),
+        ("page WHERE country FR WHERE status 5xx", &["[/a, 1, 1, 0]"]),
+        ("page WHERE country nowhere", &[]),
+    ] {
+        let line = format!("ANALYTICS.TOP shop 1h {query}");
+        let reply = connection.run(&line);
+        assert_eq!(rows(&reply), expected, "{query}");
+        assert_eq!(replica.connection().run(&line), reply);
+        let mut three = server.connection();
+        three.hello3();
+        assert_eq!(rows(&three.run(&line)), expected, "{query}");
+    }
+}
+
+#[test]
+fn what_a_table_lacks_is_named() {
+    let (_server, mut connection) = stats();
+    for (query, part) in [
+        (
+            "status WHERE country FR",
+            "'status,country' is not a cube of this site, which has: page,country page,status \
+             page,country,status; ANALYTICS.ALTER with CUBE status,country counts it from then on",
+        ),
+        (
+            "status BY users@country=FR/users",
+            "BY 'users@country=FR/users': 'status,country' is not a cube",
+        ),
+        ("page WHERE contry FR", "did you mean country?"),
+        (
+            "page WHERE country",
+            "WHERE needs a value behind its dimension",
+        ),
+        ("page WHERE", "WHERE needs a dimension and a value"),
+        ("page WHERE page /a", "dimension 'page' is given twice"),
+        ("page WITH", "WITH needs a metric"),
+        (
+            "page WITH LIMIT 5",
+            "WITH 'LIMIT': a value needs an aggregate",
+        ),
+        (
+            "page WITH users LIMT 5",
+            "WITH 'LIMT': a value needs an aggregate",
+        ),
+        ("page WITH users WITH events", "WITH is given twice"),
+        ("page BY users BY events", "BY is given twice"),
+        ("page BY events@page=/a", "dimension 'page' is given twice"),
+        ("page WERE country FR", "did you mean WHERE?"),
+    ] {
+        let reply = connection.run(&format!("ANALYTICS.TOP shop 1h {query}"));
+        assert!(reply.error().contains(part), "{query}: {reply:?}");
+    }
+    let many = format!("ANALYTICS.TOP shop 1h page WITH{}", " users".repeat(17));
+    assert!(connection.run(&many).error().contains("at most 16"));
 }

@@ -70,7 +70,7 @@ fn ask(bucket: &Bucket, kind: &Kind) {
             .for_each(finite);
         let parts = [(piece, bucket), (piece, bucket)];
         for axis in ["event", "country", "event,country", "country,event"] {
-            let Ok(axis) = Axis::parse(axis.as_bytes(), Names::of(settings)) else {
+            let Ok(axis) = Axis::parse(axis.as_bytes(), &[], Names::of(settings)) else {
                 continue;
             };
             for measure in ["events", "users", "price:p50"] {

@@ -72,7 +72,8 @@ fn watch_for(site: &mut Site) {
         assert!(site.encode().iter().map(Vec::len).sum::<usize>() > 0);
     }
     for feed in watch.feeds() {
-        let answers = feed.metrics.iter().map(|_| Answer::Nothing);
+        let metrics = feed.windows.iter().flat_map(|it| &it.metrics);
+        let answers = metrics.map(|_| Answer::Nothing);
         assert!(std::str::from_utf8(&feed.json(b"shop", answers, TIME)).is_ok());
     }
     let pages = site.encode();

@@ -1,7 +1,9 @@
 //! Metrics, the state that adds buckets up to an answer, and rankings.
 
 pub mod fold;
+pub mod groups;
 pub mod metric;
+pub mod moved;
 pub mod observed;
 pub mod top;
 #[cfg(test)]

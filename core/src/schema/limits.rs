@@ -25,6 +25,10 @@ pub const EVENTS_PER_CALL: usize = 10_000;
 /// The largest number that the event log of a site may be set to.
 pub const LOG_ENTRIES: u64 = 1_000_000_000;
 pub const METRICS_PER_QUERY: usize = 64;
+/// The most values of a series: its points times its terms.
+pub const VALUES_PER_RANGE: usize = 50_000;
+/// The most metrics that `TOP` adds to a row.
+pub const COLUMNS_PER_TOP: usize = 16;
 /// The most rows of a reply of `TOP`.
 pub const ROWS_PER_TOP: usize = 10_000;
 

@@ -19,6 +19,8 @@ pub struct Names<'s> {
     /// None when there is no such site.
     site: Option<&'s Settings>,
     accepted: Accepted,
+    /// Whether rows are written by a program, which makes no typing mistakes.
+    is_literal: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -40,22 +42,33 @@ impl<'s> Names<'s> {
             Some(site) if site.strict => Accepted::Known,
             _ => Accepted::Distinct,
         };
-        Names { site, accepted }
+        Names::new(site, accepted)
+    }
+
+    fn new(site: Option<&'s Settings>, accepted: Accepted) -> Names<'s> {
+        Names {
+            site,
+            accepted,
+            is_literal: false,
+        }
     }
 
     /// Of what a site evaluates again and again.
     pub fn known(site: &'s Settings) -> Names<'s> {
-        Names {
-            site: Some(site),
-            accepted: Accepted::Known,
-        }
+        Names::new(Some(site), Accepted::Known)
     }
 
     /// Any names.
     pub fn all(site: Option<&'s Settings>) -> Names<'s> {
+        Names::new(site, Accepted::All)
+    }
+
+    /// The same, for a row that stands in parentheses: an `&` in front of what is nearly a dimension belongs
+    /// to the value.
+    pub fn literal(self) -> Names<'s> {
         Names {
-            site,
-            accepted: Accepted::All,
+            is_literal: true,
+            ..self
         }
     }
 
@@ -65,6 +78,9 @@ impl<'s> Names<'s> {
 
     /// Whether a name is nearly that of a dimension, and not one.
     pub fn is_near_dimension(&self, name: &[u8]) -> bool {
+        if self.is_literal {
+            return false;
+        }
         let near = Names {
             accepted: Accepted::Distinct,
             ..*self

@@ -14,7 +14,8 @@
 //! `&` comes last, where it needs no doubling.
 //!
 //! A name that is nearly that of a dimension (`event=buy&contry=FR`) is a typing mistake and refused, unless
-//! the `&` is doubled, or the value has a `?`: it is a URL then, and has parameters.
+//! the `&` is doubled, the value has a `?` (it is a URL then, and has parameters), or the metric stands in
+//! parentheses.
 
 use super::limits;
 use super::{check_dimension_name, check_name, Names, RowKind, Settings, EVENT};

@@ -85,6 +85,9 @@ impl Duration {
     /// A number and a unit. Units are lower case, for `M` might be a minute or a month.
     pub fn parse(text: &[u8]) -> Result<Duration> {
         Duration::read(text).ok_or_else(|| {
+            if let Some(problem) = Duration::problem(text) {
+                return Error::new(format!("duration '{}' is {problem}", shown(text)));
+            }
             Error::new(format!(
                 "duration '{}' is not a number and a unit, of ms, s, m (minutes), h, d, w, mo (months), y, \
                  such as 90s, 24h or 3mo, and at most {}y{}",
@@ -92,6 +95,21 @@ impl Duration {
                 Duration::MAX_YEARS,
                 Duration::guess(text, std::iter::empty())
             ))
+        })
+    }
+
+    /// What is wrong with a number and a unit that are no duration.
+    pub(super) fn problem(text: &[u8]) -> Option<String> {
+        let mut scan = Scan::new(text);
+        let digits = scan.all_digits();
+        let unit = scan.rest();
+        let is_unit = UNITS.iter().any(|(name, ..)| name.as_bytes() == unit);
+        if digits.is_empty() || !is_unit || Duration::read(text).is_some() {
+            return None;
+        }
+        Some(match digits.iter().all(|digit| *digit == b'0') {
+            true => "zero: a duration is at least 1ms".to_owned(),
+            false => format!("longer than {}y", Duration::MAX_YEARS),
         })
     }
 
@@ -216,25 +234,33 @@ mod tests {
 
     #[test]
     fn whatever_is_no_duration_is_refused() {
-        for text in [
-            "",
-            "5",
-            "m",
-            "5M",
-            "-5m",
-            "+5m",
-            "0s",
-            "1.5h",
-            "5 m",
-            "1001y",
-            "999999999999999d",
-            "99999999999999999999s",
-            "5min",
-        ] {
+        for text in ["", "5", "m", "5M", "-5m", "+5m", "1.5h", "5 m", "5min"] {
             let message = Duration::parse(text.as_bytes()).unwrap_err().to_string();
             assert!(message.contains("such as 90s"), "{message}");
         }
         assert!(Duration::parse(b"5\xff").is_err());
+    }
+
+    #[test]
+    fn a_length_that_is_out_of_range_is_said_to_be_so() {
+        for (text, says) in [
+            ("0s", "duration '0s' is zero: a duration is at least 1ms"),
+            (
+                "000mo",
+                "duration '000mo' is zero: a duration is at least 1ms",
+            ),
+            ("1001y", "duration '1001y' is longer than 1000y"),
+            ("12001mo", "duration '12001mo' is longer than 1000y"),
+            ("366001d", "duration '366001d' is longer than 1000y"),
+            (
+                "99999999999999999999s",
+                "duration '99999999999999999999s' is longer than 1000y",
+            ),
+        ] {
+            let refusal = Duration::parse(text.as_bytes()).unwrap_err();
+            assert_eq!(refusal.to_string(), says);
+        }
+        assert!(Duration::parse(b"366000d").is_ok());
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub mod range;
 pub mod retention;
 mod scan;
 pub mod slots;
+mod unit;
 pub mod window;
 pub mod zone;
 

@@ -1,8 +1,8 @@
 //! The window of a query, as users write it.
 
 use super::instant::read_instant;
-use super::local::{day_of, Local};
-use super::{is_supported, Duration, Granularity, Period, Range, Zone, DAY, MAX_TIME, MIN_TIME};
+use super::unit::{Named, Unit};
+use super::{is_supported, Duration, Range, Zone, MAX_TIME, MIN_TIME};
 use crate::error::{shown, Error, Result};
 use std::fmt;
 
@@ -14,28 +14,32 @@ pub struct Window(Kind);
 enum Kind {
     /// A duration up to and with this millisecond.
     Last(Duration),
-    /// The current period up to now: `today`, `this-week`, `this-month`.
-    Current(Granularity),
-    /// The period before the current one: `yesterday`, `last-week`, `last-month`.
-    Previous(Granularity),
+    /// The current period up to now: `today`, `this-week`, `this-month`, `this-year`.
+    Current(Unit),
+    /// The period before the current one: `yesterday`, `last-week`, `last-month`, `last-year`.
+    Previous(Unit),
+    /// A period by its name; the current one up to now.
+    Named(Named),
     /// From an instant to an instant, or to now.
     Between(i64, Option<i64>),
 }
 
 use Kind::{Between, Current, Last, Previous};
 
-const WORDS: [(&str, Kind); 6] = [
-    ("today", Current(Granularity::Day)),
-    ("yesterday", Previous(Granularity::Day)),
-    ("this-week", Current(Granularity::Week)),
-    ("last-week", Previous(Granularity::Week)),
-    ("this-month", Current(Granularity::Month)),
-    ("last-month", Previous(Granularity::Month)),
+const WORDS: [(&str, Kind); 8] = [
+    ("today", Current(Unit::DAY)),
+    ("yesterday", Previous(Unit::DAY)),
+    ("this-week", Current(Unit::WEEK)),
+    ("last-week", Previous(Unit::WEEK)),
+    ("this-month", Current(Unit::MONTH)),
+    ("last-month", Previous(Unit::MONTH)),
+    ("this-year", Current(Unit::Year)),
+    ("last-year", Previous(Unit::Year)),
 ];
 
 impl Window {
-    /// A duration that ends now, a calendar word in any case, or `from..to`, where `to` is not part of
-    /// the window and may be `now`.
+    /// A duration that ends now, a calendar word in any case, the name of a period, or `from..to`, where
+    /// `to` is not part of the window and may be `now`.
     pub fn parse(text: &[u8], zone: &Zone) -> Result<Window> {
         if let Some((from, to)) = sides(text) {
             return between(from, to, zone).map(Window);
@@ -43,30 +47,35 @@ impl Window {
         let word = WORDS
             .iter()
             .find(|(word, _)| word.as_bytes().eq_ignore_ascii_case(text));
-        word.map(|(_, kind)| *kind)
-            .or_else(|| Duration::read(text).map(Last))
-            .map(Window)
-            .ok_or_else(|| {
-                let words = WORDS.iter().map(|(word, _)| word.as_bytes());
-                Error::new(format!(
-                    "window '{}' is not a duration such as 90s, 5m, 24h, 7d, 4w, 3mo or 1y, not one of today, \
-                     yesterday, this-week, last-week, this-month, last-month, and not from..to such as \
-                     2024-07-04..2024-07-05{}",
-                    shown(text),
-                    Duration::guess(text, words)
-                ))
-            })
+        if let Some((_, kind)) = word {
+            return Ok(Window(*kind));
+        }
+        if let Some(duration) = Duration::read(text) {
+            return Ok(Window(Last(duration)));
+        }
+        if let Some(named) = Named::read(text, zone) {
+            return named.map(|named| Window(Kind::Named(named)));
+        }
+        if let Some(problem) = Duration::problem(text) {
+            return Err(Error::new(format!("window '{}' is {problem}", shown(text))));
+        }
+        let words = WORDS.iter().map(|(word, _)| word.as_bytes());
+        Err(Error::new(format!(
+            "window '{}' is not a duration such as 90s, 5m, 24h, 7d, 4w, 3mo or 1y, not one of today, \
+             yesterday, this-week, last-week, this-month, last-month, this-year, last-year, not a period \
+             such as 2024-07-04T10, 2024-07-04, 2024-W27, 2024-07 or 2024, and not from..to such as \
+             2024-07-04..2024-07-05{}",
+            shown(text),
+            Duration::guess(text, words)
+        )))
     }
 
     /// A window relative to now: a duration or a calendar word.
     pub fn parse_moving(text: &[u8]) -> Result<Window> {
-        match sides(text) {
-            None => Window::parse(text, &Zone::UTC),
-            Some(_) => Err(Error::new(format!(
-                "window '{}' does not go with the clock: give a duration such as 5m, or one of today, \
-                 yesterday, this-week, last-week, this-month, last-month",
-                shown(text)
-            ))),
+        match Window::parse(text, &Zone::UTC) {
+            Ok(Window(Kind::Named(_) | Between(..))) => Err(not_moving(text)),
+            Err(_) if sides(text).is_some() => Err(not_moving(text)),
+            parsed => parsed,
         }
     }
 
@@ -85,8 +94,9 @@ impl Window {
         let local = &mut zone.local();
         let range = match self.0 {
             Last(duration) => Range::new(duration.back(end, local), end),
-            Current(granularity) => Range::new(local.period(granularity, now).start, end),
-            Previous(granularity) => previous(granularity, now, local).range(),
+            Current(unit) => Range::new(unit.period(now, local).from, end),
+            Previous(unit) => unit.previous(now, local),
+            Kind::Named(named) => named.range(now, end),
             Between(from, to) => Range::new(from, to.unwrap_or(end)),
         };
         if range.is_empty() {
@@ -105,17 +115,16 @@ impl Window {
                 let range = self.range(now, zone)?;
                 Range::new(range.from.saturating_sub(range.len()), range.from)
             }
-            Previous(granularity) => {
+            Previous(unit) => {
                 after(now)?;
-                let last = previous(granularity, now, local);
-                local
-                    .period(granularity, last.start.saturating_sub(1))
-                    .range()
+                let last = unit.previous(now, local);
+                unit.period(last.from.saturating_sub(1), local)
             }
-            Current(granularity) => {
+            Current(unit) => {
                 after(now)?;
-                same_part_of_the_previous(granularity, now, local)
+                unit.same_part_of_the_previous(now, local)
             }
+            Kind::Named(named) => named.before(now, after(now)?, local),
         };
         in_the_calendar(range)
     }
@@ -126,6 +135,7 @@ impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Last(duration) => duration.fmt(f),
+            Kind::Named(named) => write!(f, "{}..{}", named.range.from, named.range.to),
             Between(from, Some(to)) => write!(f, "{from}..{to}"),
             Between(from, None) => write!(f, "{from}..now"),
             kind => {
@@ -183,25 +193,18 @@ fn in_the_calendar(range: Range) -> Result<Range> {
     }
 }
 
-fn previous(granularity: Granularity, ms: i64, local: &mut Local<'_>) -> Period {
-    let current = local.period(granularity, ms);
-    local.period(granularity, current.start.saturating_sub(1))
-}
-
-/// As much of the period before as has passed of the current one, by dates and the local clock.
-fn same_part_of_the_previous(granularity: Granularity, now: i64, local: &mut Local<'_>) -> Range {
-    let current = local.period(granularity, now);
-    let before = local.period(granularity, current.start.saturating_sub(1));
-    let time = local.time(now);
-    // Where an old date comes again, the clock shows a date before the current period's first.
-    let days = (day_of(time) - current.first_day).max(0);
-    let same = i64::from(before.first_day + days) * DAY + time.rem_euclid(DAY);
-    let to = local.instant(same).saturating_add(1);
-    Range::new(before.start, to.clamp(before.start + 1, before.end))
+#[cold]
+fn not_moving(text: &[u8]) -> Error {
+    Error::new(format!(
+        "window '{}' does not go with the clock: give a duration such as 5m, or one of today, \
+         yesterday, this-week, last-week, this-month, last-month, this-year, last-year",
+        shown(text)
+    ))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::DAY;
     use super::*;
     use proptest::prelude::*;
 

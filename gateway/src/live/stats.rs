@@ -39,7 +39,7 @@ impl Stats {
 async fn ask(state: &AppState, name: &str) -> ApiResult<Json> {
     let sites = state.sites.snapshot();
     let goal = sites.site(name).map(|site| site.goal.clone());
-    let goal = format!("events@event={}", goal.unwrap_or_default());
+    let goal = format!("(events@event={})", goal.unwrap_or_default());
     let mut now = cmd("ANALYTICS.GET");
     now.arg(name).arg("5m").arg("users");
     let mut today = cmd("ANALYTICS.GET");

@@ -32,7 +32,7 @@ async fn ask(state: &AppState, site: &Site) -> Result<(), StoreError> {
         let now = users(state, site, "5m", "users").await?;
         let day = users(state, site, "24h", "users").await?;
         let today = users(state, site, "today", "users").await?;
-        let goal = format!("users@event={}", site.goal);
+        let goal = format!("(users@event={})", site.goal);
         let converted = users(state, site, "today", &goal).await?;
         Ok::<_, StoreError>((now, day, today, converted))
     };

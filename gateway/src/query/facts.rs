@@ -95,9 +95,17 @@ fn names(value: &Value) -> Vec<String> {
 }
 
 impl Facts {
+    /// `(users@country=FR&page=/a)`: in parentheses a `/` of a value divides nothing.
+    pub fn metric(&self, measure: &str, pairs: &[(&str, &str)]) -> String {
+        match pairs {
+            [] => String::from(measure),
+            pairs => format!("({measure}@{})", self.selector(pairs)),
+        }
+    }
+
     /// `country=FR&page=/a`, so that no value is read as a further dimension: in front of the name
     /// of a dimension an `&` that belongs to the value is doubled.
-    pub fn selector(&self, pairs: &[(&str, &str)]) -> String {
+    fn selector(&self, pairs: &[(&str, &str)]) -> String {
         let mut out = String::new();
         for (place, (name, value)) in pairs.iter().enumerate() {
             if place > 0 {
@@ -135,6 +143,14 @@ impl Facts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_metric_of_a_row_stands_in_parentheses() {
+        let facts = Facts::default();
+        let metric = |pairs: &[(&str, &str)]| facts.metric("users", pairs);
+        assert_eq!(metric(&[]), "users");
+        assert_eq!(metric(&[("page", "/api/users")]), "(users@page=/api/users)");
+    }
 
     #[test]
     fn a_value_that_looks_like_a_further_dimension_is_escaped() {

@@ -87,6 +87,14 @@ struct Numbers {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code)]
+enum NumbersBody {
+    One(Numbers),
+    Several(Vec<Numbers>),
+}
+
+#[derive(Debug, Serialize, ToSchema)]
 #[allow(dead_code)]
 struct Comparison {
     metric: String,
@@ -125,7 +133,7 @@ struct Columns {
     get, path = "/api/v1/sites/{site}/unique", tag = "answers",
     params(
         ("site" = String, Path, description = "The name of the site"),
-        ("window" = String, Query, description = "24h, today, 2026-11-01..2026-11-30"),
+        ("window" = String, Query, description = "24h, today, 2026-11, 2026-11-01..2026-11-30"),
         ("dimension" = Option<String>, Query, description = "Only those with a value of it"),
         ("value" = Option<String>, Query, description = "The value"),
     ),
@@ -138,16 +146,16 @@ async fn unique(State(state): State<AppState>, asking: Asking) -> ApiResult<Answ
     answer(&state, asking, "unique").await
 }
 
-/// One number for each metric.
+/// One number for each metric, in each of the windows.
 #[utoipa::path(
     get, path = "/api/v1/sites/{site}/get", tag = "answers",
     params(
         ("site" = String, Path, description = "The name of the site"),
-        ("window" = String, Query, description = "24h, today, 2026-11-01..2026-11-30"),
-        ("metric" = Vec<String>, Query, description = "events, users, latency:p95, events@country=FR; repeated"),
+        ("window" = Vec<String>, Query, description = "24h, today, 2026-11, 2026-11-01..2026-11-30; repeated for several windows"),
+        ("metric" = Vec<String>, Query, description = "events, users, latency:p95, events@country=FR, events@status=5xx/events; repeated"),
     ),
     responses(
-        (status = 200, description = "The numbers", body = Numbers),
+        (status = 200, description = "The numbers; of several windows a list of them", body = NumbersBody),
         Failures,
     )
 )]
@@ -160,9 +168,9 @@ async fn get(State(state): State<AppState>, asking: Asking) -> ApiResult<Answer>
     get, path = "/api/v1/sites/{site}/range", tag = "answers",
     params(
         ("site" = String, Path, description = "The name of the site"),
-        ("window" = String, Query, description = "24h, today, 2026-11-01..2026-11-30"),
+        ("window" = String, Query, description = "24h, today, 2026-11, 2026-11-01..2026-11-30"),
         ("step" = Option<String>, Query, description = "10s, 1m, 1h, 1d, 1w, 1mo; auto, if missing"),
-        ("metric" = Vec<String>, Query, description = "events, users, latency:p95, events@country=FR; repeated"),
+        ("metric" = Vec<String>, Query, description = "events, users, latency:p95, events@country=FR, events@status=5xx/events; repeated"),
         ("format" = Option<String>, Query, description = "rows, columns or csv"),
     ),
     responses(
@@ -182,9 +190,11 @@ async fn range(State(state): State<AppState>, asking: Asking) -> ApiResult<Answe
     get, path = "/api/v1/sites/{site}/top", tag = "answers",
     params(
         ("site" = String, Path, description = "The name of the site"),
-        ("window" = String, Query, description = "24h, today, 2026-11-01..2026-11-30"),
+        ("window" = String, Query, description = "24h, today, 2026-11, 2026-11-01..2026-11-30"),
         ("dimension" = String, Query, description = "country, or a cube: event,country"),
+        ("where" = Option<Vec<String>>, Query, description = "dimension:value, another dimension that is held at a value"),
         ("by" = Option<String>, Query, description = "A metric; events, if missing"),
+        ("with" = Option<Vec<String>>, Query, description = "Further metrics of each row; repeated"),
         ("limit" = Option<u32>, Query, description = "1 to 10000; 10, if missing"),
         ("format" = Option<String>, Query, description = "rows or csv"),
     ),
@@ -205,8 +215,8 @@ async fn top(State(state): State<AppState>, asking: Asking) -> ApiResult<Answer>
     get, path = "/api/v1/sites/{site}/compare", tag = "answers",
     params(
         ("site" = String, Path, description = "The name of the site"),
-        ("window" = String, Query, description = "24h, today, 2026-11-01..2026-11-30"),
-        ("metric" = Vec<String>, Query, description = "events, users, latency:p95, events@country=FR; repeated"),
+        ("window" = String, Query, description = "24h, today, 2026-11, 2026-11-01..2026-11-30"),
+        ("metric" = Vec<String>, Query, description = "events, users, latency:p95, events@country=FR, events@status=5xx/events; repeated"),
     ),
     responses(
         (status = 200, description = "A row for each metric", body = Vec<Comparison>),
@@ -237,7 +247,7 @@ async fn dashboard(State(state): State<AppState>, asking: Asking) -> ApiResult<A
     get, path = "/api/v1/sites/{site}/explain", tag = "answers",
     params(
         ("site" = String, Path, description = "The name of the site"),
-        ("window" = String, Query, description = "24h, today, 2026-11-01..2026-11-30"),
+        ("window" = String, Query, description = "24h, today, 2026-11, 2026-11-01..2026-11-30"),
     ),
     responses(
         (status = 200, description = "As ANALYTICS.EXPLAIN replies it; ranges in both forms", body = Object),

@@ -27,9 +27,11 @@ pub struct Question {
 
 enum Shape {
     Unique(Map<String, Json>),
-    Get(String, Vec<String>),
+    /// The windows, and the metrics of each.
+    Get(Vec<String>, Vec<String>),
     Range(Vec<String>, Format),
-    Top(Vec<String>, String, Format),
+    /// The dimensions, the metrics of a row, and the format.
+    Top(Vec<String>, Vec<String>, Format),
     Compare(Vec<String>),
     Explain,
     Info,
@@ -81,15 +83,20 @@ impl Question {
                 answer.insert(String::from("users"), json(reply));
                 Ok(Answer::Json(Json::Object(answer)))
             }
-            Shape::Get(window, metrics) => {
-                let numbers = metrics.iter().cloned().zip(list(reply).iter().map(json));
-                let metrics: Map<String, Json> = numbers.collect();
-                Ok(Answer::Json(
-                    object!({"window": window, "metrics": metrics}),
-                ))
+            Shape::Get(windows, metrics) => {
+                let mut numbers = list(reply).iter().map(json);
+                let mut answers = windows.iter().map(|window| {
+                    let numbers = metrics.iter().cloned().zip(&mut numbers);
+                    let metrics: Map<String, Json> = numbers.collect();
+                    object!({"window": window, "metrics": metrics})
+                });
+                Ok(Answer::Json(match windows.len() {
+                    1 => answers.next().unwrap_or(Json::Null),
+                    _ => answers.collect(),
+                }))
             }
             Shape::Range(metrics, format) => range::answer(reply, metrics, *format, zone),
-            Shape::Top(parts, metric, format) => top_answer(reply, parts, metric, *format),
+            Shape::Top(parts, metrics, format) => top_answer(reply, parts, metrics, *format),
             Shape::Compare(metrics) => {
                 let rows = metrics.iter().zip(list(reply));
                 let rows = rows.map(|(metric, row)| {
@@ -118,13 +125,24 @@ fn start(name: &str, site: &Site) -> Cmd {
 }
 
 fn some_metrics(params: &mut Params) -> ApiResult<Vec<String>> {
-    let metrics = params.all("metric");
+    let metrics = no_options("metric", params.all("metric"))?;
     match metrics.is_empty() {
         true => Err(ApiError::invalid(
             "metric",
             "is missing; it may be repeated",
         )),
         false => Ok(metrics),
+    }
+}
+
+/// The words that end the metrics of a command: a parameter is a metric and nothing else.
+const OPTIONS: [&str; 5] = ["WHERE", "BY", "WITH", "LIMIT", "WINDOW"];
+
+fn no_options(name: &'static str, metrics: Vec<String>) -> ApiResult<Vec<String>> {
+    let is_option = |word: &&String| OPTIONS.iter().any(|it| it.eq_ignore_ascii_case(word));
+    match metrics.iter().find(is_option) {
+        Some(word) => Err(ApiError::invalid(name, format!("'{word}' is no metric"))),
+        None => Ok(metrics),
     }
 }
 
@@ -173,15 +191,26 @@ fn unique(mut params: Params, site: &Site) -> ApiResult<Question> {
 }
 
 fn get(mut params: Params, site: &Site) -> ApiResult<Question> {
-    let window = params.needed("window")?;
+    let windows = params.all("window");
     let metrics = some_metrics(&mut params)?;
     params.finish("window, metric")?;
+    if windows.is_empty() {
+        return Err(ApiError::invalid(
+            "window",
+            "is missing; it may be repeated",
+        ));
+    }
     let mut command = start("ANALYTICS.GET", site);
-    command.arg(&window).arg(&metrics);
+    for (place, window) in windows.iter().enumerate() {
+        if place > 0 {
+            command.arg("WINDOW");
+        }
+        command.arg(window).arg(&metrics);
+    }
     Ok(Question {
         name: "get",
         command,
-        shape: Shape::Get(window, metrics),
+        shape: Shape::Get(windows, metrics),
     })
 }
 
@@ -203,36 +232,59 @@ fn range(mut params: Params, site: &Site) -> ApiResult<Question> {
 fn top(mut params: Params, site: &Site) -> ApiResult<Question> {
     let window = params.needed("window")?;
     let dimension = params.needed("dimension")?;
+    let held = params.all("where");
     let by = params.one("by")?;
+    let with = no_options("with", params.all("with"))?;
     let limit = params.one("limit")?;
     let format = Format::of(params.one("format")?.as_deref())?;
     if format == Format::Columns {
         return Err(ApiError::invalid("format", "rows or csv is accepted"));
     }
-    params.finish("window, dimension, by, limit, format")?;
+    params.finish("window, dimension, where, by, with, limit, format")?;
     let mut command = start("ANALYTICS.TOP", site);
     command.arg(&window).arg(&dimension);
+    for pair in &held {
+        let Some((name, value)) = pair.split_once(':') else {
+            let message = "a dimension, a colon and a value is accepted, such as country:FR";
+            return Err(ApiError::invalid("where", message));
+        };
+        command.arg("WHERE").arg(name).arg(value);
+    }
     if let Some(metric) = &by {
         command.arg("BY").arg(metric);
+    }
+    if !with.is_empty() {
+        command.arg("WITH").arg(&with);
     }
     if let Some(rows) = limit {
         command.arg("LIMIT").arg(rows);
     }
     let parts = dimension.split(',').map(String::from).collect();
+    let by = by.unwrap_or_else(|| String::from("events"));
+    let metrics = std::iter::once(by).chain(with).collect();
     Ok(Question {
         name: "top",
         command,
-        shape: Shape::Top(parts, by.unwrap_or_else(|| String::from("events")), format),
+        shape: Shape::Top(parts, metrics, format),
     })
 }
 
-/// Flat rows: `value` of one dimension, `value:<dimension>` for each of a cube.
-fn top_answer(reply: &Value, parts: &[String], metric: &str, format: Format) -> ApiResult<Answer> {
+/// Flat rows: `value` of one dimension, `value:<dimension>` for each of a cube. `metrics`: that of BY, then
+/// those of WITH.
+fn top_answer(
+    reply: &Value,
+    parts: &[String],
+    metrics: &[String],
+    format: Format,
+) -> ApiResult<Answer> {
     let mut head: Vec<String> = match parts {
         [_] => vec![String::from("value")],
         parts => parts.iter().map(|part| format!("value:{part}")).collect(),
     };
-    head.extend([metric, "share", "error_bound"].map(String::from));
+    let mut metrics = metrics.iter().cloned();
+    head.extend(metrics.next());
+    head.extend(["share", "error_bound"].map(String::from));
+    head.extend(metrics);
     let rows = list(reply).iter().map(|row| {
         let (value, numbers) = match list(row).split_first() {
             Some((value, numbers)) => (value, numbers),

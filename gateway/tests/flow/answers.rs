@@ -90,6 +90,9 @@ fn check(gateway: &Gateway, ask: &dyn Fn(&str) -> Value) {
         "revenue:sum",
         "users@country=FR",
         "events@event=pageview&country=DE",
+        "users@event=pageview&country=DE/users@country=DE",
+        "(events@page=/a?b=1&&country=FR)/events",
+        "events/(events@country=/api/users)",
         "nothing:max",
     ];
     let query: String = metrics
@@ -104,6 +107,20 @@ fn check(gateway: &Gateway, ask: &dyn Fn(&str) -> Value) {
             same(number, &expected[place]),
             "{metric} {numbers} {expected}"
         );
+    }
+    let several = http(&format!("get?window=1h&window={window}{query}"));
+    assert_eq!(several[0]["window"], "1h");
+    assert_eq!(several[1], numbers);
+    let table = http("top?window=7d&dimension=country&with=users&with=latency:sum/users");
+    let expected = ask("TOP 7d country WITH users latency:sum/users");
+    for (place, row) in table.as_array().expect("rows").iter().enumerate() {
+        for (column, name) in ["value", "events", "share", "error_bound", "users"]
+            .into_iter()
+            .chain(["latency:sum/users"])
+            .enumerate()
+        {
+            assert!(same(&row[name], &expected[place][column]), "{row}");
+        }
     }
     let rows = http("range?window=today&step=1d&metric=events&metric=latency:p95");
     let expected = ask("RANGE today 1d events latency:p95");
@@ -123,6 +140,14 @@ fn check(gateway: &Gateway, ask: &dyn Fn(&str) -> Value) {
         (
             "top?window=7d&dimension=theme&by=users&limit=3",
             "TOP 7d theme BY users LIMIT 3",
+        ),
+        (
+            "top?window=7d&dimension=country&where=event:pageview&by=users",
+            "TOP 7d country WHERE event pageview BY users",
+        ),
+        (
+            "top?window=7d&dimension=country&by=events@event%3Dpageview/users&limit=2",
+            "TOP 7d country BY events@event=pageview/users LIMIT 2",
         ),
         (
             "top?window=7d&dimension=event,country&by=latency:sum",

@@ -38,6 +38,10 @@ fn the_words_of_live_metrics_include_the_window() {
             "main 60s window TODAY events users",
             "main 1m WINDOW today events users",
         ),
+        (
+            "main 5s events WINDOW 1h users events Window 7d users",
+            "main 5s WINDOW 5s events WINDOW 1h users events WINDOW 1w users",
+        ),
     ] {
         let feed = feed(line);
         let shown = String::from_utf8(feed.words().join(&b' ')).unwrap();
@@ -48,10 +52,18 @@ fn the_words_of_live_metrics_include_the_window() {
         );
     }
     for (line, says) in [
-        ("main 5s", "0 metrics"),
+        ("main 5s", "window '5s' needs a metric"),
         ("main", "SET needs"),
-        ("main 5s WINDOW 5m", "0 metrics"),
-        ("main 5s WINDOW", "metric 'WINDOW'"),
+        ("main 5s WINDOW 5m", "window '5m' needs a metric"),
+        ("main 5s WINDOW", "WINDOW needs a window"),
+        (
+            "main 5s events WINDOW 1d users users",
+            "'users' is given twice",
+        ),
+        (
+            "main 5s events WINDOW 2024-01-01..now users",
+            "does not go with the clock",
+        ),
         ("main 5s events events", "'events' is given twice"),
         ("main 5ms events", "every '5ms' is not from 1s to 1d"),
         ("main 5s evnts:", "metric 'evnts:'"),

@@ -25,8 +25,9 @@ pub use measure::{Aggregate, Measure};
 
 use crate::error::{shown, Error, Result};
 use crate::schema::limits;
+use crate::schema::selector::split;
 use crate::schema::{Names, Settings};
-use ratio::Form;
+use ratio::{Form, Side};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Metric {
@@ -96,11 +97,12 @@ impl Metric {
 }
 
 impl Term {
-    fn parse(text: &[u8], names: Names) -> Result<Term> {
-        let (measure, row) = Term::split(text);
+    fn parse(side: Side, names: Names) -> Result<Term> {
+        let (measure, row) = Term::split(side.text);
+        let row = row.map(|row| Selector::parse(row, side.names(names)));
         let term = Term {
             measure: Measure::parse(measure, names)?,
-            row: row.map(|row| Selector::parse(row, names)).transpose()?,
+            row: row.transpose()?,
         };
         match &term.row {
             Some(row) if term.measure.is_distinct() => row.check_users()?,
@@ -118,5 +120,31 @@ impl Term {
                 (measure, row.get(1..))
             }
         }
+    }
+}
+
+/// A term of a metric, before its row is looked up: `TOP` adds dimensions to it.
+pub struct TermText<'t> {
+    pub measure: Measure,
+    /// Dimensions and their values.
+    pub row: Vec<(&'t [u8], Vec<u8>)>,
+}
+
+/// The terms of a metric.
+pub fn read_terms<'t>(
+    text: &'t [u8],
+    names: Names,
+) -> Result<(TermText<'t>, Option<TermText<'t>>)> {
+    let read = |side: Side<'t>| {
+        let (measure, row) = Term::split(side.text);
+        let row = row.map(|row| split(row, side.names(names)));
+        Ok(TermText {
+            measure: Measure::parse(measure, names)?,
+            row: row.transpose()?.unwrap_or_default(),
+        })
+    };
+    match ratio::form(text, names)? {
+        Form::Term(of) => Ok((read(of)?, None)),
+        Form::Ratio(of, per) => Ok((read(of)?, Some(read(per)?))),
     }
 }

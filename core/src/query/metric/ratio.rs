@@ -22,8 +22,46 @@ use crate::schema::{Names, Selector, Settings, SUBJECTS};
 use crate::text::nearest::nearest;
 
 pub(super) enum Form<'t> {
-    Term(&'t [u8]),
-    Ratio(&'t [u8], &'t [u8]),
+    Term(Side<'t>),
+    Ratio(Side<'t>, Side<'t>),
+}
+
+/// The text of a term.
+#[derive(Clone, Copy)]
+pub(super) struct Side<'t> {
+    pub(super) text: &'t [u8],
+    pub(super) is_enclosed: bool,
+}
+
+impl<'t> Side<'t> {
+    fn open(text: &'t [u8]) -> Side<'t> {
+        Side {
+            text,
+            is_enclosed: false,
+        }
+    }
+
+    fn enclosed(text: &'t [u8]) -> Side<'t> {
+        Side {
+            text,
+            is_enclosed: true,
+        }
+    }
+
+    /// Without the parentheses around it.
+    fn of(text: &'t [u8]) -> Side<'t> {
+        let inner = text.strip_prefix(b"(");
+        let inner = inner.and_then(|inner| inner.strip_suffix(b")"));
+        inner.map_or(Side::open(text), Side::enclosed)
+    }
+
+    /// The names that it may have.
+    pub(super) fn names<'s>(&self, names: Names<'s>) -> Names<'s> {
+        match self.is_enclosed {
+            true => names.literal(),
+            false => names,
+        }
+    }
 }
 
 /// A longer text is no metric, and is not searched.
@@ -33,7 +71,7 @@ const MOST_SLASHES: usize = 64;
 
 pub(super) fn form<'t>(text: &'t [u8], names: Names) -> Result<Form<'t>> {
     if text.len() > LONGEST {
-        return Ok(Form::Term(text));
+        return Ok(Form::Term(Side::open(text)));
     }
     let site = names.site();
     if let Some(inner) = text.strip_prefix(b"(") {
@@ -52,13 +90,13 @@ pub(super) fn form<'t>(text: &'t [u8], names: Names) -> Result<Form<'t>> {
         if found.is_some() || division.is_doubtful {
             return Err(doubtful(text, before, after));
         }
-        found = Some(Form::Ratio(before, division.per));
+        found = Some(Form::Ratio(Side::open(before), division.per));
     }
     match found {
         Some(ratio) => Ok(ratio),
         None => {
             refuse_near_division(text, names)?;
-            Ok(Form::Term(text))
+            Ok(Form::Term(Side::open(text)))
         }
     }
 }
@@ -69,33 +107,33 @@ fn enclosed<'t>(text: &'t [u8], inner: &'t [u8], site: Option<&Settings>) -> For
     let ends = ends.filter_map(|(pair, end)| (pair == b")/").then_some(end));
     let ratio = |end: usize| {
         let (of, rest) = inner.split_at_checked(end)?;
-        Some((of, without_parentheses(rest.get(2..)?)))
+        Some((of, Side::of(rest.get(2..)?)))
     };
     let mut ratios = ends.filter_map(ratio).take(MOST_SLASHES);
     let first = ratios.clone().next();
     match ratios
-        .find(|(_, per)| Shape::of(per, site).is_some())
+        .find(|(_, per)| Shape::of(per.text, site).is_some())
         .or(first)
     {
-        Some((of, per)) => Form::Ratio(of, per),
-        None => Form::Term(inner.strip_suffix(b")").unwrap_or(text)),
+        Some((of, per)) => Form::Ratio(Side::enclosed(of), per),
+        None => Form::Term(Side::of(text)),
     }
 }
 
 /// A `/` with a whole term on either side.
 struct Division<'t> {
-    per: &'t [u8],
+    per: Side<'t>,
     /// The `/` may as well belong to the value in front of it.
     is_doubtful: bool,
 }
 
 impl<'t> Division<'t> {
     fn at(before: &[u8], after: &'t [u8], site: Option<&Settings>) -> Option<Division<'t>> {
-        let per = without_parentheses(after);
-        let is_open = per.len() == after.len();
-        Shape::of(per, site)?;
+        let per = Side::of(after);
+        let is_open = !per.is_enclosed;
+        Shape::of(per.text, site)?;
         let shape = Shape::of(before, site).filter(|shape| !shape.ends_empty())?;
-        if is_open && shape.value.is_some() && Term::split(per).0.contains(&b'/') {
+        if is_open && shape.value.is_some() && Term::split(per.text).0.contains(&b'/') {
             // In https://a.b/c:sum, no value /a.b/c is meant.
             return None;
         }
@@ -141,12 +179,6 @@ fn slashes(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     places.filter_map(|place: usize| Some((text.get(..place)?, text.get(place + 1..)?)))
 }
 
-fn without_parentheses(text: &[u8]) -> &[u8] {
-    let inner = text.strip_prefix(b"(");
-    let inner = inner.and_then(|inner| inner.strip_suffix(b")"));
-    inner.unwrap_or(text)
-}
-
 #[cold]
 fn doubtful(text: &[u8], before: &[u8], after: &[u8]) -> Error {
     let [text, before, after] = [text, before, after].map(shown);
@@ -164,7 +196,8 @@ fn refuse_near_division(text: &[u8], names: Names) -> Result<()> {
         if shape.ends_empty() || shape.ends_with_a_path() {
             continue;
         }
-        let per = without_parentheses(after);
+        let side = Side::of(after);
+        let per = side.text;
         let end = per.iter().position(|byte| b":@".contains(byte));
         let subject = end.and_then(|end| per.get(..end)).unwrap_or(per);
         let known = names.site().into_iter().flat_map(Settings::values);
@@ -172,7 +205,7 @@ fn refuse_near_division(text: &[u8], names: Names) -> Result<()> {
         if nearest(subject, SUBJECTS.into_iter().chain(known)).is_none() {
             continue;
         }
-        if let Err(error) = Term::parse(per, names) {
+        if let Err(error) = Term::parse(side, names) {
             let text = shown(text);
             return Err(Error::new(format!(
                 "behind its /: {error}; a value with a / is written ({text})"

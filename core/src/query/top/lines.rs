@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use super::Axis;
 use crate::bucket::tally::Tally;
-use crate::bucket::{Bucket, Row};
+use crate::bucket::{Breakdown, Bucket, Row};
 use crate::prefetch::AHEAD;
 use crate::query::fold::events_of;
 use crate::text::{same, Text};
@@ -57,9 +57,13 @@ pub(super) struct Lines<'b> {
     pub(super) lines: Vec<Line<'b>>,
     /// The entries of one part after the other, in the order of its rows.
     entries: Vec<Entry<'b>>,
-    /// The `~other` of each part that has one.
+    /// The `~other` of each part that has one; of an axis with held values none, for it has other values'
+    /// events as well.
     spilled: Vec<(usize, &'b Tally)>,
+    /// The events of `spilled`.
     pub(super) spilled_events: u64,
+    /// The most events of the axis that may be in a `~other`.
+    pub(super) most_spilled: u64,
     /// The floors of all buckets.
     floors: u64,
 }
@@ -75,32 +79,31 @@ impl<'b> Lines<'b> {
             entries: Vec::new(),
             spilled: Vec::new(),
             spilled_events: 0,
+            most_spilled: 0,
             floors: 0,
         };
         let mut index: Index<'b> = HashMap::default();
-        let mut events = Vec::new();
+        let (mut rows, mut events) = (Vec::new(), Vec::new());
         for (part, (piece, bucket)) in parts.iter().enumerate() {
             let Some(breakdown) = bucket.breakdown(axis.kind, axis.name.text()) else {
                 continue;
             };
-            let rows = breakdown.rows();
+            rows.clear();
+            let numbered = breakdown.rows().iter().zip(0..);
+            rows.extend(numbered.filter(|(row, _)| axis.admits(row.value())));
             if index.is_empty() {
                 index.reserve(rows.len());
                 lines.lines.reserve(rows.len());
             }
-            let spilled = breakdown.other().map_or(0, |other| {
-                lines.spilled.push((part, other));
-                events_of(piece, other)
-            });
+            let spilled = lines.spill(part, piece, bucket, breakdown, axis, &rows);
             let floor = breakdown.floor().min(spilled);
-            lines.spilled_events = lines.spilled_events.saturating_add(spilled);
             lines.floors = lines.floors.saturating_add(floor);
             events.clear();
             if needs.events {
-                count(piece, rows, &mut events);
+                count(piece, &rows, &mut events);
             }
             let mut events = events.iter().copied();
-            for (row, number) in rows.iter().zip(0..) {
+            for (row, number) in &rows {
                 let position = *index.entry(Key(Text::new(row.value()))).or_insert_with(|| {
                     lines.lines.push(Line::new(row.value()));
                     lines.lines.len() - 1
@@ -110,7 +113,7 @@ impl<'b> Lines<'b> {
                 };
                 line.events = line.events.saturating_add(events.next().unwrap_or(0));
                 if spilled > 0 {
-                    let error = breakdown.error(number).min(spilled);
+                    let error = breakdown.error(*number).min(spilled);
                     line.error = line.error.saturating_add(error);
                     line.floors = line.floors.saturating_add(floor);
                 }
@@ -126,6 +129,32 @@ impl<'b> Lines<'b> {
             }
         }
         lines
+    }
+
+    /// Enters what a part has in `~other`; returns the most events of the axis that may be there.
+    fn spill(
+        &mut self,
+        part: usize,
+        piece: &Piece,
+        bucket: &'b Bucket,
+        breakdown: &'b Breakdown,
+        axis: &Axis,
+        rows: &[(&Row, usize)],
+    ) -> u64 {
+        let Some(other) = breakdown.other() else {
+            return 0;
+        };
+        let mut most = events_of(piece, other);
+        if !axis.is_held() {
+            self.spilled.push((part, other));
+            self.spilled_events = self.spilled_events.saturating_add(most);
+        } else if let Some(of_axis) = axis.most_events(piece, bucket) {
+            let in_rows = rows.iter().map(|(row, _)| events_of(piece, &row.tally));
+            let in_rows = in_rows.fold(0, u64::saturating_add);
+            most = most.min(of_axis.saturating_sub(in_rows));
+        }
+        self.most_spilled = self.most_spilled.saturating_add(most);
+        most
     }
 
     /// The rows of all parts.
@@ -175,7 +204,7 @@ impl<'b> Lines<'b> {
     pub(super) fn error_of(&self, line: &Line) -> u64 {
         let without_a_row = self.floors.saturating_sub(line.floors);
         let error = without_a_row.saturating_add(line.error);
-        error.min(self.spilled_events)
+        error.min(self.most_spilled)
     }
 }
 
@@ -193,15 +222,15 @@ impl<'b> Line<'b> {
 
 /// The events of every row. They are in memory of their own: reading all of them first, with nothing to
 /// do in between, lets the processor wait for those of many rows at once.
-fn count(piece: &Piece, rows: &[Row], events: &mut Vec<u64>) {
+fn count(piece: &Piece, rows: &[(&Row, usize)], events: &mut Vec<u64>) {
     for rows in rows.chunks(AHEAD) {
-        let first = |row: &Row| row.tally.slots().iter().next();
+        let first = |(row, _): &(&Row, usize)| row.tally.slots().iter().next();
         black_box(
             rows.iter()
                 .filter_map(first)
                 .fold(0, |seen, (_, n)| seen ^ n),
         );
-        events.extend(rows.iter().map(|row| events_of(piece, &row.tally)));
+        events.extend(rows.iter().map(|(row, _)| events_of(piece, &row.tally)));
     }
 }
 

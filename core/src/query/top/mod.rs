@@ -13,10 +13,14 @@ mod lines;
 mod rank;
 mod select;
 mod sums;
+mod table;
+#[cfg(test)]
+mod table_tests;
 #[cfg(test)]
 mod tests;
 
 pub use axis::Axis;
+pub use table::{Asked, Table};
 
 use std::collections::BinaryHeap;
 
@@ -38,9 +42,11 @@ pub struct Ranked<'b> {
     /// The part of all events with the dimension: of their number where numbers of rows add up, of all users
     /// or sessions for distinct counts, and of the events for averages, extremes and percentiles.
     pub share: Answer,
-    /// How much larger the number may be in truth (of `~other`: smaller), because a full bucket moved values
-    /// to `~other`. Nothing where there is no such bound.
+    /// How much larger the number may be in truth, because a full bucket moved values to `~other`; of `~other`
+    /// itself smaller, unless the axis has held values. Nothing where there is no such bound.
     pub error: Answer,
+    /// Further metrics of the row.
+    pub with: Vec<Answer>,
 }
 
 /// Rows, the heaviest first.
@@ -128,7 +134,7 @@ fn ranking<'b>(
     seconds: f64,
 ) -> Ranking<'b> {
     let other = others.state.answer(measure, seconds);
-    let has_other = others.events > 0 || !is_nothing(other);
+    let has_other = others.events > 0 || lines.most_spilled > 0 || !is_nothing(other);
     let mut all = others.state;
     let mut events = others.events;
     for candidate in &shown {
@@ -147,9 +153,13 @@ fn ranking<'b>(
     let errors = shown
         .iter()
         .map(|candidate| lines.error_of(candidate.rank.line));
-    let errors = errors
-        .fold(0, u64::saturating_add)
-        .min(lines.spilled_events);
+    // With held values, what is in `~other` is not added to the row: it may be larger in truth.
+    let errors = match lines.most_spilled > lines.spilled_events {
+        true => lines.most_spilled,
+        false => errors
+            .fold(0, u64::saturating_add)
+            .min(lines.spilled_events),
+    };
     Ranking {
         rows: shown
             .iter()
@@ -159,6 +169,7 @@ fn ranking<'b>(
                 number,
                 share: share(number, line.events),
                 error: error(measure, lines.error_of(line), seconds),
+                with: Vec::new(),
             })
             .collect(),
         united: all.united(),
@@ -167,6 +178,7 @@ fn ranking<'b>(
             number: other,
             share: share(other, others.events),
             error: error(measure, errors, seconds),
+            with: Vec::new(),
         }),
     }
 }

@@ -2,10 +2,10 @@
 //! from and to the types of the crate. The layout is in this folder alone.
 //!
 //! ```text
-//! site:      version 1 | parts | counters | settings | [rules] | [live metrics]
+//! site:      version 1 | parts | counters | settings | [rules] | [live metrics] | [further windows]
 //! parts:     a byte with a bit for each optional part that follows, lowest bit first:
-//!            1 rules, 2 live metrics
-//! counters, settings, rules, live metrics:
+//!            1 rules, 2 live metrics, 4 further windows of live metrics
+//! counters, settings, rules, live metrics, further windows:
 //!            the structs below as bincode writes them: fields in order, integers as 1 byte below 251
 //!            and otherwise a marker and 2, 4 or 8 bytes (little-endian, signed ones as zigzag), an
 //!            option as 0 or 1 and its content, bytes and lists behind their length
@@ -42,12 +42,14 @@ use bincode::error::DecodeError;
 use bounded::List;
 use serde::{Deserialize, Serialize};
 use settings::StoredSettings;
-use watch::{StoredFeed, StoredRule};
+use watch::{StoredFeed, StoredRule, Windows};
 
 const VERSION: u8 = 1;
 
 const RULES: u8 = 1;
 const FEEDS: u8 = 2;
+/// In the order of the live metrics, one list for each.
+const WINDOWS: u8 = 4;
 
 /// No part is longer, and bincode refuses to read more.
 const LIMIT: usize = 4 << 20;
@@ -61,6 +63,7 @@ const _: () = assert!(LONGEST_FEEDS < LIMIT);
 const _: () = assert!(limits::RULES_PER_SITE * (LONGEST_METRIC + 512) < LIMIT);
 
 type Rules<'a> = List<StoredRule<'a>, { limits::RULES_PER_SITE }>;
+type MoreWindows<'a> = List<Windows<'a>, { limits::FEEDS_PER_SITE }>;
 type Feeds<'a> = List<StoredFeed<'a>, { limits::FEEDS_PER_SITE }>;
 
 #[derive(Serialize, Deserialize)]
@@ -80,11 +83,17 @@ struct StoredSpan {
 
 impl Site {
     pub fn encode(&self) -> Vec<Page> {
-        let (rules, feeds) = self.watch().map_or_else(Default::default, |watch| {
-            (watch::stored_rules(watch), watch::stored_feeds(watch))
+        let (rules, feeds, windows) = self.watch().map_or_else(Default::default, |watch| {
+            (
+                watch::stored_rules(watch),
+                watch::stored_feeds(watch),
+                watch::stored_windows(watch),
+            )
         });
         let bit = |bit: u8, is_empty: bool| if is_empty { 0 } else { bit };
-        let parts = bit(RULES, rules.is_empty()) | bit(FEEDS, feeds.is_empty());
+        let parts = bit(RULES, rules.is_empty())
+            | bit(FEEDS, feeds.is_empty())
+            | bit(WINDOWS, windows.is_empty());
         let mut page = vec![VERSION, parts];
         write(&StoredCounters::of(self), &mut page);
         write(&StoredSettings::of(&self.settings), &mut page);
@@ -93,6 +102,9 @@ impl Site {
         }
         if parts & FEEDS != 0 {
             write(&feeds, &mut page);
+        }
+        if parts & WINDOWS != 0 {
+            write(&windows, &mut page);
         }
         vec![page]
     }
@@ -116,7 +128,7 @@ impl Site {
         if *version != VERSION {
             return Err(corrupt("version", "not one that this module reads"));
         }
-        if parts & !(RULES | FEEDS) != 0 {
+        if parts & !(RULES | FEEDS | WINDOWS) != 0 {
             return Err(corrupt("parts", "one that this module does not have"));
         }
         let counters: StoredCounters = read(&mut rest, "counters")?;
@@ -129,7 +141,16 @@ impl Site {
         }
         if parts & FEEDS != 0 {
             let feeds: Feeds = read(&mut rest, "live metrics")?;
-            site.change_watch(|watch| feeds.into_iter().try_for_each(|it| it.add_to(watch)))?;
+            let windows: MoreWindows = match parts & WINDOWS {
+                0 => MoreWindows::default(),
+                _ => read(&mut rest, "windows of live metrics")?,
+            };
+            // Where there are more lists than live metrics, the site is not written as it was read.
+            let mut windows = windows.into_iter();
+            let mut feeds = feeds.into_iter();
+            site.change_watch(|watch| {
+                feeds.try_for_each(|it| it.add_to(windows.next().unwrap_or_default(), watch))
+            })?;
         }
         if !rest.is_empty() {
             return Err(corrupt("payload", "bytes after its end"));

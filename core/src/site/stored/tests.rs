@@ -5,11 +5,12 @@ use super::bounded::Bytes;
 use super::settings::StoredRows;
 use super::watch::StoredState;
 use super::*;
-use crate::alert::live::Feed;
+use crate::alert::live::{Feed, FeedWindow};
+use crate::alert::watch::Watch;
 use crate::alert::{Rule, State};
 use crate::schema::{parse_options, Names, Settings};
 use crate::text::Text;
-use crate::time::{Retention, Zone};
+use crate::time::{Retention, Window, Zone};
 use proptest::prelude::*;
 
 const EVENT_TIME: i64 = 1_733_927_467_000;
@@ -230,7 +231,16 @@ fn the_largest_site_is_written_and_read() {
         let metrics = (0..limits::METRICS_PER_QUERY).map(|n| metric(n).into_bytes().into());
         large.change_watch(|watch| {
             let mut feed = watch.feeds()[n].clone();
-            feed.metrics = metrics.collect();
+            feed.windows[0].metrics = metrics.collect();
+            if n % 2 == 0 {
+                // As many windows as there may be.
+                let metrics = feed.windows[0].metrics.clone().into_iter().zip(1..);
+                let window = |(metric, days)| FeedWindow {
+                    window: Window::parse_moving(format!("{days}d").as_bytes()).unwrap(),
+                    metrics: vec![metric],
+                };
+                feed.windows = metrics.map(window).collect();
+            }
             watch.set_feed(feed);
         });
     }
@@ -244,7 +254,7 @@ proptest! {
     #[test]
     fn rules_and_live_metrics_are_read_as_they_were_stored(
         rules in prop::collection::vec((0..9u8, prop::option::of(1..99i64), prop::option::of(-5..5i32), 0..3u8, any::<bool>()), 0..5),
-        feeds in prop::collection::vec((0..9u8, 1..99i64), 0..4),
+        feeds in prop::collection::vec((0..9u8, 1..99i64, 0..3usize), 0..4),
     ) {
         let mut site = site("");
         for (name, hold, clear, state, paused) in rules {
@@ -262,14 +272,21 @@ proptest! {
                 };
             });
         }
-        for (name, every) in feeds {
-            add_feed(&mut site, &format!("f{name} {every}s WINDOW today events users"));
+        let mut has_more = false;
+        for (name, every, more) in feeds {
+            let more = ["", " WINDOW 5m users", " WINDOW 1h events WINDOW 1y users"][more];
+            add_feed(&mut site, &format!("f{name} {every}s WINDOW today events users{more}"));
         }
+        for feed in site.watch().into_iter().flat_map(Watch::feeds) {
+            has_more |= feed.windows.len() > 1;
+        }
+        // A site whose live metrics have one window each is written as before.
+        prop_assert_eq!(page(&site)[1] & WINDOWS != 0, has_more);
         prop_assert_eq!(Site::decode(&site.encode()), Ok(site));
     }
 
     #[test]
-    fn any_bytes_are_refused_or_written_again(bytes: Vec<u8>, parts in 0..4u8) {
+    fn any_bytes_are_refused_or_written_again(bytes: Vec<u8>, parts in 0..8u8) {
         let page = [&[VERSION, parts], &bytes[..]].concat();
         if let Ok(site) = Site::decode(std::slice::from_ref(&page)) {
             prop_assert_eq!(site.encode(), vec![page]);

@@ -5,8 +5,8 @@
 
 use super::bounded::{Bytes, List};
 use super::settings::refused;
-use super::{Feeds, Rules};
-use crate::alert::live::Feed;
+use super::{Feeds, MoreWindows, Rules};
+use crate::alert::live::{Feed, FeedWindow};
 use crate::alert::watch::Watch;
 use crate::alert::{Alarm, Condition, Op, Rule, State};
 use crate::codec::corrupt;
@@ -44,9 +44,19 @@ pub struct StoredFeed<'a> {
     #[serde(borrow)]
     pub name: Bytes<'a, NAME>,
     pub every: u64,
+    pub first: StoredWindow<'a>,
+}
+
+/// A window of live metrics.
+#[derive(Serialize, Deserialize)]
+pub struct StoredWindow<'a> {
+    #[serde(borrow)]
     pub window: Bytes<'a, WINDOW>,
     pub metrics: List<Bytes<'a, METRIC>, METRICS_PER_QUERY>,
 }
+
+/// The windows of live metrics behind the first.
+pub type Windows<'a> = List<StoredWindow<'a>, METRICS_PER_QUERY>;
 
 const WINDOW: usize = 32;
 const OP: usize = 16;
@@ -57,6 +67,16 @@ pub fn stored_rules(watch: &Watch) -> Rules<'_> {
 
 pub fn stored_feeds(watch: &Watch) -> Feeds<'_> {
     watch.feeds().iter().map(StoredFeed::of).collect()
+}
+
+/// The further windows of each of the live metrics; empty where none has any.
+pub fn stored_windows(watch: &Watch) -> MoreWindows<'_> {
+    let is_more = |feed: &Feed| feed.windows.len() > 1;
+    let feeds = watch.feeds().iter();
+    let feeds = feeds.filter(|_| watch.feeds().iter().any(is_more));
+    feeds
+        .map(|feed| feed.windows.iter().skip(1).map(StoredWindow::of).collect())
+        .collect()
 }
 
 impl<'a> StoredRule<'a> {
@@ -131,17 +151,22 @@ impl<'a> StoredFeed<'a> {
         StoredFeed {
             name: (*feed.name).into(),
             every: millis_of(feed.every),
-            window: feed.window.to_string().into(),
-            metrics: feed.metrics.iter().map(|it| (**it).into()).collect(),
+            first: feed
+                .windows
+                .first()
+                .map_or_else(StoredWindow::none, StoredWindow::of),
         }
     }
 
-    pub fn add_to(self, watch: &mut Watch) -> Result<(), Corrupt> {
+    /// `further`: its windows behind the first.
+    pub fn add_to(self, further: Windows, watch: &mut Watch) -> Result<(), Corrupt> {
+        let windows = std::iter::once(self.first).chain(further);
         let feed = Feed {
             name: self.name.boxed(),
             every: duration(self.every, "every")?,
-            window: checked_window(&self.window)?,
-            metrics: self.metrics.into_iter().map(Bytes::boxed).collect(),
+            windows: windows
+                .map(StoredWindow::checked)
+                .collect::<Result<_, _>>()?,
         };
         feed.check()
             .map_err(|(field, _)| corrupt(field, "not what a command accepts"))?;
@@ -150,6 +175,29 @@ impl<'a> StoredFeed<'a> {
             .map_err(refused("live metrics"))?;
         watch.set_feed(feed);
         Ok(())
+    }
+}
+
+impl<'a> StoredWindow<'a> {
+    fn of(window: &'a FeedWindow) -> StoredWindow<'a> {
+        StoredWindow {
+            window: window.window.to_string().into(),
+            metrics: window.metrics.iter().map(|it| (**it).into()).collect(),
+        }
+    }
+
+    fn none() -> StoredWindow<'a> {
+        StoredWindow {
+            window: String::new().into(),
+            metrics: List::default(),
+        }
+    }
+
+    fn checked(self) -> Result<FeedWindow, Corrupt> {
+        Ok(FeedWindow {
+            window: checked_window(&self.window)?,
+            metrics: self.metrics.into_iter().map(Bytes::boxed).collect(),
+        })
     }
 }
 

@@ -18,7 +18,7 @@ use super::step::{Length, Pace};
 use crate::error::{Error, Result};
 
 /// The most points that a series may have.
-pub const MAX_POINTS: usize = 10_000;
+pub const MAX_POINTS: usize = 20_000;
 
 /// The edges of the cells that hold a window: one more than there are cells.
 pub fn edges(

@@ -200,7 +200,7 @@ proptest! {
         let error = error.to_string();
         let is_bound = |bound: &str| error.contains(bound);
         let Some(edges) = edges.ok().filter(|_| !is_bound("100000 buckets")) else {
-            prop_assert!(["10000 points", "100000 buckets", "kept"].into_iter().any(is_bound));
+            prop_assert!(["20000 points", "100000 buckets", "kept"].into_iter().any(is_bound));
             return Ok(());
         };
         let span = case.events.first().zip(case.events.last());

@@ -103,8 +103,8 @@ async fn stats(
     let period = period(&mut params, None)?;
     params.finish("period")?;
     let facts = facts(&state, &site.name).await?;
-    let goal = facts.selector(&[("event", &site.goal)]);
-    let metrics = ["events@", "users@"].map(|subject| format!("{subject}{goal}"));
+    let metrics =
+        ["events", "users"].map(|subject| facts.metric(subject, &[("event", &site.goal)]));
     let [letters, converted] = metrics.each_ref().map(String::as_str);
     let command = get(
         &site,
@@ -207,7 +207,7 @@ async fn letters(
     let period = period(&mut params, Some("day"))?;
     params.finish("period")?;
     let facts = facts(&state, &site.name).await?;
-    let goal = facts.selector(&[("event", &site.goal)]);
+    let goal = [("event", &*site.goal)];
     let kinds = ["motivation", "anti_motivation"].map(|kind| {
         let kind = (site.goal_dimension.as_str(), kind);
         // Without the cube, the dimension is taken as one that only events of the goal have.
@@ -216,12 +216,12 @@ async fn letters(
             format!("{},event", site.goal_dimension),
         ];
         match facts.cubes.iter().any(|cube| cubes.contains(cube)) {
-            true => facts.selector(&[("event", &site.goal), kind]),
-            false => facts.selector(&[kind]),
+            true => facts.metric("events", &[("event", &site.goal), kind]),
+            false => facts.metric("events", &[kind]),
         }
     });
-    let [first, second] = kinds.map(|kind| format!("events@{kind}"));
-    let (total, converted) = (format!("events@{goal}"), format!("users@{goal}"));
+    let [first, second] = kinds;
+    let (total, converted) = (facts.metric("events", &goal), facts.metric("users", &goal));
     let metrics: [&str; 5] = [&total, &first, &second, "users", &converted];
     let replies = every(&state, "get", &[get(&site, period.window, &metrics)]).await?;
     let visitors = count(&replies, 0, 3);

@@ -152,7 +152,7 @@ pub struct Realtime {
 }
 
 pub async fn realtime(state: &AppState, site: &Site) -> ApiResult<Realtime> {
-    let goal = format!("events@event={}", site.goal);
+    let goal = format!("(events@event={})", site.goal);
     let commands = [
         get(site, "5m", &["users"]),
         get(site, "today", &["users", "events", &goal]),

@@ -127,10 +127,8 @@ impl Part {
                 )));
             }
         }
-        let cells = cells.into_iter().map(|cell| match cell.is_empty() {
-            true => String::from(self.subject),
-            false => format!("{}@{}", self.subject, facts.selector(&cell)),
-        });
+        let cells = cells.into_iter();
+        let cells = cells.map(|cell| facts.metric(self.subject, &cell));
         Ok(cells.collect())
     }
 
