@@ -1,4 +1,4 @@
-//! `ANALYTICS.DASHBOARD site`: an overview of a site in one map.
+//! `ANALYTICS.DASHBOARD site [metric]...`: an overview of a site in one map.
 //!
 //! ```text
 //! active-users        map: 5m, 1h, 24h, 7d
@@ -7,7 +7,9 @@
 //! last-minute         events of the last 60 seconds
 //! top                 map: of event and every dimension, today's five heaviest values, as TOP replies
 //! values              map: of every value a map of avg, p50, p95, p99 over the last hour
+//! sums                map: of every value its sum of today
 //! events-per-minute   the last sixty minutes of the clock, this one at the end
+//! metrics             map: of every metric that is given a map of 5m, 1h, 24h, 7d, today; only with metrics
 //! ```
 
 use crate::api::command::{Access, Command};
@@ -36,11 +38,15 @@ pub const COMMAND: Command = Command {
     tips: Some(c"nondeterministic_output"),
     access: Access::Read,
     is_fast: false,
-    arguments: &[Argument::SITE],
+    arguments: &[Argument::SITE, METRIC],
     run: entry!(dashboard),
 };
 
+const METRIC: Argument = Argument::text(c"metric").optional().multiple();
+
 const ACTIVE: [&str; 4] = ["5m", "1h", "24h", "7d"];
+/// Of the metrics that are given.
+const WINDOWS: [&str; 5] = ["5m", "1h", "24h", "7d", "today"];
 const TODAY: [(&str, Measure); 3] = [
     ("events", Measure::Events),
     ("users", Measure::Users),
@@ -63,20 +69,25 @@ struct Dashboard<'c> {
     last_minute: Vec<Answer>,
     top: Vec<(Name, Axis, Ranking<'c>)>,
     values: Vec<(Name, Vec<Answer>)>,
+    sums: Vec<Answer>,
     per_minute: Vec<Answer>,
+    /// Of each of the windows, the answers of all metrics.
+    metrics: Vec<Vec<Answer>>,
 }
 
 pub fn dashboard(ctx: Ctx, words: Words) -> Outcome {
-    if words.len() != 2 {
+    if words.len() < 2 {
         return Err(Failure::WrongArity);
     }
     let query = Query::start(ctx, words)?;
-    Dashboard::read(&query)?.reply(ctx);
+    let texts = words.after(2);
+    let metrics = Metric::parse_different(texts.iter(), query.settings())?;
+    Dashboard::read(&query, &metrics)?.reply(ctx, texts);
     Ok(())
 }
 
 impl<'c> Dashboard<'c> {
-    fn read(query: &'c Query) -> Outcome<Dashboard<'c>> {
+    fn read(query: &'c Query, metrics: &[Metric]) -> Outcome<Dashboard<'c>> {
         let mut active = Vec::with_capacity(ACTIVE.len());
         for window in ACTIVE {
             active.extend(last(query, window, vec![Measure::Users])?);
@@ -89,12 +100,15 @@ impl<'c> Dashboard<'c> {
             last_minute: last(query, "60s", vec![Measure::Events])?,
             top: rankings(query, today)?,
             values: values(query)?,
+            sums: fold(query, today, sums(query))?,
             per_minute: per_minute(query)?,
+            metrics: of_windows(query, metrics)?,
         })
     }
 
-    fn reply(&self, ctx: Ctx) {
-        ctx.reply_map(7);
+    /// `texts`: the metrics, as they were given.
+    fn reply(&self, ctx: Ctx, texts: Words) {
+        ctx.reply_map(8 + usize::from(texts.len() > 0));
         ctx.reply_bytes(b"active-users");
         reply_answers(ctx, &ACTIVE, &self.active);
         ctx.reply_bytes(b"today");
@@ -117,9 +131,28 @@ impl<'c> Dashboard<'c> {
             ctx.reply_bytes(name.bytes());
             reply_answers(ctx, &VALUE_AGGREGATES.map(|(name, _)| name), answers);
         }
+        ctx.reply_bytes(b"sums");
+        ctx.reply_map(self.sums.len());
+        for ((name, _), sum) in self.values.iter().zip(&self.sums) {
+            ctx.reply_bytes(name.bytes());
+            reply_answer(ctx, *sum);
+        }
         ctx.reply_bytes(b"events-per-minute");
         ctx.reply_array(self.per_minute.len());
         self.per_minute.iter().for_each(|it| reply_answer(ctx, *it));
+        if texts.len() > 0 {
+            ctx.reply_bytes(b"metrics");
+            ctx.reply_map(texts.len());
+            for (place, text) in texts.iter().enumerate() {
+                ctx.reply_bytes(text);
+                let answer = |answers: &Vec<Answer>| answers.get(place).copied();
+                let answers = self.metrics.iter().map(answer);
+                let answers: Vec<Answer> = answers
+                    .map(|answer| answer.unwrap_or(Answer::Nothing))
+                    .collect();
+                reply_answers(ctx, &WINDOWS, &answers);
+            }
+        }
     }
 }
 
@@ -169,6 +202,29 @@ fn values(query: &Query) -> Outcome<Vec<(Name, Vec<Answer>)>> {
     let names = values.iter().map(|value| value.name.clone());
     let answers = answers.chunks(VALUE_AGGREGATES.len()).map(<[_]>::to_vec);
     Ok(names.zip(answers).collect())
+}
+
+/// The sum of every value.
+fn sums(query: &Query) -> Vec<Measure> {
+    let values = query.site().settings.values().iter();
+    values
+        .map(|value| Measure::Value(value.name.clone(), Aggregate::Sum))
+        .collect()
+}
+
+/// The answers of metrics in each of the windows.
+fn of_windows(query: &Query, metrics: &[Metric]) -> Outcome<Vec<Vec<Answer>>> {
+    if metrics.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut fold = Fold::new(metrics);
+    let answers = WINDOWS.iter().map(|window| {
+        let range = query.range(window.as_bytes())?;
+        query.answers(&mut fold, range)
+    });
+    let answers = answers.collect::<Outcome<Vec<_>>>()?;
+    stats::QUERY_UNIONS.add(fold.united());
+    Ok(answers)
 }
 
 /// Null where neither the minutes themselves nor the slots of their hour are kept.

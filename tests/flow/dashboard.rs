@@ -2,13 +2,14 @@
 
 use testkit::{Reply, Server};
 
-const FIELDS: [&str; 7] = [
+const FIELDS: [&str; 8] = [
     "active-users",
     "today",
     "events-per-second",
     "last-minute",
     "top",
     "values",
+    "sums",
     "events-per-minute",
 ];
 
@@ -82,6 +83,44 @@ fn a_site_at_a_glance() {
         // A minute of the clock may begin meanwhile.
         assert_eq!(minutes[57..].iter().sum::<i64>(), 3);
         assert_eq!(minutes[27..31].iter().sum::<i64>(), 1);
+    }
+}
+
+#[test]
+fn metrics_of_ones_own_are_answered_in_every_window() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    let event = "ANALYTICS.TRACK shop buy ann VAL revenue 12.5";
+    assert_eq!(connection.pipeline(&[event, event]), [1, 1].map(Reply::Int));
+    assert_eq!(connection.run("ANALYTICS.TRACK shop view bob"), 1);
+    let metrics = [
+        "revenue:sum",
+        "users@event=buy/users",
+        "events@event=never/events@event=never",
+    ];
+    let line = format!("ANALYTICS.DASHBOARD shop {}", metrics.join(" "));
+    let two = connection.run(&line);
+    connection.hello3();
+    for board in [two, connection.run(&line)] {
+        assert_eq!(names(&board)[..8], FIELDS);
+        let own = board.get("metrics");
+        assert_eq!(names(own), metrics);
+        for (metric, expected) in metrics.iter().zip([Some(25.0), Some(0.5), None]) {
+            let windows = own.get(metric);
+            assert_eq!(names(windows), ["5m", "1h", "24h", "7d", "today"]);
+            for (window, number) in windows.fields() {
+                let number = (!number.is_nil()).then(|| number.double());
+                assert_eq!(number, expected, "{metric} {window}");
+            }
+        }
+        assert_eq!(board.get("sums").get("revenue").double(), 25.0);
+    }
+    for (metrics, part) in [
+        ("evnts", "did you mean events?"),
+        ("users users", "given twice"),
+    ] {
+        let error = connection.run(&format!("ANALYTICS.DASHBOARD shop {metrics}"));
+        assert!(error.error().contains(part), "{error:?}");
     }
 }
 

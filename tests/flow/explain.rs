@@ -177,11 +177,14 @@ fn a_site_without_events_reads_nothing_and_one_that_is_not_there_is_an_error() {
     assert_eq!(*reply.get("found"), 0);
     let error = connection.run("ANALYTICS.EXPLAIN nosuch 1h");
     assert!(error.error().contains("nosuch"), "{error:?}");
-    for line in ["ANALYTICS.EXPLAIN shop", "ANALYTICS.EXPLAIN shop 1h more"] {
-        assert!(connection
-            .run(line)
-            .error()
-            .contains("wrong number of arguments"));
+    for (line, part) in [
+        ("ANALYTICS.EXPLAIN shop", "wrong number of arguments"),
+        (
+            "ANALYTICS.EXPLAIN shop 1h more",
+            "a value needs an aggregate",
+        ),
+    ] {
+        assert!(connection.run(line).error().contains(part), "{line}");
     }
 }
 
@@ -207,4 +210,52 @@ fn a_long_window_reads_few_buckets() {
     let read: i64 = planned(&reply).iter().sum();
     assert!(read < 100, "{reply:?}");
     assert_eq!(connection.run("ANALYTICS.UNIQUE shop 1y"), 300);
+}
+
+#[test]
+fn a_full_dimension_says_what_a_value_may_lack() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    connection.run("ANALYTICS.CREATE shop CAPACITY 10").ok();
+    let mut lines = Vec::new();
+    for n in 0..600u64 {
+        // Page n comes once in n + 1 rounds, so that the light ones come and go.
+        let page = (0..60).find(|page| n % (60 - page) == 0).unwrap_or(0);
+        lines.push(format!("ANALYTICS.TRACK shop view u{n} DIM page /{page}"));
+    }
+    assert!(connection.pipeline(&lines).iter().all(|reply| *reply == 1));
+    let mut lacking = 0;
+    for page in 0..60 {
+        let counted = lines
+            .iter()
+            .filter(|line| line.ends_with(&format!(" /{page}")))
+            .count() as i64;
+        let metric = format!("events@page=/{page}");
+        let explained = connection.run(&format!("ANALYTICS.EXPLAIN shop 1h {metric} events"));
+        let of = |metric: &str, field| explained.get("metrics").get(metric).get(field).int();
+        let (value, missing) = (of(&metric, "value"), of(&metric, "missing"));
+        assert!(
+            value <= counted && counted <= value + missing,
+            "{metric}: {value} + {missing}, not {counted}"
+        );
+        assert_eq!(
+            *connection
+                .run(&format!("ANALYTICS.GET shop 1h {metric}"))
+                .at(0),
+            value
+        );
+        assert_eq!((of("events", "value"), of("events", "missing")), (600, 0));
+        lacking += i64::from(value < counted);
+    }
+    assert!(lacking > 0);
+    connection.hello3();
+    let three = connection.run("ANALYTICS.EXPLAIN shop 1h events/users");
+    assert!(matches!(three.get("metrics"), Reply::Map(_)));
+    for (metrics, part) in [
+        ("evnts", "did you mean events?"),
+        ("users users", "given twice"),
+    ] {
+        let error = connection.run(&format!("ANALYTICS.EXPLAIN shop 1h {metrics}"));
+        assert!(error.error().contains(part), "{error:?}");
+    }
 }

@@ -11,7 +11,7 @@ use crate::import::TYPED;
 type Words = Vec<Vec<u8>>;
 
 /// One well-formed line of each kind for every command; `#` is a time of the test's, `%` a HyperLogLog.
-const LINES: [&str; 54] = [
+const LINES: [&str; 56] = [
     "TRACK shop view ann",
     "TRACK shop view ann AT # SESSION s ID i DIM country FR DIM plan pro VAL price 9.99",
     "MTRACK shop EVENT view ann AT # EVENT buy bob DIM country DE VAL price -1 ID j",
@@ -41,6 +41,8 @@ const LINES: [&str; 54] = [
     "TOP shop 1h event WHERE country FR BY users/events WITH users price:p95 LIMIT 3",
     "TOP shop this-year country BY events@event=view/events WITH events",
     "DASHBOARD shop",
+    "DASHBOARD shop events@country=FR/users price:p95",
+    "EXPLAIN shop 1h events@country=FR events/users",
     "EXPLAIN shop last-month",
     "INFO shop",
     "ALERT shop SET busy events@country=FR 5m > 5 CLEAR 1 FOR 1m EVERY 10s REPEAT 1h SEVERITY page",

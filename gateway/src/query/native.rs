@@ -232,6 +232,7 @@ async fn compare(State(state): State<AppState>, asking: Asking) -> ApiResult<Ans
     get, path = "/api/v1/sites/{site}/dashboard", tag = "answers",
     params(
         ("site" = String, Path, description = "The name of the site"),
+        ("metric" = Option<Vec<String>>, Query, description = "Further metrics, each by itself; repeated"),
     ),
     responses(
         (status = 200, description = "As ANALYTICS.DASHBOARD replies them", body = Object),
@@ -248,6 +249,7 @@ async fn dashboard(State(state): State<AppState>, asking: Asking) -> ApiResult<A
     params(
         ("site" = String, Path, description = "The name of the site"),
         ("window" = String, Query, description = "24h, today, 2026-11, 2026-11-01..2026-11-30"),
+        ("metric" = Option<Vec<String>>, Query, description = "Further metrics, each by itself; repeated"),
     ),
     responses(
         (status = 200, description = "As ANALYTICS.EXPLAIN replies it; ranges in both forms", body = Object),

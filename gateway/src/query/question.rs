@@ -50,7 +50,7 @@ impl Question {
             "compare" => compare(params, site),
             "explain" => explain(params, site),
             "events" => events(params, site),
-            "dashboard" => plain("dashboard", &["ANALYTICS.DASHBOARD"], None, params, site),
+            "dashboard" => dashboard(params, site),
             "info" => plain("info", &["ANALYTICS.INFO"], Some(Shape::Info), params, site),
             "alerts" => plain(
                 "alerts",
@@ -321,11 +321,24 @@ fn compare(mut params: Params, site: &Site) -> ApiResult<Question> {
     })
 }
 
+fn dashboard(mut params: Params, site: &Site) -> ApiResult<Question> {
+    let metrics = no_options("metric", params.all("metric"))?;
+    params.finish("metric")?;
+    let mut command = start("ANALYTICS.DASHBOARD", site);
+    command.arg(&metrics);
+    Ok(Question {
+        name: "dashboard",
+        command,
+        shape: Shape::AsItIs,
+    })
+}
+
 fn explain(mut params: Params, site: &Site) -> ApiResult<Question> {
     let window = params.needed("window")?;
-    params.finish("window")?;
+    let metrics = no_options("metric", params.all("metric"))?;
+    params.finish("window, metric")?;
     let mut command = start("ANALYTICS.EXPLAIN", site);
-    command.arg(&window);
+    command.arg(&window).arg(&metrics);
     Ok(Question {
         name: "explain",
         command,

@@ -77,6 +77,21 @@ impl Metric {
         texts.map(|text| Metric::parse(text, site)).collect()
     }
 
+    /// The same, for a reply that is a map: each metric once.
+    pub fn parse_different<'t>(
+        texts: impl ExactSizeIterator<Item = &'t [u8]>,
+        site: Option<&Settings>,
+    ) -> Result<Vec<Metric>> {
+        let texts: Vec<&[u8]> = texts.collect();
+        for (place, text) in texts.iter().enumerate() {
+            if texts.iter().take(place).any(|before| before == text) {
+                let text = shown(text);
+                return Err(Error::new(format!("metric '{text}' is given twice")));
+            }
+        }
+        Metric::parse_all(texts.into_iter(), site)
+    }
+
     pub fn of(of: Term) -> Metric {
         Metric { of, per: None }
     }

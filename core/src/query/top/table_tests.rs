@@ -3,7 +3,9 @@
 use super::*;
 use crate::apply::RowResolver;
 use crate::event::{Batch, Event, Run};
-use crate::schema::{parse_options, Names, Settings};
+use crate::query::fold::events_of;
+use crate::query::moved::moved;
+use crate::schema::{parse_options, Names, Selector, Settings};
 use crate::text::Text;
 use crate::time::{Granularity, Period, Retention, Zone, HOUR};
 use proptest::prelude::*;
@@ -267,6 +269,37 @@ proptest! {
         prop_assert!(seen <= truth && truth <= seen + error, "{seen} + {error}, not {truth}");
         // No more than the events of the held values are said to be missing.
         prop_assert!(seen + error <= 400.0);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// What a full bucket may have moved out of a row, and no more than there is in its `~other`.
+    #[test]
+    fn a_row_says_how_many_events_it_may_lack(
+        events in prop::collection::vec(raw(14), 1..400),
+        capacity in 1..12usize,
+        first_slot in 0..60u8,
+    ) {
+        let buckets = hours(&events, capacity);
+        let parts = parts(&buckets, first_slot);
+        let inside = |raw: &&Raw| raw.time % HOUR >= i64::from(first_slot) * HOUR / 60;
+        let events: Vec<&Raw> = events.iter().filter(inside).collect();
+        let settings = settings();
+        for page in 0..14 {
+            for row in [format!("page=/{page}"), format!("page=/{page}&country=c0")] {
+                let inside = |raw: &&&Raw| pairs(&row).iter().all(|(name, value)| raw.has(name, value));
+                let truth = events.iter().filter(inside).count() as u64;
+                let selector = Selector::parse(row.as_bytes(), Names::of(Some(&settings))).unwrap();
+                let (mut seen, mut missing) = (0, 0);
+                for (piece, bucket) in &parts {
+                    seen += bucket.tally_of(&selector).map_or(0, |tally| events_of(piece, tally));
+                    missing += moved(piece, bucket, &selector);
+                }
+                prop_assert!(seen <= truth && truth <= seen + missing, "{row}: {seen} + {missing}, not {truth}");
+            }
+        }
     }
 }
 

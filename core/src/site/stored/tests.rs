@@ -59,12 +59,12 @@ fn the_bytes_of_a_site_are_those_of_the_layout() {
     shop.count(5);
     let written = page(&shop);
     assert_eq!(&written[..2], [1, 0]);
-    // One event, at 5 ms, nothing imported; the time zone.
-    assert_eq!(&written[2..7], [1, 1, 10, 10, 0]);
-    assert_eq!(&written[7..11], b"\x03UTC");
+    // One event, at 5 ms, nothing imported, no stream; the time zone.
+    assert_eq!(&written[2..9], [1, 1, 10, 10, 0, 0, 0]);
+    assert_eq!(&written[9..13], b"\x03UTC");
     // Minutes off, then a week of hours: 604,800,000 ms in four bytes.
-    assert_eq!(&written[11..14], [0, 1, 0]);
-    assert_eq!(&written[14..19], b"\xfc\x00\x84\x0c\x24");
+    assert_eq!(&written[13..16], [0, 1, 0]);
+    assert_eq!(&written[16..21], b"\xfc\x00\x84\x0c\x24");
     assert!(written.ends_with(b"\x01\x04plan\0\0\0\0\0"));
 }
 
