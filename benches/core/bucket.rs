@@ -66,6 +66,7 @@ fn record(bucket: &mut Bucket, random: &mut Random, user: u64, is_rich: bool) {
         name,
         value,
         users: is_rich,
+        capacity: 0,
     };
     let facets = [
         facet(
@@ -100,6 +101,7 @@ fn record_event(bencher: Bencher, content: Content) {
         name: EVENT,
         value: Text::new(b"view"),
         users: true,
+        capacity: 0,
     }];
     let occurrence = ResolvedEvent {
         user: Member::of(hash(b"user0")),

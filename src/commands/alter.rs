@@ -18,9 +18,9 @@ use crate::store::bucket_value::BucketValue;
 use crate::store::changes::Changes;
 use crate::store::{value, walk};
 use analytics_core::schema::options::{
-    CAPACITY, CUBE, DIM, IDS, LOG, LOGUSERS, RETENTION, STRICTNESS, TZ, VAL,
+    CAPACITY, CUBE, DIM, FORGET, IDS, LOG, LOGUSERS, RETENTION, TZ, UNDECLARED, VAL,
 };
-use analytics_core::schema::{parse_options, Settings};
+use analytics_core::schema::{parse_alter, Settings};
 use analytics_core::text::syntax::Argument;
 use analytics_core::time::Granularity;
 
@@ -41,9 +41,10 @@ pub const COMMAND: Command = Command {
         DIM,
         CUBE,
         VAL,
+        FORGET,
         CAPACITY,
         IDS,
-        STRICTNESS,
+        UNDECLARED,
         LOG,
         LOGUSERS,
     ],
@@ -57,7 +58,7 @@ pub fn alter(ctx: Ctx, words: Words) -> Outcome {
     let origin = Origin::of(ctx);
     let clock = clock(words, 2, origin)?;
     let options = words.after(if clock.is_some() { 4 } else { 2 });
-    let changes = parse_options(&options.to_vec())?;
+    let changes = parse_alter(&options.to_vec())?;
     let now = clock.unwrap_or_else(|| ctx.now());
     let (before, span) = (value.site.settings.clone(), value.site.span());
     // Events that were accepted for the near future are in no bucket of a granularity that was off.

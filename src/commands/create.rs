@@ -15,7 +15,7 @@ use crate::{config, stats};
 use analytics_core::error::{shown, Error};
 use analytics_core::schema::keys::check_site_name;
 use analytics_core::schema::options::{
-    CAPACITY, CUBE, DIM, IDS, LOG, LOGUSERS, RETENTION, STRICTNESS, TZ, VAL,
+    CAPACITY, CUBE, DIM, IDS, LOG, LOGUSERS, RETENTION, TZ, UNDECLARED, VAL,
 };
 use analytics_core::schema::parse_options;
 use analytics_core::site::Site;
@@ -38,7 +38,7 @@ pub const COMMAND: Command = Command {
         VAL,
         CAPACITY,
         IDS,
-        STRICTNESS,
+        UNDECLARED,
         LOG,
         LOGUSERS,
     ],

@@ -51,13 +51,16 @@ pub fn info(ctx: Ctx, words: Words) -> Outcome {
     }
     let ids = value::read::<IdsValue>(ids_key).ok().flatten();
 
-    ctx.reply_map(20);
+    ctx.reply_map(24);
     field(ctx, "site", || ctx.reply_bytes(name));
     field(ctx, "timezone", || {
         ctx.reply_bytes(site.settings.zone.name().as_bytes())
     });
     field(ctx, "strict", || {
-        ctx.reply_integer(site.settings.strict.into())
+        ctx.reply_integer(site.settings.is_strict().into())
+    });
+    field(ctx, "undeclared", || {
+        ctx.reply_bytes(site.settings.undeclared.name().as_bytes())
     });
     field(ctx, "capacity", || {
         ctx.reply_integer(site.settings.capacity as i64)
@@ -85,6 +88,9 @@ pub fn info(ctx: Ctx, words: Words) -> Outcome {
         ctx.reply_integer(value.dropped.duplicates as i64)
     });
     field(ctx, "late", || ctx.reply_integer(value.dropped.late as i64));
+    field(ctx, "ignored-names", || {
+        ctx.reply_integer(value.dropped.names as i64)
+    });
     field(ctx, "first-event", || {
         reply_time(ctx, site.observed().map(|(first, _)| first))
     });
@@ -105,6 +111,12 @@ pub fn info(ctx: Ctx, words: Words) -> Outcome {
     field(ctx, "dimensions", || reply_dimensions(ctx, &site.settings));
     field(ctx, "cubes", || reply_cubes(ctx, &site.settings));
     field(ctx, "values", || reply_values(ctx, &site.settings));
+    field(ctx, "capacities", || reply_capacities(ctx, &site.settings));
+    field(ctx, "forgotten", || {
+        let forgotten = site.settings.forgotten();
+        ctx.reply_array(forgotten.len());
+        forgotten.iter().for_each(|it| ctx.reply_bytes(it.bytes()));
+    });
     Ok(())
 }
 
@@ -170,6 +182,25 @@ fn reply_values(ctx: Ctx, settings: &Settings) {
     ctx.reply_array(settings.values().len());
     for it in settings.values() {
         reply_words(ctx, [it.name.bytes(), declared(it.declared)]);
+    }
+}
+
+/// The dimensions and cubes that have a capacity of their own: [name, rows].
+fn reply_capacities(ctx: Ctx, settings: &Settings) {
+    let event = std::iter::once((&b"event"[..], settings.event_capacity()));
+    let dimensions = settings.dimensions().iter();
+    let dimensions = dimensions.map(|it| (it.name.bytes(), it.capacity));
+    let cubes = settings
+        .cubes()
+        .iter()
+        .map(|it| (it.name.bytes(), it.capacity));
+    let all = event.chain(dimensions).chain(cubes);
+    let own: Vec<_> = all.filter(|(_, rows)| *rows > 0).collect();
+    ctx.reply_array(own.len());
+    for (name, rows) in own {
+        ctx.reply_array(2);
+        ctx.reply_bytes(name);
+        ctx.reply_integer(rows.into());
     }
 }
 

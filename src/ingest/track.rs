@@ -62,10 +62,17 @@ fn count_with<'c>(
         words,
         settings,
         now,
-        strict: settings.strict && origin == Origin::Client,
+        strict: settings.is_strict() && origin == Origin::Client,
         origin,
         request,
     })?;
+    if settings.ignores_names() {
+        let ignored = request.batch.keep_names(
+            |name| !settings.ignores_dimension(name),
+            |name| !settings.ignores_value(name),
+        );
+        site.value_mut(&guard).dropped.names += ignored as u64;
+    }
     let clock = LatenessClock::new(origin, now, request.clock_time);
     if origin == Origin::Client {
         refuse_future(request, now)?;

@@ -31,11 +31,13 @@ pub struct SiteValue {
 /// From when to when there are events in buckets; None where that is unknown.
 pub type FoundSpan = Option<Span>;
 
-/// Events that did not count.
+/// Events that did not count, and what was left out of others.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Dropped {
     pub duplicates: u64,
     pub late: u64,
+    /// Dimensions and values of events that counted without them.
+    pub names: u64,
 }
 
 impl SiteValue {

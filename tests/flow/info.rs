@@ -3,10 +3,11 @@
 use testkit::calendar::{DAY, HOUR, MINUTE};
 use testkit::{cmd, Reply, Server};
 
-const FIELDS: [&str; 20] = [
+const FIELDS: [&str; 24] = [
     "site",
     "timezone",
     "strict",
+    "undeclared",
     "capacity",
     "ids-capacity",
     "ids",
@@ -17,6 +18,7 @@ const FIELDS: [&str; 20] = [
     "events",
     "duplicates",
     "late",
+    "ignored-names",
     "first-event",
     "last-event",
     "retention",
@@ -24,6 +26,8 @@ const FIELDS: [&str; 20] = [
     "dimensions",
     "cubes",
     "values",
+    "capacities",
+    "forgotten",
 ];
 
 #[test]

@@ -19,6 +19,7 @@ mod compare;
 mod config;
 mod create_alter;
 mod dashboard;
+mod declared;
 mod describe;
 mod docs;
 mod drop;

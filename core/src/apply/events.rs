@@ -8,14 +8,14 @@ use super::scratch::ApplyScratch;
 use crate::bucket::tally::{More, Sample, Tally};
 use crate::bucket::Bucket;
 use crate::event::{Facet, ResolvedEvent};
-use crate::schema::limits;
+use crate::schema::{capacity_or, limits};
 use crate::text::Text;
 use crate::time::Granularities;
 
 /// How a bucket counts events: what it takes from its site.
 #[derive(Debug, Clone, Copy)]
 pub struct ApplyTerms {
-    /// The number of rows that a breakdown keeps.
+    /// The number of rows that a breakdown keeps, unless it has a number of its own.
     pub capacity: usize,
     /// The coarser granularities whose bucket has counted every event of this one.
     pub contained_in: Granularities,
@@ -102,7 +102,9 @@ impl Bucket {
         };
         count.in_row(self.total_mut(), InsertPolicy::IfUnresolved, whole);
         for ((index, facet), known_in) in facets.enumerate().zip(known_in) {
-            self.count_in(facet.borrow(), index, terms.capacity, |tally, policy| {
+            let facet = facet.borrow();
+            let capacity = facet.capacity_or(terms.capacity);
+            self.count_in(facet, index, capacity, |tally, policy| {
                 count.in_row(tally, policy, known_in);
             });
         }
@@ -135,7 +137,8 @@ impl Bucket {
             if !scratch.has_any(events.run.of(all.event_rows())) {
                 continue;
             }
-            self.count_in(&facet, table, terms.capacity, |tally, policy| {
+            let capacity = facet.capacity_or(terms.capacity);
+            self.count_in(&facet, table, capacity, |tally, policy| {
                 count_all(tally, all, events, scratch, policy, containment);
             });
         }
@@ -152,7 +155,8 @@ impl Bucket {
     fn keeps_its_rows(&self, all: &RowBatch, capacity: usize) -> bool {
         // The number of rows that are free in each table.
         let mut room = [None; limits::BREAKDOWNS_PER_SITE];
-        for ((kind, name, count), room) in all.tables().zip(&mut room) {
+        for ((kind, name, count, own), room) in all.tables().zip(&mut room) {
+            let capacity = capacity_or(own, capacity);
             let rows = self.breakdown(kind, name).map_or(0, |it| it.rows().len());
             *room = (rows + count > capacity).then(|| capacity.saturating_sub(rows));
         }

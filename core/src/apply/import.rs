@@ -56,12 +56,14 @@ impl<'a> Row<'a> {
                 name: EVENT,
                 value: *value,
                 users: settings.event_users(),
+                capacity: settings.event_capacity(),
             },
             _ => Facet {
                 kind: RowKind::Dimension,
                 name: *name,
                 value: *value,
                 users: settings.dimension(*name).is_none_or(|known| known.users),
+                capacity: settings.dimension(*name).map_or(0, |known| known.capacity),
             },
         };
         let mut facets: Vec<Facet> = self.pairs.iter().map(facet).collect();
@@ -78,6 +80,7 @@ impl<'a> Row<'a> {
                 name: cube.name.text(),
                 value: Text::new(cell),
                 users: cube.users,
+                capacity: cube.capacity,
             });
         }
         facets

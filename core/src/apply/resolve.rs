@@ -67,6 +67,7 @@ fn push_facets<'e>(
         name: EVENT,
         value: event.kind,
         users: settings.event_users(),
+        capacity: settings.event_capacity(),
     });
     for (name, value) in dimensions {
         let known = settings.dimension(*name);
@@ -75,6 +76,7 @@ fn push_facets<'e>(
             name: *name,
             value: *value,
             users: known.is_none_or(|dimension| dimension.users),
+            capacity: known.map_or(0, |dimension| dimension.capacity),
         });
     }
     if !settings.cubes().is_empty() {
@@ -107,6 +109,7 @@ fn push_cube_facets<'e>(
             name: cube.name.text(),
             value: Text::new(cells.get(start..end).unwrap_or_default()),
             users: cube.users,
+            capacity: cube.capacity,
         });
     }
 }

@@ -105,6 +105,7 @@ struct Row {
 struct Table {
     kind: RowKind,
     users: bool,
+    capacity: u32,
     name: Kept,
     rows: usize,
 }
@@ -317,10 +318,18 @@ impl RowBatch {
         rows.filter_map(|(row, events)| Some((row.table as usize, self.facet(row)?, events)))
     }
 
-    /// The breakdowns of the rows in the order of their numbers, each with the number of its rows.
-    pub fn tables(&self) -> impl Iterator<Item = (RowKind, Text<'_>, usize)> {
+    /// The breakdowns of the rows in the order of their numbers, each with the number of its rows and the
+    /// capacity of its facets.
+    pub fn tables(&self) -> impl Iterator<Item = (RowKind, Text<'_>, usize, u32)> {
         let tables = self.tables.iter();
-        tables.map(|table| (table.kind, self.text(table.name), table.rows))
+        tables.map(|table| {
+            (
+                table.kind,
+                self.text(table.name),
+                table.rows,
+                table.capacity,
+            )
+        })
     }
 
     fn facet(&self, row: &Row) -> Option<Facet<'_>> {
@@ -330,6 +339,7 @@ impl RowBatch {
             name: self.text(table.name),
             value: self.text(row.value),
             users: table.users,
+            capacity: table.capacity,
         })
     }
 
@@ -377,6 +387,7 @@ impl RowBatch {
             self.tables.push(Table {
                 kind: facet.kind,
                 users: facet.users,
+                capacity: facet.capacity,
                 name,
                 rows: 0,
             });

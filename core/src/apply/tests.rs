@@ -64,6 +64,7 @@ fn occur(event: &RowEvents, count: impl FnOnce(&ResolvedEvent)) {
         name,
         value,
         users,
+        capacity: 0,
     };
     let kind = Text::new(kind.as_bytes());
     let mut facets = vec![facet(RowKind::Event, EVENT, kind, true)];
@@ -367,8 +368,7 @@ proptest! {
                 kind: RowKind::Dimension,
                 name: Text::new(b"country"),
                 value: Text::new(&value),
-                users: country < 3,
-            };
+                users: country < 3, capacity: 0 };
             bucket.import(&[facet], what, &native, 1_000)
         };
         let mut bucket = bucket_of(&events);
@@ -437,6 +437,7 @@ fn one_user_costs_bytes() {
         name: EVENT,
         value: Text::new(b"purchase"),
         users: true,
+        capacity: 0,
     }];
     let occurrence = ResolvedEvent {
         user: Member::of(hash(b"user42")),

@@ -256,7 +256,7 @@ impl Breakdown {
         let longest = match kind {
             RowKind::Event => limits::NAME,
             RowKind::Dimension => limits::DIMENSION_VALUE,
-            RowKind::Cube => 3 * (limits::DIMENSION_VALUE + 2),
+            RowKind::Cube => limits::CELL,
         };
         while reader.next_item("row")? {
             if breakdown.rows().len() >= limits::DIMENSION_CAPACITY {
@@ -306,7 +306,7 @@ fn decode_name<'p>(kind: RowKind, reader: &mut Reader<'p>) -> Result<(&'p [u8], 
             Ok((name, 1))
         }
         RowKind::Cube => {
-            let name = reader.bytes("cube name", 3 * limits::NAME + 2)?;
+            let name = reader.bytes("cube name", limits::CUBE_NAME)?;
             match cube_parts(name) {
                 Ok(parts) => Ok((name, parts.len())),
                 Err(_) => Err(corrupt("cube name", "no dimensions for one")),

@@ -178,7 +178,7 @@ impl Bucket {
         for facet in facets.iter().filter(|facet| facet.users) {
             let position = self.breakdown_or_new(facet, 0);
             if let Some(breakdown) = self.breakdowns.get_mut(position) {
-                is_new |= breakdown.import(facet.value, what, sketch, capacity);
+                is_new |= breakdown.import(facet.value, what, sketch, facet.capacity_or(capacity));
             }
         }
         is_new

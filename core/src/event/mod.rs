@@ -77,11 +77,55 @@ impl<'a> Batch<'a> {
         event.values.of(&self.values)
     }
 
+    /// Removes the dimensions and values whose names are not to be kept; returns how many there were.
+    pub fn keep_names(
+        &mut self,
+        keeps_dimension: impl Fn(Text) -> bool,
+        keeps_value: impl Fn(Text) -> bool,
+    ) -> usize {
+        let before = self.dimensions.len() + self.values.len();
+        let (mut dimensions, mut values) = (0, 0);
+        for event in &mut self.events {
+            event.dimensions = keep(
+                &mut self.dimensions,
+                event.dimensions,
+                &mut dimensions,
+                |(name, _)| keeps_dimension(*name),
+            );
+            event.values = keep(&mut self.values, event.values, &mut values, |(name, _)| {
+                keeps_value(*name)
+            });
+        }
+        self.dimensions.truncate(dimensions);
+        self.values.truncate(values);
+        before - dimensions - values
+    }
+
     /// Empties it, but keeps the memory.
     pub fn clear(&mut self) {
         self.events.clear();
         self.dimensions.clear();
         self.values.clear();
+    }
+}
+
+/// Moves the items of a run that are kept to `end`, and returns their run. Runs come in order.
+fn keep<T: Copy>(items: &mut [T], run: Run, end: &mut usize, keeps: impl Fn(&T) -> bool) -> Run {
+    let start = *end;
+    for place in run.start as usize..(run.start + run.len) as usize {
+        let Some(item) = items.get(place).copied() else {
+            break;
+        };
+        if keeps(&item) {
+            if let Some(target) = items.get_mut(*end) {
+                *target = item;
+                *end += 1;
+            }
+        }
+    }
+    Run {
+        start: start as u32,
+        len: (*end - start) as u32,
     }
 }
 
@@ -116,5 +160,37 @@ mod tests {
         assert!(values.is_empty());
         assert_eq!(values.capacity(), 40);
         assert_eq!(values.as_ptr() as usize, before);
+    }
+
+    #[test]
+    fn only_the_kept_names_are_left_of_each_event() {
+        let text = |text: &'static str| Text::new(text.as_bytes());
+        let mut batch = Batch::default();
+        for names in [&["a", "b"][..], &[], &["b"], &["c", "b", "a"]] {
+            let mut event = batch.begin(0);
+            for name in names {
+                batch.add_dimension(&mut event, text(name), b"x").unwrap();
+                batch.add_value(&mut event, text(name), 1.0).unwrap();
+            }
+            batch.events.push(event);
+        }
+        let removed = batch.keep_names(|name| name.bytes != b"b", |name| name.bytes == b"b");
+        assert_eq!(removed, 3 + 3);
+        let left: Vec<(String, String)> = batch
+            .events
+            .iter()
+            .map(|event| {
+                let dimensions = batch
+                    .dimensions_of(event)
+                    .iter()
+                    .map(|(name, _)| name.bytes);
+                let values = batch.values_of(event).iter().map(|(name, _)| name.bytes);
+                let joined = |names: Vec<&[u8]>| String::from_utf8(names.concat()).unwrap();
+                (joined(dimensions.collect()), joined(values.collect()))
+            })
+            .collect();
+        let expected = [("a", "b"), ("", ""), ("", "b"), ("ca", "b")];
+        let expected = expected.map(|(a, b)| (a.to_owned(), b.to_owned()));
+        assert_eq!(left, expected);
     }
 }

@@ -11,7 +11,7 @@ use crate::event::Fingerprint;
 use crate::event::{Batch, Event, Run};
 use crate::hash::hash;
 use crate::ids::RecentIds;
-use crate::schema::{parse_options, Names, Settings};
+use crate::schema::{parse_alter, parse_options, Names, Settings};
 use crate::site::Site;
 use crate::sketch::hll::Sketch;
 use crate::text::Text;
@@ -221,7 +221,11 @@ pub fn ids() -> Vec<(&'static str, Page)> {
 }
 
 pub fn sites() -> Vec<(&'static str, Page)> {
-    let mut rich = site(RICH, 20);
+    let own = "DIM event CAPACITY 300 DIM own CAPACITY 5 DIM gone \
+        CUBE own,plan,event,country NOUSERS CAPACITY 9 UNDECLARED learn";
+    let mut rich = site(&format!("{RICH} {own}"), 20);
+    let forget = parse_alter(&[b"FORGET", b"DIM", b"gone"]).unwrap();
+    rich.settings = rich.settings.with(&forget, false, 0).unwrap();
     let text = |text: &'static str| Text::new(text.as_bytes());
     let batch = Batch {
         events: Vec::new(),

@@ -1,17 +1,19 @@
-//! A cube: two or three dimensions whose combinations of values are counted, and its cells, one for each
+//! A cube: two to four dimensions whose combinations of values are counted, and its cells, one for each
 //! combination.
 
 use super::limits;
 use crate::memory::allocated;
 use crate::text::{Name, Text};
 
-/// A declared pair or triple of dimensions.
+/// Declared dimensions that are counted together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cube {
     /// The dimensions' names, joined by commas.
     pub name: Name,
     parts: Vec<Part>,
     pub users: bool,
+    /// Rows that a bucket keeps of it; 0 is as many as the site says.
+    pub capacity: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +23,7 @@ enum Part {
 }
 
 impl Cube {
-    pub fn new(parts: &[Name], users: bool) -> Cube {
+    pub fn new(parts: &[Name], users: bool, capacity: u32) -> Cube {
         let names: Vec<&[u8]> = parts.iter().map(Name::bytes).collect();
         Cube {
             name: Name::new(&names.join(&b","[..])),
@@ -33,6 +35,7 @@ impl Cube {
                 })
                 .collect(),
             users,
+            capacity,
         }
     }
 

@@ -11,6 +11,13 @@ pub const VALUES_PER_EVENT: usize = 16;
 pub const DIMENSIONS_PER_SITE: usize = 32;
 pub const VALUES_PER_SITE: usize = 32;
 pub const CUBES_PER_SITE: usize = 16;
+pub const DIMENSIONS_PER_CUBE: usize = 4;
+/// The longest name of a cube: its dimensions, and commas between them.
+pub const CUBE_NAME: usize = DIMENSIONS_PER_CUBE * (NAME + 1) - 1;
+/// The longest value of a cube, each part behind its length.
+pub const CELL: usize = DIMENSIONS_PER_CUBE * (DIMENSION_VALUE + 2);
+/// The most dimensions that a site may have forgotten.
+pub const FORGOTTEN_PER_SITE: usize = 64;
 /// Dimensions, cubes and `event`.
 pub const BREAKDOWNS_PER_SITE: usize = DIMENSIONS_PER_SITE + CUBES_PER_SITE + 1;
 /// The rows that an event is counted in, besides the whole of its site.

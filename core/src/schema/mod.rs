@@ -12,9 +12,9 @@ pub(crate) mod settings;
 pub use cube::Cube;
 pub use names::{Names, SUBJECTS};
 pub use options::{
-    check_dimension_name, check_name, check_value_name, cube_parts, parse_capacity, parse_options,
-    Change,
+    check_dimension_name, check_name, check_value_name, cube_parts, parse_alter, parse_capacity,
+    parse_options, Change,
 };
-pub use row::{Facet, RowKind, EVENT};
+pub use row::{capacity_or, Facet, RowKind, EVENT};
 pub use selector::{no_users, Selector};
-pub use settings::{Dimension, Log, Settings};
+pub use settings::{Dimension, Log, Settings, Undeclared};

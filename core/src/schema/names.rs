@@ -5,6 +5,7 @@
 //! and nothing would look like an answer. A strict site, a rule and live metrics accept no other names
 //! than those of the site.
 
+use super::settings::forgotten;
 use super::Settings;
 use crate::error::{shown, Error, Result};
 use crate::text::nearest::{nearest, suggest};
@@ -39,7 +40,7 @@ impl<'s> Names<'s> {
     /// Of a question about a site. None when there is no such site: it has no names, and all are accepted.
     pub fn of(site: Option<&'s Settings>) -> Names<'s> {
         let accepted = match site {
-            Some(site) if site.strict => Accepted::Known,
+            Some(site) if site.is_strict() => Accepted::Known,
             _ => Accepted::Distinct,
         };
         Names::new(site, accepted)
@@ -94,6 +95,9 @@ impl<'s> Names<'s> {
         };
         if name == b"event" || site.dimension(Text::new(name)).is_some() {
             return Ok(());
+        }
+        if site.has_forgotten(name) {
+            return Err(forgotten(name));
         }
         let dimensions = site.dimensions().iter().map(|it| it.name.bytes());
         let known: Vec<&[u8]> = std::iter::once(&b"event"[..]).chain(dimensions).collect();

@@ -1,7 +1,7 @@
 //! The options of `ANALYTICS.CREATE` and `ANALYTICS.ALTER`.
 
 use crate::error::{shown, Error, Result};
-use crate::schema::limits;
+use crate::schema::{limits, Undeclared};
 use crate::text::numeral::parse_integer;
 use crate::text::syntax::{once, unknown, Argument};
 use crate::text::Name;
@@ -13,22 +13,31 @@ pub enum Change {
     Zone(Zone),
     /// None switches the granularity off.
     Retention(Granularity, Option<Duration>),
-    Strict(bool),
+    Undeclared(Undeclared),
     Capacity(usize),
     /// How many ids of recent events are remembered at most.
     Ids(usize),
     /// How many events the log keeps at least; 0 switches it off.
     Log(u64),
     LogUsers(bool),
-    Dimension {
-        name: Name,
-        users: bool,
-    },
+    Dimension(Rows),
     Cube {
         parts: Vec<Name>,
         users: bool,
+        capacity: u32,
     },
     Value(Name),
+    /// Ends counting a dimension.
+    Forget(Name),
+}
+
+/// A declared dimension.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rows {
+    pub name: Name,
+    pub users: bool,
+    /// 0: as many rows as the site says.
+    pub capacity: u32,
 }
 
 pub const TZ: Argument = Argument::text(c"zone").behind(c"TZ").optional();
@@ -36,18 +45,27 @@ pub const RETENTION: Argument = Argument::block(c"retention", &[GRANULARITY, KEP
     .behind(c"RETENTION")
     .optional()
     .multiple();
-pub const DIM: Argument = Argument::block(c"dimension", &[Argument::text(c"name"), NOUSERS])
-    .behind(c"DIM")
-    .optional()
-    .multiple();
-pub const CUBE: Argument = Argument::block(c"cube", &[Argument::text(c"a,b[,c]"), NOUSERS])
-    .behind(c"CUBE")
-    .optional()
-    .multiple();
+pub const DIM: Argument =
+    Argument::block(c"dimension", &[Argument::text(c"name"), NOUSERS, CAPACITY])
+        .behind(c"DIM")
+        .optional()
+        .multiple();
+pub const CUBE: Argument = Argument::block(
+    c"cube",
+    &[Argument::text(c"a,b[,c[,d]]"), NOUSERS, CAPACITY],
+)
+.behind(c"CUBE")
+.optional()
+.multiple();
 pub const VAL: Argument = Argument::text(c"name").behind(c"VAL").optional().multiple();
 pub const CAPACITY: Argument = Argument::integer(c"rows").behind(c"CAPACITY").optional();
 pub const IDS: Argument = Argument::integer(c"count").behind(c"IDS").optional();
-pub const STRICTNESS: Argument = Argument::one_of(c"strictness", &[STRICT, NOSTRICT]).optional();
+pub const UNDECLARED: Argument =
+    Argument::one_of(c"undeclared", &[STRICT, NOSTRICT, MODE]).optional();
+pub const FORGET: Argument = Argument::block(c"forget", &[FORGOTTEN])
+    .behind(c"FORGET")
+    .optional()
+    .multiple();
 pub const LOG: Argument = Argument::one_of(
     c"maxlen",
     &[
@@ -62,7 +80,11 @@ pub const LOGUSERS: Argument = Argument::one_of(c"users", &[YES, NO])
     .optional();
 
 const OPTIONS: &[Argument] = &[
-    TZ, RETENTION, DIM, CUBE, VAL, CAPACITY, IDS, STRICTNESS, LOG, LOGUSERS,
+    TZ, RETENTION, DIM, CUBE, VAL, CAPACITY, IDS, UNDECLARED, LOG, LOGUSERS,
+];
+/// Those of `ANALYTICS.ALTER`.
+const ALTERS: &[Argument] = &[
+    TZ, RETENTION, DIM, CUBE, VAL, FORGET, CAPACITY, IDS, UNDECLARED, LOG, LOGUSERS,
 ];
 
 const GRANULARITY: Argument = Argument::text(c"granularity");
@@ -73,10 +95,25 @@ const KEPT: Argument = Argument::one_of(
 const NOUSERS: Argument = Argument::token(c"nousers", c"NOUSERS").optional();
 const STRICT: Argument = Argument::token(c"strict", c"STRICT");
 const NOSTRICT: Argument = Argument::token(c"nostrict", c"NOSTRICT");
+const MODE: Argument = Argument::one_of(c"mode", &[LEARN, IGNORE, REFUSE]).behind(c"UNDECLARED");
+const LEARN: Argument = Argument::token(c"learn", c"learn");
+const IGNORE: Argument = Argument::token(c"ignore", c"ignore");
+const REFUSE: Argument = Argument::token(c"refuse", c"refuse");
+const FORGOTTEN: Argument = Argument::text(c"name").behind(c"DIM");
 const YES: Argument = Argument::token(c"yes", c"yes");
 const NO: Argument = Argument::token(c"no", c"no");
 
+/// The options of `ANALYTICS.CREATE`.
 pub fn parse_options(words: &[&[u8]]) -> Result<Vec<Change>> {
+    parse(words, OPTIONS)
+}
+
+/// The options of `ANALYTICS.ALTER`.
+pub fn parse_alter(words: &[&[u8]]) -> Result<Vec<Change>> {
+    parse(words, ALTERS)
+}
+
+fn parse(words: &[&[u8]], options: &[Argument]) -> Result<Vec<Change>> {
     let mut changes = Vec::new();
     let mut words = words.iter().copied().peekable();
     while let Some(option) = words.next() {
@@ -93,10 +130,18 @@ pub fn parse_options(words: &[&[u8]]) -> Result<Vec<Change>> {
             Change::Retention(granularity, kept)
         } else if DIM.is(option) {
             let name = dimension_name(next("name")?)?;
-            Change::Dimension { name, users: true }
+            Change::Dimension(Rows {
+                name,
+                users: true,
+                capacity: 0,
+            })
         } else if CUBE.is(option) {
             let parts = cube_parts(next("list of dimensions, as in CUBE event,country")?)?;
-            Change::Cube { parts, users: true }
+            Change::Cube {
+                parts,
+                users: true,
+                capacity: 0,
+            }
         } else if VAL.is(option) {
             Change::Value(value_name(next("name")?)?)
         } else if CAPACITY.is(option) {
@@ -108,14 +153,33 @@ pub fn parse_options(words: &[&[u8]]) -> Result<Vec<Change>> {
         } else if LOGUSERS.is(option) {
             Change::LogUsers(parse_log_users(next("yes or no")?)?)
         } else if STRICT.is(option) {
-            Change::Strict(true)
+            Change::Undeclared(Undeclared::Refuse)
         } else if NOSTRICT.is(option) {
-            Change::Strict(false)
+            Change::Undeclared(Undeclared::Learn)
+        } else if MODE.is(option) {
+            Change::Undeclared(parse_undeclared(next("learn, ignore or refuse")?)?)
+        } else if FORGET.is(option) && options.contains(&FORGET) {
+            let kind = next("DIM and the name of a dimension")?;
+            if !FORGOTTEN.is(kind) {
+                return Err(unknown(kind, &[FORGOTTEN]));
+            }
+            Change::Forget(dimension_name(next("name of a dimension")?)?)
         } else {
-            return Err(unknown(option, OPTIONS));
+            return Err(unknown(option, options));
         };
-        if let Change::Dimension { users, .. } | Change::Cube { users, .. } = &mut change {
+        if let Change::Dimension(Rows {
+            users, capacity, ..
+        })
+        | Change::Cube {
+            users, capacity, ..
+        } = &mut change
+        {
             *users = words.next_if(|word| NOUSERS.is(word)).is_none();
+            if words.next_if(|word| CAPACITY.is(word)).is_some() {
+                let rows = words.next();
+                let rows = rows.ok_or_else(|| Error::new("CAPACITY needs a number of rows"))?;
+                *capacity = parse_capacity(rows)? as u32;
+            }
         }
         check_once(&changes, &change)?;
         changes.push(change);
@@ -129,7 +193,7 @@ fn check_once(changes: &[Change], change: &Change) -> Result<()> {
         Change::Zone(_) => TZ,
         Change::Capacity(_) => CAPACITY,
         Change::Ids(_) => IDS,
-        Change::Strict(_) => STRICTNESS,
+        Change::Undeclared(_) => UNDECLARED,
         Change::Log(_) => LOG,
         Change::LogUsers(_) => LOGUSERS,
         _ => return Ok(()),
@@ -137,6 +201,16 @@ fn check_once(changes: &[Change], change: &Change) -> Result<()> {
     let kind = std::mem::discriminant(change);
     let is_first = !changes.iter().any(|it| std::mem::discriminant(it) == kind);
     once(&option, is_first)
+}
+
+fn parse_undeclared(word: &[u8]) -> Result<Undeclared> {
+    let is_it = |mode: &Undeclared| word.eq_ignore_ascii_case(mode.name().as_bytes());
+    Undeclared::ALL.into_iter().find(is_it).ok_or_else(|| {
+        let word = shown(word);
+        Error::new(format!(
+            "UNDECLARED '{word}' is not learn, ignore or refuse"
+        ))
+    })
 }
 
 pub fn parse_capacity(word: &[u8]) -> Result<usize> {
@@ -279,9 +353,9 @@ pub fn cube_parts(list: &[u8]) -> Result<Vec<Name>> {
         .iter()
         .enumerate()
         .any(|(i, part)| parts.iter().skip(i + 1).any(|other| part == other));
-    if !(2..=3).contains(&parts.len()) || twice {
+    if !(2..=limits::DIMENSIONS_PER_CUBE).contains(&parts.len()) || twice {
         return Err(Error::new(format!(
-            "CUBE '{}' is not two or three different dimensions joined by commas",
+            "CUBE '{}' is not two to four different dimensions joined by commas",
             shown(list)
         )));
     }

@@ -14,7 +14,7 @@ pub enum RowKind {
     /// The built-in dimension: the event's type.
     Event,
     Dimension,
-    /// A declared pair or triple of dimensions.
+    /// Declared dimensions that are counted together.
     Cube,
 }
 
@@ -27,4 +27,22 @@ pub struct Facet<'a> {
     pub value: Text<'a>,
     /// Whether distinct users are counted there.
     pub users: bool,
+    /// Rows that a bucket keeps of the breakdown; 0 is as many as the site says.
+    pub capacity: u32,
+}
+
+impl Facet<'_> {
+    /// `of_site`: what the site says.
+    #[inline]
+    pub fn capacity_or(&self, of_site: usize) -> usize {
+        capacity_or(self.capacity, of_site)
+    }
+}
+
+#[inline]
+pub fn capacity_or(own: u32, of_site: usize) -> usize {
+    match own {
+        0 => of_site,
+        own => own as usize,
+    }
 }

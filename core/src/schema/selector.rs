@@ -1,4 +1,4 @@
-//! A row as users name it: `dimension=value`, or two or three of them joined by `&`, for a cube.
+//! A row as users name it: `dimension=value`, or two to four of them joined by `&`, for a cube.
 //!
 //! A name ends at its `=`, for it contains neither `=` nor `&`; a value may contain both. So an `&`
 //! begins the next dimension only where the name of a dimension of the site, or `event`, and `=`
@@ -216,7 +216,7 @@ pub(crate) fn split<'t>(text: &'t [u8], names: Names) -> Result<Vec<Part<'t>>> {
     Ok(parts)
 }
 
-const MOST_PARTS: usize = 3;
+const MOST_PARTS: usize = limits::DIMENSIONS_PER_CUBE;
 
 /// Splits at the first `=`.
 fn cut(part: &[u8]) -> Option<(&[u8], &[u8])> {

@@ -7,7 +7,7 @@ use crate::schema::limits;
 use crate::text::{Name, Text};
 use crate::time::{Granularity, Retention, Zone};
 
-use super::options::Change;
+use super::options::{Change, Rows};
 use super::{Cube, RowKind};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -16,17 +16,43 @@ pub struct Settings {
     pub retention: Retention,
     /// A granularity that was switched on later is complete for the periods that start from then on.
     pub since: [i64; Granularity::COUNT],
-    /// Refuses dimensions and values that were not declared.
-    pub strict: bool,
+    pub undeclared: Undeclared,
     /// Rows that a bucket keeps of each dimension.
     pub capacity: usize,
     /// How many ids of recent events are remembered at most.
     pub ids: usize,
     pub log: Log,
     event_users: bool,
+    event_capacity: u32,
     dimensions: Vec<Dimension>,
     cubes: Vec<Cube>,
     values: Vec<Value>,
+    /// Dimensions that are not counted until they are declared again, in order. Few sites have any.
+    forgotten: Box<[Name]>,
+}
+
+/// What becomes of dimensions and values that were not declared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Undeclared {
+    /// The site has them from then on.
+    #[default]
+    Learn,
+    /// They are left out, and the event counts without them.
+    Ignore,
+    /// The event is refused.
+    Refuse,
+}
+
+impl Undeclared {
+    pub const ALL: [Undeclared; 3] = [Undeclared::Learn, Undeclared::Ignore, Undeclared::Refuse];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Undeclared::Learn => "learn",
+            Undeclared::Ignore => "ignore",
+            Undeclared::Refuse => "refuse",
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +62,8 @@ pub struct Dimension {
     pub users: bool,
     /// Declared by an option, and not learned from an event.
     pub declared: bool,
+    /// Rows that a bucket keeps of it; 0 is as many as the site says.
+    pub capacity: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,15 +87,59 @@ impl Settings {
             zone,
             retention,
             since: [i64::MIN; Granularity::COUNT],
-            strict: false,
+            undeclared: Undeclared::Learn,
             capacity,
             ids: limits::USUAL_IDS,
             log: Log::default(),
             event_users: true,
+            event_capacity: 0,
             dimensions: Vec::new(),
             cubes: Vec::new(),
             values: Vec::new(),
+            forgotten: Box::default(),
         }
+    }
+
+    /// Whether dimensions and values that were not declared are refused.
+    pub fn is_strict(&self) -> bool {
+        self.undeclared == Undeclared::Refuse
+    }
+
+    /// The rows that a bucket keeps of the types of events; 0 is as many as the site says.
+    pub fn event_capacity(&self) -> u32 {
+        self.event_capacity
+    }
+
+    /// The dimensions that are not counted until they are declared again.
+    pub fn forgotten(&self) -> &[Name] {
+        &self.forgotten
+    }
+
+    pub fn has_forgotten(&self, name: &[u8]) -> bool {
+        self.forgotten.iter().any(|it| it.bytes() == name)
+    }
+
+    /// Whether events may have names that are left out.
+    #[inline]
+    pub fn ignores_names(&self) -> bool {
+        match self.undeclared {
+            Undeclared::Learn => !self.forgotten.is_empty(),
+            Undeclared::Ignore => true,
+            Undeclared::Refuse => false,
+        }
+    }
+
+    /// Whether a dimension of an event is left out.
+    pub fn ignores_dimension(&self, name: Text) -> bool {
+        match self.undeclared {
+            Undeclared::Ignore => self.dimension(name).is_none(),
+            Undeclared::Learn => self.has_forgotten(name.bytes),
+            Undeclared::Refuse => false,
+        }
+    }
+
+    pub fn ignores_value(&self, name: Text) -> bool {
+        self.undeclared == Undeclared::Ignore && !self.has_value(name)
     }
 
     /// Whether distinct users are counted for each type of event.
@@ -96,6 +168,22 @@ impl Settings {
     fn declares(&self, name: &Name) -> bool {
         let known = self.dimension(name.text());
         name.bytes() == b"event" || known.is_some_and(|known| known.declared)
+    }
+
+    fn not_declared<'n>(
+        &self,
+        what: &str,
+        name: Text,
+        known: impl Iterator<Item = &'n Name>,
+    ) -> Error {
+        let (name, known) = (shown(name.bytes), listed(known));
+        let site = match self.undeclared {
+            Undeclared::Ignore => "ignores what is not",
+            _ => "is strict",
+        };
+        Error::new(format!(
+            "{what} '{name}' is not declared and the site {site}; it has: {known}"
+        ))
     }
 
     /// The cube of these dimensions, in any order.
@@ -154,9 +242,12 @@ impl Settings {
     }
 
     fn learn_dimension(&mut self, name: Text) -> Result<()> {
-        if self.strict {
+        if self.undeclared != Undeclared::Learn {
             let known = self.dimensions.iter().map(|it| &it.name);
-            return Err(not_declared("dimension", name, known));
+            return Err(self.not_declared("dimension", name, known));
+        }
+        if self.has_forgotten(name.bytes) {
+            return Err(forgotten(name.bytes));
         }
         if name.bytes == b"event" {
             return Err(Error::new("dimension 'event' is built in"));
@@ -172,14 +263,15 @@ impl Settings {
             name: Name::from(name),
             users: true,
             declared: false,
+            capacity: 0,
         });
         Ok(())
     }
 
     fn learn_value(&mut self, name: Text) -> Result<()> {
-        if self.strict {
+        if self.undeclared != Undeclared::Learn {
             let known = self.values.iter().map(|it| &it.name);
-            return Err(not_declared("value", name, known));
+            return Err(self.not_declared("value", name, known));
         }
         if self.values.len() >= limits::VALUES_PER_SITE {
             return Err(one_too_many("value", name.bytes, limits::VALUES_PER_SITE));
@@ -225,8 +317,8 @@ impl Settings {
                 }
                 self.retention.set(*granularity, *kept)
             }
-            Change::Strict(strict) => {
-                self.strict = *strict;
+            Change::Undeclared(undeclared) => {
+                self.undeclared = *undeclared;
                 Ok(())
             }
             Change::Capacity(rows) => {
@@ -245,22 +337,33 @@ impl Settings {
                 self.log.users = *users;
                 Ok(())
             }
-            Change::Dimension { name, users } if name.bytes() == b"event" => {
+            Change::Dimension(Rows {
+                name,
+                users,
+                capacity,
+            }) if name.bytes() == b"event" => {
                 keeps_users("event", self.event_users, *users, counted)?;
-                self.event_users = *users;
+                (self.event_users, self.event_capacity) = (*users, *capacity);
                 Ok(())
             }
-            Change::Dimension { name, users } => self.declare_dimension(name, *users, counted),
-            Change::Cube { parts, users } => self.declare_cube(parts, *users, counted),
+            Change::Dimension(rows) => self.declare_dimension(rows, counted),
+            Change::Cube {
+                parts,
+                users,
+                capacity,
+            } => self.declare_cube(parts, *users, *capacity, counted),
+            Change::Forget(name) => self.forget(name),
             Change::Value(name) => self.declare_value(name),
         }
     }
 
-    fn declare_dimension(&mut self, name: &Name, users: bool, counted: bool) -> Result<()> {
+    fn declare_dimension(&mut self, rows: &Rows, counted: bool) -> Result<()> {
+        let (name, users) = (&rows.name, rows.users);
         let dimension = Dimension {
             name: name.clone(),
             users,
             declared: true,
+            capacity: rows.capacity,
         };
         if let Some(position) = self.dimensions.iter().position(|it| it.name == *name) {
             let known = self.dimensions.remove(position);
@@ -280,6 +383,46 @@ impl Settings {
         }
         let end = self.dimensions.iter().filter(|it| it.declared).count();
         self.dimensions.insert(end, dimension);
+        if self.has_forgotten(name.bytes()) {
+            let forgotten = std::mem::take(&mut self.forgotten).into_iter();
+            self.forgotten = forgotten.filter(|it| it != name).collect();
+        }
+        Ok(())
+    }
+
+    /// Ends counting a dimension and its cubes. Its name is not learned again.
+    fn forget(&mut self, name: &Name) -> Result<()> {
+        if name.bytes() == b"event" {
+            return Err(Error::new(
+                "FORGET DIM 'event': the type of events is built in",
+            ));
+        }
+        if self.dimension(name.text()).is_none() {
+            let known = self.dimensions.iter().map(|it| &it.name);
+            return Err(Error::new(format!(
+                "FORGET DIM '{}': the site has no such dimension; it has: {}",
+                shown(name.bytes()),
+                listed(known)
+            )));
+        }
+        self.dimensions.retain(|it| it.name != *name);
+        self.cubes
+            .retain(|cube| !cube.names().any(|part| part == name.bytes()));
+        self.add_forgotten(name)
+    }
+
+    pub(crate) fn add_forgotten(&mut self, name: &Name) -> Result<()> {
+        if self.forgotten.len() >= limits::FORGOTTEN_PER_SITE {
+            return Err(one_too_many(
+                "FORGET DIM",
+                name.bytes(),
+                limits::FORGOTTEN_PER_SITE,
+            ));
+        }
+        let mut forgotten = std::mem::take(&mut self.forgotten).into_vec();
+        forgotten.push(name.clone());
+        forgotten.sort_by(|a, b| a.bytes().cmp(b.bytes()));
+        self.forgotten = forgotten.into();
         Ok(())
     }
 
@@ -306,11 +449,17 @@ impl Settings {
     }
 
     /// A cube declares its dimensions too, those that are not yet.
-    fn declare_cube(&mut self, parts: &[Name], users: bool, counted: bool) -> Result<()> {
-        let cube = Cube::new(parts, users);
+    fn declare_cube(
+        &mut self,
+        parts: &[Name],
+        users: bool,
+        capacity: u32,
+        counted: bool,
+    ) -> Result<()> {
+        let cube = Cube::new(parts, users, capacity);
         if let Some(known) = self.cubes.iter_mut().find(|it| it.name == cube.name) {
             keeps_users(&shown(cube.name.bytes()), known.users, users, counted)?;
-            known.users = users;
+            (known.users, known.capacity) = (users, capacity);
             return Ok(());
         }
         if let Some(known) = self.cubes.iter().find(|it| it.has_the_dimensions_of(&cube)) {
@@ -329,8 +478,13 @@ impl Settings {
         }
         for part in parts {
             if !self.declares(part) {
-                let users = self.dimension(part.text()).is_none_or(|known| known.users);
-                self.declare_dimension(part, users, counted)?;
+                let known = self.dimension(part.text());
+                let rows = Rows {
+                    name: part.clone(),
+                    users: known.is_none_or(|known| known.users),
+                    capacity: 0,
+                };
+                self.declare_dimension(&rows, counted)?;
             }
         }
         self.cubes.push(cube);
@@ -362,6 +516,8 @@ impl Settings {
                 .sum::<usize>()
             + self.cubes.iter().map(Cube::heap_bytes).sum::<usize>()
             + self.values.iter().map(|it| text(&it.name)).sum::<usize>()
+            + allocated(size_of_val(&*self.forgotten))
+            + self.forgotten.iter().map(text).sum::<usize>()
     }
 
     /// How long a granularity is kept, as it is given and shown.
@@ -380,26 +536,35 @@ impl Settings {
         }
         words.extend([b"CAPACITY".to_vec(), self.capacity.to_string().into_bytes()]);
         words.extend([b"IDS".to_vec(), self.ids.to_string().into_bytes()]);
-        let mut declare = |option: &[u8], name: &[u8], users: bool| {
+        let mut declare = |option: &[u8], name: &[u8], users: bool, capacity: u32| {
             words.extend([option.to_vec(), name.to_vec()]);
             if !users {
                 words.push(b"NOUSERS".to_vec());
             }
+            if capacity > 0 {
+                words.extend([b"CAPACITY".to_vec(), capacity.to_string().into_bytes()]);
+            }
         };
-        if !self.event_users {
-            declare(b"DIM", b"event", false);
+        if !self.event_users || self.event_capacity > 0 {
+            declare(b"DIM", b"event", self.event_users, self.event_capacity);
         }
         for dimension in self.dimensions.iter().filter(|it| it.declared) {
-            declare(b"DIM", dimension.name.bytes(), dimension.users);
+            declare(
+                b"DIM",
+                dimension.name.bytes(),
+                dimension.users,
+                dimension.capacity,
+            );
         }
         for cube in &self.cubes {
-            declare(b"CUBE", cube.name.bytes(), cube.users);
+            declare(b"CUBE", cube.name.bytes(), cube.users, cube.capacity);
         }
         for value in self.values.iter().filter(|it| it.declared) {
-            declare(b"VAL", value.name.bytes(), true);
+            declare(b"VAL", value.name.bytes(), true, 0);
         }
-        if self.strict {
-            words.push(b"STRICT".to_vec());
+        if self.undeclared != Undeclared::Learn {
+            let name = self.undeclared.name();
+            words.extend([b"UNDECLARED".to_vec(), name.as_bytes().to_vec()]);
         }
         if self.log.entries > 0 {
             words.extend([b"LOG".to_vec(), self.log.entries.to_string().into_bytes()]);
@@ -421,17 +586,20 @@ fn keeps_users(name: &str, before: bool, after: bool, counted: bool) -> Result<(
     Ok(())
 }
 
-fn not_declared<'n>(what: &str, name: Text, known: impl Iterator<Item = &'n Name>) -> Error {
-    let known: Vec<String> = known.map(|name| shown(name.bytes())).collect();
-    let known = if known.is_empty() {
-        "none".to_owned()
-    } else {
-        known.join(", ")
-    };
-    let name = shown(name.bytes);
+/// The error for a dimension that a site has had.
+pub fn forgotten(name: &[u8]) -> Error {
+    let name = shown(name);
     Error::new(format!(
-        "{what} '{name}' is not declared and the site is strict; it has: {known}"
+        "dimension '{name}' was forgotten; ANALYTICS.ALTER with DIM {name} counts it from then on"
     ))
+}
+
+fn listed<'n>(known: impl Iterator<Item = &'n Name>) -> String {
+    let known: Vec<String> = known.map(|name| shown(name.bytes())).collect();
+    match known.as_slice() {
+        [] => "none".to_owned(),
+        known => known.join(", "),
+    }
 }
 
 fn one_too_many(option: &str, name: &[u8], limit: usize) -> Error {

@@ -55,6 +55,7 @@ fn buckets(events: &[Raw], granularity: Granularity) -> Vec<(Period, Bucket)> {
             name: EVENT,
             value: Text::new(event.as_bytes()),
             users: true,
+            capacity: 0,
         };
         let latency = raw.latency.map(Number::of);
         let occurrence = ResolvedEvent {

@@ -48,6 +48,7 @@ fn hours(events: &[Raw], capacity: usize) -> Vec<(Period, Bucket)> {
             name: Text::new(b"page"),
             value: Text::new(&page),
             users: true,
+            capacity: 0,
         };
         let revenue = raw.revenue.map(Number::of);
         let occurrence = ResolvedEvent {
@@ -209,6 +210,7 @@ fn pages_of_users() -> Vec<(Period, Bucket)> {
             name: Text::new(b"page"),
             value: Text::new(&page),
             users: true,
+            capacity: 0,
         };
         let occurrence = ResolvedEvent {
             user,

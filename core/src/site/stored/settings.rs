@@ -4,10 +4,12 @@
 use super::bounded::{Bytes, List};
 use crate::codec::corrupt;
 use crate::error::{Corrupt, Error};
-use crate::schema::limits::{CUBES_PER_SITE, DIMENSIONS_PER_SITE, NAME, VALUES_PER_SITE};
+use crate::schema::limits::{
+    CUBES_PER_SITE, CUBE_NAME, DIMENSIONS_PER_SITE, FORGOTTEN_PER_SITE, NAME, VALUES_PER_SITE,
+};
 use crate::schema::options::{check_capacity, check_ids, check_log_entries, cube_parts};
-use crate::schema::options::{dimension_name, value_name};
-use crate::schema::{Change, Settings};
+use crate::schema::options::{dimension_name, value_name, Rows};
+use crate::schema::{Change, Settings, Undeclared};
 use crate::text::Name;
 use crate::time::{Duration, Granularity, Retention, Zone};
 use serde::{Deserialize, Serialize};
@@ -22,19 +24,20 @@ pub struct StoredSettings<'a> {
     pub since: [Option<i64>; Granularity::COUNT],
     pub capacity: u64,
     pub ids: u64,
-    pub strict: bool,
+    /// The place of the mode in `Undeclared::ALL`.
+    pub undeclared: u8,
     pub event_users: bool,
+    pub event_capacity: u64,
     pub log_entries: u64,
     pub log_users: bool,
     pub dimensions: List<StoredRows<'a, NAME>, DIMENSIONS_PER_SITE>,
-    pub cubes: List<StoredRows<'a, CUBE>, CUBES_PER_SITE>,
+    pub cubes: List<StoredRows<'a, CUBE_NAME>, CUBES_PER_SITE>,
     pub values: List<Bytes<'a, NAME>, VALUES_PER_SITE>,
     pub learned_dimensions: List<Bytes<'a, NAME>, DIMENSIONS_PER_SITE>,
     pub learned_values: List<Bytes<'a, NAME>, VALUES_PER_SITE>,
+    /// In order.
+    pub forgotten: List<Bytes<'a, NAME>, FORGOTTEN_PER_SITE>,
 }
-
-/// The names of three dimensions, and commas between them.
-const CUBE: usize = 3 * NAME + 2;
 
 #[derive(Serialize, Deserialize)]
 pub enum StoredDuration {
@@ -48,6 +51,8 @@ pub struct StoredRows<'a, const MOST: usize> {
     #[serde(borrow)]
     pub name: Bytes<'a, MOST>,
     pub users: bool,
+    /// 0: as many rows as the site says.
+    pub capacity: u64,
 }
 
 impl<'a> StoredSettings<'a> {
@@ -68,22 +73,24 @@ impl<'a> StoredSettings<'a> {
                 .map(|since| (since != i64::MIN).then_some(since)),
             capacity: settings.capacity as u64,
             ids: settings.ids as u64,
-            strict: settings.strict,
+            undeclared: settings.undeclared as u8,
             event_users: settings.event_users(),
+            event_capacity: settings.event_capacity().into(),
             log_entries: settings.log.entries,
             log_users: settings.log.users,
             dimensions: declared
                 .iter()
-                .map(|it| StoredRows::of(&it.name, it.users))
+                .map(|it| StoredRows::of(&it.name, it.users, it.capacity))
                 .collect(),
             cubes: settings
                 .cubes()
                 .iter()
-                .map(|it| StoredRows::of(&it.name, it.users))
+                .map(|it| StoredRows::of(&it.name, it.users, it.capacity))
                 .collect(),
             values: names(declared_values.iter().map(|it| &it.name)),
             learned_dimensions: sorted(learned.iter().map(|it| &it.name)),
             learned_values: sorted(learned_values.iter().map(|it| &it.name)),
+            forgotten: names(settings.forgotten().iter()),
         }
     }
 
@@ -105,20 +112,31 @@ impl<'a> StoredSettings<'a> {
         let entries = check_log_entries(self.log_entries).map_err(refused("log entries"))?;
         change(Change::Log(entries), "log entries")?;
         change(Change::LogUsers(self.log_users), "log users")?;
-        let event = Change::Dimension {
+        let event = Change::Dimension(Rows {
             name: Name::new(b"event"),
             users: self.event_users,
-        };
+            capacity: own_capacity(self.event_capacity)?,
+        });
         change(event, "users by event")?;
         for it in self.dimensions {
             let name = dimension_name(it.name.get()).map_err(refused("dimension"))?;
-            let users = it.users;
-            change(Change::Dimension { name, users }, "dimension")?;
+            let (users, capacity) = (it.users, own_capacity(it.capacity)?);
+            let rows = Rows {
+                name,
+                users,
+                capacity,
+            };
+            change(Change::Dimension(rows), "dimension")?;
         }
         for it in self.cubes {
             let parts = cube_parts(it.name.get()).map_err(refused("cube"))?;
-            let users = it.users;
-            change(Change::Cube { parts, users }, "cube")?;
+            let (users, capacity) = (it.users, own_capacity(it.capacity)?);
+            let cube = Change::Cube {
+                parts,
+                users,
+                capacity,
+            };
+            change(cube, "cube")?;
         }
         for name in self.values {
             let name = value_name(name.get()).map_err(refused("value"))?;
@@ -135,7 +153,19 @@ impl<'a> StoredSettings<'a> {
             learned.map_err(refused("learned value"))?;
         }
         // After the names that were learned before the site became strict.
-        settings.strict = self.strict;
+        let undeclared = Undeclared::ALL.get(usize::from(self.undeclared));
+        settings.undeclared = *undeclared.ok_or(corrupt("undeclared", "no mode"))?;
+        for name in self.forgotten {
+            let name = dimension_name(name.get()).map_err(refused("forgotten dimension"))?;
+            let is_there = settings.dimension(name.text()).is_some()
+                || settings.has_forgotten(name.bytes())
+                || name.bytes() == b"event";
+            if is_there {
+                return Err(corrupt("forgotten dimension", "one that the site has"));
+            }
+            let added = settings.add_forgotten(&name);
+            added.map_err(refused("forgotten dimension"))?;
+        }
         settings.since = self.since.map(|since| since.unwrap_or(i64::MIN));
         settings.retention.check().map_err(refused("retention"))?;
         Ok(settings)
@@ -144,15 +174,26 @@ impl<'a> StoredSettings<'a> {
 
 const REFUSED: &str = "not what a command accepts";
 
+/// That of a dimension or a cube: 0 for none.
+fn own_capacity(stored: u64) -> Result<u32, Corrupt> {
+    match stored {
+        0 => Ok(0),
+        rows => check_capacity(rows)
+            .map(|rows| rows as u32)
+            .map_err(refused("capacity")),
+    }
+}
+
 pub fn refused(field: &'static str) -> impl Fn(Error) -> Corrupt {
     move |_| corrupt(field, REFUSED)
 }
 
 impl<'a, const MOST: usize> StoredRows<'a, MOST> {
-    fn of(name: &'a Name, users: bool) -> StoredRows<'a, MOST> {
+    fn of(name: &'a Name, users: bool, capacity: u32) -> StoredRows<'a, MOST> {
         StoredRows {
             name: name.bytes().into(),
             users,
+            capacity: capacity.into(),
         }
     }
 }
