@@ -15,7 +15,7 @@ use analytics_core::ids::RecentIds;
 use analytics_core::query::fold::{Answer, Fold};
 use analytics_core::query::metric::Metric;
 use analytics_core::site::Site;
-use analytics_core::time::{Granularity, Piece, Zone};
+use analytics_core::time::{Duration, Granularity, Piece, Zone};
 
 /// 2024-12-11T14:31:07Z, when all of the events happened.
 const TIME: i64 = 1_733_927_467_000;
@@ -76,7 +76,7 @@ const BUCKETS: [(&str, Granularity, &str); 10] = [
     ("day-imported", Granularity::Day, "0 3 2 0 - 0 0"),
 ];
 
-const SITES: [(&str, u64, &str); 4] = [("plain", 0, "TZ UTC RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1000 IDS 1000000"), ("strict", 0, "TZ UTC RETENTION minute off RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1 IDS 1000000 DIM event NOUSERS DIM a VAL b UNDECLARED refuse"), ("rich", 2, "TZ Europe/Paris RETENTION minute 2h RETENTION hour 1w RETENTION day 365d RETENTION week off RETENTION month 3y CAPACITY 20 IDS 1000000 DIM plan NOUSERS DIM country DIM city CUBE event,country CUBE plan,country,city NOUSERS VAL price VAL ms"), ("imported", 0, "TZ Europe/Paris RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1000 IDS 1000000")];
+const SITES: [(&str, u64, &str); 4] = [("plain", 0, "TZ UTC RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1000 IDS 1000000"), ("strict", 0, "TZ UTC RETENTION minute off RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1 IDS 1000000 DIM event NOUSERS DIM a VAL b UNDECLARED refuse"), ("rich", 2, "TZ Europe/Paris RETENTION minute 2h RETENTION hour 1w RETENTION day 365d RETENTION week off RETENTION month 3y CAPACITY 20 IDS 1000000 DIM event CAPACITY 300 DIM plan NOUSERS DIM country DIM city DIM own CAPACITY 5 CUBE event,country CUBE plan,country,city NOUSERS CUBE own,plan,event,country NOUSERS CAPACITY 9 VAL price VAL ms"), ("imported", 0, "TZ Europe/Paris RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1000 IDS 1000000")];
 
 /// The rules of a site and their states, and its live metrics.
 const WATCHED: [(&str, &str); 3] = [
@@ -97,7 +97,7 @@ const WATCHED: [(&str, &str); 3] = [
 /// The log of a site, and the number of its rules.
 const LOGGED: [(&str, u64, bool, usize); 3] = [
     ("log", 100_000, false, 0),
-    ("log-users", 0, true, 0),
+    ("log-users", 70, true, 0),
     ("log-rich", 1_000, false, 1),
 ];
 
@@ -175,6 +175,7 @@ fn logs_of_version_1_are_read_and_written_as_they_were() {
             site.settings.log,
             Log {
                 entries: most,
+                age: (name == "log-users").then(|| Duration::of_months(3).unwrap()),
                 users
             },
             "{name}"

@@ -116,6 +116,40 @@ impl<'c> Stream<'c> {
         }
     }
 
+    /// Removes entries that are older than one, in whole nodes, which is cheap. Returns the id of the first
+    /// that remains, if any was removed.
+    pub fn trim_before(&self, id: EntryId) -> Option<EntryId> {
+        // SAFETY: the key is open for writing, and of a stream.
+        let trimmed = unsafe {
+            let approximately = raw::REDISMODULE_STREAM_TRIM_APPROX as c_int;
+            api!(RedisModule_StreamTrimByID(
+                self.0.raw(),
+                approximately,
+                &mut id.raw()
+            ))
+        };
+        let first = (trimmed > 0).then(|| self.after(EntryId::default()).next());
+        first.flatten().map(|(id, _)| id)
+    }
+
+    /// The id of the last entry.
+    pub fn last(&self) -> Option<EntryId> {
+        // SAFETY: the key is open, and of a stream or nothing, for which this fails; null is no bound.
+        let begun = unsafe {
+            api!(RedisModule_StreamIteratorStart(
+                self.0.raw(),
+                raw::REDISMODULE_STREAM_ITERATOR_REVERSE as c_int,
+                std::ptr::null_mut(),
+                std::ptr::null_mut()
+            )) == raw::REDISMODULE_OK as c_int
+        };
+        let mut entries = Entries {
+            stream: self,
+            begun,
+        };
+        entries.next().map(|(id, _)| id)
+    }
+
     /// The entries after one, oldest first.
     pub fn after(&self, id: EntryId) -> Entries<'_, 'c> {
         let begun = id.next().is_some_and(|first| {

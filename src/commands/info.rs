@@ -51,7 +51,7 @@ pub fn info(ctx: Ctx, words: Words) -> Outcome {
     }
     let ids = value::read::<IdsValue>(ids_key).ok().flatten();
 
-    ctx.reply_map(24);
+    ctx.reply_map(25);
     field(ctx, "site", || ctx.reply_bytes(name));
     field(ctx, "timezone", || {
         ctx.reply_bytes(site.settings.zone.name().as_bytes())
@@ -79,6 +79,10 @@ pub fn info(ctx: Ctx, words: Words) -> Outcome {
     });
     field(ctx, "log", || {
         ctx.reply_integer(i64::try_from(site.settings.log.entries).unwrap_or(i64::MAX));
+    });
+    field(ctx, "log-age", || match site.settings.log.age {
+        Some(age) => ctx.reply_bytes(age.to_string().as_bytes()),
+        None => ctx.reply_null(),
     });
     field(ctx, "log-users", || {
         ctx.reply_integer(site.settings.log.users.into())

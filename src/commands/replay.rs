@@ -1,4 +1,5 @@
-//! `ANALYTICS.REPLAY site FROM stream [COUNT n] [AFTER id]`: counts the events of an event log. Replies
+//! `ANALYTICS.REPLAY site FROM stream [COUNT n] [AFTER id]`: counts the events of an event log, without
+//! `AFTER` from where the last replay of the stream into the site ended. Replies
 //! how many counted, the id of the last entry that was read, and 1 if no entry comes after it.
 //!
 //! A master replicates how many entries it read, and `CLOCK ms`, the time by which it decided their
@@ -20,9 +21,10 @@ use crate::store::cluster;
 use crate::store::site_value::SiteValue;
 use crate::store::value;
 use analytics_core::error::{shown, Error};
-use analytics_core::event::log;
+use analytics_core::event::{log, Fingerprint};
 use analytics_core::schema::keys::events_stream;
 use analytics_core::schema::limits;
+use analytics_core::site::Replayed;
 use analytics_core::text::numeral::parse_integer;
 use analytics_core::text::syntax::{once, unknown, Argument};
 
@@ -50,19 +52,22 @@ pub fn replay(ctx: Ctx, words: Words) -> Outcome {
         return Err(unknown(keyword, &[FROM]).into());
     }
     let origin = Origin::of(ctx);
-    let options = Options::parse(words, origin)?;
+    let mut options = Options::parse(words, origin)?;
     let mut guard = WriteGuard::new()?;
+    let stream = Fingerprint::of(from);
     if origin == Origin::Client {
-        refuse_own_log(ctx, words, &mut guard, name, from)?;
+        let goes_on = check_site(ctx, words, &mut guard, (name, from), stream)?;
+        options.goes_on = options.after.is_none();
+        options.after = options.after.or(goes_on);
     }
     let log = Excerpt::read(ctx, words, &mut guard, &options)?;
     let counted = count(ctx, words, guard, |parser| {
-        log.parse(parser, &options, origin)
+        log.parse(parser, &options, origin, stream)
     })?;
 
     ctx.reply_array(3);
     ctx.reply_integer(counted as i64);
-    let last = log.entries.last().map_or(options.after, |entry| entry.id);
+    let last = log.entries.last().map_or(options.after(), |entry| entry.id);
     ctx.reply_bytes(last.to_string().as_bytes());
     ctx.reply_integer(log.is_last.into());
     Ok(())
@@ -70,7 +75,9 @@ pub fn replay(ctx: Ctx, words: Words) -> Outcome {
 
 struct Options {
     count: usize,
-    after: EntryId,
+    after: Option<EntryId>,
+    /// It was not given, and is where the last replay ended.
+    goes_on: bool,
     clock: Option<i64>,
 }
 
@@ -95,9 +102,14 @@ impl Options {
         }
         Ok(Options {
             count: count.unwrap_or(limits::EVENTS_PER_CALL),
-            after: after.unwrap_or_default(),
+            after,
+            goes_on: false,
             clock: time,
         })
+    }
+
+    fn after(&self) -> EntryId {
+        self.after.unwrap_or_default()
     }
 }
 
@@ -122,17 +134,20 @@ fn parse_id(word: &[u8]) -> Outcome<EntryId> {
     })
 }
 
-/// A site has counted the events of its own log already, and would append them again.
-fn refuse_own_log(
+/// Where the last replay of this stream ended. A site has counted the events of its own log already, and would
+/// append them again.
+fn check_site(
     ctx: Ctx,
     words: Words,
     guard: &mut WriteGuard,
-    name: &[u8],
-    from: &[u8],
-) -> Outcome {
+    (name, from): (&[u8], &[u8]),
+    stream: Fingerprint,
+) -> Outcome<Option<EntryId>> {
     let key = Key::for_reading(ctx, guard, words.string(1)?);
-    let logs = |value: &SiteValue| value.site.settings.log.entries > 0;
-    if value::read::<SiteValue>(key)?.is_some_and(logs) && from == events_stream(name) {
+    let Some(value) = value::read::<SiteValue>(key)? else {
+        return Ok(None);
+    };
+    if value.site.settings.log.is_on() && from == events_stream(name) {
         let from = shown(from);
         return Err(Error::new(format!(
             "FROM '{from}' is the log of the site itself, which has counted these events; count \
@@ -140,7 +155,8 @@ fn refuse_own_log(
         ))
         .into());
     }
-    Ok(())
+    let ended = value.site.replayed(stream);
+    Ok(ended.map(|(ms, number)| EntryId { ms, number }))
 }
 
 /// The entries that one call reads.
@@ -175,7 +191,17 @@ impl Excerpt {
             let name = shown(words.required(3)?);
             return Err(Error::new(format!("FROM '{name}': there is no such stream")).into());
         }
-        let mut walk = stream.after(options.after);
+        if let (true, Some(after), Some(last)) = (options.goes_on, options.after, stream.last()) {
+            if last < after {
+                let name = shown(words.required(3)?);
+                return Err(Error::new(format!(
+                    "FROM '{name}': the last replay ended at {after}, and the stream ends at {last}: it \
+                     was made anew; give AFTER 0-0 to read it from its beginning"
+                ))
+                .into());
+            }
+        }
+        let mut walk = stream.after(options.after());
         let (mut entries, mut bytes) = (Vec::new(), 0);
         loop {
             let Some((id, len)) = walk.next() else {
@@ -208,9 +234,19 @@ impl Excerpt {
         }
     }
 
-    fn parse<'c>(&'c self, parser: Parser<'c, '_>, options: &Options, origin: Origin) -> Outcome {
+    fn parse<'c>(
+        &'c self,
+        parser: Parser<'c, '_>,
+        options: &Options,
+        origin: Origin,
+        stream: Fingerprint,
+    ) -> Outcome {
         let Parser { request, now, .. } = parser;
-        request.replayed_after = Some(options.after);
+        request.replayed_after = Some(options.after());
+        request.replayed_to = self.entries.last().map(|entry| Replayed {
+            stream,
+            last: (entry.id.ms, entry.id.number),
+        });
         request.clock_time = options.clock;
         let latest = match origin {
             Origin::Client => now.saturating_add(config::max_future()),

@@ -10,6 +10,7 @@ use analytics_core::event::at::parse_at;
 use analytics_core::event::json::Events;
 use analytics_core::event::{Batch, Event, Identity};
 use analytics_core::schema::{limits, Settings};
+use analytics_core::site::Replayed;
 use analytics_core::text::numeral::{parse_integer, parse_number};
 use analytics_core::text::syntax::{once, unknown, Argument};
 use analytics_core::text::Text;
@@ -37,6 +38,8 @@ pub struct Request<'c> {
     pub is_json: bool,
     /// The events are those of an event log, after this entry.
     pub replayed_after: Option<EntryId>,
+    /// Where that replay ends, if any entry was read.
+    pub replayed_to: Option<Replayed>,
     /// The word after `CLOCK`, and the time that it gives.
     pub clock: Option<usize>,
     pub clock_time: Option<i64>,
@@ -105,7 +108,7 @@ impl<'c> Request<'c> {
         self.sources.clear();
         self.identities.clear();
         self.is_json = false;
-        self.replayed_after = None;
+        (self.replayed_after, self.replayed_to) = (None, None);
         (self.clock, self.clock_time) = (None, None);
         self.timed = false;
     }

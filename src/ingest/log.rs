@@ -19,18 +19,33 @@ use analytics_core::schema::keys::events_stream;
 pub struct OpenLog {
     name: OwnedString,
     log: Log,
+    /// Entries of before may go.
+    keeps_from: Option<EntryId>,
     exists: bool,
 }
 
 impl OpenLog {
-    /// Changes nothing.
-    pub fn open(ctx: Ctx, guard: &mut WriteGuard, site: StringRef, log: Log) -> Outcome<OpenLog> {
+    /// Changes nothing. `keeps_from`: the time of which no entry goes.
+    pub fn open(
+        ctx: Ctx,
+        guard: &mut WriteGuard,
+        site: StringRef,
+        log: Log,
+        keeps_from: Option<i64>,
+    ) -> Outcome<OpenLog> {
+        let keeps_from = keeps_from.and_then(|ms| u64::try_from(ms).ok());
+
         let name = OwnedString::new(&events_stream(site.bytes()));
         let exists = stream(ctx, guard, &name)?.exists();
         if !exists {
             cluster::refuse_if_bucket_is_elsewhere(ctx, guard, site, name.get())?;
         }
-        Ok(OpenLog { name, log, exists })
+        Ok(OpenLog {
+            name,
+            log,
+            keeps_from: keeps_from.map(|ms| EntryId { ms, number: 0 }),
+            exists,
+        })
     }
 
     /// Whether the stream existed when the log was opened.
@@ -63,7 +78,7 @@ impl OpenLog {
             // Trimming cannot be undone, so it waits until all entries are appended.
             let is_last = ids.len() == numbers.len();
             let stream = stream(ctx, guard, &self.name).ok().filter(|_| is_last);
-            let trimmed = stream.and_then(|stream| stream.trim(self.log.entries));
+            let (trimmed, first) = stream.map_or((None, None), |stream| self.trim(&stream));
             let limit = trimmed.map(|len| {
                 let len = len.to_string();
                 [&b"MAXLEN"[..], b"=", len.as_bytes()].map(OwnedString::new)
@@ -74,8 +89,23 @@ impl OpenLog {
             entry.push(id.get());
             entry.extend(fields);
             ctx.replicate(c"XADD", &entry);
+            if let Some(first) = first {
+                let first = OwnedString::new(first.to_string().as_bytes());
+                let [min, exactly] = [&b"MINID"[..], b"="].map(OwnedString::new);
+                let words = [&self.name, &min, &exactly, &first].map(OwnedString::get);
+                ctx.replicate(c"XTRIM", &words);
+            }
         }
         Ok(())
+    }
+
+    /// How many entries are left of too many, and the first that is left of those that are too old: each
+    /// where any was removed.
+    fn trim(&self, stream: &Stream) -> (Option<usize>, Option<EntryId>) {
+        let is_bounded = self.log.entries > 0;
+        let trimmed = is_bounded.then(|| stream.trim(self.log.entries)).flatten();
+        let first = self.keeps_from.and_then(|id| stream.trim_before(id));
+        (trimmed, first)
     }
 
     /// The key of the stream.

@@ -78,12 +78,13 @@ fn count_with<'c>(
         refuse_future(request, now)?;
     }
     let learned = site.value(&guard).site.settings_for(&request.batch)?;
-    let log = match &learned {
-        Some(settings) => settings.log,
-        None => site.value(&guard).site.settings.log,
-    };
-    let log = match log.entries > 0 && origin == Origin::Client {
-        true => Some(OpenLog::open(ctx, &mut guard, key, log)?),
+    let settings = &site.value(&guard).site.settings;
+    let log = settings.log;
+    let log = match log.is_on() && origin == Origin::Client {
+        true => {
+            let keeps_from = log.age.and_then(|age| age.before(now, &settings.zone));
+            Some(OpenLog::open(ctx, &mut guard, key, log, keeps_from)?)
+        }
         false => None,
     };
     let event = Tracked {
@@ -102,7 +103,10 @@ fn count_with<'c>(
         true => event.let_wait_or_count(&mut guard, &mut site, request, write)?,
         false => event.count(&mut guard, &mut site, request, write)?,
     };
-    if outcome.counted > 0 {
+    if let Some(replayed) = request.replayed_to {
+        site.value_mut(&guard).site.set_replayed(replayed);
+    }
+    if outcome.counted > 0 || request.replayed_to.is_some() {
         site.store(ctx, &mut guard, key);
         stats::EVENTS.add(outcome.counted);
         ctx.signal_modified(key);
@@ -300,7 +304,7 @@ impl<'c> Tracked<'c, '_> {
         let (ctx, words) = (self.ctx, self.words);
         if self.origin != Origin::Client {
             ctx.replicate_verbatim();
-        } else if outcome.counted > 0 {
+        } else if outcome.counted > 0 || request.replayed_to.is_some() {
             if site.is_new() {
                 let settings = &site.value(guard).site.settings;
                 replicate::creation(ctx, self.key, settings);

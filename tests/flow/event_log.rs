@@ -3,7 +3,7 @@
 
 use testkit::operations::Operations;
 use testkit::state::refused_line;
-use testkit::{cmd, Cluster, Connection, ReplicaChain, Server, State};
+use testkit::{cmd, Cluster, Connection, ManualClock, ReplicaChain, Server, State};
 
 const STREAM: &str = "{shop}:events";
 
@@ -137,11 +137,19 @@ fn the_log_keeps_so_many_and_ends_when_it_is_switched_off() {
 fn a_log_that_cannot_be_is_refused() {
     let (_server, mut connection) = with_log("");
     for (options, parts) in [
-        ("LOG", &["LOG needs a number of entries, or off"][..]),
+        (
+            "LOG",
+            &["LOG needs a number of entries, a length of time, or off"][..],
+        ),
         ("LOG -1", &["LOG '-1'", "off", "1000000000"]),
         ("LOG many", &["LOG 'many'"]),
         ("LOG 1000000001", &["LOG '1000000001'"]),
         ("LOG 1 LOG 2", &["LOG is given twice"]),
+        ("LOG 90d LOG 2", &["LOG is given twice"]),
+        ("LOG 90d 1000000001", &["LOG '1000000001'"]),
+        ("LOG 90d -1", &["LOG '-1'"]),
+        ("LOG 0d", &["LOG '0d'"]),
+        ("LOG 5 90d", &["unknown option '90d'"]),
         ("LOGUSERS", &["LOGUSERS needs a yes or no"]),
         ("LOGUSERS 1", &["LOGUSERS '1' is not yes or no"]),
         ("LOGUSERS yes LOGUSERS no", &["LOGUSERS is given twice"]),
@@ -398,4 +406,57 @@ fn the_log_needs_no_rights_of_its_own() {
     assert_eq!(user.run("ANALYTICS.TRACK shop view ann"), 1);
     assert!(cmd!(user, "XLEN", STREAM).error().starts_with("NOPERM"));
     assert_eq!(len(&mut connection), 1);
+}
+
+#[test]
+fn a_log_by_age_keeps_what_is_younger_and_no_more_than_its_number() {
+    let mut clock = ManualClock::new();
+    let server = Server::with()
+        .aof()
+        .manual_clock(&clock)
+        .config("stream-node-max-entries", "1")
+        .start();
+    let replica = Server::with()
+        .manual_clock(&clock)
+        .config("stream-node-max-entries", "7")
+        .replica_of(&server)
+        .start();
+    let mut connection = server.connection();
+    connection.run("ANALYTICS.CREATE shop LOG 10m").ok();
+    let info = connection.run("ANALYTICS.INFO shop");
+    assert_eq!(
+        (info.get("log").int(), info.get("log-age").text()),
+        (0, "10m")
+    );
+    let kinds = |connection: &mut Connection| -> Vec<String> {
+        let all = entries(connection, STREAM);
+        let kind = |entry: &String| entry.split(' ').nth(1).expect("a type").to_owned();
+        all.iter().map(kind).collect()
+    };
+    for n in 0..15 {
+        assert_eq!(connection.run(&format!("ANALYTICS.TRACK shop e{n} ann")), 1);
+        clock.step(60_000);
+    }
+    // The last came a minute ago, at its time those of ten minutes were kept.
+    let left: Vec<String> = (4..15).map(|n| format!("e{n}")).collect();
+    assert_eq!(kinds(&mut connection), left);
+    // Nothing goes without an event.
+    clock.step(3_600_000);
+    assert_eq!(len(&mut connection), 11);
+    connection.run("ANALYTICS.ALTER shop LOG 1h 3").ok();
+    for n in 15..20 {
+        let call = format!("ANALYTICS.MTRACK shop EVENT e{n} ann EVENT f{n} ann");
+        assert_eq!(connection.run(&call), 2);
+    }
+    assert_eq!(kinds(&mut connection), ["f18", "e19", "f19"]);
+    clock.step(3_600_001);
+    assert_eq!(connection.run("ANALYTICS.TRACK shop last ann"), 1);
+    assert_eq!(kinds(&mut connection), ["last"]);
+    server.wait_for_replica(&replica);
+    let mut theirs = replica.connection();
+    assert_eq!(kinds(&mut theirs), ["last"]);
+    assert_eq!(theirs.dump("shop"), connection.dump("shop"));
+    connection.run("ANALYTICS.ALTER shop LOG off").ok();
+    let info = connection.run("ANALYTICS.INFO shop");
+    assert!(info.get("log-age").is_nil() && *info.get("log") == 0);
 }

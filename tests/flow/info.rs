@@ -3,7 +3,7 @@
 use testkit::calendar::{DAY, HOUR, MINUTE};
 use testkit::{cmd, Reply, Server};
 
-const FIELDS: [&str; 24] = [
+const FIELDS: [&str; 25] = [
     "site",
     "timezone",
     "strict",
@@ -14,6 +14,7 @@ const FIELDS: [&str; 24] = [
     "ids-since",
     "ids-forgotten",
     "log",
+    "log-age",
     "log-users",
     "events",
     "duplicates",

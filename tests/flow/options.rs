@@ -27,7 +27,7 @@ fn word(token: &str, name: &str, again: bool) -> Vec<u8> {
         (_, "number") => ["9.99", "-1"],
         (_, "zone") => ["Europe/Paris"; 2],
         (_, "granularity") => ["hour", "day"],
-        (_, "duration") => ["9d"; 2],
+        (_, "duration" | "age") => ["9d"; 2],
         (_, "a,b[,c[,d]]") => ["event,country", "event,country,plan"],
         (_, "stream") => ["log"; 2],
         (_, "rows" | "n" | "maxlen" | "count") => ["50"; 2],

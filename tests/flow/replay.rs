@@ -210,7 +210,8 @@ fn ids_count_once_and_late_events_not_at_all() {
         ))
         .text();
     assert_eq!(*connection.run("ANALYTICS.REPLAY shop FROM log").at(0), 1);
-    assert_eq!(*connection.run("ANALYTICS.REPLAY shop FROM log").at(0), 0);
+    let again = "ANALYTICS.REPLAY shop FROM log AFTER 0-0";
+    assert_eq!(*connection.run(again).at(0), 0);
     let track = format!("ANALYTICS.TRACK shop view ann ID x AT {time}");
     assert_eq!(connection.run(&track), 0);
 }
@@ -257,7 +258,7 @@ fn hostile_entries_are_refused_by_their_id_and_change_nothing() {
             refused_line(&mut connection, &line, &["entry 2-7: ", part]);
         }
         // What comes before it can be had.
-        let reply = connection.run("ANALYTICS.REPLAY other FROM log COUNT 1");
+        let reply = connection.run("ANALYTICS.REPLAY other FROM log COUNT 1 AFTER 0-0");
         assert_eq!((reply.at(0).int(), reply.at(2).int()), (1, 0));
     }
     connection.run("ANALYTICS.CREATE strict STRICT").ok();
@@ -408,4 +409,76 @@ fn both_keys_are_declared_to_the_server() {
         let reply = user.run("ANALYTICS.REPLAY shop FROM log");
         assert_eq!(!reply.is_error(), allowed, "{rules:?}");
     }
+}
+
+#[test]
+fn a_replay_goes_on_where_the_last_one_of_its_stream_ended() {
+    let mut server = Server::with().aof().start();
+    let replica = Server::with().replica_of(&server).start();
+    let mut connection = server.connection();
+    let time = connection.now() - MINUTE;
+    let add = |connection: &mut Connection, stream: &str, n: i64, time: i64| {
+        let line = format!("XADD {stream} {n}-1 event view user u{n} time {time}");
+        connection.run(&line).text().to_owned()
+    };
+    for n in 1..=10 {
+        add(&mut connection, "log", n, time);
+        add(&mut connection, "other", n, time);
+    }
+    let next = |connection: &mut Connection, rest: &str| {
+        let reply = connection.run(&format!("ANALYTICS.REPLAY shop FROM {rest}"));
+        (
+            reply.at(0).int(),
+            reply.at(1).text().to_owned(),
+            reply.at(2).int(),
+        )
+    };
+    let ended = |counted: i64, id: &str, is_last: i64| (counted, id.to_owned(), is_last);
+    assert_eq!(next(&mut connection, "log COUNT 3"), ended(3, "3-1", 0));
+    assert_eq!(next(&mut connection, "other COUNT 2"), ended(2, "2-1", 0));
+    assert_eq!(next(&mut connection, "log COUNT 3"), ended(3, "6-1", 0));
+    // In a transaction, after a restart, on a replica that took over the data.
+    let replies = connection.pipeline(&["MULTI", "ANALYTICS.REPLAY shop FROM log COUNT 1", "EXEC"]);
+    assert_eq!(replies[2].at(0).at(1).text(), "7-1");
+    server.wait_for_replica(&replica);
+    assert_same_data(&mut connection, &mut replica.connection(), "the replica");
+    server.restart();
+    let mut connection = server.connection();
+    assert_eq!(next(&mut connection, "log"), ended(3, "10-1", 1));
+    assert_eq!(next(&mut connection, "log"), ended(0, "10-1", 1));
+    assert_eq!(next(&mut connection, "other"), ended(8, "10-1", 1));
+    // Events that are too late are read, and not again.
+    for n in 11..=14 {
+        add(&mut connection, "log", n, time - 5_000 * DAY);
+    }
+    assert_eq!(next(&mut connection, "log COUNT 2"), ended(0, "12-1", 0));
+    assert_eq!(next(&mut connection, "log COUNT 2"), ended(0, "14-1", 1));
+    // AFTER begins elsewhere, and moves it as well.
+    assert_eq!(
+        next(&mut connection, "log AFTER 1-1 COUNT 2"),
+        ended(2, "3-1", 0)
+    );
+    assert_eq!(next(&mut connection, "log COUNT 1"), ended(1, "4-1", 0));
+    // A new stream under the name is not taken for the old one.
+    connection.run("DEL log").int();
+    add(&mut connection, "log", 2, time);
+    refused_line(
+        &mut connection,
+        "ANALYTICS.REPLAY shop FROM log",
+        &["ended at 4-1", "AFTER 0-0"],
+    );
+    assert_eq!(next(&mut connection, "log AFTER 0-0"), ended(1, "2-1", 1));
+    // Another site has its own, and a new site of the name none.
+    let reply = connection.run("ANALYTICS.REPLAY store FROM other COUNT 1");
+    assert_eq!(reply.at(1).text(), "1-1");
+    connection.run("ANALYTICS.DROP shop").int();
+    assert_eq!(next(&mut connection, "other COUNT 1"), ended(1, "1-1", 0));
+    // Of more streams than sixteen, the one that was replayed longest ago begins again.
+    for n in 0..16 {
+        let stream = format!("s{n}");
+        add(&mut connection, &stream, 1, time);
+        assert_eq!(next(&mut connection, &stream), ended(1, "1-1", 1));
+    }
+    assert_eq!(next(&mut connection, "s0"), ended(0, "1-1", 1));
+    assert_eq!(next(&mut connection, "other COUNT 1"), ended(1, "1-1", 0));
 }

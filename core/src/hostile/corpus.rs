@@ -12,7 +12,7 @@ use crate::event::{Batch, Event, Run};
 use crate::hash::hash;
 use crate::ids::RecentIds;
 use crate::schema::{parse_alter, parse_options, Names, Settings};
-use crate::site::Site;
+use crate::site::{Replayed, Site};
 use crate::sketch::hll::Sketch;
 use crate::text::Text;
 use crate::time::{Granularity, Period, Retention, Zone};
@@ -242,6 +242,10 @@ pub fn sites() -> Vec<(&'static str, Page)> {
     let plain = site("", 1_000);
     let mut imported = site("TZ Europe/Paris", 1_000);
     imported.import(TIME - 5, TIME);
+    for (stream, last) in [(&b"log"[..], (1, 2)), (b"other", (u64::MAX, 0))] {
+        let stream = Fingerprint::of(stream);
+        imported.set_replayed(Replayed { stream, last });
+    }
     let made = [
         ("plain", plain),
         ("strict", strict),
@@ -318,7 +322,10 @@ pub fn logged_sites() -> Vec<(&'static str, Page)> {
     rich.count(TIME);
     vec![
         ("log", one_page(site("LOG 100000", 1_000).encode())),
-        ("log-users", one_page(site("LOGUSERS yes", 1_000).encode())),
+        (
+            "log-users",
+            one_page(site("LOGUSERS yes LOG 3mo 70", 1_000).encode()),
+        ),
         ("log-rich", one_page(rich.encode())),
     ]
 }

@@ -29,6 +29,8 @@ pub const FEEDS_PER_SITE: usize = 32;
 /// The longest metric of a rule or of live metrics, which keep it as text.
 pub const METRIC: usize = 1_024;
 pub const EVENTS_PER_CALL: usize = 10_000;
+/// The streams of which a site keeps where their last replays ended.
+pub const REPLAYS_PER_SITE: usize = 16;
 /// The largest number that the event log of a site may be set to.
 pub const LOG_ENTRIES: u64 = 1_000_000_000;
 pub const METRICS_PER_QUERY: usize = 64;

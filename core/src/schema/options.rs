@@ -17,8 +17,12 @@ pub enum Change {
     Capacity(usize),
     /// How many ids of recent events are remembered at most.
     Ids(usize),
-    /// How many events the log keeps at least; 0 switches it off.
-    Log(u64),
+    /// How many events the log keeps at least, 0 for any number, and for how long. None of both switches
+    /// it off.
+    Log {
+        entries: u64,
+        age: Option<Duration>,
+    },
     LogUsers(bool),
     Dimension(Rows),
     Cube {
@@ -70,6 +74,13 @@ pub const LOG: Argument = Argument::one_of(
     c"maxlen",
     &[
         Argument::integer(c"maxlen"),
+        Argument::block(
+            c"age",
+            &[
+                Argument::text(c"age"),
+                Argument::integer(c"maxlen").optional(),
+            ],
+        ),
         Argument::token(c"off", c"off"),
     ],
 )
@@ -149,7 +160,7 @@ fn parse(words: &[&[u8]], options: &[Argument]) -> Result<Vec<Change>> {
         } else if IDS.is(option) {
             Change::Ids(parse_ids(next("number of ids")?)?)
         } else if LOG.is(option) {
-            Change::Log(parse_log(next("number of entries, or off")?)?)
+            parse_log(next("number of entries, a length of time, or off")?)?
         } else if LOGUSERS.is(option) {
             Change::LogUsers(parse_log_users(next("yes or no")?)?)
         } else if STRICT.is(option) {
@@ -181,6 +192,15 @@ fn parse(words: &[&[u8]], options: &[Argument]) -> Result<Vec<Change>> {
                 *capacity = parse_capacity(rows)? as u32;
             }
         }
+        if let Change::Log {
+            entries,
+            age: Some(_),
+        } = &mut change
+        {
+            if let Some(most) = words.next_if(|word| parse_integer(word).is_some()) {
+                *entries = parse_log_entries(most)?;
+            }
+        }
         check_once(&changes, &change)?;
         changes.push(change);
     }
@@ -194,7 +214,7 @@ fn check_once(changes: &[Change], change: &Change) -> Result<()> {
         Change::Capacity(_) => CAPACITY,
         Change::Ids(_) => IDS,
         Change::Undeclared(_) => UNDECLARED,
-        Change::Log(_) => LOG,
+        Change::Log { .. } => LOG,
         Change::LogUsers(_) => LOGUSERS,
         _ => return Ok(()),
     };
@@ -257,10 +277,17 @@ fn no_ids(given: &str) -> Error {
     ))
 }
 
-fn parse_log(word: &[u8]) -> Result<u64> {
-    if word.eq_ignore_ascii_case(b"off") {
-        return Ok(0);
+fn parse_log(word: &[u8]) -> Result<Change> {
+    let (mut entries, mut age) = (0, None);
+    if parse_integer(word).is_some() {
+        entries = parse_log_entries(word)?;
+    } else if !word.eq_ignore_ascii_case(b"off") {
+        age = Some(Duration::parse(word).map_err(|_| no_log(&shown(word)))?);
     }
+    Ok(Change::Log { entries, age })
+}
+
+fn parse_log_entries(word: &[u8]) -> Result<u64> {
     let entries = parse_integer(word).and_then(|entries| u64::try_from(entries).ok());
     match entries {
         Some(entries) => check_log_entries(entries),
@@ -277,7 +304,8 @@ pub fn check_log_entries(entries: u64) -> Result<u64> {
 
 fn no_log(given: &str) -> Error {
     Error::new(format!(
-        "LOG '{given}' is not off or a number of entries up to {}",
+        "LOG '{given}' is not off, a number of entries up to {}, or a length of time such as 90d, behind \
+         which such a number may follow",
         limits::LOG_ENTRIES
     ))
 }

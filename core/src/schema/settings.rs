@@ -5,7 +5,7 @@ use crate::error::{shown, Error, Result};
 use crate::memory::allocated;
 use crate::schema::limits;
 use crate::text::{Name, Text};
-use crate::time::{Granularity, Retention, Zone};
+use crate::time::{Duration, Granularity, Retention, Zone};
 
 use super::options::{Change, Rows};
 use super::{Cube, RowKind};
@@ -75,10 +75,18 @@ pub struct Value {
 /// The event log of a site.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Log {
-    /// The least number of last events that the stream keeps; 0 is no log.
+    /// The least number of last events that the stream keeps; 0 is any number.
     pub entries: u64,
+    /// How long it keeps them at least. Without a number and a length there is no log.
+    pub age: Option<Duration>,
     /// Whether users, sessions and ids are written as they are, in place of their hashes.
     pub users: bool,
+}
+
+impl Log {
+    pub fn is_on(&self) -> bool {
+        self.entries > 0 || self.age.is_some()
+    }
 }
 
 impl Settings {
@@ -329,8 +337,8 @@ impl Settings {
                 self.ids = *most;
                 Ok(())
             }
-            Change::Log(most) => {
-                self.log.entries = *most;
+            Change::Log { entries, age } => {
+                (self.log.entries, self.log.age) = (*entries, *age);
                 Ok(())
             }
             Change::LogUsers(users) => {
@@ -566,8 +574,12 @@ impl Settings {
             let name = self.undeclared.name();
             words.extend([b"UNDECLARED".to_vec(), name.as_bytes().to_vec()]);
         }
-        if self.log.entries > 0 {
-            words.extend([b"LOG".to_vec(), self.log.entries.to_string().into_bytes()]);
+        if self.log.is_on() {
+            words.push(b"LOG".to_vec());
+            words.extend(self.log.age.map(|age| age.to_string().into_bytes()));
+            if self.log.entries > 0 {
+                words.push(self.log.entries.to_string().into_bytes());
+            }
         }
         if self.log.users {
             words.extend([b"LOGUSERS".to_vec(), b"yes".to_vec()]);

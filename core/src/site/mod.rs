@@ -5,12 +5,12 @@ mod stored;
 mod tests;
 
 use super::error::Result;
-use super::event::Batch;
+use super::event::{Batch, Fingerprint};
 use super::memory::allocated;
 use super::text::Text;
 use super::time::{MAX_TIME, MIN_TIME};
 use crate::alert::watch::Watch;
-use crate::schema::Settings;
+use crate::schema::{limits, Settings};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Site {
@@ -24,8 +24,19 @@ pub struct Site {
     has_logged: bool,
     /// A rule of it was firing: the stream of alerts is its own.
     has_alerted: bool,
+    /// Where the last replays of streams ended, the latest at the end. Most sites have none.
+    replays: Option<Box<Vec<Replayed>>>,
     /// Most sites have none.
     watch: Option<Box<Watch>>,
+}
+
+/// Where the last replay of a stream ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replayed {
+    /// Of the name of the stream.
+    pub stream: Fingerprint,
+    /// The id of the last entry that was read.
+    pub last: (u64, u64),
 }
 
 impl Site {
@@ -37,6 +48,7 @@ impl Site {
             imported: None,
             has_logged: false,
             has_alerted: false,
+            replays: None,
             watch: None,
         }
     }
@@ -63,7 +75,33 @@ impl Site {
         let watch = self.watch.as_ref();
         allocated(size_of::<Site>())
             + self.settings.heap_bytes()
+            + self.replays.as_ref().map_or(0, |it| {
+                allocated(size_of::<Vec<Replayed>>())
+                    + allocated(it.capacity() * size_of::<Replayed>())
+            })
             + watch.map_or(0, |it| allocated(size_of::<Watch>()) + it.heap_bytes())
+    }
+
+    /// Where the last replay of this stream ended.
+    pub fn replayed(&self, stream: Fingerprint) -> Option<(u64, u64)> {
+        let mut all = self.replays().iter();
+        let found = all.find(|it| it.stream == stream);
+        found.map(|it| it.last)
+    }
+
+    pub fn replays(&self) -> &[Replayed] {
+        self.replays.as_deref().map_or(&[], Vec::as_slice)
+    }
+
+    /// A replay of a stream has ended. Of more streams than a site keeps, the one that was replayed longest
+    /// ago is left out.
+    pub fn set_replayed(&mut self, replayed: Replayed) {
+        let replays = self.replays.get_or_insert_default();
+        replays.retain(|it| it.stream != replayed.stream);
+        if replays.len() >= limits::REPLAYS_PER_SITE {
+            replays.remove(0);
+        }
+        replays.push(replayed);
     }
 
     /// Whether it has written to its event log.
@@ -106,7 +144,7 @@ impl Site {
     #[inline]
     pub fn count(&mut self, time: i64) {
         self.events = self.events.saturating_add(1);
-        self.has_logged |= self.settings.log.entries > 0;
+        self.has_logged |= self.settings.log.is_on();
         self.observed = Some(match self.observed {
             None => (time, time),
             Some((first, last)) => (first.min(time), last.max(time)),

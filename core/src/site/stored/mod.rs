@@ -2,10 +2,10 @@
 //! from and to the types of the crate. The layout is in this folder alone.
 //!
 //! ```text
-//! site:      version 1 | parts | counters | settings | [rules] | [live metrics] | [further windows]
+//! site:      version 1 | parts | counters | settings | [rules] | [live metrics] | [further windows] | [replays]
 //! parts:     a byte with a bit for each optional part that follows, lowest bit first:
-//!            1 rules, 2 live metrics, 4 further windows of live metrics
-//! counters, settings, rules, live metrics, further windows:
+//!            1 rules, 2 live metrics, 4 further windows of live metrics, 8 replays
+//! counters, settings, rules, live metrics, further windows, replays:
 //!            the structs below as bincode writes them: fields in order, integers as 1 byte below 251
 //!            and otherwise a marker and 2, 4 or 8 bytes (little-endian, signed ones as zigzag), an
 //!            option as 0 or 1 and its content, bytes and lists behind their length
@@ -32,9 +32,10 @@ mod settings;
 mod tests;
 mod watch;
 
-use super::Site;
+use super::{Replayed, Site};
 use crate::codec::{corrupt, Page};
 use crate::error::Corrupt;
+use crate::event::Fingerprint;
 use crate::schema::limits;
 use crate::time::{MAX_TIME, MIN_TIME};
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
@@ -50,6 +51,7 @@ const RULES: u8 = 1;
 const FEEDS: u8 = 2;
 /// In the order of the live metrics, one list for each.
 const WINDOWS: u8 = 4;
+const REPLAYS: u8 = 8;
 
 /// No part is longer, and bincode refuses to read more.
 const LIMIT: usize = 4 << 20;
@@ -65,6 +67,15 @@ const _: () = assert!(limits::RULES_PER_SITE * (LONGEST_METRIC + 512) < LIMIT);
 type Rules<'a> = List<StoredRule<'a>, { limits::RULES_PER_SITE }>;
 type MoreWindows<'a> = List<Windows<'a>, { limits::FEEDS_PER_SITE }>;
 type Feeds<'a> = List<StoredFeed<'a>, { limits::FEEDS_PER_SITE }>;
+
+type Replays = List<StoredReplay, { limits::REPLAYS_PER_SITE }>;
+
+#[derive(Serialize, Deserialize)]
+struct StoredReplay {
+    /// The bits of the fingerprint of the stream's name, the higher ones first.
+    stream: [u64; 2],
+    last: (u64, u64),
+}
 
 #[derive(Serialize, Deserialize)]
 struct StoredCounters {
@@ -91,9 +102,11 @@ impl Site {
             )
         });
         let bit = |bit: u8, is_empty: bool| if is_empty { 0 } else { bit };
+        let replays: Replays = self.replays().iter().map(StoredReplay::of).collect();
         let parts = bit(RULES, rules.is_empty())
             | bit(FEEDS, feeds.is_empty())
-            | bit(WINDOWS, windows.is_empty());
+            | bit(WINDOWS, windows.is_empty())
+            | bit(REPLAYS, replays.is_empty());
         let mut page = vec![VERSION, parts];
         write(&StoredCounters::of(self), &mut page);
         write(&StoredSettings::of(&self.settings), &mut page);
@@ -105,6 +118,9 @@ impl Site {
         }
         if parts & WINDOWS != 0 {
             write(&windows, &mut page);
+        }
+        if parts & REPLAYS != 0 {
+            write(&replays, &mut page);
         }
         vec![page]
     }
@@ -128,7 +144,7 @@ impl Site {
         if *version != VERSION {
             return Err(corrupt("version", "not one that this module reads"));
         }
-        if parts & !(RULES | FEEDS | WINDOWS) != 0 {
+        if parts & !(RULES | FEEDS | WINDOWS | REPLAYS) != 0 {
             return Err(corrupt("parts", "one that this module does not have"));
         }
         let counters: StoredCounters = read(&mut rest, "counters")?;
@@ -152,10 +168,35 @@ impl Site {
                 feeds.try_for_each(|it| it.add_to(windows.next().unwrap_or_default(), watch))
             })?;
         }
+        if parts & REPLAYS != 0 {
+            let replays: Replays = read(&mut rest, "replays")?;
+            for replay in replays {
+                site.set_replayed(replay.checked()?);
+            }
+        }
         if !rest.is_empty() {
             return Err(corrupt("payload", "bytes after its end"));
         }
         Ok(site)
+    }
+}
+
+impl StoredReplay {
+    fn of(replayed: &Replayed) -> StoredReplay {
+        let bits = replayed.stream.bits();
+        StoredReplay {
+            stream: [(bits >> 64) as u64, bits as u64],
+            last: replayed.last,
+        }
+    }
+
+    fn checked(self) -> Result<Replayed, Corrupt> {
+        let [high, low] = self.stream.map(u128::from);
+        let stream = Fingerprint::from_bits(high << 64 | low);
+        Ok(Replayed {
+            stream: stream.ok_or(corrupt("stream of a replay", "no fingerprint"))?,
+            last: self.last,
+        })
     }
 }
 

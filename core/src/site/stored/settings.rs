@@ -29,6 +29,7 @@ pub struct StoredSettings<'a> {
     pub event_users: bool,
     pub event_capacity: u64,
     pub log_entries: u64,
+    pub log_age: Option<StoredDuration>,
     pub log_users: bool,
     pub dimensions: List<StoredRows<'a, NAME>, DIMENSIONS_PER_SITE>,
     pub cubes: List<StoredRows<'a, CUBE_NAME>, CUBES_PER_SITE>,
@@ -77,6 +78,7 @@ impl<'a> StoredSettings<'a> {
             event_users: settings.event_users(),
             event_capacity: settings.event_capacity().into(),
             log_entries: settings.log.entries,
+            log_age: settings.log.age.map(StoredDuration::of),
             log_users: settings.log.users,
             dimensions: declared
                 .iter()
@@ -110,7 +112,8 @@ impl<'a> StoredSettings<'a> {
             change(Change::Retention(granularity, kept), "retention")?;
         }
         let entries = check_log_entries(self.log_entries).map_err(refused("log entries"))?;
-        change(Change::Log(entries), "log entries")?;
+        let age = self.log_age.map(StoredDuration::checked).transpose()?;
+        change(Change::Log { entries, age }, "log entries")?;
         change(Change::LogUsers(self.log_users), "log users")?;
         let event = Change::Dimension(Rows {
             name: Name::new(b"event"),
@@ -215,7 +218,7 @@ impl StoredDuration {
                 i32::try_from(months).ok().and_then(Duration::of_months)
             }
         };
-        duration.ok_or(corrupt("retention", "out of range"))
+        duration.ok_or(corrupt("length of time", "out of range"))
     }
 }
 
