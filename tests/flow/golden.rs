@@ -22,7 +22,7 @@ const DIGESTS: [(&str, &str); 4] = [
     ),
     (
         "site-v1-rich.bin",
-        "09b483fbf3fdb1cd493bdf41d71bcb1944dcd6d4",
+        "12e8d42161d25c3a0e898775b20e0c7d7f3400ba",
     ),
 ];
 

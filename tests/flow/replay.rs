@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use testkit::calendar::{DAY, HOUR, MINUTE};
-use testkit::state::refused_line;
+use testkit::state::{assert_same_data, refused_line};
 use testkit::{cmd, Arg, Connection, Random, ReplicaChain, Server, State};
 
 use crate::event_log::entries;

@@ -185,11 +185,16 @@ fn parse(words: &[&[u8]], options: &[Argument]) -> Result<Vec<Change>> {
             users, capacity, ..
         } = &mut change
         {
-            *users = words.next_if(|word| NOUSERS.is(word)).is_none();
-            if words.next_if(|word| CAPACITY.is(word)).is_some() {
-                let rows = words.next();
-                let rows = rows.ok_or_else(|| Error::new("CAPACITY needs a number of rows"))?;
-                *capacity = parse_capacity(rows)? as u32;
+            loop {
+                if *users && words.next_if(|word| NOUSERS.is(word)).is_some() {
+                    *users = false;
+                } else if *capacity == 0 && words.next_if(|word| CAPACITY.is(word)).is_some() {
+                    let rows = words.next();
+                    let rows = rows.ok_or_else(|| Error::new("CAPACITY needs a number of rows"))?;
+                    *capacity = parse_capacity(rows)? as u32;
+                } else {
+                    break;
+                }
             }
         }
         if let Change::Log {

@@ -392,8 +392,9 @@ impl Settings {
         let end = self.dimensions.iter().filter(|it| it.declared).count();
         self.dimensions.insert(end, dimension);
         if self.has_forgotten(name.bytes()) {
-            let forgotten = std::mem::take(&mut self.forgotten).into_iter();
-            self.forgotten = forgotten.filter(|it| it != name).collect();
+            let mut forgotten = std::mem::take(&mut self.forgotten).into_vec();
+            forgotten.retain(|it| it != name);
+            self.forgotten = forgotten.into();
         }
         Ok(())
     }

@@ -25,6 +25,7 @@ pub struct Site {
     /// A rule of it was firing: the stream of alerts is its own.
     has_alerted: bool,
     /// Where the last replays of streams ended, the latest at the end. Most sites have none.
+    #[allow(clippy::box_collection)]
     replays: Option<Box<Vec<Replayed>>>,
     /// Most sites have none.
     watch: Option<Box<Watch>>,

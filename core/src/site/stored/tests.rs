@@ -138,6 +138,7 @@ fn what_is_declared_or_listed_twice_is_refused() {
     let dimension = |name: &'static [u8]| StoredRows {
         name: Bytes::from(name),
         users: true,
+        capacity: 0,
     };
     let mut twice = StoredSettings::of(&good.settings);
     twice.dimensions = [b"plan", b"plan"]
