@@ -32,13 +32,14 @@ test: ## every test of the module; those of tests/flow drive real servers
 servers: ## the flow tests on Redis 7.4 and Valkey 9.1, which are fetched; TESTS="cluster:: aof::" for some
 	@scripts/servers $(TESTS)
 
-lint: ## format, warnings, what rooms import from each other, licences of the dependencies
+lint: ## format, warnings, what rooms import, licences of the dependencies, the age of the time zones
 	@scripts/setup lint
 	cargo fmt --all --check
 	@scripts/rooms core/src
 	@scripts/rooms src
 	cargo clippy --workspace --all-targets -- -D warnings
 	@scripts/licences
+	@scripts/timezones
 
 optimized: ## a profile-guided build of the module, which takes some 7 % less time
 	@scripts/optimize
