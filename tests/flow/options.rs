@@ -50,7 +50,7 @@ fn word(token: &str, name: &str, again: bool) -> Vec<u8> {
 }
 
 /// Where a sequence of arguments is so far.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Path {
     words: Words,
     token: String,
@@ -93,11 +93,42 @@ fn forms_of(argument: &Argument, before: &Path, again: bool) -> Vec<Path> {
     all
 }
 
+/// Every form of every two arguments beside the shortest form of the others, and the longest form of all:
+/// every form beside every other would be too many.
 fn sequence(arguments: &[Argument], before: Path, again: bool) -> Vec<Path> {
-    arguments.iter().fold(vec![before], |paths, argument| {
+    let pairs =
+        (0..arguments.len()).flat_map(|second| (0..=second).map(move |first| [first, second]));
+    let beside_the_shortest = pairs.flat_map(|pair| {
+        combine(arguments, &before, again, |place, forms| {
+            match pair.contains(&place) {
+                true => forms,
+                false => forms.into_iter().min_by_key(length).into_iter().collect(),
+            }
+        })
+    });
+    let longest = combine(arguments, &before, again, |_, forms| {
+        forms.into_iter().max_by_key(length).into_iter().collect()
+    });
+    let all: BTreeSet<Path> = beside_the_shortest.chain(longest).collect();
+    all.into_iter().collect()
+}
+
+fn length(path: &Path) -> usize {
+    path.words.len()
+}
+
+/// The arguments one after the other, of each the forms that `choose` leaves.
+fn combine(
+    arguments: &[Argument],
+    before: &Path,
+    again: bool,
+    choose: impl Fn(usize, Vec<Path>) -> Vec<Path>,
+) -> Vec<Path> {
+    let places = arguments.iter().enumerate();
+    places.fold(vec![before.clone()], |paths, (place, argument)| {
         let next = paths
             .iter()
-            .flat_map(|path| forms_of(argument, path, again));
+            .flat_map(|path| choose(place, forms_of(argument, path, again)));
         next.collect()
     })
 }
