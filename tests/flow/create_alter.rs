@@ -131,7 +131,7 @@ fn bad_options_are_named_and_make_no_site() {
         ("VAL users".into(), vec!["users"]),
         ("VAL a@b".into(), vec!["a@b"]),
         ("CUBE country".into(), vec!["country", "two to four"]),
-        ("CUBE a,b,c,d".into(), vec!["a,b,c,d", "two to four"]),
+        ("CUBE a,b,c,d,e".into(), vec!["a,b,c,d,e", "two to four"]),
         ("CUBE a,a".into(), vec!["a,a"]),
         ("CUBE a,".into(), vec!["dimension", "empty"]),
         ("CUBE a,b CUBE b,a".into(), vec!["b,a", "a,b"]),
