@@ -117,6 +117,33 @@ fn union_hyperloglogplus(bencher: Bencher, users: usize) {
     });
 }
 
+/// What `UNIQUE` over a day of dense hours does with them.
+const HOURS: usize = 24;
+
+#[divan::bench]
+fn union_and_estimate_of_24_dense(bencher: Bencher) {
+    let all = hashes(10_000 + HOURS * 2_500);
+    let hour = |hour: usize| sketch(&all[hour * 2_500..][..10_000]);
+    let sketches: Vec<Sketch> = (0..HOURS).map(hour).collect();
+    let mut union = Union::new();
+    bencher.bench_local(|| {
+        union.clear();
+        black_box(&sketches).iter().for_each(|it| union.add(it));
+        union.estimate()
+    });
+}
+
+/// The least time for that: their registers are read once.
+#[divan::bench]
+fn read_memory_of_24_dense(bencher: Bencher) {
+    let registers: Vec<Box<[u64; 1_024]>> =
+        (0..HOURS).map(|n| Box::new([n as u64; 1_024])).collect();
+    bencher.bench_local(|| {
+        let words = black_box(&registers).iter().flat_map(|it| it.iter());
+        words.fold(0u64, |sum, word| sum.wrapping_add(*word))
+    });
+}
+
 #[divan::bench(args = USERS)]
 fn estimate(bencher: Bencher, users: usize) {
     let sketch = sketch(&hashes(users));
