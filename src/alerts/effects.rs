@@ -33,7 +33,10 @@ pub struct Change {
 /// Applies changes of rules of one site. A change whose entry fails is skipped, and found again later.
 pub fn apply(ctx: Ctx, site: &OwnedString, changes: &[Change]) {
     let name = site.bytes();
-    let mut outside = Outside::new();
+    // Changes that are skipped are found again later.
+    let Some(mut outside) = Outside::new() else {
+        return;
+    };
     let mut is_changed = false;
     for change in changes {
         if append(ctx, &mut outside, site.get(), change).is_err() {

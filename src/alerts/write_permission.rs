@@ -47,5 +47,5 @@ fn can_persist(ctx: Ctx) -> bool {
 }
 
 fn setting(ctx: Ctx, name: &[u8]) -> Option<Vec<u8>> {
-    call::read_only(ctx, &Outside::new(), c"CONFIG", &[b"GET", name])?.text_at(1)
+    call::read_only(ctx, &Outside::new()?, c"CONFIG", &[b"GET", name])?.text_at(1)
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::c_void;
 use std::marker::PhantomData;
+use std::ops::Deref;
 use std::ptr::NonNull;
 
 use redis_module::raw;
@@ -19,6 +20,9 @@ pub struct Key<'g> {
     life: PhantomData<&'g ()>,
 }
 
+/// A key that is open for writing: nothing else opens a key or makes a reference to a value meanwhile.
+pub struct WritableKey<'g>(Key<'g>);
+
 /// Whether a key exists, without counting as a use of it. A key that has expired is deleted.
 pub fn exists<'g>(ctx: Ctx, _guard: impl CallOut<'g>, name: StringRef) -> bool {
     // SAFETY: the context and the string are valid.
@@ -29,9 +33,9 @@ impl<'g> Key<'g> {
     /// For a command that may change it. Opening, reading and closing neither change nor signal anything:
     /// the module itself signals what it changed.
     #[inline]
-    pub fn for_writing(ctx: Ctx, _guard: &'g mut WriteGuard, name: StringRef) -> Key<'g> {
+    pub fn for_writing(ctx: Ctx, _guard: &'g mut WriteGuard, name: StringRef) -> WritableKey<'g> {
         let mode = raw::KeyMode::READ | raw::KeyMode::WRITE;
-        Key::open(ctx, name, mode.bits())
+        WritableKey(Key::open(ctx, name, mode.bits()))
     }
 
     #[inline]
@@ -90,15 +94,6 @@ impl<'g> Key<'g> {
         }
     }
 
-    /// Puts a value into the key.
-    ///
-    /// # Safety
-    /// The key is open for writing. The value is one of this type, and belongs to the server from now on.
-    pub unsafe fn set(self, kind: *mut raw::RedisModuleType, value: *mut c_void) {
-        // SAFETY: by the contract.
-        unsafe { api!(RedisModule_ModuleTypeSetValue(self.raw, kind, value)) };
-    }
-
     /// When the key expires, if it does.
     pub fn expiry(&self) -> Option<i64> {
         // SAFETY: the handle is open or null.
@@ -113,17 +108,42 @@ impl<'g> Key<'g> {
         unsafe { api!(RedisModule_GetLFU(self.raw, &mut uses)) };
         uses >= 0
     }
+}
 
-    /// Sets the expiry of a key that is open for writing.
+impl<'g> Deref for WritableKey<'g> {
+    type Target = Key<'g>;
+
+    fn deref(&self) -> &Key<'g> {
+        &self.0
+    }
+}
+
+impl<'g> From<WritableKey<'g>> for Key<'g> {
+    fn from(key: WritableKey<'g>) -> Key<'g> {
+        key.0
+    }
+}
+
+impl WritableKey<'_> {
+    /// Puts a value into the key.
+    ///
+    /// # Safety
+    /// The value is one of this type, and belongs to the server from now on.
+    pub unsafe fn set(self, kind: *mut raw::RedisModuleType, value: *mut c_void) {
+        // SAFETY: by the contract; the handle is open for writing.
+        unsafe { api!(RedisModule_ModuleTypeSetValue(self.raw, kind, value)) };
+    }
+
+    /// Sets the expiry of the key.
     pub fn expire_at(&self, time: i64) {
-        // SAFETY: the call refuses a handle that is not open for writing, and a time before 1970, which
-        // is over like 1.
+        // SAFETY: the handle is open for writing or null. The call refuses a time before 1970, which is
+        // over like 1.
         unsafe { api!(RedisModule_SetAbsExpire(self.raw, time.max(1))) };
     }
 
     /// Deletes the key; a large value is freed in the background.
     pub fn unlink(self) {
-        // SAFETY: the call refuses a handle that is not open for writing.
+        // SAFETY: the handle is open for writing or null.
         unsafe { api!(RedisModule_UnlinkKey(self.raw)) };
     }
 }

@@ -18,15 +18,15 @@ use crate::api::key::Key;
 use crate::api::registration::entry;
 use crate::api::string::{OwnedString, StringRef};
 use crate::api::words::Words;
+use crate::config;
 use crate::ingest::arguments::{clock, CLOCK};
 use crate::ingest::open_bucket::check_room_for_names;
 use crate::ingest::origin::Origin;
 use crate::ingest::site::OpenSite;
 use crate::ingest::{directories, replicate};
-use crate::store::bucket_value::{wrong_period, BucketValue};
+use crate::store::bucket_value::{publish, wrong_period, BucketValue};
 use crate::store::changes::{self, Changes};
 use crate::store::{cluster, value};
-use crate::{config, stats};
 use analytics_core::apply::{Import, Row};
 use analytics_core::bucket::tally::Distinct;
 use analytics_core::bucket::Bucket;
@@ -72,7 +72,9 @@ pub fn import(ctx: Ctx, words: Words) -> Outcome {
 
     let mut guard = WriteGuard::new()?;
     let changes = Changes::until_now();
-    let mut open = OpenSite::find(ctx, &mut guard, ctx.flags(), site, name, ctx.now())?;
+    // SAFETY: the only guard of this command, which drops the site before it.
+    let open = unsafe { OpenSite::find(ctx, &mut guard, ctx.flags(), site, name, ctx.now()) };
+    let mut open = open?;
     let is_new = open.is_new();
     check_site_name(name)?;
     if is_new {
@@ -240,13 +242,9 @@ impl Target {
     fn publish(self, ctx: Ctx, guard: &mut WriteGuard) {
         let name = self.name.get();
         if let Found::Made(bucket) = self.bucket {
-            let key = Key::for_writing(ctx, guard, name);
-            // A value that foreign code has stored meanwhile is later than this command, and stays.
-            if !key.exists() {
-                value::put(key, BucketValue::new(bucket));
-                Key::for_writing(ctx, guard, name).expire_at(self.expiry);
-                stats::BUCKETS.add(1);
-            }
+            let bucket = value::allocate(BucketValue::new(bucket)).as_ptr();
+            // SAFETY: made here, and not passed on.
+            unsafe { publish(ctx, guard, name, bucket, self.expiry) };
         }
         if self.is_changed {
             ctx.signal_modified(name);

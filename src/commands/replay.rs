@@ -16,7 +16,7 @@ use crate::api::words::Words;
 use crate::config;
 use crate::ingest::arguments::{clock, Parser, CLOCK};
 use crate::ingest::origin::Origin;
-use crate::ingest::track::count;
+use crate::ingest::track::track_events;
 use crate::store::cluster;
 use crate::store::site_value::SiteValue;
 use crate::store::value;
@@ -61,7 +61,7 @@ pub fn replay(ctx: Ctx, words: Words) -> Outcome {
         options.after = options.after.or(goes_on);
     }
     let log = Excerpt::read(ctx, words, &mut guard, &options)?;
-    let counted = count(ctx, words, guard, |parser| {
+    let counted = track_events(ctx, words, guard, |parser| {
         log.parse(parser, &options, origin, stream)
     })?;
 

@@ -7,7 +7,7 @@ use crate::api::guard::WriteGuard;
 use crate::api::registration::entry;
 use crate::api::words::Words;
 use crate::ingest::arguments::{Parser, AT, CLOCK, DIM, EVENT, ID, KIND, SESSION, USER, VAL};
-use crate::ingest::track::count;
+use crate::ingest::track::track_events;
 use crate::ingest::unescape_buffer::UnescapeBuffer;
 use analytics_core::text::syntax::Argument;
 
@@ -66,7 +66,7 @@ fn write<'c>(
     words: Words<'c>,
     parse: impl FnOnce(Parser<'c, '_>) -> Outcome,
 ) -> Outcome {
-    let counted = count(ctx, words, WriteGuard::new()?, parse)?;
+    let counted = track_events(ctx, words, WriteGuard::new()?, parse)?;
     ctx.reply_integer(counted as i64);
     Ok(())
 }

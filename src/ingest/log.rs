@@ -136,7 +136,7 @@ impl OpenLog {
 }
 
 fn stream<'g>(ctx: Ctx, guard: &'g mut WriteGuard, name: &OwnedString) -> Outcome<Stream<'g>> {
-    Stream::of(Key::for_writing(ctx, guard, name.get())).map_err(|failure| match failure {
+    Stream::of(Key::for_writing(ctx, guard, name.get()).into()).map_err(|failure| match failure {
         Failure::WrongType => Error::new(format!(
             "cannot store the event log: '{}' is not a stream; delete it, or switch the log off with \
              ANALYTICS.ALTER ... LOG off",

@@ -7,8 +7,7 @@ use crate::api::context::Ctx;
 use crate::api::failure::Outcome;
 use crate::api::guard::WriteGuard;
 use crate::api::key::Key;
-use crate::stats;
-use crate::store::bucket_value::{wrong_period, BucketValue};
+use crate::store::bucket_value::{publish, wrong_period, BucketValue};
 use crate::store::changes;
 use crate::store::containment::{HandleNumbers, LastPath};
 use crate::store::value;
@@ -112,37 +111,20 @@ impl BucketRef {
         self.open.has_handle = unsafe { self.handle.take(self.open.value, i64::MIN) };
     }
 
-    /// Stores a new bucket under its key. A value that foreign code has stored there meanwhile is later
-    /// than this command, and stays.
+    /// Stores a new bucket under its key, unless foreign code has stored something there meanwhile.
     pub fn publish(&mut self, ctx: Ctx, guard: &mut WriteGuard, now: i64) {
         if !std::mem::take(&mut self.open.is_unpublished) {
             return;
         }
         let value = self.open.value;
-        let key = Key::for_writing(ctx, guard, self.name());
-        if key.exists() {
-            drop(key);
-            self.handle.release();
-            (self.open.value, self.open.has_handle) = (null_mut(), false);
-            // SAFETY: made by `make`, and not passed on.
-            unsafe { value::free_unowned(value) };
-            return;
-        }
-        // SAFETY: a value of this type, which belongs to the server from now on.
-        unsafe { value::put_allocated(key, value) };
-        stats::BUCKETS.add(1);
-        let key = Key::for_writing(ctx, guard, self.name());
-        let is_there =
-            matches!(value::find::<BucketValue>(&key), Ok(Some(found)) if found.as_ptr() == value);
-        if is_there {
-            key.expire_at(self.expiry);
-        }
-        if is_there && !key.counts_uses() {
+        // SAFETY: made by `make`, and not passed on.
+        let may_hold = unsafe { publish(ctx, guard, self.name(), value, self.expiry) };
+        if may_hold {
             // SAFETY: the value of a key.
             self.open.has_handle = unsafe { self.handle.take(value, now) };
         } else {
             self.handle.release();
-            self.open.has_handle = false;
+            (self.open.value, self.open.has_handle) = (null_mut(), false);
         }
     }
 

@@ -28,8 +28,10 @@ pub struct OpenSite {
 }
 
 impl OpenSite {
+    /// # Safety
+    /// It is used with this guard only, and dropped before it.
     #[inline]
-    pub fn find(
+    pub unsafe fn find(
         ctx: Ctx,
         guard: &mut WriteGuard,
         flags: u32,
@@ -91,8 +93,8 @@ impl OpenSite {
 
     #[inline]
     pub fn value<'g>(&'g self, _guard: &'g WriteGuard) -> &'g SiteValue {
-        // SAFETY: found under its key, or in a directory, which is dropped when the site leaves its key: the
-        // guard keeps it. Nothing changes it but this command, by `value_mut`.
+        // SAFETY: found under its key, or in a directory, which is dropped when the site leaves its key: by
+        // the contract of `find`, the guard keeps it. Nothing changes it but this command, by `value_mut`.
         unsafe { self.value.as_ref() }
     }
 

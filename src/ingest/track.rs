@@ -1,4 +1,4 @@
-//! Counts the events of a command: parse, find their buckets, apply them or let them wait, replicate.
+//! Tracks the events of a command: parse, find their buckets, apply them or let them wait, replicate.
 
 use std::ffi::CStr;
 
@@ -25,20 +25,20 @@ use analytics_core::error::{shown, Error};
 use analytics_core::schema::keys::check_site_name;
 use analytics_core::schema::Settings;
 
-/// Counts the events that `parse` reads, and returns how many counted.
-pub fn count<'c>(
+/// Tracks the events that `parse` reads, and returns how many counted.
+pub fn track_events<'c>(
     ctx: Ctx<'c>,
     words: Words<'c>,
     guard: WriteGuard,
     parse: impl FnOnce(Parser<'c, '_>) -> Outcome,
 ) -> Outcome<u64> {
     let mut scratch = Scratch::take();
-    let outcome = count_with(ctx, words, guard, parse, &mut scratch);
+    let outcome = track_with(ctx, words, guard, parse, &mut scratch);
     scratch.give_back();
     outcome
 }
 
-fn count_with<'c>(
+fn track_with<'c>(
     ctx: Ctx<'c>,
     words: Words<'c>,
     mut guard: WriteGuard,
@@ -51,7 +51,8 @@ fn count_with<'c>(
     let flags = ctx.flags();
     let (origin, now) = (Origin::from_flags(flags), ctx.now());
     let changes = Changes::until_now();
-    let mut site = OpenSite::find(ctx, &mut guard, flags, key, name, now)?;
+    // SAFETY: the only guard of this command, which drops the site before it.
+    let mut site = unsafe { OpenSite::find(ctx, &mut guard, flags, key, name, now) }?;
     let is_new = site.is_new();
     if is_new {
         check_site_name(name)?;
@@ -100,8 +101,8 @@ fn count_with<'c>(
     };
     let waits = learned.is_none() && directories::accept(site.value(&guard), &request.batch, clock);
     let outcome = match waits {
-        true => event.let_wait_or_count(&mut guard, &mut site, request, write)?,
-        false => event.count(&mut guard, &mut site, request, write)?,
+        true => event.let_wait_or_apply(&mut guard, &mut site, request, write)?,
+        false => event.apply_now(&mut guard, &mut site, request, write)?,
     };
     if let Some(replayed) = request.replayed_to {
         site.value_mut(&guard).site.set_replayed(replayed);
@@ -149,7 +150,7 @@ struct Tracked<'c, 'w> {
 
 impl<'c> Tracked<'c, '_> {
     /// Adds all events to the pending writes, unless some id is not new.
-    fn let_wait_or_count(
+    fn let_wait_or_apply(
         self,
         guard: &mut WriteGuard,
         site: &mut OpenSite,
@@ -168,7 +169,7 @@ impl<'c> Tracked<'c, '_> {
             return self.let_wait(guard, site, Some(ids), request, write);
         }
         drop(ids);
-        self.count(guard, site, request, write)
+        self.apply_now(guard, site, request, write)
     }
 
     fn open_ids(&self, guard: &mut WriteGuard, site: &OpenSite) -> Outcome<OpenIds> {
@@ -206,7 +207,7 @@ impl<'c> Tracked<'c, '_> {
                 changes: Changes::until_now(),
                 ..self
             };
-            return logged.count(guard, site, request, write);
+            return logged.apply_now(guard, site, request, write);
         }
         if let Some(ids) = &mut ids {
             for id in request.batch.events.iter().filter_map(|event| event.id) {
@@ -223,7 +224,7 @@ impl<'c> Tracked<'c, '_> {
         Ok(outcome)
     }
 
-    fn count(
+    fn apply_now(
         self,
         guard: &mut WriteGuard,
         site: &mut OpenSite,
@@ -236,10 +237,10 @@ impl<'c> Tracked<'c, '_> {
             // The room of a bucket for new names is checked when it is opened.
             directory.detach();
         }
-        let counted = self.count_in(guard, &mut directory, site, request, write);
+        let applied = self.apply_in(guard, &mut directory, site, request, write);
         let (may_wait, may_begin) = write.may_wait(&directory);
         directories::give_back(directory, site.value(guard), address);
-        let outcome = counted?;
+        let outcome = applied?;
         if may_wait && site.is_lasting() {
             let now = self.clock.now;
             directories::attach(site.value(guard), write.path_numbers(), now, may_begin);
@@ -247,7 +248,7 @@ impl<'c> Tracked<'c, '_> {
         Ok(outcome)
     }
 
-    fn count_in(
+    fn apply_in(
         &self,
         guard: &mut WriteGuard,
         directory: &mut SiteDirectory,

@@ -15,7 +15,7 @@ use super::hooks::{self, PendingId};
 use crate::api::context::Ctx;
 use crate::api::failure::Outcome;
 use crate::api::guard::{self, free_when_unused, WriteGuard};
-use crate::api::key::Key;
+use crate::api::key::{Key, WritableKey};
 use crate::api::macros::api;
 use crate::api::string::{OwnedString, StringRef};
 use crate::stats::Gauge;
@@ -137,8 +137,8 @@ pub fn read<'g, T: Value>(key: Key<'g>) -> Outcome<Option<&'g T>> {
 
 /// The value of a key that is open for writing. No event waits for it.
 #[inline]
-pub fn write<'g, T: Value>(key: Key<'g>) -> Outcome<Option<&'g mut T>> {
-    // SAFETY: `Key` borrows the command's guard for as long as the reference lives, so that no other
+pub fn write<'g, T: Value>(key: WritableKey<'g>) -> Outcome<Option<&'g mut T>> {
+    // SAFETY: the key borrows the command's guard for as long as the reference lives, so that no other
     // reference to a value is made meanwhile, by this command or by foreign code.
     Ok(find::<T>(&key)?.map(|mut value| unsafe {
         hooks::flush_and_detach(T::pending(value.as_ptr()));
@@ -159,7 +159,7 @@ pub unsafe fn get_mut<T: Value>(mut found: NonNull<T>, _guard: &mut WriteGuard) 
 }
 
 /// Puts a value into a key that is open for writing.
-pub fn put<T: Value>(key: Key, value: T) {
+pub fn put<T: Value>(key: WritableKey, value: T) {
     // SAFETY: made here, and only the server has it from here on.
     unsafe { put_allocated(key, allocate(value).as_ptr()) };
 }
@@ -168,7 +168,7 @@ pub fn put<T: Value>(key: Key, value: T) {
 ///
 /// # Safety
 /// It was made by `allocate`, and is the server's from here on.
-pub unsafe fn put_allocated<T: Value>(key: Key, value: *mut T) {
+pub unsafe fn put_allocated<T: Value>(key: WritableKey, value: *mut T) {
     // SAFETY: by the contract, a value of this type.
     unsafe { key.set(T::registered(), value.cast()) };
 }
