@@ -16,6 +16,7 @@ use crate::api::words::Words;
 use crate::config;
 use crate::ingest::replicate;
 use crate::store::bucket_value::BucketValue;
+use crate::store::changes::{self, Changes};
 use crate::store::ids_value::IdsValue;
 use crate::store::site_value::SiteValue;
 use crate::store::value::Value;
@@ -56,6 +57,7 @@ pub fn drop_site(ctx: Ctx, words: Words) -> Outcome {
     if !is_there {
         cluster::refuse_if_site_is_elsewhere(ctx, &mut guard, words.string(1)?, name)?;
     }
+    let changes = Changes::until_now();
     // A site whose key alone was deleted has left its buckets behind: those that the default settings
     // would give it are found.
     let (settings, span) = site.unwrap_or_else(|| (config::default_settings(), None));
@@ -67,12 +69,17 @@ pub fn drop_site(ctx: Ctx, words: Words) -> Outcome {
     let streams: Vec<_> = streams.map(|(name, _)| OwnedString::new(name)).collect();
     let ids = OwnedString::new(&ids_key(name));
     for other in streams.iter().chain([&ids]) {
-        if !key::exists(ctx, &mut guard, other.get()) {
-            cluster::refuse_if_bucket_is_elsewhere(ctx, &mut guard, words.string(1)?, other.get())?;
+        let (name, guard) = (other.get(), &mut guard);
+        if !changes::opening(name, || key::exists(ctx, &mut *guard, name)) {
+            cluster::refuse_if_bucket_is_elsewhere(ctx, guard, words.string(1)?, name)?;
         }
     }
     let last = known.max(latest).min(MAX_TIME);
-    let dropped = drop_buckets(ctx, &mut guard, words.string(1)?, &settings, last)?;
+    let buckets = find_buckets(ctx, &mut guard, words.string(1)?, &settings, last)?;
+    changes.refuse_more()?;
+
+    // The keys that had expired are gone: from here on no foreign code runs until all is removed.
+    let dropped = drop_buckets(ctx, &mut guard, buckets);
     for stream in &streams {
         if drop_stream(ctx, &mut guard, stream) {
             replicate::keys(ctx, c"UNLINK", std::slice::from_ref(stream));
@@ -105,30 +112,29 @@ fn drop_stream(ctx: Ctx, guard: &mut WriteGuard, name: &OwnedString) -> bool {
     is_stream
 }
 
-fn drop_buckets(
+/// The buckets that exist. Foreign code may run, and nothing is changed.
+fn find_buckets(
     ctx: Ctx,
     guard: &mut WriteGuard,
     name: StringRef,
     settings: &Settings,
     last: i64,
-) -> Outcome<usize> {
-    if cluster::is_enabled(ctx) {
-        // Missing buckets may be on another node: this is checked before anything is removed.
-        for granularity in Granularity::ALL {
-            walk::existing_buckets(ctx, guard, name, settings, granularity, last)?;
-        }
+) -> Outcome<Vec<OwnedString>> {
+    let mut names = Vec::new();
+    for granularity in Granularity::ALL {
+        let found = walk::existing_buckets(ctx, guard, name, settings, granularity, last)?;
+        names.extend(found.into_iter().map(|bucket| bucket.name));
     }
-    let places = Granularity::ALL
-        .into_iter()
-        .flat_map(|granularity| walk::possible_buckets(ctx, name, settings, granularity, last));
-    let names = places.map(|place| place.name);
-    let names: Vec<_> = names
-        .filter(|name| drop_value::<BucketValue>(ctx, guard, name))
-        .collect();
+    Ok(names)
+}
+
+/// Returns how many there were.
+fn drop_buckets(ctx: Ctx, guard: &mut WriteGuard, mut names: Vec<OwnedString>) -> usize {
+    names.retain(|name| drop_value::<BucketValue>(ctx, guard, name));
     for names in names.chunks(NAMES_IN_A_COMMAND) {
         replicate::keys(ctx, c"UNLINK", names);
     }
-    Ok(names.len())
+    names.len()
 }
 
 /// A value of another type stays.
