@@ -40,7 +40,7 @@ fn events() -> Vec<Value> {
 }
 
 const SETTINGS: &str = "ANALYTICS.ALTER shop TZ Europe/Paris CUBE event,country CUBE event,page \
-    CUBE x,y CUBE page,x,y LOG 1000 LOGUSERS yes";
+    CUBE x,y CUBE page,x,y VAL latency LOG 1000 LOGUSERS yes";
 
 fn encode(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
@@ -416,7 +416,11 @@ fn hostile_parameters_are_a_clear_400() {
         "/api/v1/sites/shop/get",
         "/api/v1/sites/shop/get?window=24h",
         "/api/v1/sites/shop/get?window=24h&metric=events&mertic=users",
-        "/api/v1/sites/shop/get?window=24h&window=1h&metric=events",
+        "/api/v1/sites/shop/get?metric=events",
+        "/api/v1/sites/shop/get?window=24h&metric=events&metric=WINDOW&metric=1h&metric=events",
+        "/api/v1/sites/shop/compare?window=24h&window=1h&metric=events",
+        "/api/v1/sites/shop/top?window=24h&dimension=a&with=LIMIT&with=5",
+        "/api/v1/sites/shop/top?window=24h&dimension=a&where=country",
         "/api/v1/sites/shop/get?window=%ff&metric=events",
         "/api/v1/sites/shop/get?window=24h%20events&metric=events",
         "/api/v1/sites/shop/get?window=-1h&metric=events",
