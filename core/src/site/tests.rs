@@ -65,15 +65,18 @@ fn errors_of_options_name_the_problem() {
         ("DIM a=b", "may not contain"),
         ("VAL users", "counted already"),
         ("VAL a@b", "may not contain @"),
-        ("CUBE a", "two or three"),
-        ("CUBE a,a", "two or three"),
-        ("CUBE a,b,c,d", "two or three"),
+        ("CUBE a", "two to four"),
+        ("CUBE a,a", "two to four"),
+        ("CUBE a,b,c,d,e", "two to four"),
         ("CUBE a,b CUBE b,a", "there already as 'a,b'"),
         ("CAPACITY 0", "CAPACITY '0'"),
         ("CAPACITY many", "CAPACITY 'many'"),
         ("TZ UTC TZ UTC", "TZ is given twice"),
         ("CAPACITY 5 STRICT CAPACITY 5", "CAPACITY is given twice"),
-        ("STRICT NOSTRICT", "STRICT or NOSTRICT is given twice"),
+        (
+            "STRICT NOSTRICT",
+            "STRICT or NOSTRICT or UNDECLARED is given twice",
+        ),
         ("COLOUR red", "unknown option 'COLOUR': expected TZ zone"),
         (
             "RETENTION minute off RETENTION hour off RETENTION day off RETENTION week off \

@@ -112,13 +112,19 @@ fn an_error_names_the_metric_what_is_accepted_and_a_suggestion() {
         ),
         (
             "events@event=a&country=b&page=c&agent=d",
-            "a cube has at most 3 dimensions",
+            "'event,country,page,agent' is not a cube of this site",
         ),
     ] {
         let message = refusal(text);
         assert!(message.starts_with("metric '"), "{message}");
         assert!(message.contains(part), "{message}");
     }
+    let letters = settings("DIM a DIM b DIM c DIM d");
+    let five = Metric::parse(b"events@event=1&a=1&b=1&c=1&d=1", Some(&letters)).unwrap_err();
+    assert!(
+        five.to_string().contains("a cube has at most 4 dimensions"),
+        "{five}"
+    );
     let long = format!("events@country={}", "x".repeat(513));
     assert!(refusal(&long).contains("at most 512 bytes"));
     let many = vec![&b"events"[..]; 65];

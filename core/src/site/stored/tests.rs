@@ -65,7 +65,7 @@ fn the_bytes_of_a_site_are_those_of_the_layout() {
     // Minutes off, then a week of hours: 604,800,000 ms in four bytes.
     assert_eq!(&written[13..16], [0, 1, 0]);
     assert_eq!(&written[16..21], b"\xfc\x00\x84\x0c\x24");
-    assert!(written.ends_with(b"\x01\x04plan\0\0\0\0\0"));
+    assert!(written.ends_with(b"\x01\x04plan\0\0\0\0\0\0\0"));
 }
 
 #[test]
