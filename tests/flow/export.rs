@@ -223,7 +223,7 @@ fn an_impossible_query_names_the_reason() {
             &["country,plan", "not a cube"],
         ),
         ("day now country FR country DE", &["country", "twice"]),
-        ("day now a 1 b 2 c 3 d 4", &["at most 3"]),
+        ("day now a 1 b 2 c 3 d 4 e 5", &["at most 4"]),
         ("day now a,b x", &["a,b"]),
         ("week now", &["RETENTION week is off"]),
         (&format!("minute {old}"), &["minute", "has expired", "1h"]),
