@@ -22,7 +22,7 @@ use crate::query::reply::reply_answer;
 use crate::query::Query;
 use crate::stats;
 use analytics_core::bucket::Bucket;
-use analytics_core::query::fold::{events_of, seconds, Answer, Fold};
+use analytics_core::query::fold::{events_of, Answer, Fold};
 use analytics_core::query::metric::{Aggregate, Measure, Metric};
 use analytics_core::query::top::{top, Axis, Ranking};
 use analytics_core::schema::Names;
@@ -168,10 +168,9 @@ fn reply_answers(ctx: Ctx, names: &[&str], answers: &[Answer]) {
 fn fold(query: &Query, range: Range, measures: Vec<Measure>) -> Outcome<Vec<Answer>> {
     let metrics: Vec<Metric> = measures.into_iter().map(Metric::of_site).collect();
     let mut fold = Fold::new(&metrics);
-    let cover = query.cover(range)?;
-    query.read(&cover, |piece, bucket| fold.add(piece, bucket))?;
+    let answers = query.answers(&mut fold, range)?;
     stats::QUERY_UNIONS.add(fold.united());
-    Ok(fold.answers(seconds(cover.counts, query.now)).collect())
+    Ok(answers)
 }
 
 fn last(query: &Query, window: &str, measures: Vec<Measure>) -> Outcome<Vec<Answer>> {

@@ -72,7 +72,8 @@ impl Compared {
 
 enum FoundSite {
     Stored(NonNull<SiteValue>),
-    Absent(Box<Site>),
+    /// With the default settings, and what the query finds of its buckets.
+    Absent(Box<SiteValue>),
 }
 
 /// The pieces of a cover and their buckets, in the order of time.
@@ -105,7 +106,8 @@ impl<'c> Query<'c> {
             Some(value) => FoundSite::Stored(NonNull::from(value)),
             None => {
                 cluster::refuse_if_site_is_elsewhere(ctx, &guard, name, name.bytes())?;
-                FoundSite::Absent(Box::new(Site::new(config::default_settings())))
+                let site = Site::new(config::default_settings());
+                FoundSite::Absent(Box::new(SiteValue::new(site)))
             }
         };
         Ok(Query {
@@ -129,10 +131,14 @@ impl<'c> Query<'c> {
     }
 
     pub fn site(&self) -> &Site {
+        &self.value().site
+    }
+
+    fn value(&self) -> &SiteValue {
         match &self.site {
             // SAFETY: found under its key, and kept and unchanged by the guard of this query.
-            FoundSite::Stored(value) => &unsafe { value.as_ref() }.site,
-            FoundSite::Absent(site) => site,
+            FoundSite::Stored(value) => unsafe { value.as_ref() },
+            FoundSite::Absent(value) => value,
         }
     }
 
@@ -175,12 +181,7 @@ impl<'c> Query<'c> {
     /// Nothing was counted outside of these times: those that the site has recorded, and those of its
     /// buckets. With an empty span no bucket is listed; None where it is unknown.
     fn span(&self) -> Option<(i64, i64)> {
-        let look = || self.look_for_span();
-        let found = match &self.site {
-            // SAFETY: that of `site`.
-            FoundSite::Stored(value) => unsafe { value.as_ref() }.found_span(look),
-            FoundSite::Absent(_) => look(),
-        };
+        let found = self.value().found_span(|| self.look_for_span());
         let span = found?.with(self.site().span());
         Some(span.unwrap_or((i64::MAX, i64::MIN)))
     }
@@ -218,10 +219,15 @@ impl<'c> Query<'c> {
 
     /// One answer per metric over this range.
     pub fn answers(&self, fold: &mut Fold, range: Range) -> Outcome<Vec<Answer>> {
-        fold.clear();
         let cover = self.cover(range)?;
-        self.read(&cover, |piece, bucket| fold.add(piece, bucket))?;
-        Ok(fold.answers(seconds(cover.counts, self.now)).collect())
+        self.measure(fold, &cover, cover.counts)
+    }
+
+    /// One answer per metric over a cover. `timed`: the range by whose length rates divide.
+    fn measure(&self, fold: &mut Fold, cover: &Cover, timed: Range) -> Outcome<Vec<Answer>> {
+        fold.clear();
+        self.read(cover, |piece, bucket| fold.add(piece, bucket))?;
+        Ok(fold.answers(seconds(timed, self.now)).collect())
     }
 
     /// The answers over a window and over the one before it, each for exactly its length: a slot at an edge
@@ -234,17 +240,12 @@ impl<'c> Query<'c> {
         let (now, before) = (now?, before?);
         if !(now.is_comparable && before.is_comparable) {
             let mut fold = Fold::new(metrics);
-            let now = self.answers(&mut fold, now.window)?;
+            let now = self.measure(&mut fold, &now, now.counts)?;
             stats::QUERY_UNIONS.add(fold.united());
             return Ok(Compared { now, before: None });
         }
         let mut fold = Fold::new(metrics).trimmed();
-        let mut measure = |cover: &Cover| -> Outcome<Vec<Answer>> {
-            fold.clear();
-            self.read(cover, |piece, bucket| fold.add(piece, bucket))?;
-            let seconds = seconds(cover.answered(), self.now);
-            Ok(fold.answers(seconds).collect())
-        };
+        let mut measure = |cover: &Cover| self.measure(&mut fold, cover, cover.answered());
         let (now, before) = (measure(&now)?, measure(&before)?);
         stats::QUERY_UNIONS.add(fold.united());
         Ok(Compared {
