@@ -19,13 +19,7 @@ pub fn replicated<'g>(
     command: &CStr,
     words: &[&[u8]],
 ) -> Option<CallReply> {
-    let words: Vec<OwnedString> = words.iter().map(|word| OwnedString::new(word)).collect();
-    call(
-        ctx,
-        command,
-        c"!v",
-        &words.iter().map(OwnedString::get).collect::<Vec<_>>(),
-    )
+    call_words(ctx, command, c"!v", words)
 }
 
 /// Runs a command that changes nothing. None if it failed.
@@ -35,19 +29,19 @@ pub fn read_only<'g>(
     command: &CStr,
     words: &[&[u8]],
 ) -> Option<CallReply> {
-    let words: Vec<OwnedString> = words.iter().map(|word| OwnedString::new(word)).collect();
-    call(
-        ctx,
-        command,
-        c"v",
-        &words.iter().map(OwnedString::get).collect::<Vec<_>>(),
-    )
+    call_words(ctx, command, c"v", words)
 }
 
 /// In a cluster: whether this node would serve a command on these keys, all of one slot. While the
 /// slot moves it does not if any of several keys is missing: `EXISTS` then fails.
 pub fn are_keys_served<'g>(ctx: Ctx, _guard: impl CallOut<'g>, keys: &[StringRef]) -> bool {
     call(ctx, c"EXISTS", c"v", keys).is_some()
+}
+
+fn call_words(ctx: Ctx, command: &CStr, format: &CStr, words: &[&[u8]]) -> Option<CallReply> {
+    let words: Vec<OwnedString> = words.iter().map(|word| OwnedString::new(word)).collect();
+    let words: Vec<StringRef> = words.iter().map(OwnedString::get).collect();
+    call(ctx, command, format, &words)
 }
 
 fn call(ctx: Ctx, command: &CStr, format: &CStr, words: &[StringRef]) -> Option<CallReply> {

@@ -57,12 +57,6 @@ impl From<Target> for ShownTarget {
     }
 }
 
-async fn seen(state: &AppState) {
-    if let Err(error) = state.sites.refresh().await {
-        tracing::warn!(%error, "sites cannot be read");
-    }
-}
-
 /// Where the alerts of a site go.
 #[utoipa::path(
     get, path = "/api/v1/sites/{site}/alert-targets", tag = "settings",
@@ -105,7 +99,7 @@ async fn add(
     let Json(new) = given.map_err(|rejection| ApiError::invalid("body", rejection.body_text()))?;
     let config = &state.config.alerts;
     let target = target::add(&state.redis, config, &name, new.kind, &new.address).await?;
-    seen(&state).await;
+    state.sites.try_refresh().await;
     let made = MadeTarget {
         id: target.id,
         secret: target.secret,
@@ -133,6 +127,6 @@ async fn remove(
     Path((name, id)): Path<(String, String)>,
 ) -> ApiResult<StatusCode> {
     target::remove(&state.redis, &name, &id).await?;
-    seen(&state).await;
+    state.sites.try_refresh().await;
     Ok(StatusCode::NO_CONTENT)
 }

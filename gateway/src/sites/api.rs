@@ -84,13 +84,6 @@ impl From<Site> for Shown {
     }
 }
 
-/// What a change says of itself in the answer: this gateway sees it at once, others soon.
-async fn seen(state: &AppState) {
-    if let Err(error) = state.sites.refresh().await {
-        tracing::warn!(%error, "sites cannot be read");
-    }
-}
-
 type Given<T> = Result<Json<Object<T>>, JsonRejection>;
 
 fn body<T>(body: Given<T>) -> ApiResult<T> {
@@ -153,7 +146,7 @@ async fn save(
     given: Given<Change>,
 ) -> ApiResult<Json<Shown>> {
     change::save(&state.redis, &name, &body(given)?).await?;
-    seen(&state).await;
+    state.sites.try_refresh().await;
     let site = change::find(&state.redis, &name).await?;
     Ok(Json(Shown::from(site)))
 }
@@ -175,7 +168,7 @@ async fn remove(
     Path(name): Path<String>,
 ) -> ApiResult<StatusCode> {
     change::remove(&state.redis, &name).await?;
-    seen(&state).await;
+    state.sites.try_refresh().await;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -225,7 +218,7 @@ async fn add_secret(
 ) -> ApiResult<(StatusCode, Json<Made>)> {
     let label = body(given)?.label.unwrap_or_default();
     let (key, secret) = change::add_secret(&state.redis, &name, kind(&word)?, &label).await?;
-    seen(&state).await;
+    state.sites.try_refresh().await;
     let made = Made { id: key.id, secret };
     Ok((StatusCode::CREATED, Json(made)))
 }
@@ -251,6 +244,6 @@ async fn remove_secret(
     Path((name, word, id)): Path<(String, String, String)>,
 ) -> ApiResult<StatusCode> {
     change::remove_secret(&state.redis, &name, kind(&word)?, &id).await?;
-    seen(&state).await;
+    state.sites.try_refresh().await;
     Ok(StatusCode::NO_CONTENT)
 }

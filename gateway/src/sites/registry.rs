@@ -146,15 +146,20 @@ impl Registry {
         Ok(())
     }
 
+    /// Refreshes, or logs why that fails. After a change of settings this gateway has them at once, others soon.
+    pub async fn try_refresh(&self) {
+        if let Err(error) = self.refresh().await {
+            tracing::warn!(%error, "sites cannot be read");
+        }
+    }
+
     /// Refreshes for as long as the process lives. What was read last holds while Redis is away.
     pub async fn keep_fresh(self, every: Duration) {
         let mut ticks = tokio::time::interval(every.max(Duration::from_millis(10)));
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            if let Err(error) = self.refresh().await {
-                tracing::warn!(%error, "sites cannot be read");
-            }
+            self.try_refresh().await;
         }
     }
 }
