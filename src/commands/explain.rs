@@ -1,5 +1,5 @@
-//! `ANALYTICS.EXPLAIN site window [metric]...`: the buckets that a query over this window would read, what of its distinct
-//! counts is interpolated, and their error.
+//! `ANALYTICS.EXPLAIN site window [metric]...`: the buckets that a query over this window would read, what
+//! of its distinct counts is interpolated, and their error.
 //!
 //! ```text
 //! window          the range that was asked for

@@ -1,5 +1,5 @@
-//! `ANALYTICS.RESTORE key SITE|BUCKET|IDS page [page ...]`: the form of a value in a rewritten AOF. It is checked
-//! like any payload.
+//! `ANALYTICS.RESTORE key SITE|BUCKET|IDS page [page ...]`: the form of a value in a rewritten AOF. It is
+//! checked like any payload.
 
 use crate::api::command::{Access, Command};
 use crate::api::context::Ctx;

@@ -10,8 +10,8 @@
 //! ```
 //!
 //! A sketch never loses a user, but a table may move rows to `~other`. From then on every user is
-//! inserted into it, and it proves nothing about coarser buckets: its `~other` holds users whom those
-//! have in rows of their own.
+//! inserted into it, and it proves nothing about coarser buckets: its `~other` holds users that are
+//! in other rows there.
 
 use std::cell::Cell;
 

@@ -148,7 +148,7 @@ fn the_table_of_the_reference_is_measured() {
             "not in docs/reference.md: {row}"
         );
     }
-    // Whoever appears once is counted where the events are.
+    // Users that appear once are counted where the events are.
     for row in &rows[0] {
         let by_events = row
             .rsplit('|')

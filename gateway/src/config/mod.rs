@@ -206,7 +206,7 @@ impl Default for LiveConfig {
 pub struct AlertsConfig {
     /// The server for e-mail, as `smtps://user:password@host`.
     pub smtp: Option<String>,
-    /// Whom e-mail is from.
+    /// The sender of e-mail.
     pub from: Option<String>,
     /// How often it is looked whether there are alerts.
     #[serde(with = "humantime_serde")]

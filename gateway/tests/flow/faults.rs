@@ -20,7 +20,7 @@ struct Book {
 
 const SENDERS: u64 = 8;
 
-/// Sends events, each by a user of its own, until it is told to stop or the gateway is gone.
+/// Sends events, each by a user of its own, until `over` is set or the gateway is gone.
 fn send(gateway_port: u16, key: &str, sender: u64, over: &AtomicBool, book: &Book) {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)

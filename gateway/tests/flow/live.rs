@@ -208,7 +208,7 @@ fn redis_goes_and_comes_back_while_somebody_listens() {
     let mut listener = listen(&gateway, "shop", &token);
     redis.kill();
     thread::sleep(Duration::from_millis(1_200));
-    // Whoever comes now gets a clear answer; whoever is there stays.
+    // A new listener gets a clear answer; those that are connected stay.
     let query = format!("token={token}");
     assert_eq!(try_listen(&gateway, &query, &[]).err(), Some(503));
     listener.say(r#"{"type": "refresh_stats"}"#);

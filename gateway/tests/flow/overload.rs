@@ -70,7 +70,7 @@ struct Load {
     acknowledged: AtomicU64,
 }
 
-/// Sends over one connection, without a pause, until it is told to stop.
+/// Sends over one connection, without a pause, until `over` is set.
 fn send(gateway: &Gateway, key: &str, over: &AtomicBool, load: &Load) {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)

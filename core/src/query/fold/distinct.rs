@@ -1,7 +1,7 @@
 //! Distinct counts of a window whose edges cut buckets.
 //!
-//! A sketch is of a whole bucket. Of a bucket that reaches beyond the window, the users whom no bucket
-//! inside the window has are counted in part:
+//! A sketch is of a whole bucket. Where a bucket reaches beyond the window, the users that only it has
+//! are counted in part:
 //!
 //! ```text
 //! inner                    users of the buckets inside the window
@@ -190,7 +190,7 @@ impl Distinct {
             estimate.count += part * gain;
             if let [before] = estimate.edges.as_slice() {
                 if before.period.range().common(edge.period.range()).is_empty() {
-                    // Who is at both edges and nowhere between may be inside the window by either.
+                    // A user at both edges and nowhere between may be inside the window by either.
                     let alone = self.inner.with(&edge.union).estimate() - inner;
                     estimate.count += part * (1.0 - before.part) * (alone - gain).max(0.0);
                 }
@@ -221,9 +221,9 @@ impl Distinct {
 }
 
 impl Edge {
-    /// The part of the users that only this edge has, of which there are `gain`. `held`: the events that shorter
-    /// buckets have of it, `borrowed`: those of them in the slots of its piece. Where there are more users than
-    /// events explain, they were imported: then the time decides.
+    /// The part of the users that only this edge has, of which there are `gain`. `held`: the events that
+    /// shorter buckets have of it, `borrowed`: those of them in the slots of its piece. Where there are more
+    /// users than events explain, they were imported: then the time decides.
     fn part(&self, gain: f64, (held, borrowed): (f64, f64)) -> f64 {
         let counted = self.counted + self.lent - borrowed;
         let residue = (self.events - held - self.inner).max(counted);
