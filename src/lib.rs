@@ -53,6 +53,7 @@ use store::hooks::{self, Hooks};
 use store::ids_value::IdsValue;
 use store::site_value::SiteValue;
 use store::value;
+use store::visitors_value::VisitorsValue;
 
 #[cfg(not(test))]
 #[global_allocator]
@@ -127,6 +128,7 @@ fn load(ctx: Ctx, arguments: Words) -> bool {
     value::register::<SiteValue>(ctx)
         && value::register::<BucketValue>(ctx)
         && value::register::<IdsValue>(ctx)
+        && value::register::<VisitorsValue>(ctx)
         && config::register(ctx, arguments)
         && info::register(ctx, INFO)
         && server_events::subscribe(ctx)

@@ -16,6 +16,7 @@ use analytics_core::query::fold::{Answer, Fold};
 use analytics_core::query::metric::Metric;
 use analytics_core::site::Site;
 use analytics_core::time::{Duration, Granularity, Piece, Zone};
+use analytics_core::visitors::Partition;
 
 /// 2024-12-11T14:31:07Z, when all of the events happened.
 const TIME: i64 = 1_733_927_467_000;
@@ -76,7 +77,7 @@ const BUCKETS: [(&str, Granularity, &str); 10] = [
     ("day-imported", Granularity::Day, "0 3 2 0 - 0 0"),
 ];
 
-const SITES: [(&str, u64, &str); 4] = [("plain", 0, "TZ UTC RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1000 IDS 1000000"), ("strict", 0, "TZ UTC RETENTION minute off RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1 IDS 1000000 DIM event NOUSERS DIM a VAL b UNDECLARED refuse"), ("rich", 2, "TZ Europe/Paris RETENTION minute 2h RETENTION hour 1w RETENTION day 365d RETENTION week off RETENTION month 3y CAPACITY 20 IDS 1000000 DIM event CAPACITY 300 DIM plan NOUSERS DIM country DIM city DIM own CAPACITY 5 CUBE event,country CUBE plan,country,city NOUSERS CUBE own,plan,event,country NOUSERS CAPACITY 9 VAL price VAL ms"), ("imported", 0, "TZ Europe/Paris RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1000 IDS 1000000")];
+const SITES: [(&str, u64, &str); 5] = [("visits", 0, "TZ UTC RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 100 IDS 1000000 DIM page DIM country DIM from VISITS 30m PATH page BY country BY event VISITORS 40 SEED 00112233445566778899aabbccddeeff 40"), ("plain", 0, "TZ UTC RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1000 IDS 1000000"), ("strict", 0, "TZ UTC RETENTION minute off RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1 IDS 1000000 DIM event NOUSERS DIM a VAL b UNDECLARED refuse"), ("rich", 2, "TZ Europe/Paris RETENTION minute 2h RETENTION hour 1w RETENTION day 365d RETENTION week off RETENTION month 3y CAPACITY 20 IDS 1000000 DIM event CAPACITY 300 DIM plan NOUSERS DIM country DIM city DIM own CAPACITY 5 CUBE event,country CUBE plan,country,city NOUSERS CUBE own,plan,event,country NOUSERS CAPACITY 9 VAL price VAL ms"), ("imported", 0, "TZ Europe/Paris RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1000 IDS 1000000")];
 
 /// The rules of a site and their states, and its live metrics.
 const WATCHED: [(&str, &str); 3] = [
@@ -100,6 +101,19 @@ const LOGGED: [(&str, u64, bool, usize); 3] = [
     ("log-users", 70, true, 0),
     ("log-rich", 1_000, false, 1),
 ];
+
+/// The answers to the metrics of visits.
+const VISITS: [(&str, Granularity, &str); 2] = [
+    ("hour-visits", Granularity::Hour, "50 50 0 50 2 0"),
+    (
+        "week-visits-spilled",
+        Granularity::Week,
+        "58 0 13440 862 0 40",
+    ),
+];
+
+/// How many visits are remembered, and for how many one counts.
+const VISITORS: [(&str, usize, i64); 2] = [("few", 25, 1), ("sampled", 29, 2)];
 
 /// How many ids are remembered, and how many were forgotten early.
 const IDS: [(&str, usize, u64); 3] = [("one", 1, 0), ("hour", 11, 0), ("forgotten", 40, 60)];
@@ -198,11 +212,58 @@ fn ids_of_version_1_are_read_and_written_as_they_were() {
 }
 
 #[test]
+fn every_bucket_of_version_2_is_read_and_written_as_it_was() {
+    for (name, granularity, expected) in VISITS {
+        let page = page(&format!("bucket-v2-{name}.bin"));
+        let bucket = Bucket::decode(std::slice::from_ref(&page)).unwrap();
+        let site_page = self::page("site-v1-visits.bin");
+        let site = Site::decode(&[site_page]).unwrap();
+        let metrics = [
+            "visits",
+            "bounces",
+            "visit-time:sum",
+            "visit-events:sum",
+            "visits@entry=/1",
+            "visits@exit=~other",
+        ];
+        let parse = |it: &str| Metric::parse(it.as_bytes(), Some(&site.settings)).unwrap();
+        let mut fold = Fold::new(&metrics.map(parse));
+        let period = Zone::UTC.period(granularity, TIME).unwrap();
+        let piece = Piece::whole(period);
+        fold.add_visits(&piece, &bucket);
+        let numbers = fold.answers(1.0).filter_map(Answer::number);
+        let found: Vec<String> = numbers.map(|number| number.to_string()).collect();
+        assert_eq!(found.join(" "), expected, "{name}");
+        assert!(bucket.encode() == [page], "{name}");
+    }
+}
+
+#[test]
+fn partitions_of_version_1_are_read_and_written_as_they_were() {
+    for (name, visits, weight) in VISITORS {
+        let page = page(&format!("visitors-v1-{name}.bin"));
+        let partition = Partition::decode(std::slice::from_ref(&page)).unwrap();
+        assert_eq!(
+            (partition.len(), partition.weight()),
+            (visits, weight),
+            "{name}"
+        );
+        assert!(partition.encode() == [page], "{name}");
+    }
+}
+
+#[test]
 fn every_golden_file_is_under_test() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let files = fs::read_dir(folder).unwrap().count();
     assert_eq!(
         files,
-        BUCKETS.len() + SITES.len() + WATCHED.len() + LOGGED.len() + IDS.len()
+        BUCKETS.len()
+            + SITES.len()
+            + WATCHED.len()
+            + LOGGED.len()
+            + IDS.len()
+            + VISITS.len()
+            + VISITORS.len()
     );
 }

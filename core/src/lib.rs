@@ -7,6 +7,7 @@
 //! ```text
 //! time  text  codec            calendar and windows, names and numbers, stored primitives
 //! sketch                       distinct counts, percentiles, sums, counters
+//! visitors                     the visits under way, and what an event does to one
 //! schema                       names, options, settings, cubes, limits: no state
 //! event                        what comes in, and its entry in a log
 //! ids                          the ids of recent events: an event counts once
@@ -50,3 +51,4 @@ pub mod site;
 pub mod sketch;
 pub mod text;
 pub mod time;
+pub mod visitors;

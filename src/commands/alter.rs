@@ -1,6 +1,8 @@
 //! `ANALYTICS.ALTER site [options]`: the new settings hold from the next event on. A new retention also
 //! changes the expiry of existing buckets.
 
+use super::create::fill_visits;
+use super::drop::drop_partitions;
 use super::site::site_to_change;
 use crate::api::command::{Access, Command};
 use crate::api::context::Ctx;
@@ -18,9 +20,9 @@ use crate::store::bucket_value::BucketValue;
 use crate::store::changes::Changes;
 use crate::store::{value, walk};
 use analytics_core::schema::options::{
-    CAPACITY, CUBE, DIM, FORGET, IDS, LOG, LOGUSERS, RETENTION, TZ, UNDECLARED, VAL,
+    CAPACITY, CUBE, DIM, FORGET, IDS, LOG, LOGUSERS, RETENTION, SEED, TZ, UNDECLARED, VAL, VISITS,
 };
-use analytics_core::schema::{parse_alter, Settings};
+use analytics_core::schema::{parse_alter, Change, Settings, Visits};
 use analytics_core::text::syntax::Argument;
 use analytics_core::time::Granularity;
 
@@ -47,6 +49,8 @@ pub const COMMAND: Command = Command {
         UNDECLARED,
         LOG,
         LOGUSERS,
+        VISITS,
+        SEED,
     ],
     run: entry!(alter),
 };
@@ -58,9 +62,10 @@ pub fn alter(ctx: Ctx, words: Words) -> Outcome {
     let origin = Origin::of(ctx);
     let clock = clock(words, 2, origin)?;
     let options = words.after(if clock.is_some() { 4 } else { 2 });
-    let changes = parse_alter(&options.to_vec())?;
+    let mut changes = parse_alter(&options.to_vec())?;
     let now = clock.unwrap_or_else(|| ctx.now());
     let (before, span) = (value.site.settings.clone(), value.site.span());
+    fill_visits(&mut changes, before.visits.as_deref(), origin)?;
     // Events that were accepted for the near future are in no bucket of a granularity that was off.
     let complete = span.map_or(now, |(_, last)| {
         let latest = now.saturating_add(MOST_FUTURE);
@@ -74,13 +79,19 @@ pub fn alter(ctx: Ctx, words: Words) -> Outcome {
         }
         _ => Vec::new(),
     };
+    let partitions = match origin {
+        Origin::Client => old_partitions(ctx, &mut guard, words, (&before, &settings))?,
+        Origin::Master => Vec::new(),
+    };
     changes_before.refuse_more()?;
     let value = site_to_change(ctx, words, &mut guard)?;
     value.site.settings = settings;
     value.forget_found_span();
     directories::clear_of(value);
     if origin == Origin::Client {
-        replicate_alter(ctx, words.string(1)?, options, now);
+        let seed = seed_of(&changes);
+        replicate_alter(ctx, words.string(1)?, options, &seed, now);
+        drop_partitions(ctx, &mut guard, &partitions);
         set_expiries(ctx, &mut guard, expiries, now);
     } else {
         ctx.replicate_verbatim();
@@ -91,12 +102,44 @@ pub fn alter(ctx: Ctx, words: Words) -> Outcome {
     Ok(())
 }
 
-fn replicate_alter(ctx: Ctx, site: StringRef, options: Words, now: i64) {
+/// The seed and the bound of visits that are switched on by a change, in words.
+fn seed_of(changes: &[Change]) -> Vec<OwnedString> {
+    let given = changes.iter().find_map(|change| match change {
+        Change::Visits(given) => given.as_ref(),
+        _ => None,
+    });
+    let visits = given.and_then(|given| Visits::new(given).ok());
+    let words = visits.iter().flat_map(Visits::seed_words);
+    words.map(|word| OwnedString::new(&word)).collect()
+}
+
+fn replicate_alter(ctx: Ctx, site: StringRef, options: Words, seed: &[OwnedString], now: i64) {
     let clock = [OwnedString::new(b"CLOCK"), OwnedString::of_number(now)];
     let mut strings = vec![site];
     strings.extend(clock.iter().map(OwnedString::get));
     strings.extend(options.strings());
+    strings.extend(seed.iter().map(OwnedString::get));
     ctx.replicate(c"ANALYTICS.ALTER", &strings);
+}
+
+/// The partitions whose visits end, because they are counted otherwise from now on.
+fn old_partitions(
+    ctx: Ctx,
+    guard: &mut WriteGuard,
+    words: Words,
+    (before, after): (&Settings, &Settings),
+) -> Outcome<Vec<OwnedString>> {
+    let Some(old) = before.visits.as_deref() else {
+        return Ok(Vec::new());
+    };
+    let is_same = after
+        .visits
+        .as_deref()
+        .is_some_and(|new| new.terms() == old.terms());
+    match is_same {
+        true => Ok(Vec::new()),
+        false => walk::existing_partitions(ctx, guard, words.string(1)?, old),
+    }
 }
 
 /// A bucket whose expiry changes: to a time, or to none where its granularity is switched off.

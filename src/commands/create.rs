@@ -7,6 +7,7 @@ use crate::api::guard::WriteGuard;
 use crate::api::key::Key;
 use crate::api::registration::entry;
 use crate::api::words::Words;
+use crate::ingest::origin::Origin;
 use crate::ingest::replicate;
 use crate::store::cluster;
 use crate::store::site_value::SiteValue;
@@ -15,11 +16,13 @@ use crate::{config, stats};
 use analytics_core::error::{shown, Error};
 use analytics_core::schema::keys::check_site_name;
 use analytics_core::schema::options::{
-    CAPACITY, CUBE, DIM, IDS, LOG, LOGUSERS, RETENTION, TZ, UNDECLARED, VAL,
+    CAPACITY, CUBE, DIM, IDS, LOG, LOGUSERS, RETENTION, SEED, TZ, UNDECLARED, VAL, VISITS,
 };
-use analytics_core::schema::parse_options;
+use analytics_core::schema::{parse_options, Change, Visits};
 use analytics_core::site::Site;
 use analytics_core::text::syntax::Argument;
+use analytics_core::visitors::Seed;
+use std::hash::{BuildHasher, RandomState};
 
 pub const COMMAND: Command = Command {
     name: c"analytics.create",
@@ -41,6 +44,8 @@ pub const COMMAND: Command = Command {
         UNDECLARED,
         LOG,
         LOGUSERS,
+        VISITS,
+        SEED,
     ],
     run: entry!(create),
 };
@@ -48,7 +53,8 @@ pub const COMMAND: Command = Command {
 pub fn create(ctx: Ctx, words: Words) -> Outcome {
     let name = words.required(1)?;
     check_site_name(name)?;
-    let changes = parse_options(&words.after(2).to_vec())?;
+    let mut changes = parse_options(&words.after(2).to_vec())?;
+    fill_visits(&mut changes, None, Origin::of(ctx))?;
     let settings = config::default_settings().with(&changes, false, i64::MIN)?;
     let mut guard = WriteGuard::new()?;
     let key = Key::for_writing(ctx, &mut guard, words.string(1)?);
@@ -65,6 +71,25 @@ pub fn create(ctx: Ctx, words: Words) -> Outcome {
     guard.notify(ctx, c"analytics.create", words.string(1)?);
     ctx.reply_ok();
     Ok(())
+}
+
+/// Completes what is given of visits: the bound, and a seed. Only a master says which seed it is.
+pub fn fill_visits(changes: &mut [Change], before: Option<&Visits>, origin: Origin) -> Outcome {
+    for change in changes {
+        let Change::Visits(Some(given)) = change else {
+            continue;
+        };
+        if given.seed.is_some() && origin == Origin::Client {
+            return Err(Error::new("SEED is for replication only").into());
+        }
+        given.fill(before, config::visitor_capacity(), random_seed());
+    }
+    Ok(())
+}
+
+fn random_seed() -> Seed {
+    let random = RandomState::new();
+    Seed([random.hash_one(0), random.hash_one(1)])
 }
 
 fn refuse_existing(key: &Key, name: &[u8]) -> Outcome {

@@ -10,6 +10,8 @@
 //! sums                map: of every value its sum of today
 //! events-per-minute   the last sixty minutes of the clock, this one at the end
 //! metrics             map: of every metric that is given a map of 5m, 1h, 24h, 7d, today; only with metrics
+//! visits              map: visits, bounces:share, visit-time:avg, visit-events:avg of today, where they are
+//!                     counted; `top` then has entry and exit by visits, too
 //! ```
 
 use crate::api::command::{Access, Command};
@@ -23,11 +25,11 @@ use crate::query::Query;
 use crate::stats;
 use analytics_core::bucket::Bucket;
 use analytics_core::query::fold::{events_of, Answer, Fold};
-use analytics_core::query::metric::{Aggregate, Measure, Metric};
-use analytics_core::query::top::{top, Axis, Ranking};
+use analytics_core::query::metric::{Aggregate, Measure, Metric, VisitMeasure};
+use analytics_core::query::top::{top, top_by_visits, Axis, Ranking};
 use analytics_core::schema::Names;
 use analytics_core::text::syntax::Argument;
-use analytics_core::text::Name;
+use analytics_core::text::{Name, Text};
 use analytics_core::time::{Granularity, Piece, Range, MINUTE};
 
 pub const COMMAND: Command = Command {
@@ -58,6 +60,12 @@ const VALUE_AGGREGATES: [(&str, Aggregate); 4] = [
     ("p95", Aggregate::Percentile(95.0)),
     ("p99", Aggregate::Percentile(99.0)),
 ];
+const VISITS: [(&str, VisitMeasure); 4] = [
+    ("visits", VisitMeasure::Visits),
+    ("bounces:share", VisitMeasure::BounceShare),
+    ("visit-time:avg", VisitMeasure::TimeAvg),
+    ("visit-events:avg", VisitMeasure::EventsAvg),
+];
 const ROWS: usize = 5;
 const MINUTES: i64 = 60;
 
@@ -73,6 +81,7 @@ struct Dashboard<'c> {
     per_minute: Vec<Answer>,
     /// Of each of the windows, the answers of all metrics.
     metrics: Vec<Vec<Answer>>,
+    visits: Option<Vec<Answer>>,
 }
 
 pub fn dashboard(ctx: Ctx, words: Words) -> Outcome {
@@ -103,12 +112,13 @@ impl<'c> Dashboard<'c> {
             sums: fold(query, today, sums(query))?,
             per_minute: per_minute(query)?,
             metrics: of_windows(query, metrics)?,
+            visits: visits(query, today)?,
         })
     }
 
     /// `texts`: the metrics, as they were given.
     fn reply(&self, ctx: Ctx, texts: Words) {
-        ctx.reply_map(8 + usize::from(texts.len() > 0));
+        ctx.reply_map(8 + usize::from(texts.len() > 0) + usize::from(self.visits.is_some()));
         ctx.reply_bytes(b"active-users");
         reply_answers(ctx, &ACTIVE, &self.active);
         ctx.reply_bytes(b"today");
@@ -153,6 +163,10 @@ impl<'c> Dashboard<'c> {
                 reply_answers(ctx, &WINDOWS, &answers);
             }
         }
+        if let Some(visits) = &self.visits {
+            ctx.reply_bytes(b"visits");
+            reply_answers(ctx, &VISITS.map(|(name, _)| name), visits);
+        }
     }
 }
 
@@ -188,7 +202,29 @@ fn rankings<'q>(query: &'q Query, range: Range) -> Outcome<Vec<(Name, Axis, Rank
         let ranking = top(&parts, &axis, &Measure::Events, ROWS, 0.0);
         (name, axis, ranking)
     });
-    Ok(ranked.collect())
+    let mut rankings: Vec<_> = ranked.collect();
+    if let Some(visits) = settings.visits.as_ref().filter(|it| it.path().is_some()) {
+        let cover = query.visit_cover(range)?;
+        let parts = query.parts(&cover)?;
+        for name in visits
+            .dimensions()
+            .filter(|name| visits.is_derived(Text::new(name)))
+        {
+            let by = VisitMeasure::Visits;
+            let ranking = top_by_visits(&parts, Text::new(name), by, ROWS, 0.0);
+            rankings.push((Name::new(name), Axis::of(name, Names::all(None)), ranking));
+        }
+    }
+    Ok(rankings)
+}
+
+fn visits(query: &Query, range: Range) -> Outcome<Option<Vec<Answer>>> {
+    let Some(visits) = &query.site().settings.visits else {
+        return Ok(None);
+    };
+    let seed = visits.seed();
+    let metrics = VISITS.map(|(_, measure)| Metric::of_site(Measure::Visits(measure, seed)));
+    query.answers(&mut Fold::new(&metrics), range).map(Some)
 }
 
 fn values(query: &Query) -> Outcome<Vec<(Name, Vec<Answer>)>> {

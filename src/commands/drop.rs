@@ -1,5 +1,5 @@
-//! `ANALYTICS.DROP site`: the site, every bucket of it, the ids of its events and the streams of its alerts
-//! and events. Replies how many buckets there were.
+//! `ANALYTICS.DROP site`: the site, every bucket of it, its visits under way, the ids of its events and the
+//! streams of its alerts and events. Replies how many buckets there were.
 
 use std::ptr::NonNull;
 
@@ -20,6 +20,7 @@ use crate::store::changes::{self, Changes};
 use crate::store::ids_value::IdsValue;
 use crate::store::site_value::SiteValue;
 use crate::store::value::Value;
+use crate::store::visitors_value::VisitorsValue;
 use crate::store::{cluster, value, walk};
 use analytics_core::schema::keys::{alerts_stream, check_site_name, events_stream, ids_key};
 use analytics_core::schema::Settings;
@@ -74,12 +75,17 @@ pub fn drop_site(ctx: Ctx, words: Words) -> Outcome {
             cluster::refuse_if_bucket_is_elsewhere(ctx, guard, words.string(1)?, name)?;
         }
     }
+    let partitions = match settings.visits.as_deref() {
+        Some(visits) => walk::existing_partitions(ctx, &mut guard, words.string(1)?, visits)?,
+        None => Vec::new(),
+    };
     let last = known.max(latest).min(MAX_TIME);
     let buckets = find_buckets(ctx, &mut guard, words.string(1)?, &settings, last)?;
     changes.refuse_more()?;
 
     // The keys that had expired are gone: from here on no foreign code runs until all is removed.
     let dropped = drop_buckets(ctx, &mut guard, buckets);
+    drop_partitions(ctx, &mut guard, &partitions);
     for stream in &streams {
         if drop_stream(ctx, &mut guard, stream) {
             replicate::keys(ctx, c"UNLINK", std::slice::from_ref(stream));
@@ -135,6 +141,18 @@ fn drop_buckets(ctx: Ctx, guard: &mut WriteGuard, mut names: Vec<OwnedString>) -
         replicate::keys(ctx, c"UNLINK", names);
     }
     names.len()
+}
+
+/// Removes partitions of visitors. A value of another type stays.
+pub fn drop_partitions(ctx: Ctx, guard: &mut WriteGuard, names: &[OwnedString]) {
+    for name in names {
+        let key = Key::for_writing(ctx, guard, name.get());
+        if matches!(value::find::<VisitorsValue>(&key), Ok(Some(_))) {
+            key.unlink();
+            ctx.signal_modified(name.get());
+            replicate::keys(ctx, c"UNLINK", std::slice::from_ref(name));
+        }
+    }
 }
 
 /// A value of another type stays.

@@ -21,9 +21,10 @@ use crate::api::words::Words;
 use crate::query::reply::reply_answer;
 use crate::query::{Query, WINDOW};
 use crate::stats;
-use analytics_core::query::fold::{seconds, Answer, EdgePart, Fold};
-use analytics_core::query::metric::{Measure, Metric};
+use analytics_core::query::fold::{moved_visits, spread_of, Answer, EdgePart, Fold};
+use analytics_core::query::metric::{Measure, Metric, VisitMeasure};
 use analytics_core::query::moved::moved;
+use analytics_core::schema::Selector;
 use analytics_core::text::syntax::Argument;
 use analytics_core::time::{Cover, Granularity, Range};
 
@@ -63,9 +64,12 @@ pub fn explain(ctx: Ctx, words: Words) -> Outcome {
         return Ok(());
     };
 
-    let measured = measured(&query, &cover, &metrics)?;
+    let measured = measured(&query, window, &cover, &metrics)?;
 
-    ctx.reply_map(10 + usize::from(texts.len() > 0));
+    let visits = Visits::read(&query, window)?;
+
+    let parts = usize::from(texts.len() > 0) + 3 * usize::from(visits.is_some());
+    ctx.reply_map(10 + parts);
     ctx.reply_bytes(b"window");
     reply_range(ctx, window);
     ctx.reply_bytes(b"counts");
@@ -103,24 +107,115 @@ pub fn explain(ctx: Ctx, words: Words) -> Outcome {
             reply_answer(ctx, Answer::Count(missing));
         }
     }
+    if let Some(visits) = visits {
+        visits.reply(ctx);
+    }
     Ok(())
 }
 
-/// Of each metric its answer, and the most events that full buckets may have moved out of its rows.
-fn measured(query: &Query, cover: &Cover, metrics: &[Metric]) -> Outcome<Vec<(Answer, u64)>> {
+/// Of each metric its answer, and the most events, or visits, that full buckets may have moved out of its
+/// rows.
+fn measured(
+    query: &Query,
+    window: Range,
+    cover: &Cover,
+    metrics: &[Metric],
+) -> Outcome<Vec<(Answer, u64)>> {
     let mut fold = Fold::new(metrics);
-    let mut missing = vec![0u64; metrics.len()];
-    query.read(cover, |piece, bucket| {
-        fold.add(piece, bucket);
-        for (metric, missing) in metrics.iter().zip(&mut missing) {
-            let rows = metric.terms().filter_map(|term| term.row.as_ref());
-            let moved = rows.map(|row| moved(piece, bucket, row));
-            *missing = moved.fold(*missing, u64::saturating_add);
-        }
-    })?;
+    let answers = query.answers(&mut fold, window)?;
     stats::QUERY_UNIONS.add(fold.united());
-    let answers = fold.answers(seconds(cover.counts, query.now));
-    Ok(answers.zip(missing).collect())
+    let mut missing = vec![0u64; metrics.len()];
+    let mut add = |moved: &dyn Fn(&Selector) -> u64, of_visits: bool| {
+        for (metric, missing) in metrics.iter().zip(&mut missing) {
+            let terms = metric
+                .terms()
+                .filter(|term| term.is_of_visits() == of_visits);
+            let rows = terms.filter_map(|term| term.row.as_ref());
+            *missing = rows.map(moved).fold(*missing, u64::saturating_add);
+        }
+    };
+    query.read(cover, |piece, bucket| {
+        add(&|row| moved(piece, bucket, row), false)
+    })?;
+    if metrics.iter().any(Metric::has_visits) {
+        let cover = query.visit_cover(window)?;
+        query.read(&cover, |piece, bucket| {
+            add(&|row| moved_visits(piece, bucket, row), true);
+        })?;
+    }
+    Ok(answers.into_iter().zip(missing).collect())
+}
+
+/// How visits are answered, on a site that counts them.
+struct Visits {
+    counts: Range,
+    /// What was counted, and the sums of squares by which its error is estimated.
+    numbers: [f64; 4],
+    squares: [f64; 4],
+}
+
+const VISITS: [(&str, VisitMeasure); 4] = [
+    ("visits", VisitMeasure::Visits),
+    ("bounces", VisitMeasure::Bounces),
+    ("visit-time", VisitMeasure::TimeSum),
+    ("visit-events", VisitMeasure::EventsSum),
+];
+
+impl Visits {
+    fn read(query: &Query, window: Range) -> Outcome<Option<Visits>> {
+        let Some(visits) = &query.site().settings.visits else {
+            return Ok(None);
+        };
+        let seed = visits.seed();
+        let metrics = VISITS.map(|(_, measure)| Metric::of_site(Measure::Visits(measure, seed)));
+        let mut fold = Fold::new(&metrics);
+        let cover = query.visit_cover(window)?;
+        let mut squares = [0.0; 4];
+        query.read(&cover, |piece, bucket| {
+            fold.add_visits(piece, bucket);
+            if let Some(visits) = bucket.visits() {
+                let here = spread_of(piece, visits);
+                squares
+                    .iter_mut()
+                    .zip(here)
+                    .for_each(|(all, here)| *all += here);
+            }
+        })?;
+        let mut numbers = [0.0; 4];
+        for (number, answer) in numbers.iter_mut().zip(fold.answers(0.0)) {
+            *number = answer.number().unwrap_or(0.0);
+        }
+        Ok(Some(Visits {
+            counts: cover.counts,
+            numbers,
+            squares,
+        }))
+    }
+
+    fn reply(&self, ctx: Ctx) {
+        ctx.reply_bytes(b"visits");
+        reply_range(ctx, self.counts);
+        let ([visits, ..], [squares, ..]) = (self.numbers, self.squares);
+        ctx.reply_bytes(b"visit-sampling");
+        // A visit counts for so many on average.
+        let weight = if visits > 0.0 {
+            1.0 + squares / visits
+        } else {
+            1.0
+        };
+        ctx.reply_double(1.0 / weight);
+        ctx.reply_bytes(b"visit-standard-errors");
+        ctx.reply_map(VISITS.len());
+        for ((name, _), (number, squares)) in
+            VISITS.iter().zip(self.numbers.iter().zip(self.squares))
+        {
+            ctx.reply_bytes(name.as_bytes());
+            ctx.reply_double(match *number > 0.0 {
+                true => squares.sqrt() / number,
+                false => 0.0,
+            });
+        }
+    }
 }
 
 /// A bucket at an edge of the window, as its key names it, and the part of it that counts.

@@ -12,6 +12,7 @@ use crate::api::words::Words;
 use crate::store::ids_value::IdsValue;
 use crate::store::site_value::SiteValue;
 use crate::store::value;
+use crate::store::visitors_value::VisitorsValue;
 use crate::store::{cluster, walk};
 use analytics_core::schema::keys::ids_key;
 use analytics_core::schema::Settings;
@@ -50,8 +51,9 @@ pub fn info(ctx: Ctx, words: Words) -> Outcome {
         cluster::refuse_if_bucket_is_elsewhere(ctx, &guard, words.string(1)?, ids_name.get())?;
     }
     let ids = value::read::<IdsValue>(ids_key).ok().flatten();
+    let visitors = count_visitors(ctx, &guard, words.string(1)?, &site.settings)?;
 
-    ctx.reply_map(25);
+    ctx.reply_map(29);
     field(ctx, "site", || ctx.reply_bytes(name));
     field(ctx, "timezone", || {
         ctx.reply_bytes(site.settings.zone.name().as_bytes())
@@ -121,7 +123,49 @@ pub fn info(ctx: Ctx, words: Words) -> Outcome {
         ctx.reply_array(forgotten.len());
         forgotten.iter().for_each(|it| ctx.reply_bytes(it.bytes()));
     });
+    field(ctx, "visits", || reply_visits(ctx, &site.settings));
+    field(ctx, "visitors", || {
+        ctx.reply_integer(visitors.followed as i64)
+    });
+    field(ctx, "visitor-sampling", || {
+        ctx.reply_double(1.0 / visitors.weight as f64)
+    });
+    field(ctx, "late-for-visits", || {
+        ctx.reply_integer(value.dropped.late_for_visits as i64)
+    });
     Ok(())
+}
+
+/// The visits that are remembered.
+struct Visitors {
+    followed: usize,
+    /// For how many one visitor counts, in the partition with the most visitors.
+    weight: i64,
+}
+
+fn count_visitors(
+    ctx: Ctx,
+    guard: &ReadGuard,
+    name: StringRef,
+    settings: &Settings,
+) -> Outcome<Visitors> {
+    let mut visitors = Visitors {
+        followed: 0,
+        weight: 1,
+    };
+    let Some(visits) = settings.visits.as_deref() else {
+        return Ok(visitors);
+    };
+    let mut again = guard;
+    for key in walk::existing_partitions(ctx, &mut again, name, visits)? {
+        let key = Key::for_reading(ctx, guard, key.get());
+        if let Some(value) = value::read::<VisitorsValue>(key)? {
+            let partition = value.partition();
+            visitors.followed += partition.len();
+            visitors.weight = visitors.weight.max(partition.weight());
+        }
+    }
+    Ok(visitors)
 }
 
 /// How many buckets there are of each granularity.
@@ -159,6 +203,18 @@ fn by_granularity(ctx: Ctx, reply: impl Fn(Granularity)) {
     for granularity in Granularity::ALL {
         ctx.reply_bytes(granularity.name().as_bytes());
         reply(granularity);
+    }
+}
+
+/// As they were given, or null.
+fn reply_visits(ctx: Ctx, settings: &Settings) {
+    match &settings.visits {
+        None => ctx.reply_null(),
+        Some(visits) => {
+            let words = visits.words();
+            ctx.reply_array(words.len());
+            words.iter().for_each(|word| ctx.reply_bytes(word));
+        }
     }
 }
 

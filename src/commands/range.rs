@@ -40,7 +40,11 @@ pub fn range(ctx: Ctx, words: Words) -> Outcome {
     let window = query.range(window)?;
     let step = Step::parse(step)?;
     let metrics = Metric::parse_all(words.after(4).iter(), query.settings())?;
-    let grid = query.grid(step, grain_of(&metrics), window)?;
+    let grain = grain_of(&metrics);
+    let grid = match metrics.iter().any(Metric::has_visits) {
+        true => query.visit_grid(step, grain, window)?,
+        false => query.grid(step, grain, window)?,
+    };
     check_values(grid.len(), &metrics)?;
     let buckets = query.buckets(grid.reads().map(|read| read.period))?;
     let answers = answers(&grid, &metrics, &buckets, query.now);
@@ -93,7 +97,9 @@ fn answers(grid: &Grid, metrics: &[Metric], buckets: &[Option<&Bucket>], now: i6
         };
         let counted = Range::new(range.from.max(grid.kept_from()), range.to);
         let of_cell = answers.iter_mut().skip(cell * metrics.len());
-        for (place, answer) in of_cell.zip(fold.answers(seconds(counted, now))) {
+        let seconds = seconds(counted, now);
+        fold.set_visit_seconds(seconds);
+        for (place, answer) in of_cell.zip(fold.answers(seconds)) {
             *place = answer;
         }
         fold.clear();
@@ -108,6 +114,7 @@ fn answers(grid: &Grid, metrics: &[Metric], buckets: &[Option<&Bucket>], now: i6
                 read_off(&mut fold, filled);
             }
             fold.add(&piece, bucket);
+            fold.add_visits(&piece, bucket);
         }
     }
     if let Some(filled) = at {

@@ -1,5 +1,5 @@
-//! `ANALYTICS.RESTORE key SITE|BUCKET|IDS page [page ...]`: the form of a value in a rewritten AOF. It is
-//! checked like any payload.
+//! `ANALYTICS.RESTORE key SITE|BUCKET|IDS|VISITORS page [page ...]`: the form of a value in a rewritten AOF. It
+//! is checked like any payload.
 
 use crate::api::command::{Access, Command};
 use crate::api::context::Ctx;
@@ -13,6 +13,7 @@ use crate::store::changes;
 use crate::store::ids_value::IdsValue;
 use crate::store::site_value::SiteValue;
 use crate::store::value::{self, Value};
+use crate::store::visitors_value::VisitorsValue;
 use analytics_core::error::{shown, Error};
 use analytics_core::text::syntax::Argument;
 
@@ -32,10 +33,11 @@ pub const COMMAND: Command = Command {
     run: entry!(restore),
 };
 
-const TYPE: Argument = Argument::one_of(c"type", &[SITE, BUCKET, IDS]);
+const TYPE: Argument = Argument::one_of(c"type", &[SITE, BUCKET, IDS, VISITORS]);
 const SITE: Argument = Argument::token(c"site", SiteValue::KEYWORD);
 const BUCKET: Argument = Argument::token(c"bucket", BucketValue::KEYWORD);
 const IDS: Argument = Argument::token(c"ids", IdsValue::KEYWORD);
+const VISITORS: Argument = Argument::token(c"visitors", VisitorsValue::KEYWORD);
 
 pub fn restore(ctx: Ctx, words: Words) -> Outcome {
     if words.len() < 4 {
@@ -48,8 +50,11 @@ pub fn restore(ctx: Ctx, words: Words) -> Outcome {
         restore_value::<BucketValue>(ctx, words)
     } else if IDS.is(kind) {
         restore_value::<IdsValue>(ctx, words)
+    } else if VISITORS.is(kind) {
+        restore_value::<VisitorsValue>(ctx, words)
     } else {
-        Err(Error::new(format!("'{}' is not SITE, BUCKET or IDS", shown(kind))).into())
+        let kind = shown(kind);
+        Err(Error::new(format!("'{kind}' is not SITE, BUCKET, IDS or VISITORS")).into())
     }
 }
 

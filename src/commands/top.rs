@@ -12,7 +12,7 @@ use crate::query::{Query, METRICS, WINDOW};
 use crate::stats;
 use analytics_core::error::{shown, Error};
 use analytics_core::query::fold::seconds;
-use analytics_core::query::top::{Asked, Axis, Ranked, Ranking, Table};
+use analytics_core::query::top::{Asked, Axis, Ranked, Ranking, Table, VisitTable};
 use analytics_core::schema::{limits, Names};
 use analytics_core::text::numeral::parse_integer;
 use analytics_core::text::syntax::{once, unknown, Argument};
@@ -57,7 +57,15 @@ pub fn top(ctx: Ctx, words: Words) -> Outcome {
     let (window, dimension) = (words.required(2)?, words.required(3)?);
     let query = Query::start(ctx, words)?;
     let (asked, limit) = options(dimension, words.after(4))?;
-    let table = Table::parse(&asked, limit, Names::of(query.settings()))?;
+    let names = Names::of(query.settings());
+    if let Some(table) = VisitTable::parse(&asked, limit, names)? {
+        let cover = query.visit_cover(query.range(window)?)?;
+        let parts = query.parts(&cover)?;
+        let ranking = table.rank(&parts, seconds(cover.counts, query.now));
+        reply(ctx, &Axis::of(dimension, Names::all(None)), &ranking);
+        return Ok(());
+    }
+    let table = Table::parse(&asked, limit, names)?;
     let cover = query.cover(query.range(window)?)?;
     let parts = query.parts(&cover)?;
     let ranking = table.rank(&parts, seconds(cover.counts, query.now));

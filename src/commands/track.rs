@@ -6,7 +6,9 @@ use crate::api::failure::Outcome;
 use crate::api::guard::WriteGuard;
 use crate::api::registration::entry;
 use crate::api::words::Words;
-use crate::ingest::arguments::{Parser, AT, CLOCK, DIM, EVENT, ID, KIND, SESSION, USER, VAL};
+use crate::ingest::arguments::{
+    Parser, AT, CLOCK, DIM, EVENT, ID, KIND, PASSIVE, SESSION, USER, VAL,
+};
 use crate::ingest::track::track_events;
 use crate::ingest::unescape_buffer::UnescapeBuffer;
 use analytics_core::text::syntax::Argument;
@@ -19,7 +21,18 @@ pub const TRACK: Command = Command {
     tips: None,
     access: Access::Write { may_grow: true },
     is_fast: true,
-    arguments: &[Argument::SITE, KIND, USER, CLOCK, AT, SESSION, ID, DIM, VAL],
+    arguments: &[
+        Argument::SITE,
+        KIND,
+        USER,
+        CLOCK,
+        AT,
+        SESSION,
+        ID,
+        PASSIVE,
+        DIM,
+        VAL,
+    ],
     run: entry!(track),
 };
 

@@ -17,11 +17,13 @@ use analytics_core::error::{shown, Error, Result};
 use analytics_core::schema::limits;
 use analytics_core::schema::Settings;
 use analytics_core::time::{Granularity, Retention, Zone};
+use analytics_core::visitors::MOST_VISITORS;
 use arguments::Arguments;
 
 static MAX_FUTURE: AtomicI64 = AtomicI64::new(300_000);
 static CAPACITY: AtomicI64 = AtomicI64::new(1_000);
 static IDS: AtomicI64 = AtomicI64::new(limits::USUAL_IDS as i64);
+static VISITORS: AtomicI64 = AtomicI64::new(1_000_000);
 static ALERT_BUDGET: AtomicI64 = AtomicI64::new(1_000);
 static IS_SHARDED: AtomicBool = AtomicBool::new(false);
 
@@ -48,6 +50,11 @@ fn texts() -> MutexGuard<'static, Option<Texts>> {
 /// How far after now an event may lie, in milliseconds.
 pub fn max_future() -> i64 {
     MAX_FUTURE.load(Relaxed)
+}
+
+/// The most visitors of a new site that are followed at a time.
+pub fn visitor_capacity() -> u64 {
+    VISITORS.load(Relaxed).unsigned_abs()
 }
 
 /// How long a tick of the timer may take, in microseconds.
@@ -83,9 +90,10 @@ const RETENTIONS: [(usize, &CStr, &CStr); Granularity::COUNT] = [
 const PUBLISH: (usize, &CStr, &CStr) = (1 + Granularity::COUNT, c"publish", c"global");
 
 /// A setting that is a number: its name, where it is, and its bounds.
-static NUMBERS: [(&CStr, &AtomicI64, i64, i64); 4] = [
+static NUMBERS: [(&CStr, &AtomicI64, i64, i64); 5] = [
     (c"alert-budget", &ALERT_BUDGET, 100, 100_000),
     (c"max-future", &MAX_FUTURE, 0, MOST_FUTURE),
+    (c"visitor-capacity", &VISITORS, 1, MOST_VISITORS as i64),
     (
         c"dimension-capacity",
         &CAPACITY,

@@ -57,6 +57,8 @@ pub const AT: Argument = Argument::one_of(
 .optional();
 pub const SESSION: Argument = Argument::text(c"id").behind(c"SESSION").optional();
 pub const ID: Argument = Argument::text(c"id").behind(c"ID").optional();
+/// A heartbeat, or an event of a server: it makes a visit longer, but neither begins one nor ends a bounce.
+pub const PASSIVE: Argument = Argument::token(c"passive", c"PASSIVE").optional();
 pub const DIM: Argument = Argument::block(
     c"dimension",
     &[Argument::text(c"name"), Argument::text(c"value")],
@@ -71,13 +73,14 @@ pub const VAL: Argument = Argument::block(
 .behind(c"VAL")
 .optional()
 .multiple();
-pub const EVENT: Argument = Argument::block(c"event", &[KIND, USER, AT, SESSION, ID, DIM, VAL])
-    .behind(c"EVENT")
-    .multiple();
+pub const EVENT: Argument =
+    Argument::block(c"event", &[KIND, USER, AT, SESSION, ID, PASSIVE, DIM, VAL])
+        .behind(c"EVENT")
+        .multiple();
 
-const OPTIONS: &[Argument] = &[AT, SESSION, ID, DIM, VAL];
+const OPTIONS: &[Argument] = &[AT, SESSION, ID, PASSIVE, DIM, VAL];
 const FIRST_EVENT: Argument = Argument::block(c"event", &[KIND, USER]).behind(c"EVENT");
-const OPTIONS_OR_EVENT: &[Argument] = &[AT, SESSION, ID, DIM, VAL, FIRST_EVENT];
+const OPTIONS_OR_EVENT: &[Argument] = &[AT, SESSION, ID, PASSIVE, DIM, VAL, FIRST_EVENT];
 
 /// Used in replication only: the time by which the master decided lateness, which is also the time of
 /// events without one.
@@ -249,6 +252,11 @@ impl<'c> Parser<'c, '_> {
                     event.set_session(id)?;
                     session_at = Some(place + 1);
                     place += 2;
+                }
+                _ if PASSIVE.is(word) => {
+                    once(&PASSIVE, !event.passive)?;
+                    event.passive = true;
+                    place += 1;
                 }
                 _ if self.request.clock == Some(place + 1) => place += 2,
                 _ => break Some(word),

@@ -8,6 +8,8 @@ use redis_module::raw::RedisModuleString;
 
 use super::directory::SiteDirectory;
 use super::lateness::LatenessClock;
+use super::pending_visits::VisitPlace;
+use super::visits::count_late;
 use crate::api::context::Ctx;
 use crate::api::failure::Outcome;
 use crate::api::info::Figure;
@@ -93,25 +95,48 @@ pub fn site(ctx: Ctx, name: &[u8], now: i64) -> Option<NonNull<SiteValue>> {
 pub fn accept(site: &SiteValue, batch: &Batch, clock: LatenessClock) -> bool {
     with(|directories| {
         let directory = directories.of(site);
-        directory.is_some_and(|it| it.pending.accepts(&batch.events, clock, &it.paths))
+        directory.is_some_and(|it| {
+            let visits = site.site.settings.visits.as_deref();
+            let visits = visits.map(|visits| VisitPlace {
+                visits,
+                partitions: &mut it.partitions,
+                paths: &it.visit_paths,
+            });
+            it.pending.accepts(batch, clock, &it.paths, visits)
+        })
     })
 }
 
 /// Adds events to the pending writes of their site, which were accepted just now.
-pub fn add<'c>(ctx: Ctx, site: &mut SiteValue, batch: &Batch<'c>, resolver: &mut RowResolver<'c>) {
+pub fn add<'c>(
+    ctx: Ctx,
+    site: &mut SiteValue,
+    batch: &Batch<'c>,
+    resolver: &mut RowResolver<'c>,
+    clock: LatenessClock,
+) {
     for event in &batch.events {
         site.site.count(event.time);
     }
-    let mut names = with(|directories| {
+    let (mut names, late) = with(|directories| {
+        let mut late = 0;
         let mut names = std::mem::take(&mut directories.names);
         if let Some((directory, scratch)) = directories.of_with_scratch(site) {
             let place = (&directory.paths, &mut directory.buckets[..]);
             let settings = &site.site.settings;
+            let visits = settings.visits.as_deref().map(|visits| VisitPlace {
+                visits,
+                partitions: &mut directory.partitions,
+                paths: &directory.visit_paths,
+            });
+            let visits = visits.map(|place| (place, clock));
             let pending = &mut directory.pending;
-            pending.add(settings, batch, resolver, place, scratch, &mut names);
+            let memory = (scratch, &mut names);
+            late = pending.add(settings, batch, resolver, place, visits, memory);
         }
-        names
+        (names, late)
     });
+    count_late(site, late);
     for name in names.drain(..) {
         // SAFETY: the name of a bucket of the directory, which stays: no foreign code runs here.
         ctx.signal_modified(unsafe { StringRef::new(name) });
@@ -189,7 +214,13 @@ pub fn give_back(mut directory: Box<SiteDirectory>, site: &SiteValue, address: N
 
 /// Lets the next events of a site wait if they take one of these paths, to whose buckets there are
 /// handles. The site is under its key, which does not expire.
-pub fn attach(site: &SiteValue, paths: impl Iterator<Item = u32>, now: i64, may_begin: bool) {
+pub fn attach(
+    site: &SiteValue,
+    paths: impl Iterator<Item = u32>,
+    visit_paths: impl Iterator<Item = u32>,
+    now: i64,
+    may_begin: bool,
+) {
     with(|directories| {
         let open = directories
             .all
@@ -215,6 +246,16 @@ pub fn attach(site: &SiteValue, paths: impl Iterator<Item = u32>, now: i64, may_
             };
             let buckets = &mut directory.buckets;
             if !directory.pending.take_path(id, number, path, buckets, now) {
+                directory.pending.detach(buckets);
+                return;
+            }
+        }
+        for number in visit_paths {
+            let Some(path) = directory.visit_paths.get(number) else {
+                continue;
+            };
+            let (pending, buckets) = (&mut directory.pending, &mut directory.buckets);
+            if !pending.take_visit_path(id, number, path, buckets, now) {
                 directory.pending.detach(buckets);
                 return;
             }

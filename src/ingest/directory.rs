@@ -5,6 +5,7 @@ use std::ffi::c_int;
 use std::ptr::NonNull;
 
 use super::bucket_ref::BucketRef;
+use super::partitions::Partitions;
 use super::path_cache::{bucket_at, BucketIndex, PathCache};
 use super::pending::PendingWrites;
 use crate::store::containment::LastPath;
@@ -26,6 +27,9 @@ pub struct SiteDirectory {
     /// In order of their starts.
     by_start: [Vec<(i64, BucketIndex)>; Granularity::COUNT],
     pub paths: PathCache,
+    /// Those of the beginnings of visits, which are not counted in minutes.
+    pub visit_paths: PathCache,
+    pub partitions: Partitions,
     pub last_path: LastPath,
     pub pending: PendingWrites,
     /// When a command last used it.
@@ -52,6 +56,8 @@ impl SiteDirectory {
             buckets: Vec::new(),
             by_start: Default::default(),
             paths: PathCache::default(),
+            visit_paths: PathCache::default(),
+            partitions: Partitions::default(),
             last_path: LastPath::default(),
             pending: PendingWrites::default(),
             used_at: 0,
@@ -87,16 +93,30 @@ impl SiteDirectory {
     pub fn path(&mut self, settings: &Settings, time: i64) -> Option<u32> {
         match self.paths.find(time) {
             Some(path) => Some(path),
-            None => self.add_path(settings, time),
+            None => self.add_path(settings, time, Granularity::Minute),
         }
     }
 
+    /// The path of a visit that begins at this time.
+    #[inline]
+    pub fn visit_path(&mut self, settings: &Settings, time: i64) -> Option<u32> {
+        match self.visit_paths.find(time) {
+            Some(path) => Some(path),
+            None => self.add_path(settings, time, Granularity::Hour),
+        }
+    }
+
+    /// Begins a command with a partition. True for the first call of the command.
+    pub fn begin_partition(&mut self, number: u32, command: u64, now: i64) -> bool {
+        self.partitions.begin(&self.name, number, command, now)
+    }
+
     #[inline(never)]
-    fn add_path(&mut self, settings: &Settings, time: i64) -> Option<u32> {
+    fn add_path(&mut self, settings: &Settings, time: i64, finest: Granularity) -> Option<u32> {
         let known = self.buckets.len();
         let (mut buckets, mut times) = ([None; Granularity::COUNT], Range::ALL);
         for (granularity, bucket) in Granularity::ALL.into_iter().zip(&mut buckets) {
-            if settings.retention.get(granularity).is_none() {
+            if granularity < finest || settings.retention.get(granularity).is_none() {
                 continue;
             }
             *bucket = self.bucket(settings, granularity, time);
@@ -109,7 +129,11 @@ impl SiteDirectory {
         let is_any = buckets.iter().any(Option::is_some);
         is_any.then(|| {
             let is_new = self.buckets.len() > known;
-            self.paths.put(time, buckets, times, is_new)
+            let paths = match finest {
+                Granularity::Minute => &mut self.paths,
+                _ => &mut self.visit_paths,
+            };
+            paths.put(time, buckets, times, is_new)
         })
     }
 
@@ -147,6 +171,8 @@ impl SiteDirectory {
         self.buckets = Vec::new();
         self.by_start = Default::default();
         self.paths.clear();
+        self.visit_paths.clear();
+        self.partitions.clear();
         self.last_path = LastPath::default();
     }
 
@@ -155,6 +181,7 @@ impl SiteDirectory {
         self.pending.detach(&mut self.buckets);
         let path = self.paths.last_used().unwrap_or_default();
         self.paths.clear();
+        self.visit_paths.clear();
         self.by_start = Default::default();
         for (place, bucket) in std::mem::take(&mut self.buckets).into_iter().enumerate() {
             let index = BucketIndex::new(place);
@@ -183,10 +210,11 @@ impl SiteDirectory {
         !(0..=age).contains(&now.wrapping_sub(self.used_at))
     }
 
-    /// Gives back the memory for pending writes, when it is idle.
+    /// Gives back the memory for pending writes and the handles on visitors, when it is idle.
     pub fn rest(&mut self, scratch: &mut analytics_core::apply::ApplyScratch) {
         self.flush_and_detach(scratch);
         self.pending = PendingWrites::default();
+        self.partitions.clear();
     }
 
     /// More than those of the events of now and of another minute, hour, day, week and month.
@@ -200,7 +228,8 @@ impl SiteDirectory {
 
     /// Applies the events that wait.
     pub fn flush(&mut self, scratch: &mut analytics_core::apply::ApplyScratch) {
-        self.pending.flush(&mut self.buckets, &self.paths, scratch);
+        let paths = (&self.paths, &self.visit_paths);
+        self.pending.flush(&mut self.buckets, paths, scratch);
     }
 
     /// Takes no more events. None waits.

@@ -28,11 +28,12 @@ use super::apply::{apply_batch, BucketSink};
 use super::bucket_ref::BucketRef;
 use super::lateness::LatenessClock;
 use super::path_cache::{bucket_at, BucketIndex, BucketPath, Buckets, PathCache, Split};
+use super::pending_visits::{Noted, PendingVisits, VisitPlace};
 use crate::store::bucket_handle::expiry_epoch;
 use crate::store::hooks::PendingId;
 use analytics_core::apply::{ApplyScratch, RowBatch, RowResolver};
 use analytics_core::bucket::Bucket;
-use analytics_core::event::{Batch, Event};
+use analytics_core::event::Batch;
 use analytics_core::schema::Settings;
 use analytics_core::time::{Granularities, Granularity, Range};
 
@@ -67,6 +68,7 @@ pub struct PendingWrites {
     /// The number of calls with several events.
     calls: u64,
     batch: RowBatch,
+    visits: PendingVisits,
 }
 
 #[derive(Clone, Copy)]
@@ -155,6 +157,9 @@ impl PendingWrites {
         self.path_count += 1;
         for index in path.buckets.into_iter().flatten() {
             self.take_bucket(id, index, buckets);
+            if !self.used.contains(&index) {
+                self.used.push(index);
+            }
         }
         let first = *self.first.get_or_insert(path.buckets);
         self.split.compare(&first, &path.buckets);
@@ -188,7 +193,28 @@ impl PendingWrites {
         bucket.handle.set_pending(id);
         self.validity = self.validity.common(bucket.handle.validity());
         self.expiry = self.expiry.min(bucket.expiry);
-        self.used.push(index);
+    }
+
+    /// Takes the visits that begin on this path as well. False where that would be too many paths.
+    pub fn take_visit_path(
+        &mut self,
+        id: PendingId,
+        number: u32,
+        path: &BucketPath,
+        buckets: &mut [BucketRef],
+        now: i64,
+    ) -> bool {
+        let is_valid = |index: &BucketIndex| {
+            let bucket = index.of(buckets);
+            bucket.is_some_and(|bucket| bucket.handle.valid(now).is_some())
+        };
+        if path.times.is_empty() || !path.buckets.iter().flatten().all(is_valid) {
+            return true;
+        }
+        for index in path.buckets.into_iter().flatten() {
+            self.take_bucket(id, index, buckets);
+        }
+        self.visits.take_path(number, &path.buckets)
     }
 
     pub fn has_paths(&self) -> bool {
@@ -197,11 +223,12 @@ impl PendingWrites {
 
     /// Takes no more events. None waits.
     pub fn detach(&mut self, buckets: &mut [BucketRef]) {
-        for index in self.used.drain(..) {
-            if let Some(bucket) = index.of_mut(buckets) {
-                bucket.handle.set_pending(0);
-            }
+        let taken = self.buckets.iter().zip(buckets);
+        for (_, bucket) in taken.filter(|(pending, _)| !pending.name.is_null()) {
+            bucket.handle.set_pending(0);
         }
+        self.used.clear();
+        self.visits.detach();
         self.buckets.clear();
         self.paths.clear();
         (self.path_count, self.first) = (0, None);
@@ -212,6 +239,7 @@ impl PendingWrites {
     /// Drops the waiting events, whose buckets are removed.
     pub fn discard(&mut self) {
         self.batch.clear();
+        self.visits.discard();
     }
 
     /// Whether events are taken without opening the site key.
@@ -227,12 +255,22 @@ impl PendingWrites {
 
     /// Whether all events of a call may wait, if their ids are new.
     #[inline]
-    pub fn accepts(&self, events: &[Event], clock: LatenessClock, paths: &PathCache) -> bool {
+    pub fn accepts(
+        &self,
+        batch: &Batch,
+        clock: LatenessClock,
+        paths: &PathCache,
+        mut visits: Option<VisitPlace>,
+    ) -> bool {
+        let events = &batch.events;
         (1..=MOST_AT_ONCE).contains(&events.len())
             && self.takes_events(clock)
             && events.iter().all(|event| {
                 let path = paths.find(event.time);
                 path.is_some_and(|path| self.takes(path))
+                    && visits
+                        .as_mut()
+                        .is_none_or(|place| self.visits.accepts(event, batch, place, clock))
             })
     }
 
@@ -243,16 +281,18 @@ impl PendingWrites {
             .is_some_and(|it| it.takes_events)
     }
 
-    /// Adds accepted events, and the names of the keys that they change.
+    /// Adds accepted events, and the names of the keys that they change. Returns how many were too late
+    /// for the visits of their users.
     pub fn add<'c>(
         &mut self,
         settings: &Settings,
         batch: &Batch<'c>,
         resolver: &mut RowResolver<'c>,
         place: (&PathCache, &mut [BucketRef]),
-        scratch: &mut ApplyScratch,
-        names: &mut Vec<*mut RedisModuleString>,
-    ) {
+        mut visits: Option<(VisitPlace, LatenessClock)>,
+        (scratch, names): (&mut ApplyScratch, &mut Vec<*mut RedisModuleString>),
+    ) -> u64 {
+        let mut late = 0;
         let (paths, buckets) = place;
         // One event changes each bucket once.
         let is_one = batch.events.len() == 1;
@@ -267,13 +307,27 @@ impl PendingWrites {
             if is_one || self.is_first_of_call(number) {
                 self.push_names(&path.buckets, is_one, names);
             }
-            resolver.resolve_rows(settings, event, batch, |resolved| {
+            let path = path.buckets;
+            let noted = match &mut visits {
+                None => Noted::default(),
+                Some((place, clock)) => self.visits.add(event, batch, place, *clock),
+            };
+            late += u64::from(noted.is_late);
+            resolver.resolve_rows_from(settings, event, batch, noted.from, |resolved| {
                 self.batch.add(number, event.time, resolved);
             });
-            if self.batch.bytes() >= self.max_bytes {
-                self.flush(buckets, paths, scratch);
+            if let Some((beginning, partition)) = noted.changed {
+                names.push(partition);
+                if beginning != path {
+                    self.push_names(&without(&beginning, &path), is_one, names);
+                }
+            }
+            if self.batch.bytes().max(self.visits.bytes()) >= self.max_bytes {
+                let of_visits = visits.as_ref().map_or(paths, |(place, _)| place.paths);
+                self.flush(buckets, (paths, of_visits), scratch);
             }
         }
+        late
     }
 
     #[inline]
@@ -304,7 +358,7 @@ impl PendingWrites {
     pub fn flush(
         &mut self,
         buckets: &mut [BucketRef],
-        paths: &PathCache,
+        (paths, visit_paths): (&PathCache, &PathCache),
         scratch: &mut ApplyScratch,
     ) {
         let sink = PendingSink {
@@ -313,6 +367,7 @@ impl PendingWrites {
             paths,
         };
         apply_batch(&mut self.batch, scratch, &sink, buckets, self.capacity);
+        self.visits.flush(buckets, visit_paths, self.capacity);
     }
 
     /// Whether no events have been taken for a while, or the clock was set back.
@@ -324,4 +379,15 @@ impl PendingWrites {
     pub fn waiting(&self) -> u64 {
         self.batch.events().len() as u64
     }
+}
+
+/// The buckets of one path that another one does not have.
+fn without(buckets: &Buckets, others: &Buckets) -> Buckets {
+    let mut left = *buckets;
+    for (own, other) in left.iter_mut().zip(others) {
+        if own == other {
+            *own = None;
+        }
+    }
+    left
 }

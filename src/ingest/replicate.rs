@@ -31,13 +31,13 @@ pub fn events(
     request: &Request,
     outcome: &TrackOutcome,
     clock: LatenessClock,
-    partly_late: bool,
+    needs_clock: bool,
 ) {
     if let Some(after) = request.replayed_after {
         return replayed(ctx, words, after, request.batch.events.len(), clock);
     }
     let verbatim = request.timed
-        && !partly_late
+        && !needs_clock
         && outcome.dropped.is_empty()
         && request.clock_time.is_none()
         && !has_ids(&request.batch.events);
@@ -103,8 +103,16 @@ fn replayed(ctx: Ctx, words: Words, after: EntryId, count: usize, clock: Latenes
 
 /// Events from JSON, as words.
 fn json(ctx: Ctx, words: Words, request: &Request, outcome: &TrackOutcome, clock: i64) {
-    let [event, at, session, id, dimension, value] =
-        [&b"EVENT"[..], b"AT", b"SESSION", b"ID", b"DIM", b"VAL"].map(OwnedString::new);
+    let [event, at, session, id, passive, dimension, value] = [
+        &b"EVENT"[..],
+        b"AT",
+        b"SESSION",
+        b"ID",
+        b"PASSIVE",
+        b"DIM",
+        b"VAL",
+    ]
+    .map(OwnedString::new);
     let mut builder = CommandBuilder::new(words, clock);
     builder.push_word(1);
     builder.push_clock();
@@ -123,6 +131,9 @@ fn json(ctx: Ctx, words: Words, request: &Request, outcome: &TrackOutcome, clock
                 builder.push_string(option);
                 builder.push(text);
             }
+        }
+        if tracked.passive {
+            builder.push_string(&passive);
         }
         for (name, text) in batch.dimensions_of(tracked) {
             builder.push_string(&dimension);

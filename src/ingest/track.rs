@@ -215,7 +215,8 @@ impl<'c> Tracked<'c, '_> {
             }
         }
         let value = site.value_mut(guard);
-        directories::add(self.ctx, value, &request.batch, &mut write.resolver);
+        let resolver = &mut write.resolver;
+        directories::add(self.ctx, value, &request.batch, resolver, self.clock);
         self.replicate(guard, site, request, &outcome, false);
         self.make_stream(guard, request, &numbers);
         if let Some(ids) = &mut ids {
@@ -242,8 +243,9 @@ impl<'c> Tracked<'c, '_> {
         directories::give_back(directory, site.value(guard), address);
         let outcome = applied?;
         if may_wait && site.is_lasting() {
-            let now = self.clock.now;
-            directories::attach(site.value(guard), write.path_numbers(), now, may_begin);
+            let (now, value) = (self.clock.now, site.value(guard));
+            let paths = (write.path_numbers(), write.visits.path_numbers());
+            directories::attach(value, paths.0, paths.1, now, may_begin);
         }
         Ok(outcome)
     }
@@ -260,6 +262,7 @@ impl<'c> Tracked<'c, '_> {
         let settings = self.learned;
         let settings = settings.unwrap_or(&site.value(guard).site.settings);
         write.find_paths(directory, settings, &request.batch.events, self.clock);
+        self.find_visits(guard, directory, site, request, write)?;
         write.open_buckets(ctx, guard, directory, now)?;
         let settings = self.learned;
         let settings = settings.unwrap_or(&site.value(guard).site.settings);
@@ -294,6 +297,31 @@ impl<'c> Tracked<'c, '_> {
         Ok(outcome)
     }
 
+    fn settings<'g>(&'g self, guard: &'g WriteGuard, site: &'g OpenSite) -> &'g Settings {
+        self.learned.unwrap_or(&site.value(guard).site.settings)
+    }
+
+    /// Opens the partitions of the visitors, and finds the buckets in which their visits began.
+    fn find_visits(
+        &self,
+        guard: &mut WriteGuard,
+        directory: &mut SiteDirectory,
+        site: &OpenSite,
+        request: &Request<'c>,
+        write: &mut DirectWrite<'c>,
+    ) -> Outcome {
+        let turn = write.turn(self.clock);
+        let settings = self.settings(guard, site);
+        if settings.visits.is_none() {
+            return Ok(());
+        }
+        let visits = &mut write.visits;
+        visits.find_partitions(directory, settings, &request.batch, turn);
+        visits.open_partitions(self.ctx, guard, directory, self.clock.now)?;
+        visits.find_beginnings(guard, directory, self.settings(guard, site), turn);
+        Ok(())
+    }
+
     fn replicate(
         &self,
         guard: &WriteGuard,
@@ -310,7 +338,10 @@ impl<'c> Tracked<'c, '_> {
                 let settings = &site.value(guard).site.settings;
                 replicate::creation(ctx, self.key, settings);
             }
-            replicate::events(ctx, words, request, outcome, self.clock, partly_late);
+            // Partitions of visitors expire by the clock.
+            let by_clock = site.value(guard).site.settings.visits.is_some();
+            let needs_clock = partly_late || by_clock;
+            replicate::events(ctx, words, request, outcome, self.clock, needs_clock);
         }
     }
 

@@ -12,6 +12,7 @@ use super::lateness::LatenessClock;
 use super::path_cache::{bucket_at, differ_in_minute, finest, BucketIndex, Buckets, Split};
 use super::pending::MOST_AT_ONCE;
 use super::settle::settle;
+use super::visits::{count_late, DirectVisits, Turn};
 use crate::api::context::Ctx;
 use crate::api::failure::Outcome;
 use crate::api::guard::WriteGuard;
@@ -42,6 +43,8 @@ pub struct DirectWrite<'c> {
     /// The events, when there are several.
     batch: RowBatch,
     scratch: ApplyScratch,
+    pub visits: DirectVisits<'c>,
+    command: u64,
 }
 
 struct UsedPath {
@@ -124,6 +127,7 @@ impl<'c> DirectWrite<'c> {
         (self.all_counted, self.is_usual) = (false, false);
         self.resolver.clear();
         self.batch.clear();
+        self.visits.clear();
     }
 
     /// Finds the path of every event. Looks at no key.
@@ -138,6 +142,7 @@ impl<'c> DirectWrite<'c> {
         // Under the server's lock one command begins at a time: no need for an atomic addition.
         let command = LAST.load(Relaxed) + 1;
         LAST.store(command, Relaxed);
+        self.command = command;
         for event in events {
             let number = directory.path(settings, event.time);
             let path = number.and_then(|number| self.use_path(directory, number, command, clock));
@@ -195,13 +200,21 @@ impl<'c> DirectWrite<'c> {
         directory: &mut SiteDirectory,
         now: i64,
     ) -> Outcome {
-        for index in &self.used {
+        for index in self.used.iter().chain(self.visits.extra()) {
             match index.of_mut(&mut directory.buckets) {
                 Some(bucket) if !bucket.has_handle() => bucket.look_up(ctx, guard, now)?,
                 _ => {}
             }
         }
         Ok(())
+    }
+
+    /// This command, for its visits.
+    pub fn turn(&self, clock: LatenessClock) -> Turn {
+        Turn {
+            command: self.command,
+            clock,
+        }
     }
 
     /// Refuses buckets without room, and gives the name of one that is not there.
@@ -212,7 +225,7 @@ impl<'c> DirectWrite<'c> {
         settings: &Settings,
     ) -> Outcome<Option<StringRef<'d>>> {
         let mut missing = None;
-        for index in &self.used {
+        for index in self.used.iter().chain(self.visits.extra()) {
             let Some(bucket) = index.of(&directory.buckets) else {
                 continue;
             };
@@ -221,7 +234,7 @@ impl<'c> DirectWrite<'c> {
                 missing = missing.or(Some(bucket.name()));
             }
         }
-        Ok(missing)
+        Ok(missing.or_else(|| self.visits.missing(guard, directory)))
     }
 
     /// The numbers of the events that `apply` is going to count. Changes nothing.
@@ -267,13 +280,17 @@ impl<'c> DirectWrite<'c> {
         self.all_counted = outcome.dropped.is_empty() && !batch.events.is_empty();
         self.is_usual = self.each_bucket(directory, BucketRef::is_settled);
         match &batch.events[..] {
-            [event] if self.all_counted => self.apply_one(guard, directory, event, batch, value),
+            [event] if self.all_counted => {
+                self.apply_one(guard, directory, event, batch, value);
+            }
             events if outcome.dropped.len() == events.len() => {}
             _ => {
                 self.settle_paths(guard, directory);
                 self.apply_several(guard, directory, batch, &outcome, value);
             }
         }
+        let capacity = value.site.settings.capacity;
+        self.visits.apply(guard, directory, capacity);
         outcome.counted = (batch.events.len() - outcome.dropped.len()) as u64;
         outcome
     }
@@ -306,12 +323,16 @@ impl<'c> DirectWrite<'c> {
         value: &mut SiteValue,
     ) {
         let DirectWrite {
-            paths, resolver, ..
+            paths,
+            resolver,
+            visits,
+            ..
         } = self;
         let Some(path) = paths.first() else { return };
         settle(guard, directory, &path.buckets);
         let settings = &value.site.settings;
-        resolver.resolve_rows(settings, event, batch, |resolved| {
+        let (from, is_late) = visits.observe(guard, directory, settings, 0);
+        resolver.resolve_rows_from(settings, event, batch, from, |resolved| {
             let mut known_in = [KnownIn::default(); limits::ROWS_PER_EVENT];
             for index in path.buckets.iter().flatten() {
                 let Some(bucket) = index.of_mut(&mut directory.buckets) else {
@@ -327,6 +348,7 @@ impl<'c> DirectWrite<'c> {
             }
         });
         value.site.count(event.time);
+        count_late(value, is_late.into());
     }
 
     /// Settles each path once.
@@ -364,9 +386,11 @@ impl<'c> DirectWrite<'c> {
             resolver,
             batch,
             scratch,
+            visits,
             ..
         } = self;
         let site = &mut value.site;
+        let mut late = 0;
         let capacity = site.settings.capacity;
         let sink = DirectSink {
             guard,
@@ -374,8 +398,10 @@ impl<'c> DirectWrite<'c> {
             used,
             split,
         };
-        for (_, (event, path)) in outcome.retain(events.events.iter().zip(path_of)) {
-            resolver.resolve_rows(&site.settings, event, events, |resolved| {
+        for (number, (event, path)) in outcome.retain(events.events.iter().zip(path_of)) {
+            let (from, is_late) = visits.observe(guard, directory, &site.settings, number);
+            late += u64::from(is_late);
+            resolver.resolve_rows_from(&site.settings, event, events, from, |resolved| {
                 batch.add(*path, event.time, resolved);
             });
             site.count(event.time);
@@ -384,6 +410,7 @@ impl<'c> DirectWrite<'c> {
             }
         }
         apply_batch(batch, scratch, &sink, &mut directory.buckets, capacity);
+        count_late(value, late);
     }
 
     /// Gives new buckets their keys, and signals all that have changed.
@@ -394,7 +421,7 @@ impl<'c> DirectWrite<'c> {
         directory: &mut SiteDirectory,
         now: i64,
     ) {
-        for index in &self.used {
+        for index in self.used.iter().chain(self.visits.extra()) {
             if let Some(bucket) = index.of_mut(&mut directory.buckets) {
                 bucket.publish(ctx, guard, now);
                 if bucket.open.is_changed {
@@ -402,6 +429,7 @@ impl<'c> DirectWrite<'c> {
                 }
             }
         }
+        self.visits.publish(ctx, guard, directory, now);
     }
 
     /// Whether the next events of the site may wait, if their directory takes events already; and whether
@@ -410,7 +438,8 @@ impl<'c> DirectWrite<'c> {
         let may_wait = self.all_counted
             && !self.partly_late
             && self.path_of.len() <= MOST_AT_ONCE
-            && self.each_bucket(directory, BucketRef::has_handle);
+            && self.each_bucket(directory, BucketRef::has_handle)
+            && self.visits.has_handles(directory);
         (may_wait, may_wait && self.is_usual)
     }
 

@@ -76,6 +76,19 @@ enum FoundSite {
     Absent(Box<SiteValue>),
 }
 
+/// The covers of a window: for visits, and for all else.
+struct Covers {
+    visits: Option<Cover>,
+    others: Option<Cover>,
+}
+
+impl Covers {
+    fn are_comparable(&self) -> bool {
+        let mut covers = self.visits.iter().chain(&self.others);
+        covers.all(|cover| cover.is_comparable)
+    }
+}
+
 /// The pieces of a cover and their buckets, in the order of time.
 pub type Parts<'q> = Vec<(Piece, &'q Bucket)>;
 
@@ -163,8 +176,28 @@ impl<'c> Query<'c> {
         Ok(cover(range, &self.sources(self.span()))?)
     }
 
+    /// The cover of a window for visits.
+    pub fn visit_cover(&self, range: Range) -> Outcome<Cover> {
+        let retention = self.site().settings.retention.without_minutes();
+        let sources = Sources {
+            retention: &retention,
+            ..self.sources(self.span())
+        };
+        Ok(cover(range, &sources)?)
+    }
+
     pub fn grid(&self, step: Step, grain: Grain, range: Range) -> Outcome<Grid> {
         Ok(Grid::new(step, grain, range, &self.sources(self.span()))?)
+    }
+
+    /// A grid that visits can fill, too.
+    pub fn visit_grid(&self, step: Step, grain: Grain, range: Range) -> Outcome<Grid> {
+        let retention = self.site().settings.retention.without_minutes();
+        let sources = Sources {
+            retention: &retention,
+            ..self.sources(self.span())
+        };
+        Ok(Grid::new(step, grain, range, &sources)?)
     }
 
     fn sources(&self, observed: Option<(i64, i64)>) -> Sources<'_> {
@@ -219,15 +252,42 @@ impl<'c> Query<'c> {
 
     /// One answer per metric over this range.
     pub fn answers(&self, fold: &mut Fold, range: Range) -> Outcome<Vec<Answer>> {
-        let cover = self.cover(range)?;
-        self.measure(fold, &cover, cover.counts)
+        let covers = self.covers(fold, range)?;
+        self.fill(fold, &covers, |cover| cover.counts)
     }
 
-    /// One answer per metric over a cover. `timed`: the range by whose length rates divide.
-    fn measure(&self, fold: &mut Fold, cover: &Cover, timed: Range) -> Outcome<Vec<Answer>> {
+    /// The covers of a window for what is measured.
+    fn covers(&self, fold: &Fold, range: Range) -> Outcome<Covers> {
+        Ok(Covers {
+            visits: match fold.has_visits() {
+                true => Some(self.visit_cover(range)?),
+                false => None,
+            },
+            others: match fold.has_others() || !fold.has_visits() {
+                true => Some(self.cover(range)?),
+                false => None,
+            },
+        })
+    }
+
+    /// `answered`: the part of a cover that rates divide by.
+    fn fill(
+        &self,
+        fold: &mut Fold,
+        covers: &Covers,
+        answered: fn(&Cover) -> Range,
+    ) -> Outcome<Vec<Answer>> {
         fold.clear();
-        self.read(cover, |piece, bucket| fold.add(piece, bucket))?;
-        Ok(fold.answers(seconds(timed, self.now)).collect())
+        if let Some(cover) = &covers.visits {
+            self.read(cover, |piece, bucket| fold.add_visits(piece, bucket))?;
+            fold.set_visit_seconds(seconds(answered(cover), self.now));
+        }
+        let mut others = 0.0;
+        if let Some(cover) = &covers.others {
+            self.read(cover, |piece, bucket| fold.add(piece, bucket))?;
+            others = seconds(answered(cover), self.now);
+        }
+        Ok(fold.answers(others).collect())
     }
 
     /// The answers over a window and over the one before it, each for exactly its length: a slot at an edge
@@ -236,17 +296,17 @@ impl<'c> Query<'c> {
     pub fn compare(&self, metrics: &[Metric], window: &Window) -> Outcome<Compared> {
         let zone = &self.site().settings.zone;
         let ranges = [self.range_of(window)?, window.before(self.now, zone)?];
-        let [now, before] = ranges.map(|range| self.cover(range));
+        let mut fold = Fold::new(metrics);
+        let [now, before] = ranges.map(|range| self.covers(&fold, range));
         let (now, before) = (now?, before?);
-        if !(now.is_comparable && before.is_comparable) {
-            let mut fold = Fold::new(metrics);
-            let now = self.measure(&mut fold, &now, now.counts)?;
+        if !(now.are_comparable() && before.are_comparable()) {
+            let now = self.fill(&mut fold, &now, |cover| cover.counts)?;
             stats::QUERY_UNIONS.add(fold.united());
             return Ok(Compared { now, before: None });
         }
-        let mut fold = Fold::new(metrics).trimmed();
-        let mut measure = |cover: &Cover| self.measure(&mut fold, cover, cover.answered());
-        let (now, before) = (measure(&now)?, measure(&before)?);
+        let mut fold = fold.trimmed();
+        let now = self.fill(&mut fold, &now, Cover::answered)?;
+        let before = self.fill(&mut fold, &before, Cover::answered)?;
         stats::QUERY_UNIONS.add(fold.united());
         Ok(Compared {
             now,

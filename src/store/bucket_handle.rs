@@ -40,7 +40,7 @@ pub fn advance_expiry_epoch() {
 
 /// In milliseconds. Redis records once a second when a key was last used, for eviction; so the key is
 /// opened as often. Under an LFU policy, which counts every use, there are no handles.
-const LIFETIME: i64 = 1_000;
+pub(super) const LIFETIME: i64 = 1_000;
 
 pub struct BucketHandle {
     value: *mut BucketValue,

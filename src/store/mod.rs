@@ -1,4 +1,5 @@
-//! Sites and buckets as Redis values: the callbacks of their types, their owners, and handles on buckets.
+//! Sites, buckets and partitions of visitors as Redis values: the callbacks of their types, their owners, and
+//! handles.
 
 pub mod bucket_handle;
 pub mod bucket_value;
@@ -10,4 +11,6 @@ pub mod ids_value;
 mod owners;
 pub mod site_value;
 pub mod value;
+pub mod visitors_handle;
+pub mod visitors_value;
 pub mod walk;

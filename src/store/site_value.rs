@@ -38,6 +38,8 @@ pub struct Dropped {
     pub late: u64,
     /// Dimensions and values of events that counted without them.
     pub names: u64,
+    /// They count, but belong to no visit.
+    pub late_for_visits: u64,
 }
 
 impl SiteValue {

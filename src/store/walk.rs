@@ -1,4 +1,4 @@
-//! The keys of the buckets that a site has.
+//! The keys of the buckets and of the partitions of visitors that a site has.
 
 use super::{changes, cluster};
 use crate::api::context::Ctx;
@@ -7,8 +7,8 @@ use crate::api::guard::Again;
 use crate::api::key;
 use crate::api::string::{OwnedString, StringRef};
 use crate::config;
-use analytics_core::schema::keys::BucketName;
-use analytics_core::schema::Settings;
+use analytics_core::schema::keys::{visitors_key, BucketName};
+use analytics_core::schema::{Settings, Visits};
 use analytics_core::time::{Granularity, Period};
 
 /// A site may have a hundred thousand of them, so they are made one by one.
@@ -37,6 +37,28 @@ pub fn possible_buckets<'w>(
         let name = OwnedString::new(name.bytes());
         BucketKey { period, name }
     })
+}
+
+/// The keys of the partitions of visitors that exist. No key is opened.
+pub fn existing_partitions(
+    ctx: Ctx,
+    guard: &mut impl Again,
+    site: StringRef,
+    visits: &Visits,
+) -> Outcome<Vec<OwnedString>> {
+    let (mut there, mut missing) = (Vec::new(), None);
+    for number in 0..visits.partitions() {
+        let name = OwnedString::new(&visitors_key(site.bytes(), number));
+        if changes::opening(name.get(), || key::exists(ctx, guard.again(), name.get())) {
+            there.push(name);
+        } else {
+            missing.get_or_insert(name);
+        }
+    }
+    if let Some(name) = missing {
+        cluster::refuse_if_bucket_is_elsewhere(ctx, guard.again(), site, name.get())?;
+    }
+    Ok(there)
 }
 
 /// Those of them that exist. No key is opened.

@@ -87,7 +87,7 @@ impl Operations {
     }
 
     fn settings(&mut self) -> Words {
-        let line = match self.random.below(9) {
+        let line = match self.random.below(12) {
             0 => "RETENTION minute 10m",
             1 => "RETENTION minute 35m RETENTION hour 1d",
             2 => "RETENTION minute 90m RETENTION hour off",
@@ -95,6 +95,9 @@ impl Operations {
             4 => "RETENTION minute off RETENTION hour 7d RETENTION day 365d",
             5 => "DIM page NOUSERS VAL price CUBE event,country",
             6 => "CAPACITY 3 DIM country",
+            8 => "VISITS 10m PATH page BY country DIM from NOUSERS",
+            9 => "VISITS 30m BY event VISITORS 5",
+            10 => "VISITS off",
             7 => "CAPACITY 50 CUBE country,event,page NOUSERS",
             _ => "NOSTRICT",
         };
@@ -150,6 +153,9 @@ impl Operations {
     fn track(&mut self) -> Words {
         let mut words = vec!["ANALYTICS.TRACK".to_owned(), self.site().to_owned()];
         words.extend(self.event());
+        if self.random.one_in(6) {
+            words.push("PASSIVE".to_owned());
+        }
         words
     }
 

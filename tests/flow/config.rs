@@ -263,7 +263,7 @@ fn every_setting_is_described() {
     let settings = server.connection().run("CONFIG GET analytics.*");
     let page = include_str!("../../docs/reference.md");
     let file = include_str!("../../redis.conf");
-    assert_eq!(settings.fields().len(), 11);
+    assert_eq!(settings.fields().len(), 12);
     for (name, value) in settings.fields() {
         let row = format!("\n| `{name}` | {} |", value.text());
         assert!(page.contains(&row), "{row}");

@@ -40,6 +40,7 @@ fn golden_values_are_taken_and_given_back() {
         let kind = match name.split('-').next() {
             Some("site") => "SITE",
             Some("ids") => "IDS",
+            Some("visitors") => "VISITORS",
             _ => "BUCKET",
         };
         cmd!(connection, "ANALYTICS.RESTORE", name, kind, page).ok();

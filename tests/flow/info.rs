@@ -3,7 +3,7 @@
 use testkit::calendar::{DAY, HOUR, MINUTE};
 use testkit::{cmd, Reply, Server};
 
-const FIELDS: [&str; 25] = [
+const FIELDS: [&str; 29] = [
     "site",
     "timezone",
     "strict",
@@ -29,6 +29,10 @@ const FIELDS: [&str; 25] = [
     "values",
     "capacities",
     "forgotten",
+    "visits",
+    "visitors",
+    "visitor-sampling",
+    "late-for-visits",
 ];
 
 #[test]
@@ -73,6 +77,10 @@ fn info_replies_the_settings_and_counts_of_a_site() {
         let since = now - info.get("ids-since").int();
         assert!((-MINUTE..15 * MINUTE).contains(&since), "{since}");
         assert_eq!(*info.get("ids-forgotten"), 0);
+        assert!(info.get("visits").is_nil());
+        assert_eq!(*info.get("visitors"), 0);
+        assert_eq!(info.get("visitor-sampling").double(), 1.0);
+        assert_eq!(*info.get("late-for-visits"), 0);
         assert_eq!(*info.get("log"), 0);
         assert_eq!(*info.get("log-users"), 0);
         assert_eq!(*info.get("events"), 5);

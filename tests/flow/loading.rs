@@ -36,7 +36,7 @@ fn the_shipped_settings_are_accepted_and_are_the_defaults_of_the_module() {
             options.config(name, value)
         });
     let (configured, default) = (options.start(), Server::start());
-    assert_eq!(shipped().filter(ours).count(), 11);
+    assert_eq!(shipped().filter(ours).count(), 12);
     for (name, value) in shipped().filter(ours) {
         for server in [&configured, &default] {
             let reply = cmd!(server.connection(), "CONFIG", "GET", name);

@@ -80,5 +80,7 @@ mod transactions;
 mod types;
 mod unique;
 mod user_data;
+mod visits;
 mod window_names;
+
 mod windows;

@@ -208,6 +208,19 @@ fn every_figure_moves_when_it_should_and_only_then() {
             vec![("alert_rules", -1), ("alert_rules_firing", -1), ("alert_messages", 1)],
         ),
         ("COPY shop third".into(), vec![("sites", 1)]),
+        ("ANALYTICS.CREATE visited VISITS 1s".into(), made.into()),
+        (
+            format!("ANALYTICS.TRACK visited view ann AT {time}"),
+            [&first[..], &[("visitor_partitions", 1)]].concat(),
+        ),
+        (
+            format!("ANALYTICS.TRACK visited view ann AT {}", time - 2_000),
+            vec![("events_counted", 1), ("events_late_for_visits", 1)],
+        ),
+        (
+            "ANALYTICS.DROP visited".into(),
+            vec![("sites", -1), ("buckets", -5), ("visitor_partitions", -1)],
+        ),
         ("ANALYTICS.DROP shop".into(), vec![("sites", -1), ("sites_with_ids", -1), ("buckets", -5)]),
         ("DEL other".into(), vec![("sites", -1), ("sites_watched", -1), ("live_metrics", -1)]),
     ];

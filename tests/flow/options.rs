@@ -17,6 +17,7 @@ fn word(token: &str, name: &str, again: bool) -> Vec<u8> {
         (_, "user" | "id" | "value") => ["ann", "bob"],
         ("AT", "ms") => ["2024-12-11T14:31:07Z", "1733927467000"],
         ("WHERE", "dimension") => ["event", "device"],
+        ("PATH" | "BY", "dimension") => ["page", "section"],
         ("DIM", "name") | (_, "dimension") => ["country", "plan"],
         ("VAL", "name") => ["price", "size"],
         ("SET" | "DEL" | "GET" | "TEST" | "PAUSE" | "RESUME", "name") => ["busy"; 2],
@@ -29,6 +30,8 @@ fn word(token: &str, name: &str, again: bool) -> Vec<u8> {
         (_, "granularity") => ["hour", "day"],
         (_, "duration" | "age") => ["9d"; 2],
         (_, "a,b[,c[,d]]") => ["event,country", "event,country,plan"],
+        ("VISITS", "timeout") => ["30m"; 2],
+        (_, "visitors") => ["50"; 2],
         (_, "stream") => ["log"; 2],
         (_, "rows" | "n" | "maxlen" | "count") => ["50"; 2],
         (_, "window") => ["24h"; 2],
@@ -41,6 +44,7 @@ fn word(token: &str, name: &str, again: bool) -> Vec<u8> {
         (_, "hll") => return b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80\x7f\xff".into(),
         ("SITE", "page") => return include_bytes!("../golden/site-v1-plain.bin").into(),
         ("IDS", "page") => return include_bytes!("../golden/ids-v1-hour.bin").into(),
+        ("VISITORS", "page") => return include_bytes!("../golden/visitors-v1-few.bin").into(),
         ("BUCKET", "page") => {
             return include_bytes!("../golden/bucket-v1-minute-rich.bin").into();
         }

@@ -7,6 +7,7 @@ mod import;
 mod resolve;
 mod rows;
 mod scratch;
+mod visits;
 
 pub use containment::KnownIn;
 pub use events::ApplyTerms;
@@ -14,6 +15,7 @@ pub use import::{Import, Row};
 pub use resolve::RowResolver;
 pub use rows::{BatchEvent, RowBatch, Span};
 pub use scratch::ApplyScratch;
+pub use visits::{BatchChange, VisitBatch, Visiting};
 
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 //! numbers that every bucket needs of it.
 
 use crate::event::{recycle, Batch, Event, Facet, ResolvedEvent, RowKind, EVENT};
+use crate::schema::visits::FROM;
 use crate::schema::{limits, Cube, Settings};
 use crate::sketch::hll::Member;
 use crate::sketch::Number;
@@ -15,6 +16,8 @@ pub struct RowResolver<'a> {
     cells: Vec<u8>,
     names: Vec<Text<'a>>,
     numbers: Vec<Number>,
+    /// The dimensions of an event, and `from`.
+    dimensions: Vec<(Text<'a>, Text<'a>)>,
 }
 
 impl<'a> RowResolver<'a> {
@@ -34,9 +37,30 @@ impl<'a> RowResolver<'a> {
         batch: &Batch<'a>,
         take: impl FnOnce(&ResolvedEvent),
     ) {
+        self.resolve_rows_from(settings, event, batch, None, take);
+    }
+
+    /// The same. `from`: the path before,
+    /// where that is a dimension of the event.
+    #[inline]
+    pub fn resolve_rows_from(
+        &mut self,
+        settings: &Settings,
+        event: &Event<'a>,
+        batch: &Batch<'a>,
+        from: Option<&[u8]>,
+        take: impl FnOnce(&ResolvedEvent),
+    ) {
         let mut facets: Vec<Facet> = recycle(std::mem::take(&mut self.facets));
-        let dimensions = batch.dimensions_of(event);
-        push_facets(settings, event, dimensions, &mut self.cells, &mut facets);
+        let mut own = batch.dimensions_of(event);
+        let mut with_from: Vec<(Text, Text)> = Vec::new();
+        if let Some(from) = from {
+            with_from = recycle(std::mem::take(&mut self.dimensions));
+            with_from.extend_from_slice(own);
+            with_from.push((Text::new(FROM), Text::new(from)));
+            own = &with_from;
+        }
+        push_facets(settings, event, own, &mut self.cells, &mut facets);
         self.names.clear();
         self.numbers.clear();
         for (name, x) in batch.values_of(event) {
@@ -51,6 +75,9 @@ impl<'a> RowResolver<'a> {
             numbers: &self.numbers,
         });
         self.facets = recycle(facets);
+        if from.is_some() {
+            self.dimensions = recycle(with_from);
+        }
     }
 }
 

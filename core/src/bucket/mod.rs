@@ -5,6 +5,8 @@
 //!          value names ascending; breakdowns by kind, then name
 //! ```
 //!
+//! A bucket that counts visits has version 2, and they follow at its end (`visits/`).
+//!
 //! The next version of the format gets the next number: whatever stores the same content as other
 //! bytes, or refuses bytes that were taken, is one, a limit that shrinks too. `decode` then reads all
 //! of them and `encode` writes the last, so that a value changes its form when it is next stored;
@@ -14,9 +16,11 @@
 mod breakdown;
 mod table;
 pub mod tally;
+pub mod visits;
 
 pub use breakdown::{Breakdown, OTHER};
 pub use table::Row;
+use visits::Visits;
 
 use super::codec::{corrupt, in_order, Page, Reader, Writer};
 use super::error::Corrupt;
@@ -29,6 +33,8 @@ use crate::schema::{check_value_name, limits, Selector};
 use crate::sketch::hll::Sketch;
 
 const VERSION: u8 = 1;
+/// The same, and the visits at its end.
+const WITH_VISITS: u8 = 2;
 
 #[derive(Debug, Clone)]
 pub struct Bucket {
@@ -42,6 +48,7 @@ pub struct Bucket {
     /// The names of values; a value's id is its index. Behind one word: many buckets have none.
     #[allow(clippy::box_collection)]
     values: Option<Box<Vec<Name>>>,
+    visits: Option<Box<Visits>>,
 }
 
 impl Bucket {
@@ -58,6 +65,7 @@ impl Bucket {
             total: Tally::default(),
             breakdowns: Box::default(),
             values: None,
+            visits: None,
         }
     }
 
@@ -102,6 +110,15 @@ impl Bucket {
         self.breakdown(row.kind(), row.name())?.tally(row.value())
     }
 
+    /// The visits that began in its period, where they are counted.
+    pub fn visits(&self) -> Option<&Visits> {
+        self.visits.as_deref()
+    }
+
+    pub(crate) fn visits_mut(&mut self) -> &mut Option<Box<Visits>> {
+        &mut self.visits
+    }
+
     /// The id of a value, in tallies.
     pub fn value(&self, name: Text) -> Option<u8> {
         let position = self.values().iter().position(|value| value.is(name))?;
@@ -118,6 +135,7 @@ impl Bucket {
     pub fn has_room(&self) -> bool {
         self.breakdowns.len() + limits::BREAKDOWNS_PER_SITE <= limits::BREAKDOWNS_PER_BUCKET
             && self.values().len() + limits::VALUES_PER_SITE <= limits::VALUES_PER_BUCKET
+            && self.visits().is_none_or(Visits::has_room)
     }
 
     /// Whether there is room for these names.
@@ -130,6 +148,7 @@ impl Bucket {
         let new_values = values.filter(|name| self.value(*name).is_none());
         self.breakdowns.len() + new.count() <= limits::BREAKDOWNS_PER_BUCKET
             && self.values().len() + new_values.count() <= limits::VALUES_PER_BUCKET
+            && self.visits().is_none_or(Visits::has_room)
     }
 
     /// The index of the facet's breakdown, which is added if there is none. Most events have the same
@@ -202,7 +221,11 @@ impl Bucket {
                 + allocated(values.capacity() * size_of::<Name>())
                 + texts.sum::<usize>()
         });
-        self.total.heap_bytes() + allocated(size_of_val(&*self.breakdowns)) + breakdowns + names
+        self.total.heap_bytes()
+            + allocated(size_of_val(&*self.breakdowns))
+            + breakdowns
+            + names
+            + self.visits().map_or(0, Visits::bytes)
     }
 
     /// About the number of its allocations, which is the work to free it.
@@ -212,12 +235,15 @@ impl Bucket {
             .iter()
             .map(|it| 1 + 4 * it.rows().len())
             .sum();
-        1 + rows
+        1 + rows + self.visits().map_or(0, Visits::parts)
     }
 
     pub fn encode(&self) -> Vec<Page> {
         let mut writer = Writer::new();
-        writer.u8(VERSION);
+        writer.u8(match self.visits {
+            None => VERSION,
+            Some(_) => WITH_VISITS,
+        });
         writer.u8(self.granularity.index() as u8);
         writer.signed(self.start);
         writer.signed(self.end());
@@ -230,6 +256,9 @@ impl Bucket {
         }
         writer.turn_page();
         writer.u8(0);
+        if let Some(visits) = &self.visits {
+            visits.encode(&mut writer);
+        }
         writer.into_pages()
     }
 
@@ -253,9 +282,11 @@ impl Bucket {
     }
 
     fn read(mut reader: Reader) -> Result<Bucket, Corrupt> {
-        if reader.u8("version")? != VERSION {
-            return Err(corrupt("version", "not one that this module reads"));
-        }
+        let has_visits = match reader.u8("version")? {
+            VERSION => false,
+            WITH_VISITS => true,
+            _ => return Err(corrupt("version", "not one that this module reads")),
+        };
         let granularity = usize::from(reader.u8("granularity")?);
         let granularity = *Granularity::ALL
             .get(granularity)
@@ -284,6 +315,9 @@ impl Bucket {
             breakdowns.push(breakdown);
         }
         bucket.breakdowns = breakdowns.into_boxed_slice();
+        if has_visits {
+            bucket.visits = Some(Box::new(Visits::decode(&mut reader, slots)?));
+        }
         reader.finish()?;
         Ok(bucket)
     }

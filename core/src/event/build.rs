@@ -21,6 +21,7 @@ impl<'a> Batch<'a> {
             user: 0,
             session: None,
             id: None,
+            passive: false,
             dimensions: Run::behind(&self.dimensions, 0),
             values: Run::behind(&self.values, 0),
         }

@@ -22,6 +22,8 @@ pub struct Event<'a> {
     pub user: u64,
     pub session: Option<u64>,
     pub id: Option<Fingerprint>,
+    /// It makes a visit longer, but is no action of the visitor.
+    pub passive: bool,
     pub dimensions: Run,
     pub values: Run,
 }

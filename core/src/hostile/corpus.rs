@@ -1,5 +1,6 @@
 //! Payloads to begin with: together they have every field of both formats.
 
+use super::visits;
 use crate::alert::live::Feed;
 use crate::alert::{Rule, State};
 use crate::apply::RowResolver;
@@ -77,6 +78,7 @@ pub fn record(bucket: &mut Bucket, kind: &Kind, n: u64) {
         user: user(n),
         session: n.is_multiple_of(2).then(|| hash(&n.to_le_bytes())),
         id: None,
+        passive: false,
         dimensions: Run::behind::<()>(&[], batch.dimensions.len()),
         values: Run::behind::<()>(&[], batch.values.len()),
     };
@@ -191,6 +193,7 @@ pub fn bucket_of_many_pages() -> Vec<Page> {
             user: hash(page.as_bytes()),
             session: None,
             id: None,
+            passive: false,
             dimensions: Run::behind::<()>(&[], 1),
             values: Run::default(),
         };
@@ -309,7 +312,7 @@ pub fn watched_sites() -> Vec<(&'static str, Page)> {
 
 pub fn all_sites() -> impl Iterator<Item = (&'static str, Page)> {
     let sites = sites().into_iter().chain(watched_sites());
-    sites.chain(logged_sites())
+    sites.chain(logged_sites()).chain(visits::sites())
 }
 
 /// With an event log, and nothing else or everything beside it.
@@ -381,7 +384,16 @@ fn write_the_golden_files() {
     let sites = sites.map(|(name, page)| (format!("site-v1-{name}.bin"), page));
     let ids = ids().into_iter();
     let ids = ids.map(|(name, page)| (format!("ids-v1-{name}.bin"), page));
-    for (name, page) in buckets.chain(sites).chain(ids) {
+    let visits = visits::buckets().into_iter();
+    let visits = visits.map(|(name, page)| (format!("bucket-v2-{name}.bin"), page));
+    let partitions = visits::partitions().into_iter();
+    let partitions = partitions.map(|(name, page)| (format!("visitors-v1-{name}.bin"), page));
+    for (name, page) in buckets
+        .chain(sites)
+        .chain(ids)
+        .chain(visits)
+        .chain(partitions)
+    {
         let file = folder.join(name);
         if !file.exists() {
             std::fs::write(file, page).unwrap();

@@ -23,3 +23,4 @@ mod tests;
 pub mod use_of_bucket;
 pub mod use_of_ids;
 pub mod use_of_site;
+pub mod visits;

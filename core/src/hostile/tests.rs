@@ -2,12 +2,13 @@
 
 use super::memory::peak_of;
 use super::mutation::Mutations;
-use super::{corpus, use_of_bucket, use_of_ids, use_of_site};
+use super::{corpus, use_of_bucket, use_of_ids, use_of_site, visits};
 use crate::bucket::Bucket;
 use crate::codec::Page;
 use crate::ids::RecentIds;
 use crate::site::Site;
 use crate::sketch::hll::Sketch;
+use crate::visitors::Partition;
 
 /// The memory that reading may take: so many times the payload, and `ANYWAY` more. The factor is that of
 /// an hour's slots of eight bytes each, 512 bytes in all, which ten bytes can hold.
@@ -61,6 +62,30 @@ fn try_ids(pages: &[Page]) -> bool {
     true
 }
 
+fn try_visits(pages: &[Page]) -> bool {
+    let (read, peak) = peak_of(|| Bucket::decode(pages));
+    assert_modest(peak, ANYWAY, pages);
+    let Ok(bucket) = read else { return false };
+    assert!(bucket.encode() == pages, "stored otherwise: {pages:02x?}");
+    let sum = pages.iter().flatten().fold(0u8, |sum, byte| sum ^ byte);
+    if sum.is_multiple_of(8) {
+        visits::check_bucket(bucket);
+    }
+    true
+}
+
+fn try_partition(pages: &[Page]) -> bool {
+    let (read, peak) = peak_of(|| Partition::decode(pages));
+    assert_modest(peak, ANYWAY, pages);
+    let Ok(partition) = read else { return false };
+    assert!(
+        partition.encode() == pages,
+        "stored otherwise: {pages:02x?}"
+    );
+    visits::check_partition(&partition);
+    true
+}
+
 /// Tries the mutations of a payload at all positions, or at so many of them; the test means nothing if
 /// none or all are accepted.
 fn try_all(page: &Page, most: usize, mut accepts: impl FnMut(&[Page]) -> bool) {
@@ -110,6 +135,16 @@ fn every_field_of_a_site_is_refused_or_as_good_as_one_of_ours() {
 }
 
 #[test]
+fn every_field_of_visits_is_refused_or_as_good_as_one_of_ours() {
+    for (_, page) in visits::buckets() {
+        try_all(&page, 30, try_visits);
+    }
+    for (_, page) in visits::partitions() {
+        try_all(&page, 40, try_partition);
+    }
+}
+
+#[test]
 fn every_field_of_ids_is_refused_or_as_good_as_one_of_ours() {
     for (_, page) in corpus::ids() {
         try_all(&page, page.len(), try_ids);
@@ -126,6 +161,11 @@ fn a_payload_cut_short_is_refused() {
     for (_, page) in corpus::all_sites() {
         for end in 0..page.len() {
             assert!(Site::decode(&[page[..end].to_vec()]).is_err(), "{end}");
+        }
+    }
+    for (_, page) in visits::partitions() {
+        for end in 0..page.len() {
+            assert!(Partition::decode(&[page[..end].to_vec()]).is_err(), "{end}");
         }
     }
     for (_, page) in corpus::ids() {

@@ -98,6 +98,7 @@ fn count_on(site: &mut Site) {
         user: hash(b"ann"),
         session: None,
         id: None,
+        passive: false,
         dimensions: Run::default(),
         values: Run::default(),
     };

@@ -1,5 +1,6 @@
 //! Metrics, the state that adds buckets up to an answer, and rankings.
 
+pub mod answer;
 pub mod fold;
 pub mod groups;
 pub mod metric;

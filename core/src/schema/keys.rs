@@ -81,12 +81,12 @@ fn hash_tag(name: &[u8]) -> Option<&[u8]> {
     after.get(..close).filter(|tag| !tag.is_empty())
 }
 
-/// Whether a key may be a bucket, by its name.
+/// Whether a key may be a bucket or a partition of visitors, by its name.
 pub fn may_be_bucket(name: &[u8]) -> bool {
     name.contains(&b'}')
         && name.split(|byte| *byte == b':').any(|part| {
             let mut names = Granularity::ALL.into_iter().map(Granularity::name);
-            names.any(|granularity| granularity.as_bytes() == part)
+            part == b"visitors" || names.any(|granularity| granularity.as_bytes() == part)
         })
 }
 
@@ -142,6 +142,16 @@ fn tagged(site: &[u8]) -> Vec<u8> {
 /// The stream to which the site's alerts go: `{shop}:alerts`.
 pub fn alerts_stream(site: &[u8]) -> Vec<u8> {
     [&tagged(site)[..], b":alerts"].concat()
+}
+
+/// A partition of the site's visits under way: `{shop}:visitors:7`.
+pub fn visitors_key(site: &[u8], number: u32) -> Vec<u8> {
+    [
+        &tagged(site)[..],
+        b":visitors:",
+        number.to_string().as_bytes(),
+    ]
+    .concat()
 }
 
 /// The channel on which the site's alerts are published, too: `analytics:alerts:{shop}`.

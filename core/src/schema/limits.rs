@@ -20,8 +20,9 @@ pub const CELL: usize = DIMENSIONS_PER_CUBE * (DIMENSION_VALUE + 2);
 pub const FORGOTTEN_PER_SITE: usize = 64;
 /// Dimensions, cubes and `event`.
 pub const BREAKDOWNS_PER_SITE: usize = DIMENSIONS_PER_SITE + CUBES_PER_SITE + 1;
-/// The rows that an event is counted in, besides the whole of its site.
-pub const FACETS_PER_EVENT: usize = 1 + DIMENSIONS_PER_EVENT + CUBES_PER_SITE;
+/// The rows that an event is counted in, besides the whole of its site: of its type, its dimensions, the
+/// path before, and cubes.
+pub const FACETS_PER_EVENT: usize = 2 + DIMENSIONS_PER_EVENT + CUBES_PER_SITE;
 /// The same with the row of the whole.
 pub const ROWS_PER_EVENT: usize = 1 + FACETS_PER_EVENT;
 pub const RULES_PER_SITE: usize = 100;
@@ -52,3 +53,7 @@ pub const USUAL_IDS: usize = 1_000_000;
 /// add other names to the bucket, up to these limits.
 pub const BREAKDOWNS_PER_BUCKET: usize = 128;
 pub const VALUES_PER_BUCKET: usize = 128;
+
+/// The most tables of visits of a bucket: those of `entry`, `exit` and the dimensions of `VISITS ... BY`, also
+/// of earlier settings.
+pub const VISIT_TABLES_PER_BUCKET: usize = 64;

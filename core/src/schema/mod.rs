@@ -8,13 +8,17 @@ pub mod options;
 mod row;
 pub(crate) mod selector;
 pub(crate) mod settings;
+mod subjects;
+pub mod visits;
 
 pub use cube::Cube;
-pub use names::{Names, SUBJECTS};
+pub use names::Names;
 pub use options::{
     check_dimension_name, check_name, check_value_name, cube_parts, parse_alter, parse_capacity,
     parse_options, Change,
 };
 pub use row::{capacity_or, Facet, RowKind, EVENT};
-pub use selector::{no_users, Selector};
+pub use selector::{check_of_visits, no_users, Selector};
 pub use settings::{Dimension, Log, Settings, Undeclared};
+pub use subjects::SUBJECTS;
+pub use visits::Visits;

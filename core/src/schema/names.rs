@@ -6,13 +6,11 @@
 //! than those of the site.
 
 use super::settings::forgotten;
+use super::subjects::SUBJECTS;
 use super::Settings;
 use crate::error::{shown, Error, Result};
 use crate::text::nearest::{nearest, suggest};
 use crate::text::Text;
-
-/// What a metric counts that is no value of the user's.
-pub const SUBJECTS: [&[u8]; 3] = [b"events", b"users", b"sessions"];
 
 /// The names that a question may have.
 #[derive(Clone, Copy)]
@@ -98,6 +96,13 @@ impl<'s> Names<'s> {
         }
         if site.has_forgotten(name) {
             return Err(forgotten(name));
+        }
+        let visits = site.visits.as_ref();
+        if visits.is_some_and(|visits| visits.is_derived(Text::new(name))) {
+            let name = shown(name);
+            return Err(Error::new(format!(
+                "'{name}' is a dimension of visits alone, as in visits@{name}=/ and TOP ... {name} BY bounces"
+            )));
         }
         let dimensions = site.dimensions().iter().map(|it| it.name.bytes());
         let known: Vec<&[u8]> = std::iter::once(&b"event"[..]).chain(dimensions).collect();

@@ -1,11 +1,15 @@
 //! The options of `ANALYTICS.CREATE` and `ANALYTICS.ALTER`.
 
+use super::subjects::SUBJECTS;
+use super::visits::{check_visitors, parse_seed, GivenVisits};
 use crate::error::{shown, Error, Result};
 use crate::schema::{limits, Undeclared};
 use crate::text::numeral::parse_integer;
 use crate::text::syntax::{once, unknown, Argument};
 use crate::text::Name;
 use crate::time::{Duration, Granularity, Retention, Zone};
+use crate::visitors::Seed;
+use std::iter::Peekable;
 
 /// One setting to make or to change.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +21,8 @@ pub enum Change {
     Capacity(usize),
     /// How many ids of recent events are remembered at most.
     Ids(usize),
+    /// None switches them off.
+    Visits(Option<GivenVisits>),
     /// How many events the log keeps at least, 0 for any number, and for how long. None of both switches
     /// it off.
     Log {
@@ -89,14 +95,42 @@ pub const LOG: Argument = Argument::one_of(
 pub const LOGUSERS: Argument = Argument::one_of(c"users", &[YES, NO])
     .behind(c"LOGUSERS")
     .optional();
+pub const VISITS: Argument = Argument::one_of(
+    c"visits",
+    &[
+        Argument::block(c"counted", &[TIMEOUT, PATH, BY, VISITORS]),
+        Argument::token(c"off", c"off"),
+    ],
+)
+.behind(c"VISITS")
+.optional();
 
 const OPTIONS: &[Argument] = &[
-    TZ, RETENTION, DIM, CUBE, VAL, CAPACITY, IDS, UNDECLARED, LOG, LOGUSERS,
+    TZ, RETENTION, DIM, CUBE, VAL, CAPACITY, IDS, UNDECLARED, LOG, LOGUSERS, VISITS,
 ];
 /// Those of `ANALYTICS.ALTER`.
 const ALTERS: &[Argument] = &[
-    TZ, RETENTION, DIM, CUBE, VAL, FORGET, CAPACITY, IDS, UNDECLARED, LOG, LOGUSERS,
+    TZ, RETENTION, DIM, CUBE, VAL, FORGET, CAPACITY, IDS, UNDECLARED, LOG, LOGUSERS, VISITS,
 ];
+
+const TIMEOUT: Argument = Argument::text(c"timeout");
+const PATH: Argument = Argument::text(c"dimension").behind(c"PATH").optional();
+const BY: Argument = Argument::text(c"dimension")
+    .behind(c"BY")
+    .optional()
+    .multiple();
+const VISITORS: Argument = Argument::integer(c"visitors")
+    .behind(c"VISITORS")
+    .optional();
+
+/// Used in replication only, behind `VISITS`: the seed of the hashes, and the default of `VISITORS`.
+pub const SEED: Argument = Argument::block(
+    c"seed",
+    &[Argument::text(c"hex"), Argument::integer(c"visitors")],
+)
+.behind(c"SEED")
+.optional()
+.internal();
 
 const GRANULARITY: Argument = Argument::text(c"granularity");
 const KEPT: Argument = Argument::one_of(
@@ -133,7 +167,15 @@ fn parse(words: &[&[u8]], options: &[Argument]) -> Result<Vec<Change>> {
                 Error::new(format!("{} needs a {what}", shown(option).to_uppercase()))
             })
         };
-        let mut change = if TZ.is(option) {
+        if SEED.is(option) {
+            let seed = parse_seed(next("seed")?)?;
+            let visitors = parse_visitors(next("number of visitors")?)?;
+            seed_visits(&mut changes, seed, visitors)?;
+            continue;
+        }
+        let mut change = if VISITS.is(option) {
+            Change::Visits(parse_visits(next("timeout, or off")?, &mut words)?)
+        } else if TZ.is(option) {
             Change::Zone(Zone::parse(next("time zone, as in TZ Europe/Paris")?)?)
         } else if RETENTION.is(option) {
             let granularity = Granularity::parse(next("granularity")?)?;
@@ -221,6 +263,7 @@ fn check_once(changes: &[Change], change: &Change) -> Result<()> {
         Change::Undeclared(_) => UNDECLARED,
         Change::Log { .. } => LOG,
         Change::LogUsers(_) => LOGUSERS,
+        Change::Visits(_) => VISITS,
         _ => return Ok(()),
     };
     let kind = std::mem::discriminant(change);
@@ -280,6 +323,68 @@ fn no_ids(given: &str) -> Error {
         "IDS '{given}' is not a number of ids from 1 to {}",
         limits::IDS_PER_SITE
     ))
+}
+
+/// What comes behind `VISITS`.
+fn parse_visits<'w>(
+    timeout: &[u8],
+    words: &mut Peekable<impl Iterator<Item = &'w [u8]>>,
+) -> Result<Option<GivenVisits>> {
+    if timeout.eq_ignore_ascii_case(b"off") {
+        return Ok(None);
+    }
+    let millis = Duration::parse(timeout)?.as_millis();
+    let mut given = GivenVisits {
+        timeout: millis
+            .ok_or_else(|| Error::new("the timeout of VISITS is no number of months"))?,
+        path: None,
+        by: Vec::new(),
+        visitors: None,
+        seed: None,
+    };
+    let is_part = |word: &&[u8]| [PATH, BY, VISITORS].iter().any(|part| part.is(word));
+    while let Some(part) = words.next_if(is_part) {
+        let word = words.next().ok_or_else(|| {
+            let part = shown(part).to_uppercase();
+            Error::new(format!("{part} of VISITS needs a word behind it"))
+        })?;
+        if PATH.is(part) {
+            once(&PATH, given.path.is_none())?;
+            given.path = Some(dimension_name(word)?);
+        } else if BY.is(part) {
+            given.by.push(dimension_name(word)?);
+        } else {
+            once(&VISITORS, given.visitors.is_none())?;
+            given.visitors = Some(parse_visitors(word)?);
+        }
+    }
+    Ok(Some(given))
+}
+
+fn seed_visits(changes: &mut [Change], seed: Seed, visitors: u64) -> Result<()> {
+    let visits = changes.iter_mut().find_map(|change| match change {
+        Change::Visits(given) => given.as_mut(),
+        _ => None,
+    });
+    match visits {
+        Some(given) if given.seed.is_none() => {
+            given.seed = Some(seed);
+            given.visitors.get_or_insert(visitors);
+            Ok(())
+        }
+        _ => Err(Error::new("SEED comes behind VISITS, once")),
+    }
+}
+
+fn parse_visitors(word: &[u8]) -> Result<u64> {
+    let visitors = parse_integer(word).and_then(|visitors| u64::try_from(visitors).ok());
+    match visitors {
+        Some(visitors) => check_visitors(visitors),
+        None => Err(Error::new(format!(
+            "VISITORS '{}' is not a number",
+            shown(word)
+        ))),
+    }
 }
 
 fn parse_log(word: &[u8]) -> Result<Change> {
@@ -354,9 +459,9 @@ pub fn check_value_name(name: &[u8]) -> Result<()> {
             shown(name)
         )));
     }
-    if [&b"events"[..], b"users", b"sessions"].contains(&name) {
+    if SUBJECTS.contains(&name) {
         return Err(Error::new(format!(
-            "value '{}': events, users and sessions are counted already; choose another name",
+            "value '{}': this is counted already; choose another name",
             shown(name)
         )));
     }

@@ -18,7 +18,7 @@
 //! parentheses.
 
 use super::limits;
-use super::{check_dimension_name, check_name, Names, RowKind, Settings, EVENT};
+use super::{check_dimension_name, check_name, Names, RowKind, Settings, Visits, EVENT};
 use crate::error::{shown, Error, Result};
 use crate::text::{Name, Text};
 
@@ -38,6 +38,28 @@ pub(crate) type Part<'t> = (&'t [u8], Vec<u8>);
 impl Selector {
     pub fn parse(text: &[u8], names: Names) -> Result<Selector> {
         Selector::of_parts(&split(text, names)?, names)
+    }
+
+    /// A value for which visits are counted.
+    pub fn parse_of_visits(text: &[u8], names: Names) -> Result<Selector> {
+        let parts = split(text, Names::all(names.site()))?;
+        let [(name, value)] = parts.as_slice() else {
+            return Err(Error::new("visits are counted by one dimension at a time"));
+        };
+        check_of_visits(name, names)?;
+        if value.len() > limits::DIMENSION_VALUE {
+            return Err(Error::new(format!(
+                "dimension '{}': a value has at most {} bytes",
+                shown(name),
+                limits::DIMENSION_VALUE
+            )));
+        }
+        Ok(Selector {
+            kind: RowKind::Dimension,
+            name: Name::new(name),
+            value: Name::new(value),
+            users: true,
+        })
     }
 
     /// The last value of a text that is a row of a site, whether or not the site has the dimensions and
@@ -165,6 +187,27 @@ impl Selector {
         };
         Err(no_users(what, name))
     }
+}
+
+/// Refuses a dimension by which the site does not count visits.
+pub fn check_of_visits(name: &[u8], names: Names) -> Result<()> {
+    let Some(site) = names.site() else {
+        return Ok(());
+    };
+    let visits = site.visits.as_deref();
+    if visits.is_some_and(|visits| visits.counts_by(Text::new(name))) {
+        return Ok(());
+    }
+    let known = visits.into_iter().flat_map(Visits::dimensions);
+    let known: Vec<String> = known.map(shown).collect();
+    let known = match known.as_slice() {
+        [] => "none".to_owned(),
+        names => names.join(", "),
+    };
+    Err(Error::new(format!(
+        "the site counts no visits by '{}', but by: {known}; see VISITS ... BY",
+        shown(name)
+    )))
 }
 
 /// The refusal of distinct counts where none are kept.

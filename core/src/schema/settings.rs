@@ -8,6 +8,7 @@ use crate::text::{Name, Text};
 use crate::time::{Duration, Granularity, Retention, Zone};
 
 use super::options::{Change, Rows};
+use super::visits::{GivenVisits, Visits, ENTRY, EXIT, FROM};
 use super::{Cube, RowKind};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +23,8 @@ pub struct Settings {
     /// How many ids of recent events are remembered at most.
     pub ids: usize,
     pub log: Log,
+    /// What is counted of visits.
+    pub visits: Option<Box<Visits>>,
     event_users: bool,
     event_capacity: u32,
     dimensions: Vec<Dimension>,
@@ -99,6 +102,7 @@ impl Settings {
             capacity,
             ids: limits::USUAL_IDS,
             log: Log::default(),
+            visits: None,
             event_users: true,
             event_capacity: 0,
             dimensions: Vec::new(),
@@ -298,8 +302,83 @@ impl Settings {
         for change in changes {
             settings.change(change, counted, now)?;
         }
-        settings.retention.check()?;
+        settings.finish()?;
         Ok(settings)
+    }
+
+    /// To be called when all changes are made: refuses settings that contradict each other.
+    pub(crate) fn finish(&mut self) -> Result<()> {
+        self.retention.check()?;
+        let Some(visits) = &mut self.visits else {
+            return Ok(());
+        };
+        let mut counted = visits.path().into_iter().chain(visits.by());
+        let is_there = |name: &&Name| {
+            name.bytes() == b"event" || self.dimensions.iter().any(|it| it.name == **name)
+        };
+        if let Some(name) = counted.find(|name| !is_there(name)) {
+            return Err(Error::new(format!(
+                "VISITS are counted by '{}': change VISITS first",
+                shown(name.bytes())
+            )));
+        }
+        let mut coarse = Granularity::ALL.into_iter().skip(1);
+        if !coarse.any(|granularity| self.retention.get(granularity).is_some()) {
+            return Err(Error::new(
+                "VISITS are counted in hours, days, weeks and months: RETENTION must leave one of these on",
+            ));
+        }
+        for dimension in self.dimensions.iter().filter(|_| visits.path().is_some()) {
+            let name = dimension.name.bytes();
+            if [ENTRY, EXIT].contains(&name) || name == FROM && !dimension.declared {
+                return Err(derived(name));
+            }
+        }
+        let mut names = self.dimensions.iter().map(|it| it.name.bytes());
+        visits.set_counts_from(names.any(|name| name == FROM));
+        Ok(())
+    }
+
+    /// Whether events of the site have the derived dimension `from`.
+    #[inline]
+    pub fn counts_from(&self) -> bool {
+        self.visits
+            .as_ref()
+            .is_some_and(|visits| visits.counts_from())
+    }
+
+    /// Refuses dimensions that the site derives itself.
+    pub(crate) fn check_derived(&self, dimensions: &[(Text, Text)]) -> Result<()> {
+        let visits = self.visits.as_ref();
+        if visits.is_none_or(|visits| visits.path().is_none()) {
+            return Ok(());
+        }
+        let is_derived = |name: &[u8]| [ENTRY, EXIT, FROM].contains(&name);
+        match dimensions.iter().find(|(name, _)| is_derived(name.bytes)) {
+            Some((name, _)) => Err(derived(name.bytes)),
+            None => Ok(()),
+        }
+    }
+
+    fn set_visits(&mut self, given: &Option<GivenVisits>, counted: bool) -> Result<()> {
+        let Some(given) = given else {
+            self.visits = None;
+            return Ok(());
+        };
+        let visits = Visits::new(given)?;
+        for name in visits.path().into_iter().chain(visits.by()) {
+            if !self.declares(name) {
+                let known = self.dimension(name.text());
+                let rows = Rows {
+                    name: name.clone(),
+                    users: known.is_none_or(|known| known.users),
+                    capacity: known.map_or(0, |known| known.capacity),
+                };
+                self.declare_dimension(&rows, counted)?;
+            }
+        }
+        self.visits = Some(Box::new(visits));
+        Ok(())
     }
 
     /// One of the changes of `with`, which checks at the end that some granularity is kept.
@@ -345,6 +424,7 @@ impl Settings {
                 self.log.users = *users;
                 Ok(())
             }
+            Change::Visits(given) => self.set_visits(given, counted),
             Change::Dimension(Rows {
                 name,
                 users,
@@ -515,6 +595,8 @@ impl Settings {
 
     pub fn heap_bytes(&self) -> usize {
         let text = |name: &Name| allocated(name.bytes().len());
+        let visits = self.visits.as_ref();
+        let visits = visits.map_or(0, |it| allocated(size_of::<Visits>()) + it.heap_bytes());
         allocated(self.dimensions.capacity() * size_of::<Dimension>())
             + allocated(self.cubes.capacity() * size_of::<Cube>())
             + allocated(self.values.capacity() * size_of::<Value>())
@@ -527,6 +609,7 @@ impl Settings {
             + self.values.iter().map(|it| text(&it.name)).sum::<usize>()
             + allocated(size_of_val(&*self.forgotten))
             + self.forgotten.iter().map(text).sum::<usize>()
+            + visits
     }
 
     /// How long a granularity is kept, as it is given and shown.
@@ -585,8 +668,18 @@ impl Settings {
         if self.log.users {
             words.extend([b"LOGUSERS".to_vec(), b"yes".to_vec()]);
         }
+        if let Some(visits) = &self.visits {
+            words.extend(visits.options());
+        }
         words
     }
+}
+
+fn derived(name: &[u8]) -> Error {
+    Error::new(format!(
+        "dimension '{}' is derived from VISITS ... PATH on this site; name yours otherwise",
+        shown(name)
+    ))
 }
 
 /// Users that were not counted cannot be counted later: a dimension may stop, but not start again.

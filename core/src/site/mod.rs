@@ -156,6 +156,7 @@ impl Site {
     /// are none, or why the batch is refused.
     #[inline]
     pub fn settings_for(&self, batch: &Batch) -> Result<Option<Box<Settings>>> {
+        self.settings.check_derived(&batch.dimensions)?;
         let (mut dimensions, mut values) = (batch.dimensions.iter(), batch.values.iter());
         if dimensions.all(|(name, _)| self.settings.dimension(*name).is_some())
             && values.all(|(name, _)| self.settings.has_value(*name))

@@ -36,6 +36,7 @@ fn batch(dimensions: &[(&'static str, &'static str)], values: &[&'static str]) -
             user: 7,
             session: None,
             id: None,
+            passive: false,
             dimensions: Run {
                 start: 0,
                 len: dimensions.len() as u32,

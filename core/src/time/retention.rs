@@ -33,6 +33,15 @@ impl Retention {
         self.0.get(granularity.index()).copied().flatten()
     }
 
+    /// The same without minutes, for what minutes do not count.
+    pub fn without_minutes(&self) -> Retention {
+        let mut coarse = *self;
+        if let Some(minute) = coarse.0.first_mut() {
+            *minute = None;
+        }
+        coarse
+    }
+
     /// Sets the retention of a granularity, or switches it off.
     pub fn set(&mut self, granularity: Granularity, kept: Option<Duration>) -> Result<()> {
         if let Some(duration) = kept.filter(|kept| periods(granularity, *kept) > MAX_PERIODS) {

@@ -360,7 +360,6 @@ fn plausible(gateway: &Gateway, ask: &dyn Fn(&str) -> Value) {
     }
 }
 
-/// Made when the site has the value that one of them names.
 const RULES: [&str; 2] = [
     "ALERT shop SET slow latency:p95 5m > 800",
     "LIVE shop SET main 1s events",
@@ -371,13 +370,13 @@ fn answers_are_those_of_the_module() {
     let redis = RedisServer::start();
     let (key, _) = site(&redis, "shop", &["--tz", "Europe/Paris"]);
     redis.ask(SETTINGS);
+    for rule in RULES {
+        redis.ask(&format!("ANALYTICS.{rule}"));
+    }
     let gateway = Gateway::start(&redis);
     let body = Value::from(events()).to_string();
     let sent = post(&gateway, "/track", body).bearer(&key).send();
     assert_eq!(sent.json()["counted"], 66, "{sent:?}");
-    for rule in RULES {
-        redis.ask(&format!("ANALYTICS.{rule}"));
-    }
     check(&gateway, &|words| {
         let (name, rest) = words.split_once(' ').expect("has a window");
         plain(&redis.ask(&format!("ANALYTICS.{name} shop {rest}")))
@@ -392,13 +391,13 @@ fn answers_of_a_cluster_are_those_of_the_module() {
     command_with(&settings, &["site", "add", "shop", "--tz", "Europe/Paris"]).expect("is made");
     let key = command_with(&settings, &["site", "key", "shop"]).expect("is made");
     cluster.ask(SETTINGS);
+    for rule in RULES {
+        cluster.ask(&format!("ANALYTICS.{rule}"));
+    }
     let gateway = Gateway::with(&cluster.nodes[0], &settings);
     let body = Value::from(events()).to_string();
     let sent = post(&gateway, "/track", body).bearer(&key).send();
     assert_eq!(sent.json()["counted"], 66, "{sent:?}");
-    for rule in RULES {
-        cluster.ask(&format!("ANALYTICS.{rule}"));
-    }
     check(&gateway, &|words| {
         let (name, rest) = words.split_once(' ').expect("has a window");
         plain(&cluster.ask(&format!("ANALYTICS.{name} shop {rest}")))

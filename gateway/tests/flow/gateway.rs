@@ -109,8 +109,7 @@ impl Gateway {
     }
 
     pub fn wait_until_ready(&self) {
-        // An unoptimized build takes its time to read the patterns of user agents.
-        let until = Instant::now() + Duration::from_secs(120);
+        let until = Instant::now() + Duration::from_secs(30);
         while get(self, "/readyz").try_send().map(|a| a.status) != Ok(200) {
             assert!(
                 Instant::now() < until,

@@ -39,7 +39,7 @@ fn the_queue_is_bounded_and_refuses_beyond() {
         ("INGEST__DEADLINE", "30s"),
     ];
     let gateway = Gateway::with(&redis, &settings);
-    redis.ask("CLIENT PAUSE 10000 ALL");
+    redis.ask("CLIENT PAUSE 2500 ALL");
     let body = body();
     let (mut taken, mut refused) = (0.0, 0.0);
     for _ in 0..30 {

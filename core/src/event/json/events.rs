@@ -176,6 +176,8 @@ impl<'a> Reading<'a, '_> {
                     self.dimension(at, &mut event, b"page", page)?;
                 }
                 (Member::Page, _) => return Err(wrong(at, "page_url", &value, "a string")),
+                (Member::Passive, Value::Bool(passive)) => event.passive = passive,
+                (Member::Passive, _) => return Err(wrong(at, "passive", &value, "true or false")),
                 (Member::Properties, Value::Object) => self.properties(&mut event)?,
                 (Member::Properties, _) => {
                     return Err(wrong(at, "properties", &value, "an object"))

@@ -8,11 +8,12 @@ pub enum Member {
     Session,
     Id,
     Page,
+    Passive,
     Properties,
 }
 
 impl Member {
-    const ALL: [&'static str; 10] = [
+    const ALL: [&'static str; 11] = [
         "event",
         "event_type",
         "user_id",
@@ -20,6 +21,7 @@ impl Member {
         "timestamp",
         "session_id",
         "id",
+        "passive",
         "page_url",
         "properties",
         "event_data",
@@ -33,6 +35,7 @@ impl Member {
             b"timestamp" => Some(Member::Timestamp),
             b"session_id" => Some(Member::Session),
             b"id" => Some(Member::Id),
+            b"passive" => Some(Member::Passive),
             b"page_url" => Some(Member::Page),
             b"properties" | b"event_data" => Some(Member::Properties),
             _ => None,
@@ -51,6 +54,7 @@ impl Member {
             Member::Timestamp => ("timestamp", None),
             Member::Session => ("session_id", None),
             Member::Id => ("id", None),
+            Member::Passive => ("passive", None),
             Member::Page => ("page_url", None),
             Member::Properties => ("properties", Some("event_data")),
         }

@@ -7,6 +7,7 @@
 //! time           milliseconds since the epoch
 //! session        or session-hash: 16 hex digits         if it has one
 //! id             or id-hash: 32 hex digits              if it has one
+//! passive        1                                      if it is passive
 //! dim:<name>     the value                              as often as it has dimensions
 //! val:<name>     the number, in its shortest form       as often as it has values
 //! ```
@@ -31,6 +32,7 @@ const SESSION: &[u8] = b"session";
 const SESSION_HASH: &[u8] = b"session-hash";
 const ID: &[u8] = b"id";
 const ID_HASH: &[u8] = b"id-hash";
+const PASSIVE: &[u8] = b"passive";
 const DIMENSION: &[u8] = b"dim:";
 const VALUE: &[u8] = b"val:";
 
@@ -61,6 +63,9 @@ pub fn write(
             Some(id) => say(ID, id),
             None => say(ID_HASH, format!("{:032x}", fingerprint.bits()).as_bytes()),
         }
+    }
+    if event.passive {
+        say(PASSIVE, b"1");
     }
     let mut field = Vec::new();
     let mut named = |prefix: &[u8], name: &[u8], value: &[u8]| {

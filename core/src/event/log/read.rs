@@ -1,7 +1,9 @@
 //! An entry read back. Any client may write to the stream: every field is checked as the argument of a
 //! `TRACK` is, and a field of any other name is refused.
 
-use super::{DIMENSION, EVENT, ID, ID_HASH, SESSION, SESSION_HASH, TIME, USER, USER_HASH, VALUE};
+use super::{
+    DIMENSION, EVENT, ID, ID_HASH, PASSIVE, SESSION, SESSION_HASH, TIME, USER, USER_HASH, VALUE,
+};
 use crate::error::{shown, Error, Result};
 use crate::event::Fingerprint;
 use crate::event::{Batch, Event, Identity};
@@ -59,6 +61,12 @@ fn set<'a>(
             let id = hex(text, 32).and_then(Fingerprint::from_bits);
             event.id = Some(id.ok_or_else(|| wrong(field, text, "32 hex digits of a hash"))?);
         }
+        PASSIVE => {
+            if text != b"1" {
+                return Err(wrong(field, text, "1"));
+            }
+            event.passive = true;
+        }
         _ => {
             let time = parse_integer(text).filter(|time| is_supported(*time));
             event.time = time.ok_or_else(|| wrong(field, text, "a time in milliseconds"))?;
@@ -72,12 +80,13 @@ fn set<'a>(
 struct GivenFields([bool; FIELDS.len()]);
 
 /// Each under its names, and whether an event must have it.
-const FIELDS: [([&[u8]; 2], bool); 5] = [
+const FIELDS: [([&[u8]; 2], bool); 6] = [
     ([EVENT, EVENT], true),
     ([USER, USER_HASH], true),
     ([TIME, TIME], true),
     ([SESSION, SESSION_HASH], false),
     ([ID, ID_HASH], false),
+    ([PASSIVE, PASSIVE], false),
 ];
 
 impl GivenFields {
@@ -86,7 +95,7 @@ impl GivenFields {
         let Some((_, given)) = fields.find(|((names, _), _)| names.contains(&field)) else {
             return Err(Error::new(format!(
                 "field '{}' is none of an event's: event, user or user-hash, time, session or \
-                 session-hash, id or id-hash, dim:name, val:name",
+                 session-hash, id or id-hash, passive, dim:name, val:name",
                 shown(field)
             )));
         };

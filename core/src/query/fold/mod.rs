@@ -9,16 +9,24 @@ mod percentiles;
 mod state;
 #[cfg(test)]
 mod tests;
+mod visits;
 
+pub use super::answer::{rate, Answer};
 pub use distinct::{EdgePart, Estimate};
-pub use state::{events_of, rate, summary_of, Answer, State};
+pub use state::{events_of, summary_of, State};
+pub use visits::{moved_visits, spread_of};
 
-use super::metric::{Measure, Metric, Selector, Term};
+use super::metric::{Measure, Metric, Selector, Term, VisitMeasure};
 use crate::bucket::Bucket;
 use crate::time::{Piece, Range};
+use visits::Sum;
 
 pub struct Fold {
     rows: Vec<(Option<Selector>, State)>,
+    /// Of visits, which are counted in other buckets.
+    visits: Vec<Sum>,
+    /// The time that rates of visits divide by.
+    visit_seconds: f64,
     metrics: Vec<Reading>,
     /// The number of sketches united before the last `clear`.
     united: u64,
@@ -32,12 +40,17 @@ struct Reading {
 }
 
 /// The index of a row, and what is measured of it.
-struct Place(usize, Measure);
+enum Place {
+    Row(usize, Measure),
+    Visits(usize, VisitMeasure),
+}
 
 impl Fold {
     pub fn new(metrics: &[Metric]) -> Fold {
         let mut fold = Fold {
             rows: Vec::new(),
+            visits: Vec::new(),
+            visit_seconds: 0.0,
             metrics: Vec::with_capacity(metrics.len()),
             united: 0,
         };
@@ -52,6 +65,14 @@ impl Fold {
     }
 
     fn place(&mut self, term: &Term) -> Place {
+        if let Measure::Visits(measure, seed) = term.measure {
+            let index = self.visits.iter().position(|sum| sum.row == term.row);
+            let index = index.unwrap_or_else(|| {
+                self.visits.push(Sum::new(term.row.clone(), seed));
+                self.visits.len() - 1
+            });
+            return Place::Visits(index, measure);
+        }
         let index = self.rows.iter().position(|(row, _)| *row == term.row);
         let index = index.unwrap_or_else(|| {
             self.rows.push((term.row.clone(), State::default()));
@@ -60,13 +81,14 @@ impl Fold {
         if let Some((_, state)) = self.rows.get_mut(index) {
             state.add_measure(&term.measure);
         }
-        Place(index, term.measure.clone())
+        Place::Row(index, term.measure.clone())
     }
 
     /// Lets the slots at the edges of the window count in part, as by time: two windows are then compared
     /// for exactly the same length.
     pub fn trimmed(mut self) -> Fold {
         self.rows.iter_mut().for_each(|(_, state)| state.trim());
+        self.visits.iter_mut().for_each(Sum::trim);
         self
     }
 
@@ -84,6 +106,27 @@ impl Fold {
         }
     }
 
+    /// Adds a piece of a cover of hours and coarser buckets, for visits.
+    pub fn add_visits(&mut self, piece: &Piece, bucket: &Bucket) {
+        self.visits
+            .iter_mut()
+            .for_each(|sum| sum.add(piece, bucket));
+    }
+
+    /// Whether any metric is of visits.
+    pub fn has_visits(&self) -> bool {
+        !self.visits.is_empty()
+    }
+
+    /// Whether any metric is of something else.
+    pub fn has_others(&self) -> bool {
+        !self.rows.is_empty()
+    }
+
+    pub fn set_visit_seconds(&mut self, seconds: f64) {
+        self.visit_seconds = seconds;
+    }
+
     /// One per metric, in order. `seconds`: the time that rates divide by.
     pub fn answers(&self, seconds: f64) -> impl ExactSizeIterator<Item = Answer> + '_ {
         self.metrics.iter().map(move |reading| {
@@ -95,9 +138,18 @@ impl Fold {
         })
     }
 
-    fn answer(&self, Place(index, measure): &Place, seconds: f64) -> Answer {
-        let row = self.rows.get(*index);
-        row.map_or(Answer::Nothing, |(_, state)| state.answer(measure, seconds))
+    fn answer(&self, place: &Place, seconds: f64) -> Answer {
+        let answer = match place {
+            Place::Row(index, measure) => {
+                let row = self.rows.get(*index);
+                row.map(|(_, state)| state.answer(measure, seconds))
+            }
+            Place::Visits(index, measure) => {
+                let sum = self.visits.get(*index);
+                sum.map(|sum| measure.answer(sum.amounts(), self.visit_seconds))
+            }
+        };
+        answer.unwrap_or(Answer::Nothing)
     }
 
     /// The distinct users of the first row, with the bounds of their count.
@@ -117,6 +169,7 @@ impl Fold {
         for (_, state) in &mut self.rows {
             state.clear();
         }
+        self.visits.iter_mut().for_each(Sum::clear);
     }
 }
 

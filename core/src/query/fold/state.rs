@@ -6,29 +6,11 @@ use crate::bucket::tally;
 use crate::bucket::tally::Tally;
 use crate::bucket::Bucket;
 use crate::prefetch::prefetch;
+use crate::query::answer::{rate, Answer};
 use crate::query::metric::{Aggregate, Measure};
 use crate::sketch::sums::Summary;
 use crate::text::Name;
 use crate::time::Piece;
-
-/// The number that answers a metric.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Answer {
-    Count(u64),
-    Number(f64),
-    /// Nothing was measured: there is no number.
-    Nothing,
-}
-
-impl Answer {
-    pub fn number(self) -> Option<f64> {
-        match self {
-            Answer::Count(count) => Some(count as f64),
-            Answer::Number(number) => Some(number),
-            Answer::Nothing => None,
-        }
-    }
-}
 
 /// Merges the measures that it is made for, and reads nothing else.
 #[derive(Default)]
@@ -122,6 +104,7 @@ impl State {
             Measure::Sessions => {
                 self.sessions.get_or_insert_default();
             }
+            Measure::Visits(..) => {}
             Measure::Value(name, aggregate) => {
                 let index = self.values.iter().position(|value| value.name == *name);
                 let index = index.unwrap_or_else(|| {
@@ -283,6 +266,8 @@ impl State {
             Measure::EventRate => rate(events.unwrap_or(0), seconds),
             Measure::Users => distinct(&self.users),
             Measure::Sessions => distinct(&self.sessions),
+            // They are gathered apart: visits.rs.
+            Measure::Visits(..) => Answer::Nothing,
             Measure::Value(name, aggregate) => {
                 let value = self.values.iter().find(|value| value.name == *name);
                 self.answer_of_value(value, *aggregate, seconds)
@@ -344,12 +329,4 @@ pub fn events_of(piece: &Piece, tally: &Tally) -> u64 {
     } else {
         tally.slots().sum(from, to)
     }
-}
-
-pub fn rate(count: u64, seconds: f64) -> Answer {
-    Answer::Number(if count == 0 || seconds <= 0.0 {
-        0.0
-    } else {
-        count as f64 / seconds
-    })
 }

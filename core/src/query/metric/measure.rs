@@ -5,14 +5,17 @@
 //! | `events`   | `count` `rate`                                        | `:count`      |
 //! | `users`    | `unique`                                              | `:unique`     |
 //! | `sessions` | `unique`                                              | `:unique`     |
+//! | visits     | visits.rs                                             |               |
 //! | a value    | `sum` `avg` `min` `max` `count` `rate` `p0` to `p100` | is refused    |
 //!
 //! Aggregates are read in any case.
 
+use super::visits::VisitMeasure;
 use crate::error::{shown, Error, Result};
 use crate::schema::{check_value_name, Names, Settings, SUBJECTS};
 use crate::text::nearest::{did_you_mean, nearest};
 use crate::text::Name;
+use crate::visitors::Seed;
 
 /// What is measured of a row, or of the whole site.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +25,8 @@ pub enum Measure {
     EventRate,
     Users,
     Sessions,
+    /// Of visits, whose values are found by this seed.
+    Visits(VisitMeasure, Seed),
     Value(Name, Aggregate),
 }
 
@@ -70,7 +75,22 @@ impl Measure {
             },
             b"users" => unique("users", aggregate).map(|()| Measure::Users),
             b"sessions" => unique("sessions", aggregate).map(|()| Measure::Sessions),
-            _ => Measure::of_value(subject, aggregate, names),
+            _ => match VisitMeasure::parse(subject, aggregate) {
+                Some(measure) => Measure::of_visits(measure?, names),
+                None => Measure::of_value(subject, aggregate, names),
+            },
+        }
+    }
+
+    fn of_visits(measure: VisitMeasure, names: Names) -> Result<Measure> {
+        let Some(site) = names.site() else {
+            return Ok(Measure::Visits(measure, Seed([0; 2])));
+        };
+        match &site.visits {
+            Some(visits) => Ok(Measure::Visits(measure, visits.seed())),
+            None => Err(Error::new(
+                "the site counts no visits; ANALYTICS.ALTER with VISITS 30m counts them from then on",
+            )),
         }
     }
 
@@ -115,6 +135,7 @@ impl Measure {
         match self {
             Measure::Events | Measure::EventRate => true,
             Measure::Users | Measure::Sessions => false,
+            Measure::Visits(measure, _) => measure.is_additive(),
             Measure::Value(_, aggregate) => matches!(
                 aggregate,
                 Aggregate::Count | Aggregate::Rate | Aggregate::Sum

@@ -5,7 +5,8 @@
 //! latency:p95@event=checkout&country=FR          a term
 //! |       |   '- the row: schema/selector.rs
 //! |       '- after the last colon before the @: a value's name may have colons of its own
-//! '- events, users, sessions or the name of a value, as it was given with the events: measure.rs
+//! '- events, users, sessions, something of visits (visits.rs), or the name of a value, as it was given with
+//!    the events: measure.rs
 //!
 //! events@status=5xx/events                       a ratio: ratio.rs
 //! ```
@@ -19,9 +20,11 @@ mod ratio;
 mod ratio_tests;
 #[cfg(test)]
 mod tests;
+mod visits;
 
 pub use crate::schema::Selector;
 pub use measure::{Aggregate, Measure};
+pub use visits::VisitMeasure;
 
 use crate::error::{shown, Error, Result};
 use crate::schema::limits;
@@ -105,6 +108,11 @@ impl Metric {
         std::iter::once(&self.of).chain(&self.per)
     }
 
+    /// Whether any of it is of visits.
+    pub fn has_visits(&self) -> bool {
+        self.terms().any(Term::is_of_visits)
+    }
+
     /// Whether any of it is answered from whole buckets.
     pub fn widens(&self) -> bool {
         self.terms().any(|term| term.measure.widens())
@@ -114,16 +122,22 @@ impl Metric {
 impl Term {
     fn parse(side: Side, names: Names) -> Result<Term> {
         let (measure, row) = Term::split(side.text);
-        let row = row.map(|row| Selector::parse(row, side.names(names)));
-        let term = Term {
-            measure: Measure::parse(measure, names)?,
-            row: row.transpose()?,
-        };
+        let measure = Measure::parse(measure, names)?;
+        let row = row.map(|row| match measure {
+            Measure::Visits(..) => Selector::parse_of_visits(row, side.names(names)),
+            _ => Selector::parse(row, side.names(names)),
+        });
+        let row = row.transpose()?;
+        let term = Term { measure, row };
         match &term.row {
             Some(row) if term.measure.is_distinct() => row.check_users()?,
             _ => {}
         }
         Ok(term)
+    }
+
+    pub fn is_of_visits(&self) -> bool {
+        matches!(self.measure, Measure::Visits(..))
     }
 
     /// What precedes the `@`, and what follows it.

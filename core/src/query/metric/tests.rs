@@ -257,6 +257,7 @@ fn the_cell_of_a_cube_is_found_in_any_order_of_its_dimensions() {
         user: 1,
         session: None,
         id: None,
+        passive: false,
         dimensions: Run { start: 0, len: 1 },
         values: Run::default(),
     };

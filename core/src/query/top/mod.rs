@@ -18,9 +18,11 @@ mod table;
 mod table_tests;
 #[cfg(test)]
 mod tests;
+mod visits;
 
 pub use axis::Axis;
 pub use table::{Asked, Table};
+pub use visits::{top as top_by_visits, VisitTable};
 
 use std::collections::BinaryHeap;
 
@@ -94,6 +96,8 @@ pub fn top<'b>(
                 selection.offer(line);
             }
         }
+        // By another function: visits.rs.
+        Measure::Visits(..) => {}
         Measure::Users => distinct::weigh(&mut selection, Distinct::Users),
         Measure::Sessions => distinct::weigh(&mut selection, Distinct::Sessions),
         Measure::Value(_, Aggregate::Percentile(_)) => {

@@ -228,6 +228,11 @@ impl Column {
         let cells = |term: TermText| {
             let row = term.row.iter().map(|(name, value)| (*name, &**value));
             let held: Vec<(&[u8], &[u8])> = asked.held.iter().copied().chain(row).collect();
+            if matches!(term.measure, Measure::Visits(..)) {
+                return Err(Error::new(
+                    "visits are ranked by metrics of visits alone: BY visits WITH bounces:share",
+                ));
+            }
             let axis = Axis::parse(asked.listed, &held, names)?;
             if term.measure.is_distinct() {
                 axis.check_users()?;

@@ -97,6 +97,7 @@ fn hours(events: &[Raw], capacity: usize) -> Vec<(Period, Bucket)> {
             user: crate::hash::hash(&[raw.user]),
             session: None,
             id: None,
+            passive: false,
             dimensions: Run { start: 0, len: 2 },
             values: Run { start: 0, len: 1 },
         };

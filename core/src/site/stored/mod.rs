@@ -2,10 +2,11 @@
 //! from and to the types of the crate. The layout is in this folder alone.
 //!
 //! ```text
-//! site:      version 1 | parts | counters | settings | [rules] | [live metrics] | [further windows] | [replays]
+//! site:      version 1 | parts | counters | settings | [rules] | [live metrics] | [further windows] | [replays] | [visits]
 //! parts:     a byte with a bit for each optional part that follows, lowest bit first:
-//!            1 rules, 2 live metrics, 4 further windows of live metrics, 8 replays
-//! counters, settings, rules, live metrics, further windows, replays:
+//!            1 rules, 2 live metrics, 4 further windows of live metrics, 8 replays,
+//!            16 visits
+//! counters, settings, rules, live metrics, further windows, replays, visits:
 //!            the structs below as bincode writes them: fields in order, integers as 1 byte below 251
 //!            and otherwise a marker and 2, 4 or 8 bytes (little-endian, signed ones as zigzag), an
 //!            option as 0 or 1 and its content, bytes and lists behind their length
@@ -30,6 +31,7 @@ mod bounded;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod visits;
 mod watch;
 
 use super::{Replayed, Site};
@@ -43,6 +45,7 @@ use bincode::error::DecodeError;
 use bounded::List;
 use serde::{Deserialize, Serialize};
 use settings::StoredSettings;
+use visits::StoredVisits;
 use watch::{StoredFeed, StoredRule, Windows};
 
 const VERSION: u8 = 1;
@@ -52,6 +55,7 @@ const FEEDS: u8 = 2;
 /// In the order of the live metrics, one list for each.
 const WINDOWS: u8 = 4;
 const REPLAYS: u8 = 8;
+const VISITS: u8 = 16;
 
 /// No part is longer, and bincode refuses to read more.
 const LIMIT: usize = 4 << 20;
@@ -102,11 +106,13 @@ impl Site {
             )
         });
         let bit = |bit: u8, is_empty: bool| if is_empty { 0 } else { bit };
+        let visits = self.settings.visits.as_deref().map(StoredVisits::of);
         let replays: Replays = self.replays().iter().map(StoredReplay::of).collect();
         let parts = bit(RULES, rules.is_empty())
             | bit(FEEDS, feeds.is_empty())
             | bit(WINDOWS, windows.is_empty())
-            | bit(REPLAYS, replays.is_empty());
+            | bit(REPLAYS, replays.is_empty())
+            | bit(VISITS, visits.is_none());
         let mut page = vec![VERSION, parts];
         write(&StoredCounters::of(self), &mut page);
         write(&StoredSettings::of(&self.settings), &mut page);
@@ -121,6 +127,9 @@ impl Site {
         }
         if parts & REPLAYS != 0 {
             write(&replays, &mut page);
+        }
+        if let Some(visits) = &visits {
+            write(visits, &mut page);
         }
         vec![page]
     }
@@ -144,7 +153,7 @@ impl Site {
         if *version != VERSION {
             return Err(corrupt("version", "not one that this module reads"));
         }
-        if parts & !(RULES | FEEDS | WINDOWS | REPLAYS) != 0 {
+        if parts & !(RULES | FEEDS | WINDOWS | REPLAYS | VISITS) != 0 {
             return Err(corrupt("parts", "one that this module does not have"));
         }
         let counters: StoredCounters = read(&mut rest, "counters")?;
@@ -173,6 +182,10 @@ impl Site {
             for replay in replays {
                 site.set_replayed(replay.checked()?);
             }
+        }
+        if parts & VISITS != 0 {
+            let visits: StoredVisits = read(&mut rest, "visits")?;
+            visits.add_to(&mut site.settings)?;
         }
         if !rest.is_empty() {
             return Err(corrupt("payload", "bytes after its end"));

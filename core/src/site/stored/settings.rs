@@ -170,7 +170,7 @@ impl<'a> StoredSettings<'a> {
             added.map_err(refused("forgotten dimension"))?;
         }
         settings.since = self.since.map(|since| since.unwrap_or(i64::MIN));
-        settings.retention.check().map_err(refused("retention"))?;
+        settings.finish().map_err(refused("retention"))?;
         Ok(settings)
     }
 }

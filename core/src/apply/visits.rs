@@ -1,0 +1,232 @@
+//! What events add to the visits that they belong to, gathered for the buckets in which those began.
+
+use crate::bucket::visits::{Addition, Axis, Change, Visits};
+use crate::bucket::Bucket;
+use crate::event::{Batch, Event, Run};
+use crate::schema;
+use crate::text::Name;
+use crate::visitors::{
+    Amounts, Moment, Observed, Row, Seed, Spread, Step, ValueId, Visitor, MOST_BY,
+};
+
+/// An event as its visit takes it, with the texts of the values that the visit remembers by their ids.
+#[derive(Debug, Clone, Copy)]
+pub struct Visiting<'e> {
+    pub visitor: Visitor,
+    pub moment: Moment,
+    pub path: Option<&'e [u8]>,
+    by: [Option<&'e [u8]>; MOST_BY],
+}
+
+impl<'e> Visiting<'e> {
+    #[inline]
+    pub fn of(visits: &schema::Visits, event: &Event<'e>, batch: &Batch<'e>) -> Visiting<'e> {
+        let seed = visits.seed();
+        let dimensions = batch.dimensions_of(event);
+        let value_of = |name: &Name| match name.bytes() {
+            b"event" => Some(event.kind.bytes),
+            _ => { dimensions.iter() }
+                .find(|(other, _)| name.is(*other))
+                .map(|(_, value)| value.bytes),
+        };
+        let path = visits.path().and_then(value_of);
+        let mut by = [None; MOST_BY];
+        let mut ids = [None; MOST_BY];
+        for ((name, text), id) in visits.by().iter().zip(&mut by).zip(&mut ids) {
+            *text = value_of(name);
+            *id = text.map(|text| seed.value(text));
+        }
+        Visiting {
+            visitor: seed.visitor(event.user, event.session),
+            moment: Moment {
+                time: event.time,
+                passive: event.passive,
+                path: path.map(|path| seed.path(path)),
+                by: ids,
+            },
+            path,
+            by,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct VisitBatch {
+    /// Of which settings the axes are.
+    seed: Option<Seed>,
+    axes: Vec<Axis>,
+    changes: Vec<BatchChange>,
+    rows: Vec<BatchRow>,
+    /// Of the changes that have one, in order: most have none.
+    spreads: Vec<(usize, Spread)>,
+    texts: Vec<u8>,
+}
+
+#[derive(Debug)]
+pub struct BatchChange {
+    /// The caller's number for the buckets of the beginning.
+    pub path: u32,
+    pub beginning: i64,
+    is_new: bool,
+    whole: Amounts,
+    rows: Run,
+}
+
+#[derive(Debug)]
+struct BatchRow {
+    axis: u8,
+    id: ValueId,
+    text: Option<Run>,
+    amounts: Amounts,
+}
+
+const ENTRY: u8 = 0;
+const EXIT: u8 = 1;
+const FIRST_BY: u8 = 2;
+
+impl VisitBatch {
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// Empties it, but keeps the memory.
+    pub fn clear(&mut self) {
+        self.changes.clear();
+        self.rows.clear();
+        self.spreads.clear();
+        self.texts.clear();
+    }
+
+    pub fn changes(&self) -> &[BatchChange] {
+        &self.changes
+    }
+
+    /// The memory that is in use.
+    pub fn bytes(&self) -> usize {
+        size_of_val(&*self.changes) + size_of_val(&*self.rows) + self.texts.len()
+    }
+
+    /// The number of the buckets of the change that was added last.
+    pub fn set_last_path(&mut self, path: u32) {
+        if let Some(change) = self.changes.last_mut() {
+            change.path = path;
+        }
+    }
+
+    fn use_settings(&mut self, visits: &schema::Visits) {
+        let is_same = self.seed == Some(visits.seed())
+            && self
+                .axes
+                .iter()
+                .skip(usize::from(FIRST_BY))
+                .zip(visits.by())
+                .all(|(axis, name)| matches!(axis, Axis::By(own) if own == name))
+            && self.axes.len() == usize::from(FIRST_BY) + visits.by().len();
+        if !is_same {
+            self.seed = Some(visits.seed());
+            self.axes.clear();
+            self.axes.extend([Axis::Entry, Axis::Exit]);
+            self.axes.extend(visits.by().iter().cloned().map(Axis::By));
+        }
+    }
+
+    /// Adds what an event did to its visit. `path`: the number of the buckets in which the visit began.
+    pub fn add(
+        &mut self,
+        visits: &schema::Visits,
+        visiting: &Visiting,
+        observed: &Observed,
+        path: u32,
+    ) {
+        let Some(visit) = observed.step.visit() else {
+            return;
+        };
+        self.use_settings(visits);
+        let is_new = matches!(observed.step, Step::Begun(_));
+        let mut whole = Amounts::default();
+        let first = self.rows.len();
+        observed.step.additions(observed.weight, |row, amounts| {
+            let of_path = |id| visiting.path.filter(|_| visiting.moment.path == Some(id));
+            let (axis, id, text) = match row {
+                Row::Whole => {
+                    whole = amounts;
+                    return;
+                }
+                Row::Entry(id) => (ENTRY, id, of_path(id)),
+                Row::Exit(id) => (EXIT, id, of_path(id)),
+                Row::By(position, id) => {
+                    let text = visiting.by.get(usize::from(position)).copied().flatten();
+                    (FIRST_BY + position, id, text.filter(|_| is_new))
+                }
+            };
+            let text = text.map(|text| {
+                let run = Run::behind(&self.texts, text.len());
+                self.texts.extend_from_slice(text);
+                run
+            });
+            self.rows.push(BatchRow {
+                axis,
+                id,
+                text,
+                amounts,
+            });
+        });
+        if observed.weight > 1 {
+            let spread = observed.step.spread(observed.weight);
+            self.spreads.push((self.changes.len(), spread));
+        }
+        self.changes.push(BatchChange {
+            path,
+            beginning: visit.start,
+            is_new,
+            whole,
+            rows: Run {
+                start: first as u32,
+                len: (self.rows.len() - first) as u32,
+            },
+        });
+    }
+}
+
+impl Bucket {
+    /// Adds the changes that have a slot here, in their order.
+    pub fn apply_visits(
+        &mut self,
+        batch: &VisitBatch,
+        capacity: usize,
+        mut slot_of: impl FnMut(&BatchChange) -> Option<u8>,
+    ) {
+        let Some(seed) = batch.seed else { return };
+        let mut spreads = batch.spreads.iter().peekable();
+        for (number, change) in batch.changes.iter().enumerate() {
+            let spread = spreads.next_if(|(of, _)| *of == number);
+            let Some(slot) = slot_of(change) else {
+                continue;
+            };
+            let visits = match self.visits_mut() {
+                Some(visits) => visits,
+                None if !change.is_new => continue,
+                none => none.insert(Box::new(Visits::new(Visits::tag_of(seed)))),
+            };
+            visits.use_seed(seed);
+            let rows = change.rows.of(&batch.rows).iter().filter_map(|row| {
+                let addition = Addition {
+                    id: row.id,
+                    text: row.text.map(|text| text.of(&batch.texts)),
+                    beginning: change.beginning,
+                    slot,
+                    amounts: row.amounts,
+                };
+                Some((batch.axes.get(usize::from(row.axis))?, addition))
+            });
+            let change = Change {
+                beginning: change.beginning,
+                is_new: change.is_new,
+                slot,
+                whole: change.whole,
+                spread: spread.map_or_else(Spread::default, |(_, spread)| *spread),
+            };
+            visits.add(&change, rows, capacity);
+        }
+    }
+}

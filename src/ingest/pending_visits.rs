@@ -1,0 +1,190 @@
+//! The visits of waiting events. Partitions take note of an event when it comes; what that adds to the
+//! buckets in which visits began waits with the event.
+
+use redis_module::raw::RedisModuleString;
+
+use super::bucket_ref::BucketRef;
+use super::lateness::LatenessClock;
+use super::partitions::Partitions;
+use super::path_cache::{BucketIndex, Buckets, PathCache};
+use super::visits::text_of;
+use analytics_core::apply::{VisitBatch, Visiting};
+use analytics_core::event::{Batch, Event};
+use analytics_core::schema::Visits;
+use analytics_core::visitors::Step;
+
+#[derive(Default)]
+pub struct PendingVisits {
+    /// By the number of a path in the cache: whether it takes visits.
+    paths: Vec<bool>,
+    path_count: usize,
+    used: Vec<BucketIndex>,
+    batch: VisitBatch,
+    slots: Vec<Option<u8>>,
+    from: Vec<u8>,
+}
+
+/// Where the visits of a site are.
+pub struct VisitPlace<'p> {
+    pub visits: &'p Visits,
+    pub partitions: &'p mut Partitions,
+    pub paths: &'p PathCache,
+}
+
+/// What became of an event.
+#[derive(Default)]
+pub struct Noted<'n> {
+    /// The path before, where that is a dimension of the event.
+    pub from: Option<&'n [u8]>,
+    pub is_late: bool,
+    /// The buckets of the visit's beginning, and the key of its partition, where something changed.
+    pub changed: Option<(Buckets, *mut RedisModuleString)>,
+}
+
+/// How many hours of beginnings take visits.
+const MOST_PATHS: usize = 64;
+
+impl PendingVisits {
+    /// False where that would be too many paths.
+    pub fn take_path(&mut self, number: u32, buckets: &Buckets) -> bool {
+        let place = number as usize;
+        if self.paths.len() <= place {
+            self.paths.resize(place + 1, false);
+        }
+        let Some(takes) = self.paths.get_mut(place) else {
+            return false;
+        };
+        if *takes {
+            return true;
+        }
+        if self.path_count >= MOST_PATHS {
+            return false;
+        }
+        *takes = true;
+        self.path_count += 1;
+        for index in buckets.iter().copied().flatten() {
+            if !self.used.contains(&index) {
+                self.used.push(index);
+            }
+        }
+        true
+    }
+
+    /// Takes no more visits. None waits.
+    pub fn detach(&mut self) {
+        self.paths.clear();
+        self.path_count = 0;
+        self.used.clear();
+    }
+
+    pub fn discard(&mut self) {
+        self.batch.clear();
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.batch.bytes()
+    }
+
+    fn takes(&self, paths: &PathCache, time: i64) -> bool {
+        let number = paths.find(time).map(|number| number as usize);
+        number.is_some_and(|number| self.paths.get(number) == Some(&true))
+    }
+
+    /// Whether a visit that this event belongs to or begins may wait: there is a handle on its partition,
+    /// whose expiry stays.
+    #[inline]
+    pub fn accepts(
+        &self,
+        event: &Event,
+        batch: &Batch,
+        place: &mut VisitPlace,
+        clock: LatenessClock,
+    ) -> bool {
+        let visits = place.visits;
+        let visiting = Visiting::of(visits, event, batch);
+        let visitor = visiting.visitor;
+        let partition = place.partitions.get_mut(visits.partition_of(visitor));
+        // SAFETY: no other reference to a partition is alive while a call is checked.
+        let partition = partition.and_then(|it| unsafe { it.handle.contents(clock.now) });
+        let Some(partition) = partition else {
+            return false;
+        };
+        let terms = visits.terms();
+        let by = clock.clock.unwrap_or(event.time);
+        if partition.new_expiry(event.time, by, &terms).is_some() {
+            return false;
+        }
+        let beginning = partition.beginning(visitor, event.time, &terms);
+        self.takes(place.paths, event.time)
+            && beginning.is_none_or(|beginning| self.takes(place.paths, beginning))
+    }
+
+    /// Takes note of an accepted event.
+    #[inline]
+    pub fn add<'c>(
+        &mut self,
+        event: &Event<'c>,
+        batch: &Batch<'c>,
+        place: &mut VisitPlace,
+        clock: LatenessClock,
+    ) -> Noted<'_> {
+        let visits = place.visits;
+        let visiting = Visiting::of(visits, event, batch);
+        let Some(partition) = place
+            .partitions
+            .get_mut(visits.partition_of(visiting.visitor))
+        else {
+            return Noted::default();
+        };
+        let name = partition.name().raw();
+        // SAFETY: no other reference to a partition is alive while a call is added.
+        let Some(contents) = (unsafe { partition.handle.contents(clock.now) }) else {
+            return Noted::default();
+        };
+        let by = clock.clock.unwrap_or(event.time);
+        let (moment, path) = (&visiting.moment, visiting.path);
+        let observed = contents.observe(visiting.visitor, moment, path, by, &visits.terms());
+        let from = text_of(
+            observed.previous.filter(|_| visits.counts_from()),
+            &mut self.from,
+        );
+        let visit = observed.step.visit();
+        let path = visit.and_then(|visit| {
+            let number = place.paths.find(visit.start)?;
+            Some((number, place.paths.get(number)?.buckets))
+        });
+        if let Some((number, _)) = path {
+            self.batch.add(visits, &visiting, &observed, number);
+        }
+        Noted {
+            is_late: observed.step == Step::Late,
+            changed: path.map(|(_, buckets)| (buckets, name)),
+            from: from.then_some(&self.from),
+        }
+    }
+
+    /// Adds what waits to the buckets.
+    pub fn flush(&mut self, buckets: &mut [BucketRef], paths: &PathCache, capacity: usize) {
+        if self.batch.is_empty() {
+            return;
+        }
+        for index in &self.used {
+            let Some(bucket) = index.of_mut(buckets) else {
+                continue;
+            };
+            self.slots.clear();
+            self.slots.extend(self.batch.changes().iter().map(|change| {
+                let path = paths.get(change.path)?;
+                path.buckets
+                    .contains(&Some(*index))
+                    .then(|| bucket.slot(change.beginning))
+            }));
+            let mut slots = self.slots.iter().copied();
+            // SAFETY: references to buckets are made when what waits for them is applied.
+            if let Some(contents) = unsafe { bucket.handle.contents() } {
+                contents.apply_visits(&self.batch, capacity, |_| slots.next().flatten());
+            }
+        }
+        self.batch.clear();
+    }
+}

@@ -1,0 +1,307 @@
+//! The visits of the events of one command: finds their visitors' partitions and the buckets in which their
+//! visits began, takes note of each event, and adds what it changes to those buckets.
+
+use super::bucket_ref::BucketRef;
+use super::directory::SiteDirectory;
+use super::lateness::LatenessClock;
+use super::path_cache::{BucketIndex, Buckets};
+use crate::api::context::Ctx;
+use crate::api::failure::Outcome;
+use crate::api::guard::WriteGuard;
+use crate::api::string::StringRef;
+use crate::stats;
+use crate::store::site_value::SiteValue;
+use analytics_core::apply::{VisitBatch, Visiting};
+use analytics_core::bucket::OTHER;
+use analytics_core::event::Batch;
+use analytics_core::schema::visits::START;
+use analytics_core::schema::Settings;
+use analytics_core::visitors::{Previous, Step};
+
+#[derive(Default)]
+pub struct DirectVisits<'c> {
+    /// Of every event; empty where the site counts no visits.
+    visiting: Vec<Visiting<'c>>,
+    partitions: Vec<u32>,
+    /// The buckets of the hours in which visits began or may begin.
+    paths: Vec<VisitPath>,
+    used: Vec<BucketIndex>,
+    /// Those of them that no event goes to.
+    extra: Vec<BucketIndex>,
+    batch: VisitBatch,
+    slots: Vec<Option<u8>>,
+    /// The path before that of the last event.
+    from: Vec<u8>,
+    command: u64,
+    /// The time by which the events were accepted.
+    clock: Option<i64>,
+}
+
+const NO_PATH: u32 = u32::MAX;
+
+struct VisitPath {
+    number: u32,
+    buckets: Buckets,
+}
+
+/// A command, and the time by which it decides.
+#[derive(Clone, Copy)]
+pub struct Turn {
+    pub command: u64,
+    pub clock: LatenessClock,
+}
+
+impl<'c> DirectVisits<'c> {
+    /// Keeps the memory for another command.
+    pub fn clear(&mut self) {
+        self.visiting.clear();
+        self.partitions.clear();
+        self.paths.clear();
+        self.used.clear();
+        self.extra.clear();
+        self.batch.clear();
+    }
+
+    /// Finds the partitions of all visitors. Looks at no key.
+    pub fn find_partitions(
+        &mut self,
+        directory: &mut SiteDirectory,
+        settings: &Settings,
+        batch: &Batch<'c>,
+        turn: Turn,
+    ) {
+        let Some(visits) = settings.visits.as_deref() else {
+            return;
+        };
+        (self.command, self.clock) = (turn.command, turn.clock.clock);
+        for event in &batch.events {
+            let visiting = Visiting::of(visits, event, batch);
+            let number = visits.partition_of(visiting.visitor);
+            if directory.begin_partition(number, turn.command, turn.clock.now) {
+                self.partitions.push(number);
+            }
+            self.visiting.push(visiting);
+        }
+    }
+
+    /// Opens every partition to which there is no handle. Changes nothing.
+    pub fn open_partitions(
+        &self,
+        ctx: Ctx,
+        guard: &mut WriteGuard,
+        directory: &mut SiteDirectory,
+        now: i64,
+    ) -> Outcome {
+        for number in &self.partitions {
+            match directory.partitions.get_mut(*number) {
+                Some(partition) if !partition.has_handle() => {
+                    partition.look_up(ctx, guard, now)?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds the buckets of all visits that events may belong to: those under way, and those that they
+    /// may begin.
+    pub fn find_beginnings(
+        &mut self,
+        guard: &WriteGuard,
+        directory: &mut SiteDirectory,
+        settings: &Settings,
+        turn: Turn,
+    ) {
+        let Some(visits) = settings.visits.as_deref() else {
+            return;
+        };
+        let terms = visits.terms();
+        for place in 0..self.visiting.len() {
+            let Some(visiting) = self.visiting.get(place) else {
+                continue;
+            };
+            let (visitor, time) = (visiting.visitor, visiting.moment.time);
+            let partition = directory.partitions.get(visits.partition_of(visitor));
+            let partition = partition.and_then(|it| it.partition(guard));
+            let beginning = partition.and_then(|it| it.beginning(visitor, time, &terms));
+            for time in beginning.into_iter().chain([time]) {
+                self.use_path(directory, settings, time, turn);
+            }
+        }
+    }
+
+    fn use_path(
+        &mut self,
+        directory: &mut SiteDirectory,
+        settings: &Settings,
+        time: i64,
+        turn: Turn,
+    ) {
+        let number = directory.visit_path(settings, time);
+        let path = number.and_then(|number| directory.visit_paths.get_mut(number));
+        let (Some(number), Some(path)) = (number, path) else {
+            return;
+        };
+        if path.used.0 == turn.command {
+            return;
+        }
+        path.used = (turn.command, self.paths.len() as u32);
+        let mut buckets = path.buckets;
+        for index in &mut buckets {
+            let bucket = index.and_then(|index| index.of_mut(&mut directory.buckets));
+            let Some(bucket) = bucket else { continue };
+            if !turn.clock.reaches(bucket.expiry) {
+                *index = None;
+                continue;
+            }
+            if bucket.open.command != turn.command {
+                bucket.begin(turn.command, turn.clock.now);
+                self.extra.extend(*index);
+            }
+            if let Some(index) = index.filter(|index| !self.used.contains(index)) {
+                self.used.push(index);
+            }
+        }
+        self.paths.push(VisitPath { number, buckets });
+    }
+
+    /// Buckets that no event goes to.
+    pub fn extra(&self) -> &[BucketIndex] {
+        &self.extra
+    }
+
+    /// The name of a partition that is not there.
+    pub fn missing<'d>(
+        &self,
+        guard: &WriteGuard,
+        directory: &'d SiteDirectory,
+    ) -> Option<StringRef<'d>> {
+        let mut partitions = self.partitions.iter();
+        partitions.find_map(|number| {
+            let partition = directory.partitions.get(*number)?;
+            partition
+                .partition(guard)
+                .is_none()
+                .then(|| partition.name())
+        })
+    }
+
+    /// Takes note of the event of this number, which counts. Returns the path before, where that is a
+    /// dimension of the event, and whether it was too late for the visit of its user.
+    #[inline]
+    pub fn observe(
+        &mut self,
+        guard: &WriteGuard,
+        directory: &mut SiteDirectory,
+        settings: &Settings,
+        number: usize,
+    ) -> (Option<&[u8]>, bool) {
+        let (visits, visiting) = (settings.visits.as_deref(), self.visiting.get(number));
+        let (Some(visits), Some(visiting)) = (visits, visiting) else {
+            return (None, false);
+        };
+        let terms = visits.terms();
+        let (time, visitor) = (visiting.moment.time, visiting.visitor);
+        let clock = self.clock.unwrap_or(time);
+        let partition = directory.partitions.get_mut(visits.partition_of(visitor));
+        let Some(partition) = partition else {
+            return (None, false);
+        };
+        let contents = partition.partition_mut(guard, &terms);
+        let observed = contents.observe(visitor, &visiting.moment, visiting.path, clock, &terms);
+        let from = text_of(
+            observed.previous.filter(|_| visits.counts_from()),
+            &mut self.from,
+        );
+        let is_late = observed.step == Step::Late;
+        if let Some(visit) = observed.step.visit() {
+            let start = visit.start;
+            self.batch.add(visits, visiting, &observed, NO_PATH);
+            partition.changed(guard, time, clock, &terms);
+            // Another path may have taken its entry in the cache meanwhile: it is there again then.
+            let path = directory.visit_path(settings, start);
+            let path = path.and_then(|number| directory.visit_paths.get(number));
+            if let Some(path) = path.filter(|path| path.used.0 == self.command) {
+                self.batch.set_last_path(path.used.1);
+            }
+        }
+        (from.then_some(&self.from), is_late)
+    }
+
+    /// Adds what has changed to the buckets in which visits began.
+    pub fn apply(&mut self, guard: &WriteGuard, directory: &mut SiteDirectory, capacity: usize) {
+        if self.batch.is_empty() {
+            return;
+        }
+        for index in &self.used {
+            let Some(bucket) = index.of_mut(&mut directory.buckets) else {
+                continue;
+            };
+            // Events have made those in which visits begin.
+            if bucket.bucket(guard).is_none() {
+                continue;
+            }
+            self.slots.clear();
+            self.slots.extend(self.batch.changes().iter().map(|change| {
+                let path = self.paths.get(change.path as usize)?;
+                path.buckets
+                    .contains(&Some(*index))
+                    .then(|| bucket.slot(change.beginning))
+            }));
+            if self.slots.iter().any(Option::is_some) {
+                let mut slots = self.slots.iter().copied();
+                let contents = bucket.bucket_mut(guard);
+                contents.apply_visits(&self.batch, capacity, |_| slots.next().flatten());
+            }
+        }
+        self.batch.clear();
+    }
+
+    /// Gives new partitions their keys, and signals those that have changed.
+    pub fn publish(
+        &self,
+        ctx: Ctx,
+        guard: &mut WriteGuard,
+        directory: &mut SiteDirectory,
+        now: i64,
+    ) {
+        for number in &self.partitions {
+            if let Some(partition) = directory.partitions.get_mut(*number) {
+                partition.publish(ctx, guard, now);
+            }
+        }
+    }
+
+    /// Whether there are handles on all buckets of the visits.
+    pub fn has_handles(&self, directory: &SiteDirectory) -> bool {
+        let mut buckets = self.used.iter().map(|index| index.of(&directory.buckets));
+        buckets.all(|bucket| bucket.is_some_and(BucketRef::has_handle))
+    }
+
+    /// The paths of its visits, by their numbers in the directory.
+    pub fn path_numbers(&self) -> impl Iterator<Item = u32> + use<'_, 'c> {
+        self.paths.iter().map(|path| path.number)
+    }
+}
+
+/// Writes the value of `from` to `text`. False where the event has none.
+pub fn text_of(previous: Option<Previous>, text: &mut Vec<u8>) -> bool {
+    let Some(previous) = previous else {
+        return false;
+    };
+    text.clear();
+    text.extend_from_slice(match previous {
+        Previous::Nothing => START,
+        Previous::Path(path) => path,
+        Previous::Unknown => OTHER,
+    });
+    true
+}
+
+#[inline]
+pub fn count_late(value: &mut SiteValue, events: u64) {
+    if events > 0 {
+        value.dropped.late_for_visits += events;
+        stats::VISITS_LATE.add(events);
+    }
+}
