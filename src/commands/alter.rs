@@ -20,9 +20,9 @@ use crate::store::bucket_value::BucketValue;
 use crate::store::changes::Changes;
 use crate::store::{value, walk};
 use analytics_core::schema::options::{
-    CAPACITY, CUBE, DIM, FORGET, IDS, LOG, LOGUSERS, RETENTION, SEED, TZ, UNDECLARED, VAL, VISITS,
+    CAPACITY, CUBE, DIM, FORGET, IDS, LOG, LOGUSERS, RETENTION, TZ, UNDECLARED, VAL,
 };
-use analytics_core::schema::{parse_alter, Change, Settings, Visits};
+use analytics_core::schema::{parse_alter, Change, Settings, Visits, SEED, VISITS};
 use analytics_core::text::syntax::Argument;
 use analytics_core::time::Granularity;
 

@@ -16,9 +16,9 @@ use crate::{config, stats};
 use analytics_core::error::{shown, Error};
 use analytics_core::schema::keys::check_site_name;
 use analytics_core::schema::options::{
-    CAPACITY, CUBE, DIM, IDS, LOG, LOGUSERS, RETENTION, SEED, TZ, UNDECLARED, VAL, VISITS,
+    CAPACITY, CUBE, DIM, IDS, LOG, LOGUSERS, RETENTION, TZ, UNDECLARED, VAL,
 };
-use analytics_core::schema::{parse_options, Change, Visits};
+use analytics_core::schema::{parse_options, Change, Visits, SEED, VISITS};
 use analytics_core::site::Site;
 use analytics_core::text::syntax::Argument;
 use analytics_core::visitors::Seed;

@@ -81,6 +81,8 @@ mod types;
 mod unique;
 mod user_data;
 mod visits;
+mod visits_oracle;
+mod visits_stored;
 mod window_names;
 
 mod windows;

@@ -1,7 +1,8 @@
 //! The options of `ANALYTICS.CREATE` and `ANALYTICS.ALTER`.
 
-use super::subjects::SUBJECTS;
-use super::visits::{check_visitors, parse_seed, GivenVisits};
+use super::name_rules::{cube_parts, dimension_name, value_name};
+use super::visit_options::{parse_visitors, parse_visits, SEED, VISITS};
+use super::visits::{parse_seed, GivenVisits};
 use crate::error::{shown, Error, Result};
 use crate::schema::{limits, Undeclared};
 use crate::text::numeral::parse_integer;
@@ -9,7 +10,6 @@ use crate::text::syntax::{once, unknown, Argument};
 use crate::text::Name;
 use crate::time::{Duration, Granularity, Retention, Zone};
 use crate::visitors::Seed;
-use std::iter::Peekable;
 
 /// One setting to make or to change.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,16 +95,6 @@ pub const LOG: Argument = Argument::one_of(
 pub const LOGUSERS: Argument = Argument::one_of(c"users", &[YES, NO])
     .behind(c"LOGUSERS")
     .optional();
-pub const VISITS: Argument = Argument::one_of(
-    c"visits",
-    &[
-        Argument::block(c"counted", &[TIMEOUT, PATH, BY, VISITORS]),
-        Argument::token(c"off", c"off"),
-    ],
-)
-.behind(c"VISITS")
-.optional();
-
 const OPTIONS: &[Argument] = &[
     TZ, RETENTION, DIM, CUBE, VAL, CAPACITY, IDS, UNDECLARED, LOG, LOGUSERS, VISITS,
 ];
@@ -112,25 +102,6 @@ const OPTIONS: &[Argument] = &[
 const ALTERS: &[Argument] = &[
     TZ, RETENTION, DIM, CUBE, VAL, FORGET, CAPACITY, IDS, UNDECLARED, LOG, LOGUSERS, VISITS,
 ];
-
-const TIMEOUT: Argument = Argument::text(c"timeout");
-const PATH: Argument = Argument::text(c"dimension").behind(c"PATH").optional();
-const BY: Argument = Argument::text(c"dimension")
-    .behind(c"BY")
-    .optional()
-    .multiple();
-const VISITORS: Argument = Argument::integer(c"visitors")
-    .behind(c"VISITORS")
-    .optional();
-
-/// Used in replication only, behind `VISITS`: the seed of the hashes, and the default of `VISITORS`.
-pub const SEED: Argument = Argument::block(
-    c"seed",
-    &[Argument::text(c"hex"), Argument::integer(c"visitors")],
-)
-.behind(c"SEED")
-.optional()
-.internal();
 
 const GRANULARITY: Argument = Argument::text(c"granularity");
 const KEPT: Argument = Argument::one_of(
@@ -325,42 +296,6 @@ fn no_ids(given: &str) -> Error {
     ))
 }
 
-/// What comes behind `VISITS`.
-fn parse_visits<'w>(
-    timeout: &[u8],
-    words: &mut Peekable<impl Iterator<Item = &'w [u8]>>,
-) -> Result<Option<GivenVisits>> {
-    if timeout.eq_ignore_ascii_case(b"off") {
-        return Ok(None);
-    }
-    let millis = Duration::parse(timeout)?.as_millis();
-    let mut given = GivenVisits {
-        timeout: millis
-            .ok_or_else(|| Error::new("the timeout of VISITS is no number of months"))?,
-        path: None,
-        by: Vec::new(),
-        visitors: None,
-        seed: None,
-    };
-    let is_part = |word: &&[u8]| [PATH, BY, VISITORS].iter().any(|part| part.is(word));
-    while let Some(part) = words.next_if(is_part) {
-        let word = words.next().ok_or_else(|| {
-            let part = shown(part).to_uppercase();
-            Error::new(format!("{part} of VISITS needs a word behind it"))
-        })?;
-        if PATH.is(part) {
-            once(&PATH, given.path.is_none())?;
-            given.path = Some(dimension_name(word)?);
-        } else if BY.is(part) {
-            given.by.push(dimension_name(word)?);
-        } else {
-            once(&VISITORS, given.visitors.is_none())?;
-            given.visitors = Some(parse_visitors(word)?);
-        }
-    }
-    Ok(Some(given))
-}
-
 fn seed_visits(changes: &mut [Change], seed: Seed, visitors: u64) -> Result<()> {
     let visits = changes.iter_mut().find_map(|change| match change {
         Change::Visits(given) => given.as_mut(),
@@ -373,17 +308,6 @@ fn seed_visits(changes: &mut [Change], seed: Seed, visitors: u64) -> Result<()> 
             Ok(())
         }
         _ => Err(Error::new("SEED comes behind VISITS, once")),
-    }
-}
-
-fn parse_visitors(word: &[u8]) -> Result<u64> {
-    let visitors = parse_integer(word).and_then(|visitors| u64::try_from(visitors).ok());
-    match visitors {
-        Some(visitors) => check_visitors(visitors),
-        None => Err(Error::new(format!(
-            "VISITORS '{}' is not a number",
-            shown(word)
-        ))),
     }
 }
 
@@ -426,76 +350,4 @@ fn parse_log_users(word: &[u8]) -> Result<bool> {
     }
     let word = shown(word);
     Err(Error::new(format!("LOGUSERS '{word}' is not yes or no")))
-}
-
-/// The name of a dimension, `event` included. `=`, `&` and `,` are the grammar of metrics and cubes.
-pub fn dimension_name(name: &[u8]) -> Result<Name> {
-    check_dimension_name(name)?;
-    Ok(Name::new(name))
-}
-
-pub fn check_dimension_name(name: &[u8]) -> Result<()> {
-    check_name("dimension", name)?;
-    if name.iter().any(|byte| b",=&".contains(byte)) {
-        return Err(Error::new(format!(
-            "dimension '{}': a name may not contain , = or &",
-            shown(name)
-        )));
-    }
-    Ok(())
-}
-
-/// The name of a value: not one of the built-in subjects of a metric, and without their `@`.
-pub fn value_name(name: &[u8]) -> Result<Name> {
-    check_value_name(name)?;
-    Ok(Name::new(name))
-}
-
-pub fn check_value_name(name: &[u8]) -> Result<()> {
-    check_name("value", name)?;
-    if name.contains(&b'@') {
-        return Err(Error::new(format!(
-            "value '{}': a name may not contain @",
-            shown(name)
-        )));
-    }
-    if SUBJECTS.contains(&name) {
-        return Err(Error::new(format!(
-            "value '{}': this is counted already; choose another name",
-            shown(name)
-        )));
-    }
-    Ok(())
-}
-
-pub fn check_name(what: &str, name: &[u8]) -> Result<()> {
-    if name.is_empty() {
-        return Err(Error::new(format!("{what} '': a name is not empty")));
-    }
-    if name.len() > limits::NAME {
-        return Err(Error::new(format!(
-            "{what} '{}': a name has at most {} bytes",
-            shown(name),
-            limits::NAME
-        )));
-    }
-    Ok(())
-}
-
-pub fn cube_parts(list: &[u8]) -> Result<Vec<Name>> {
-    let parts: Vec<Name> = list
-        .split(|byte| *byte == b',')
-        .map(dimension_name)
-        .collect::<Result<_>>()?;
-    let twice = parts
-        .iter()
-        .enumerate()
-        .any(|(i, part)| parts.iter().skip(i + 1).any(|other| part == other));
-    if !(2..=limits::DIMENSIONS_PER_CUBE).contains(&parts.len()) || twice {
-        return Err(Error::new(format!(
-            "CUBE '{}' is not two to four different dimensions joined by commas",
-            shown(list)
-        )));
-    }
-    Ok(parts)
 }

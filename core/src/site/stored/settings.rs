@@ -7,9 +7,8 @@ use crate::error::{Corrupt, Error};
 use crate::schema::limits::{
     CUBES_PER_SITE, CUBE_NAME, DIMENSIONS_PER_SITE, FORGOTTEN_PER_SITE, NAME, VALUES_PER_SITE,
 };
-use crate::schema::options::{check_capacity, check_ids, check_log_entries, cube_parts};
-use crate::schema::options::{dimension_name, value_name, Rows};
-use crate::schema::{Change, Settings, Undeclared};
+use crate::schema::options::{check_capacity, check_ids, check_log_entries, Rows};
+use crate::schema::{cube_parts, dimension_name, value_name, Change, Settings, Undeclared};
 use crate::text::Name;
 use crate::time::{Duration, Granularity, Retention, Zone};
 use serde::{Deserialize, Serialize};
