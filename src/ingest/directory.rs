@@ -5,7 +5,7 @@ use std::ffi::c_int;
 use std::ptr::NonNull;
 
 use super::bucket_ref::BucketRef;
-use super::partitions::Partitions;
+use super::partitions::{PartitionRef, Partitions};
 use super::path_cache::{bucket_at, BucketIndex, PathCache};
 use super::pending::PendingWrites;
 use crate::store::containment::LastPath;
@@ -109,6 +109,11 @@ impl SiteDirectory {
     /// Begins a command with a partition. True for the first call of the command.
     pub fn begin_partition(&mut self, number: u32, command: u64, now: i64) -> bool {
         self.partitions.begin(&self.name, number, command, now)
+    }
+
+    /// A partition, which is given back to `partitions`.
+    pub fn take_partition(&mut self, number: u32) -> Box<PartitionRef> {
+        self.partitions.take(&self.name, number)
     }
 
     #[inline(never)]

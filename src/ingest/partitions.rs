@@ -61,22 +61,32 @@ impl Partitions {
         self.0.get(number as usize)?.as_deref()
     }
 
-    /// Begins a command with a partition. True for the first call of the command.
-    pub fn begin(&mut self, site: &[u8], number: u32, command: u64, now: i64) -> bool {
+    pub fn take(&mut self, site: &[u8], number: u32) -> Box<PartitionRef> {
+        let known = self.0.get_mut(number as usize).and_then(Option::take);
+        known.unwrap_or_else(|| PartitionRef::new(site, number))
+    }
+
+    /// Puts back what was taken, where there is none.
+    pub fn put(&mut self, number: u32, partition: Box<PartitionRef>) {
+        if let Some(slot) = self.slot(number) {
+            slot.get_or_insert(partition);
+        }
+    }
+
+    fn slot(&mut self, number: u32) -> Option<&mut Option<Box<PartitionRef>>> {
         let place = number as usize;
         if self.0.len() <= place {
             self.0.resize_with(place + 1, || None);
         }
-        let Some(slot) = self.0.get_mut(place) else {
+        self.0.get_mut(place)
+    }
+
+    /// Begins a command with a partition. True for the first call of the command.
+    pub fn begin(&mut self, site: &[u8], number: u32, command: u64, now: i64) -> bool {
+        let Some(slot) = self.slot(number) else {
             return false;
         };
-        let partition = slot.get_or_insert_with(|| {
-            Box::new(PartitionRef {
-                name: OwnedString::new(&visitors_key(site, number)),
-                handle: VisitorsHandle::default(),
-                open: OpenPartition::of(0),
-            })
-        });
+        let partition = slot.get_or_insert_with(|| PartitionRef::new(site, number));
         let is_first = partition.open.command != command;
         if is_first {
             let value = partition.handle.valid(now);
@@ -95,12 +105,29 @@ impl Partitions {
 }
 
 impl PartitionRef {
+    fn new(site: &[u8], number: u32) -> Box<PartitionRef> {
+        Box::new(PartitionRef {
+            name: OwnedString::new(&visitors_key(site, number)),
+            handle: VisitorsHandle::default(),
+            open: OpenPartition::of(0),
+        })
+    }
+
     pub fn name(&self) -> StringRef<'_> {
         self.name.get()
     }
 
+    pub fn has_valid_handle(&self, now: i64) -> bool {
+        self.handle.valid(now).is_some()
+    }
+
     pub fn has_handle(&self) -> bool {
         self.open.has_handle
+    }
+
+    /// Whether the present command has given it another expiry.
+    pub fn is_put_off(&self) -> bool {
+        self.open.is_put_off
     }
 
     /// Opens the key. Changes nothing.

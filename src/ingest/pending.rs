@@ -270,7 +270,7 @@ impl PendingWrites {
                 path.is_some_and(|path| self.takes(path))
                     && visits
                         .as_mut()
-                        .is_none_or(|place| self.visits.accepts(event, batch, place, clock))
+                        .is_none_or(|place| self.visits.accepts(event, place, clock))
             })
     }
 

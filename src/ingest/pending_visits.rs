@@ -7,8 +7,7 @@ use super::bucket_ref::BucketRef;
 use super::lateness::LatenessClock;
 use super::partitions::Partitions;
 use super::path_cache::{BucketIndex, Buckets, PathCache};
-use super::visits::text_of;
-use analytics_core::apply::{VisitBatch, Visiting};
+use analytics_core::apply::{write_previous, VisitBatch, Visiting};
 use analytics_core::event::{Batch, Event};
 use analytics_core::schema::Visits;
 use analytics_core::visitors::Step;
@@ -93,16 +92,9 @@ impl PendingVisits {
     /// Whether a visit that this event belongs to or begins may wait: there is a handle on its partition,
     /// whose expiry stays.
     #[inline]
-    pub fn accepts(
-        &self,
-        event: &Event,
-        batch: &Batch,
-        place: &mut VisitPlace,
-        clock: LatenessClock,
-    ) -> bool {
+    pub fn accepts(&self, event: &Event, place: &mut VisitPlace, clock: LatenessClock) -> bool {
         let visits = place.visits;
-        let visiting = Visiting::of(visits, event, batch);
-        let visitor = visiting.visitor;
+        let visitor = visits.visitor_of(event.user, event.session);
         let partition = place.partitions.get_mut(visits.partition_of(visitor));
         // SAFETY: no other reference to a partition is alive while a call is checked.
         let partition = partition.and_then(|it| unsafe { it.handle.contents(clock.now) });
@@ -144,7 +136,7 @@ impl PendingVisits {
         let by = clock.clock.unwrap_or(event.time);
         let (moment, path) = (&visiting.moment, visiting.path);
         let observed = contents.observe(visiting.visitor, moment, path, by, &visits.terms());
-        let from = text_of(
+        let from = write_previous(
             observed.previous.filter(|_| visits.counts_from()),
             &mut self.from,
         );

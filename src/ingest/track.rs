@@ -12,6 +12,7 @@ use super::origin::Origin;
 use super::replicate;
 use super::scratch::Scratch;
 use super::site::OpenSite;
+use super::waiting_partitions;
 use super::write::{DirectWrite, TrackOutcome};
 use crate::api::context::Ctx;
 use crate::api::failure::Outcome;
@@ -99,7 +100,11 @@ fn track_with<'c>(
         learned: learned.as_deref(),
         log: log.as_ref(),
     };
-    let waits = learned.is_none() && directories::accept(site.value(&guard), &request.batch, clock);
+    let batch = &request.batch;
+    let waits = learned.is_none()
+        && (directories::accept(site.value(&guard), batch, clock)
+            || waiting_partitions::open(ctx, &mut guard, &site, batch, clock)?
+                && directories::accept(site.value(&guard), batch, clock));
     let outcome = match waits {
         true => event.let_wait_or_apply(&mut guard, &mut site, request, write)?,
         false => event.apply_now(&mut guard, &mut site, request, write)?,
@@ -217,7 +222,8 @@ impl<'c> Tracked<'c, '_> {
         let value = site.value_mut(guard);
         let resolver = &mut write.resolver;
         directories::add(self.ctx, value, &request.batch, resolver, self.clock);
-        self.replicate(guard, site, request, &outcome, false);
+        let by_clock = self.has_future(guard, site, request);
+        self.replicate(guard, site, request, &outcome, by_clock);
         self.make_stream(guard, request, &numbers);
         if let Some(ids) = &mut ids {
             ids.publish(self.ctx, guard);
@@ -288,7 +294,8 @@ impl<'c> Tracked<'c, '_> {
             learns,
             &request.batch,
         );
-        self.replicate(guard, site, request, &outcome, write.partly_late);
+        let by_clock = write.is_by_clock(directory) || self.has_future(guard, site, request);
+        self.replicate(guard, site, request, &outcome, by_clock);
         self.make_stream(guard, request, &numbers);
         write.publish(ctx, guard, directory, now);
         if let Some(ids) = &mut ids {
@@ -328,7 +335,7 @@ impl<'c> Tracked<'c, '_> {
         site: &OpenSite,
         request: &Request,
         outcome: &TrackOutcome,
-        partly_late: bool,
+        needs_clock: bool,
     ) {
         let (ctx, words) = (self.ctx, self.words);
         if self.origin != Origin::Client {
@@ -338,11 +345,16 @@ impl<'c> Tracked<'c, '_> {
                 let settings = &site.value(guard).site.settings;
                 replicate::creation(ctx, self.key, settings);
             }
-            // Partitions of visitors expire by the clock.
-            let by_clock = site.value(guard).site.settings.visits.is_some();
-            let needs_clock = partly_late || by_clock;
             replicate::events(ctx, words, request, outcome, self.clock, needs_clock);
         }
+    }
+
+    /// Whether an event of a visit is later than the clock: what visits have ended is decided by the
+    /// earlier one of both.
+    fn has_future(&self, guard: &WriteGuard, site: &OpenSite, request: &Request) -> bool {
+        let mut events = request.batch.events.iter();
+        site.value(guard).site.settings.visits.is_some()
+            && events.any(|event| event.time > self.clock.now)
     }
 
     /// Appends to the log where its stream is there: that may fail, and comes before any change.

@@ -4,6 +4,7 @@
 use super::bucket_ref::BucketRef;
 use super::directory::SiteDirectory;
 use super::lateness::LatenessClock;
+use super::partitions::PartitionRef;
 use super::path_cache::{BucketIndex, Buckets};
 use crate::api::context::Ctx;
 use crate::api::failure::Outcome;
@@ -11,12 +12,10 @@ use crate::api::guard::WriteGuard;
 use crate::api::string::StringRef;
 use crate::stats;
 use crate::store::site_value::SiteValue;
-use analytics_core::apply::{VisitBatch, Visiting};
-use analytics_core::bucket::OTHER;
+use analytics_core::apply::{write_previous, VisitBatch, Visiting};
 use analytics_core::event::Batch;
-use analytics_core::schema::visits::START;
 use analytics_core::schema::Settings;
-use analytics_core::visitors::{Previous, Step};
+use analytics_core::visitors::Step;
 
 #[derive(Default)]
 pub struct DirectVisits<'c> {
@@ -35,6 +34,8 @@ pub struct DirectVisits<'c> {
     command: u64,
     /// The time by which the events were accepted.
     clock: Option<i64>,
+    /// The clock is behind the end of a bucket in which a visit began.
+    partly_late: bool,
 }
 
 const NO_PATH: u32 = u32::MAX;
@@ -60,6 +61,7 @@ impl<'c> DirectVisits<'c> {
         self.used.clear();
         self.extra.clear();
         self.batch.clear();
+        self.partly_late = false;
     }
 
     /// Finds the partitions of all visitors. Looks at no key.
@@ -151,6 +153,7 @@ impl<'c> DirectVisits<'c> {
             let bucket = index.and_then(|index| index.of_mut(&mut directory.buckets));
             let Some(bucket) = bucket else { continue };
             if !turn.clock.reaches(bucket.expiry) {
+                self.partly_late = true;
                 *index = None;
                 continue;
             }
@@ -209,7 +212,7 @@ impl<'c> DirectVisits<'c> {
         };
         let contents = partition.partition_mut(guard, &terms);
         let observed = contents.observe(visitor, &visiting.moment, visiting.path, clock, &terms);
-        let from = text_of(
+        let from = write_previous(
             observed.previous.filter(|_| visits.counts_from()),
             &mut self.from,
         );
@@ -272,6 +275,14 @@ impl<'c> DirectVisits<'c> {
         }
     }
 
+    /// Whether it depends on the clock what was counted, or when a partition expires.
+    pub fn is_by_clock(&self, directory: &SiteDirectory) -> bool {
+        let mut partitions = self.partitions.iter();
+        let partition = |number: &u32| directory.partitions.get(*number);
+        self.partly_late
+            || partitions.any(|number| partition(number).is_some_and(PartitionRef::is_put_off))
+    }
+
     /// Whether there are handles on all buckets of the visits.
     pub fn has_handles(&self, directory: &SiteDirectory) -> bool {
         let mut buckets = self.used.iter().map(|index| index.of(&directory.buckets));
@@ -282,20 +293,6 @@ impl<'c> DirectVisits<'c> {
     pub fn path_numbers(&self) -> impl Iterator<Item = u32> + use<'_, 'c> {
         self.paths.iter().map(|path| path.number)
     }
-}
-
-/// Writes the value of `from` to `text`. False where the event has none.
-pub fn text_of(previous: Option<Previous>, text: &mut Vec<u8>) -> bool {
-    let Some(previous) = previous else {
-        return false;
-    };
-    text.clear();
-    text.extend_from_slice(match previous {
-        Previous::Nothing => START,
-        Previous::Path(path) => path,
-        Previous::Unknown => OTHER,
-    });
-    true
 }
 
 #[inline]

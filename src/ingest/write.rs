@@ -432,6 +432,11 @@ impl<'c> DirectWrite<'c> {
         self.visits.publish(ctx, guard, directory, now);
     }
 
+    /// Whether its events counted as they did by the time of the clock.
+    pub fn is_by_clock(&self, directory: &SiteDirectory) -> bool {
+        self.partly_late || self.visits.is_by_clock(directory)
+    }
+
     /// Whether the next events of the site may wait, if their directory takes events already; and whether
     /// it may begin to: only where some events have gone before, for more are likely to follow.
     pub fn may_wait(&self, directory: &SiteDirectory) -> (bool, bool) {

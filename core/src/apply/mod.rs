@@ -15,7 +15,7 @@ pub use import::{Import, Row};
 pub use resolve::RowResolver;
 pub use rows::{BatchEvent, RowBatch, Span};
 pub use scratch::ApplyScratch;
-pub use visits::{BatchChange, VisitBatch, Visiting};
+pub use visits::{write_previous, BatchChange, VisitBatch, Visiting};
 
 #[cfg(test)]
 mod tests;

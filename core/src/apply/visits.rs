@@ -1,12 +1,12 @@
 //! What events add to the visits that they belong to, gathered for the buckets in which those began.
 
-use crate::bucket::visits::{Addition, Axis, Change, Visits};
-use crate::bucket::Bucket;
+use crate::bucket::visits::{Addition, Axis, Change, TablePlaces, Visits};
+use crate::bucket::{Bucket, OTHER};
 use crate::event::{Batch, Event, Run};
-use crate::schema;
+use crate::schema::{self, visits::START};
 use crate::text::Name;
 use crate::visitors::{
-    Amounts, Moment, Observed, Row, Seed, Spread, Step, ValueId, Visitor, MOST_BY,
+    Amounts, Moment, Observed, Previous, Row, Seed, Spread, Step, ValueId, Visitor, MOST_BY,
 };
 
 /// An event as its visit takes it, with the texts of the values that the visit remembers by their ids.
@@ -37,7 +37,7 @@ impl<'e> Visiting<'e> {
             *id = text.map(|text| seed.value(text));
         }
         Visiting {
-            visitor: seed.visitor(event.user, event.session),
+            visitor: visits.visitor_of(event.user, event.session),
             moment: Moment {
                 time: event.time,
                 passive: event.passive,
@@ -50,10 +50,24 @@ impl<'e> Visiting<'e> {
     }
 }
 
+/// Writes the value of the dimension `from` to `text`. False where the event has none.
+pub fn write_previous(previous: Option<Previous>, text: &mut Vec<u8>) -> bool {
+    let Some(previous) = previous else {
+        return false;
+    };
+    text.clear();
+    text.extend_from_slice(match previous {
+        Previous::Nothing => START,
+        Previous::Path(path) => path,
+        Previous::Unknown => OTHER,
+    });
+    true
+}
+
 #[derive(Debug, Default)]
 pub struct VisitBatch {
-    /// Of which settings the axes are.
-    seed: Option<Seed>,
+    /// Of which settings the axes are, and the tag of its ids.
+    seed: Option<(Seed, u64)>,
     axes: Vec<Axis>,
     changes: Vec<BatchChange>,
     rows: Vec<BatchRow>,
@@ -114,7 +128,7 @@ impl VisitBatch {
     }
 
     fn use_settings(&mut self, visits: &schema::Visits) {
-        let is_same = self.seed == Some(visits.seed())
+        let is_same = self.seed.is_some_and(|(seed, _)| seed == visits.seed())
             && self
                 .axes
                 .iter()
@@ -123,7 +137,8 @@ impl VisitBatch {
                 .all(|(axis, name)| matches!(axis, Axis::By(own) if own == name))
             && self.axes.len() == usize::from(FIRST_BY) + visits.by().len();
         if !is_same {
-            self.seed = Some(visits.seed());
+            let seed = visits.seed();
+            self.seed = Some((seed, Visits::tag_of(seed)));
             self.axes.clear();
             self.axes.extend([Axis::Entry, Axis::Exit]);
             self.axes.extend(visits.by().iter().cloned().map(Axis::By));
@@ -196,7 +211,10 @@ impl Bucket {
         capacity: usize,
         mut slot_of: impl FnMut(&BatchChange) -> Option<u8>,
     ) {
-        let Some(seed) = batch.seed else { return };
+        let Some((seed, tag)) = batch.seed else {
+            return;
+        };
+        let mut places = TablePlaces::default();
         let mut spreads = batch.spreads.iter().peekable();
         for (number, change) in batch.changes.iter().enumerate() {
             let spread = spreads.next_if(|(of, _)| *of == number);
@@ -206,9 +224,9 @@ impl Bucket {
             let visits = match self.visits_mut() {
                 Some(visits) => visits,
                 None if !change.is_new => continue,
-                none => none.insert(Box::new(Visits::new(Visits::tag_of(seed)))),
+                none => none.insert(Box::new(Visits::new(tag))),
             };
-            visits.use_seed(seed);
+            visits.use_seed(seed, tag);
             let rows = change.rows.of(&batch.rows).iter().filter_map(|row| {
                 let addition = Addition {
                     id: row.id,
@@ -217,7 +235,7 @@ impl Bucket {
                     slot,
                     amounts: row.amounts,
                 };
-                Some((batch.axes.get(usize::from(row.axis))?, addition))
+                Some((row.axis, batch.axes.get(usize::from(row.axis))?, addition))
             });
             let change = Change {
                 beginning: change.beginning,
@@ -226,7 +244,7 @@ impl Bucket {
                 whole: change.whole,
                 spread: spread.map_or_else(Spread::default, |(_, spread)| *spread),
             };
-            visits.add(&change, rows, capacity);
+            visits.add(&change, rows, &mut places, capacity);
         }
     }
 }

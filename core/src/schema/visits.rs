@@ -123,6 +123,11 @@ impl Visits {
     }
 
     #[inline]
+    pub fn visitor_of(&self, user: u64, session: Option<u64>) -> Visitor {
+        self.seed.visitor(user, session)
+    }
+
+    #[inline]
     pub fn partition_of(&self, visitor: Visitor) -> u32 {
         visitor.partition(self.bits)
     }

@@ -352,6 +352,7 @@ fn read(entry: &[u32], layout: Layout) -> Visit {
     }
 }
 
+#[inline]
 fn write(entry: &mut [u32], layout: Layout, hash: u64, visit: &Visit) {
     let (entry_path, exit) = (bits(visit.entry), bits(visit.exit));
     let start = (visit.start - MIN_TIME) as u64;
@@ -360,18 +361,23 @@ fn write(entry: &mut [u32], layout: Layout, hash: u64, visit: &Visit) {
     let progress = visit.time() as u64
         | u64::from(visit.engaged) << TIME_BITS
         | visit.events.min(MOST_EVENTS) << (TIME_BITS + 1);
-    let mut words = [0; MOST_WORDS];
-    let halves = [hash, time, progress].map(|word| [word as u32, (word >> 32) as u32]);
-    let paths = [entry_path as u32, exit as u32];
-    let paths = paths.into_iter().filter(|_| layout.path);
-    let by = visit.by.map(|value| bits(value) as u32);
-    let values = paths.chain(by.into_iter().take(layout.by.into()));
-    let all = halves.into_iter().flatten().chain(values);
-    for (target, word) in words.iter_mut().zip(all) {
-        *target = word;
+    let [a, b, c, d, e, f, values @ ..] = entry else {
+        return;
+    };
+    for ((low, high), word) in [(a, b), (c, d), (e, f)]
+        .into_iter()
+        .zip([hash, time, progress])
+    {
+        (*low, *high) = (word as u32, (word >> 32) as u32);
     }
-    for (target, word) in entry.iter_mut().zip(words) {
-        *target = word;
+    let mut values = values.iter_mut();
+    if layout.path {
+        for (path, target) in [entry_path, exit].into_iter().zip(values.by_ref()) {
+            *target = path as u32;
+        }
+    }
+    for (target, value) in values.zip(visit.by).take(layout.by.into()) {
+        *target = bits(value) as u32;
     }
 }
 

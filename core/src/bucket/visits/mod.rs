@@ -18,7 +18,7 @@ use crate::error::Corrupt;
 use crate::memory::allocated;
 use crate::schema::limits;
 use crate::text::Text;
-use crate::visitors::{Amounts, Seed, Spread, ValueId};
+use crate::visitors::{Amounts, Seed, Spread, ValueId, MOST_VALUES};
 
 #[derive(Debug, Clone)]
 pub struct Visits {
@@ -34,6 +34,10 @@ pub struct Visits {
     spread: Option<Box<Spread>>,
     tables: Vec<Table>,
 }
+
+/// Where the tables of a bucket are, by the numbers that the caller gives them.
+#[derive(Debug, Default)]
+pub struct TablePlaces([Option<usize>; MOST_VALUES]);
 
 /// What an event adds to the visit that it belongs to.
 #[derive(Debug, Clone, Copy)]
@@ -88,27 +92,33 @@ impl Visits {
 
     /// Whether there is room for the tables of one more site.
     pub fn has_room(&self) -> bool {
-        self.tables.len() + crate::visitors::MOST_VALUES <= limits::VISIT_TABLES_PER_BUCKET
+        self.tables.len() + MOST_VALUES <= limits::VISIT_TABLES_PER_BUCKET
     }
 
-    /// Finds rows by the ids of this seed.
-    pub fn use_seed(&mut self, seed: Seed) {
-        let tag = Visits::tag_of(seed);
+    /// Finds rows by the ids of this seed, whose tag is given.
+    #[inline]
+    pub fn use_seed(&mut self, seed: Seed, tag: u64) {
         if self.tag == tag && self.has_own_ids {
             return;
         }
+        self.change_seed(seed, tag);
+    }
+
+    #[cold]
+    fn change_seed(&mut self, seed: Seed, tag: u64) {
         (self.tag, self.has_own_ids) = (tag, true);
         for table in &mut self.tables {
             table.change_ids(|axis, value| id_of(seed, axis, value));
         }
     }
 
-    /// Adds to the whole and to these rows. A visit that began before all that the bucket has is none of
-    /// its own: the bucket was made anew meanwhile.
+    /// Adds to the whole and to these rows, each with the number and the name of its table. A visit that
+    /// began before all that the bucket has is none of its own: the bucket was made anew meanwhile.
     pub fn add<'t>(
         &mut self,
         change: &Change,
-        rows: impl Iterator<Item = (&'t Axis, Addition<'t>)>,
+        rows: impl Iterator<Item = (u8, &'t Axis, Addition<'t>)>,
+        places: &mut TablePlaces,
         capacity: usize,
     ) {
         if !change.is_new && change.beginning < self.first {
@@ -119,9 +129,9 @@ impl Visits {
             let spread = self.spread.get_or_insert_default();
             **spread = spread.plus(change.spread);
         }
-        for (axis, addition) in rows {
+        for (number, axis, addition) in rows {
             let last = self.last;
-            if let Some(table) = self.table_for(axis, &addition) {
+            if let Some(table) = self.table_for(number, axis, &addition, places) {
                 table.add(&addition, capacity, last);
             }
         }
@@ -132,14 +142,24 @@ impl Visits {
     }
 
     /// None for an addition to a value that the bucket does not have any more.
-    fn table_for(&mut self, axis: &Axis, addition: &Addition) -> Option<&mut Table> {
-        let at = self.tables.iter().position(|table| table.axis() == axis);
-        if at.is_none() && addition.text.is_some() {
+    #[inline]
+    fn table_for(
+        &mut self,
+        number: u8,
+        axis: &Axis,
+        addition: &Addition,
+        places: &mut TablePlaces,
+    ) -> Option<&mut Table> {
+        let place = places.0.get_mut(usize::from(number))?;
+        if place.is_none() {
+            *place = self.tables.iter().position(|table| table.axis() == axis);
+        }
+        if place.is_none() && addition.text.is_some() {
+            *place = Some(self.tables.len());
             self.tables.reserve_exact(1);
             self.tables.push(Table::new(axis.clone()));
-            return self.tables.last_mut();
         }
-        self.tables.get_mut(at?)
+        self.tables.get_mut((*place)?)
     }
 
     /// What it occupies, itself included.

@@ -29,6 +29,17 @@ fn minus(amounts: Amounts) -> Amounts {
     }
 }
 
+/// Adds rows of entries and exits.
+fn add<'t>(
+    visits: &mut Visits,
+    change: &Change,
+    rows: impl Iterator<Item = (&'t Axis, Addition<'t>)>,
+    capacity: usize,
+) {
+    let rows = rows.map(|(axis, addition)| (axis.order().0, axis, addition));
+    visits.add(change, rows, &mut TablePlaces::default(), capacity);
+}
+
 /// A visit begins, stays, or goes to another exit.
 #[derive(Debug, Clone)]
 struct Go {
@@ -98,7 +109,7 @@ proptest! {
                 whole: if before.is_none() { ONE } else { Amounts::default() },
                 spread: Spread::default(),
             };
-            visits.add(&change, rows.into_iter(), capacity);
+            add(&mut visits, &change, rows.into_iter(), capacity);
             if time % 50 == 0 {
                 visits = again(&visits);
             }
@@ -153,10 +164,10 @@ fn a_bucket_that_was_made_anew_takes_nothing_of_visits_before() {
         whole: ONE,
         spread: Spread::default(),
     };
-    visits.add(&change(100, true), std::iter::empty(), 10);
-    visits.add(&change(99, false), std::iter::empty(), 10);
+    add(&mut visits, &change(100, true), std::iter::empty(), 10);
+    add(&mut visits, &change(99, false), std::iter::empty(), 10);
     assert_eq!(visits.whole().total(), ONE);
-    visits.add(&change(100, false), std::iter::empty(), 10);
+    add(&mut visits, &change(100, false), std::iter::empty(), 10);
     assert_eq!(visits.whole().total().visits, 2);
 }
 
@@ -179,15 +190,17 @@ fn rows_are_found_by_another_seed() {
     };
     for number in 0..20 {
         let value = &VALUES[number..=number];
-        visits.add(
+        add(
+            &mut visits,
             &change,
             std::iter::once((&Axis::Entry, addition(SEED, value))),
             100,
         );
     }
     let other = Seed([8, 9]);
-    visits.use_seed(other);
-    visits.add(
+    visits.use_seed(other, Visits::tag_of(other));
+    add(
+        &mut visits,
         &change,
         std::iter::once((&Axis::Entry, addition(other, &VALUES[7..=7]))),
         100,
@@ -214,7 +227,7 @@ fn a_bucket_without_visits_is_stored_as_before() {
         whole: ONE,
         spread: Spread::default(),
     };
-    visits.add(&change, std::iter::empty(), 10);
+    add(&mut visits, &change, std::iter::empty(), 10);
     *bucket.visits_mut() = Some(Box::new(visits));
     let with = bucket.encode();
     assert_eq!(with[0][0], 2);
@@ -261,10 +274,12 @@ fn a_row_of_a_wrong_id_is_found_again() {
         slot: 0,
         amounts: ONE,
     };
-    visits.add(&change, std::iter::once((&Axis::Exit, addition(id(4)))), 10);
+    let row = std::iter::once((&Axis::Exit, addition(id(4))));
+    add(&mut visits, &change, row, 10);
     let mut read = again(&visits);
-    read.use_seed(SEED);
-    read.add(&change, std::iter::once((&Axis::Exit, addition(id(3)))), 10);
+    read.use_seed(SEED, Visits::tag_of(SEED));
+    let row = std::iter::once((&Axis::Exit, addition(id(3))));
+    add(&mut read, &change, row, 10);
     let table = read.table(Text::new(b"exit")).unwrap();
     assert_eq!(table.rows().len(), 1);
     again(&read);
