@@ -2,10 +2,10 @@
 //! clock and other settings.
 //!
 //! Events with their times in milliseconds, without ids, that were in time for every granularity are
-//! replicated word for word, unless the expiry of visitors depends on the clock. Otherwise `CLOCK ms` is added: the time by which lateness was decided, at which
-//! ids arrived, and which is the time of events without one. Events that did not count are left out. JSON
-//! without all times becomes an `MTRACK` that has them. So the accepted JSON is part of the format of the
-//! AOF, and later versions must parse it alike.
+//! replicated word for word, unless the clock decides when visitors expire. Otherwise `CLOCK ms` is added:
+//! the time by which lateness was decided, at which ids arrived, and which is the time of events without
+//! one. Events that did not count are left out. JSON without all times becomes an `MTRACK` that has them.
+//! So the accepted JSON is part of the format of the AOF, and later versions must parse it alike.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::CStr;

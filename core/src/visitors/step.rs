@@ -233,10 +233,12 @@ impl Step {
 }
 
 impl Amounts {
+    #[inline]
     pub fn is_zero(&self) -> bool {
         *self == Amounts::default()
     }
 
+    #[inline]
     pub fn plus(self, other: Amounts) -> Amounts {
         Amounts {
             visits: self.visits.saturating_add(other.visits),
@@ -257,6 +259,7 @@ impl Amounts {
         }
     }
 
+    #[inline]
     fn minus(self, other: Amounts) -> Amounts {
         Amounts {
             visits: self.visits.saturating_sub(other.visits),
@@ -266,6 +269,7 @@ impl Amounts {
         }
     }
 
+    #[inline]
     fn times(self, weight: i64) -> Amounts {
         if weight == 1 {
             return self;
@@ -280,6 +284,7 @@ impl Amounts {
 }
 
 impl Spread {
+    #[inline]
     pub fn is_zero(&self) -> bool {
         *self == Spread::default()
     }
