@@ -16,6 +16,9 @@ pub struct Change {
     /// The time zone of the site, only when it is made.
     #[arg(long)]
     pub tz: Option<String>,
+    /// What is counted of visits, as the words behind `VISITS`: `30m PATH page BY source`, or `off`.
+    #[arg(long)]
+    pub visits: Option<String>,
     /// A host name whose pages send events here; may be repeated.
     #[arg(long = "domain")]
     pub domains: Option<Vec<String>>,
@@ -85,8 +88,10 @@ pub async fn save(redis: &Redis, name: &str, change: &Change) -> ApiResult<bool>
     check_name("goal", &change.goal)?;
     check_name("theme_dimension", &change.theme_dimension)?;
     check_name("goal_dimension", &change.goal_dimension)?;
+    let visits = change.visits.as_deref().map(visit_words).transpose()?;
     let mut create = cmd("ANALYTICS.CREATE");
     create.arg(name);
+    create.arg(&visits);
     if let Some(zone) = &change.tz {
         create.arg("TZ").arg(zone);
     }
@@ -97,12 +102,35 @@ pub async fn save(redis: &Redis, name: &str, change: &Change) -> ApiResult<bool>
         }
         Err(error) => return Err(error.into()),
     };
+    if let (false, Some(words)) = (made, &visits) {
+        redis
+            .query(cmd("ANALYTICS.ALTER").arg(name).arg(words))
+            .await?;
+    }
     stored::change(redis, name, |site| {
         let mut site = site.unwrap_or_else(|| Site::named(name));
         change.apply(&mut site);
         Ok((Some(site), made))
     })
     .await
+}
+
+/// The words of the option `VISITS`, which are no other options.
+fn visit_words(given: &str) -> ApiResult<Vec<&str>> {
+    let words: Vec<&str> = given.split_whitespace().collect();
+    let is_part = |pair: &[&str]| {
+        let parts = ["PATH", "BY", "VISITORS"];
+        matches!(pair, [word, _] if parts.iter().any(|part| word.eq_ignore_ascii_case(part)))
+    };
+    match words.split_first() {
+        Some((_, parts)) if parts.chunks(2).all(is_part) => {
+            Ok([&["VISITS"], words.as_slice()].concat())
+        }
+        _ => Err(ApiError::invalid(
+            "visits",
+            "visits is a timeout with PATH, BY and VISITORS behind it, as 30m PATH page BY source, or off",
+        )),
+    }
 }
 
 /// The longest name of an event or a dimension, in bytes.

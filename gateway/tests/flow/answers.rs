@@ -326,7 +326,7 @@ fn plausible(gateway: &Gateway, ask: &dyn Fn(&str) -> Value) {
     assert_eq!(days["meta"]["total_rows"], 3, "{days}");
     assert_eq!(days["results"][0]["dimensions"][1], "DE");
     for (extra, said) in [
-        (json!({"metrics": ["bounce_rate"]}), "a later release"),
+        (json!({"metrics": ["bounce_rate"]}), "counts no visits"),
         (
             json!({"metrics": ["visitors"], "dimensions": ["visit:country", "event:page"]}),
             "CUBE",

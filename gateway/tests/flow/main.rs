@@ -26,3 +26,4 @@ mod receivers;
 mod redis_server;
 mod sites;
 mod socket;
+mod visits;

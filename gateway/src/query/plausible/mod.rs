@@ -24,7 +24,7 @@ use dates::{dates, Dates, Step};
 use plan::Part;
 use redis::{cmd, Cmd, Value};
 use refusal::{refuse, Refusals, Refused};
-use request::{dimension, filters, Metric, Request};
+use request::{dimension, filters, Metric, Request, Sum};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -127,6 +127,8 @@ async fn query(
 struct Asked {
     range: Dates,
     metrics: Vec<Metric>,
+    /// What the metrics are made of, and what is asked for each of them.
+    sums: Vec<Sum>,
     parts: Vec<Part>,
     /// All visitors that pass the filters, for percentages.
     total: Option<Part>,
@@ -169,10 +171,19 @@ impl Asked {
         }
         let mut held = Vec::new();
         filters(&request.filters, &mut held, 0)?;
-        let part = |metric: &Metric| Part::new(*metric, &names, &held);
-        let parts = metrics.iter().map(part).collect::<Result<_, Refused>>()?;
+        let mut sums = Vec::new();
+        for metric in &metrics {
+            let (sum, over) = metric.sums();
+            for sum in std::iter::once(sum).chain(over) {
+                if !sums.contains(&sum) {
+                    sums.push(sum);
+                }
+            }
+        }
+        let part = |sum: &Sum| Part::new(*sum, &names, &held);
+        let parts = sums.iter().map(part).collect::<Result<_, Refused>>()?;
         let total = match metrics.contains(&Metric::Percentage) {
-            true => Some(Part::new(Metric::Visitors, &[], &held)?),
+            true => Some(Part::new(Sum::Visitors, &[], &held)?),
             false => None,
         };
         let most = match names.is_empty() {
@@ -186,6 +197,7 @@ impl Asked {
         Ok(Asked {
             range,
             metrics,
+            sums,
             parts,
             total,
             time: time.map(|(place, _)| place),
@@ -212,10 +224,10 @@ impl Asked {
                 commands.push(explain(&site.name, *dates));
                 places.push(Place::Explained(*dates));
             }
-            for (metric, part) in self.parts.iter().enumerate() {
+            for (sum, part) in self.parts.iter().enumerate() {
                 if let Some(command) = part.command(&site.name, *dates, facts)? {
                     commands.push(command);
-                    places.push(Place::Number { step, metric });
+                    places.push(Place::Number { step, sum });
                 }
             }
         }
@@ -236,7 +248,7 @@ impl Asked {
         facts: &Facts,
     ) -> Result<Vec<Row>, Refused> {
         let mut rows: BTreeMap<(usize, Vec<String>), Vec<f64>> = BTreeMap::new();
-        let mut total = 0;
+        let mut total = 0.0;
         for (place, reply) in places.iter().zip(replies) {
             let mut numbers = BTreeMap::new();
             match place {
@@ -247,15 +259,15 @@ impl Asked {
                     }
                     total = numbers.into_values().sum();
                 }
-                Place::Number { step, metric } => {
-                    if let Some(part) = self.parts.get(*metric) {
+                Place::Number { step, sum } => {
+                    if let Some(part) = self.parts.get(*sum) {
                         part.read(reply, facts, &mut numbers);
                     }
                     for (key, number) in numbers {
                         let row = rows.entry((*step, key));
-                        let row = row.or_insert_with(|| vec![0.0; self.metrics.len()]);
-                        if let Some(cell) = row.get_mut(*metric) {
-                            *cell = number as f64;
+                        let row = row.or_insert_with(|| vec![0.0; self.sums.len()]);
+                        if let Some(cell) = row.get_mut(*sum) {
+                            *cell = number;
                         }
                     }
                 }
@@ -263,18 +275,20 @@ impl Asked {
         }
         if !self.has_rows && self.time.is_none() {
             let row = rows.entry((0, Vec::new()));
-            row.or_insert_with(|| vec![0.0; self.metrics.len()]);
+            row.or_insert_with(|| vec![0.0; self.sums.len()]);
         }
         let is_whole = !self.has_rows && self.time.is_none();
         let rows = rows.into_iter();
         // As Plausible does, a row in which nothing was counted is left out.
         let rows = rows.filter(|(_, row)| is_whole || row.iter().any(|number| *number != 0.0));
-        let rows = rows.map(|((step, mut dimensions), mut metrics)| {
-            for (number, metric) in metrics.iter_mut().zip(&self.metrics) {
-                if *metric == Metric::Percentage {
-                    *number = percent(*number, total);
-                }
-            }
+        let rows = rows.map(|((step, mut dimensions), row)| {
+            let metrics = self.metrics.iter();
+            let metrics = metrics.map(|metric| {
+                let (sum, over) = metric.sums();
+                let over = over.map_or(0.0, |over| self.sum_of(&row, over));
+                metric.number(self.sum_of(&row, sum), over, total)
+            });
+            let metrics = metrics.collect();
             if let (Some(place), Some((label, _))) = (self.time, self.steps.get(step)) {
                 dimensions.insert(place.min(dimensions.len()), label.clone());
             }
@@ -286,9 +300,15 @@ impl Asked {
         Ok(rows.collect())
     }
 
+    fn sum_of(&self, row: &[f64], sum: Sum) -> f64 {
+        let mut numbers = self.sums.iter().zip(row);
+        let number = numbers.find(|(known, _)| **known == sum);
+        number.map_or(0.0, |(_, number)| *number)
+    }
+
     /// A step of which no buckets are kept any more would be answered from longer ones.
     fn check(&self, explained: &Value, dates: Dates) -> Result<(), Refused> {
-        let distinct = self.metrics.iter().any(|metric| !metric.is_additive());
+        let distinct = self.sums.iter().any(|sum| !sum.is_additive());
         let name = if distinct { "users" } else { "counts" };
         let answered = member(explained, name).map(list).unwrap_or_default();
         match answered {
@@ -305,7 +325,7 @@ impl Asked {
 
 enum Place {
     Explained(Dates),
-    Number { step: usize, metric: usize },
+    Number { step: usize, sum: usize },
     Total,
 }
 
@@ -315,12 +335,4 @@ fn explain(site: &str, dates: Dates) -> Cmd {
         .arg(site)
         .arg(format!("{}..{}", dates.from, dates.to));
     command
-}
-
-/// With two digits behind the point.
-fn percent(part: f64, whole: i64) -> f64 {
-    match whole {
-        0 => 0.0,
-        whole => (part / whole as f64 * 10_000.0).round() / 100.0,
-    }
 }

@@ -3,10 +3,10 @@
 
 use super::dates::Dates;
 use super::refusal::{refuse, Refused};
-use super::request::{Filter, Metric, PAGEVIEW};
+use super::request::{is_of_visits, Filter, Sum, PAGEVIEW};
 use crate::query::facts::Facts;
 use crate::query::value::{list, word};
-use crate::store::integer;
+use crate::store::number;
 use redis::{cmd, Cmd, Value};
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ const ROWS: usize = 10_000;
 /// Cells that a metric is the sum of, at most.
 const CELLS: usize = 32;
 
-/// What is asked of the module for one metric.
+/// What is asked of the module for one sum.
 pub struct Part {
     subject: &'static str,
     /// Dimensions whose values are the rows, in the query's order.
@@ -26,10 +26,11 @@ pub struct Part {
 }
 
 impl Part {
-    pub fn new(metric: Metric, rows: &[String], filters: &[Filter]) -> Result<Part, Refused> {
+    pub fn new(sum: Sum, rows: &[String], filters: &[Filter]) -> Result<Part, Refused> {
         let mut filters = filters.to_vec();
         let mut is_empty = false;
-        if metric == Metric::Pageviews {
+        check_visits(sum, rows, &filters)?;
+        if sum == Sum::Pageviews {
             let views = || vec![String::from(PAGEVIEW)];
             match filters
                 .iter_mut()
@@ -50,7 +51,7 @@ impl Part {
             .iter()
             .filter(outside)
             .find(|filter| filter.values.len() > 1);
-        if let (Some(filter), false) = (mixed, metric.is_additive()) {
+        if let (Some(filter), false) = (mixed, sum.is_additive()) {
             return Err(refuse(format!(
                 "visitors of several values of `{}` are not the sum of those of each; ask for \
                  one value at a time, or break down by it",
@@ -58,7 +59,7 @@ impl Part {
             )));
         }
         Ok(Part {
-            subject: metric.subject(),
+            subject: sum.subject(),
             rows: rows.to_vec(),
             filters,
             is_empty,
@@ -133,15 +134,15 @@ impl Part {
     }
 
     /// The numbers of the reply by the values of the rows; the only one where there are none.
-    pub fn read(&self, reply: &Value, facts: &Facts, into: &mut BTreeMap<Vec<String>, i64>) {
+    pub fn read(&self, reply: &Value, facts: &Facts, into: &mut BTreeMap<Vec<String>, f64>) {
         if self.rows.is_empty() {
-            let sum = list(reply).iter().filter_map(integer).sum();
+            let sum = list(reply).iter().filter_map(number).sum();
             into.insert(Vec::new(), sum);
             return;
         }
         let axis = self.axis(facts);
         for row in list(reply).iter().map(list) {
-            let [value, number, ..] = row else { continue };
+            let [value, counted, ..] = row else { continue };
             let values: Vec<String> = match value {
                 Value::Array(values) => values.iter().map(word).collect(),
                 one => vec![word(one)],
@@ -158,8 +159,31 @@ impl Part {
             });
             let key: Vec<String> = self.rows.iter().filter_map(value).cloned().collect();
             if passes && key.len() == self.rows.len() {
-                *into.entry(key).or_default() += integer(number).unwrap_or_default();
+                *into.entry(key).or_default() += number(counted).unwrap_or_default();
             }
         }
     }
+}
+
+/// Visits are counted by one dimension at a time; entry and exit pages are those of visits alone.
+fn check_visits(sum: Sum, rows: &[String], filters: &[Filter]) -> Result<(), Refused> {
+    let mut names: Vec<&str> = rows.iter().map(String::as_str).collect();
+    for filter in filters {
+        if !names.contains(&filter.dimension.as_str()) {
+            names.push(&filter.dimension);
+        }
+    }
+    if !sum.is_of_visits() && names.iter().any(|name| is_of_visits(name)) {
+        return Err(refuse(
+            "visit:entry_page and visit:exit_page are recorded of visits: visits, bounce_rate and \
+             visit_duration are answered by them",
+        ));
+    }
+    if sum.is_of_visits() && names.len() > 1 {
+        return Err(refuse(format!(
+            "visits are recorded by one dimension at a time, not by {} together",
+            names.join(" and ")
+        )));
+    }
+    Ok(())
 }

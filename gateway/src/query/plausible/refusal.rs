@@ -21,13 +21,6 @@ pub fn refuse(message: impl Into<Cow<'static, str>>) -> Refused {
     Refused(ApiError::invalid("query", message))
 }
 
-/// 400: the module does not record it yet.
-pub fn later(what: &str) -> Refused {
-    refuse(format!(
-        "{what} needs visits, which a later release of the module records"
-    ))
-}
-
 impl From<ApiError> for Refused {
     fn from(error: ApiError) -> Refused {
         Refused(error)

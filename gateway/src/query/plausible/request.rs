@@ -1,6 +1,6 @@
 //! The body of `POST /api/v2/query`, and its words in the terms of the module.
 
-use super::refusal::{later, refuse, Refused};
+use super::refusal::{refuse, Refused};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 pub struct Request {
     /// The name of a site, or one of its domains.
     pub site_id: String,
-    /// visitors, pageviews, events, percentage.
+    /// visitors, pageviews, events, percentage, visits, bounce_rate, visit_duration, views_per_visit.
     pub metrics: Vec<String>,
     /// `day`, `7d`, `28d`, `30d`, `91d`, `month`, `6mo`, `12mo`, `year`, `24h`, or two dates or times.
     #[schema(value_type = Object)]
@@ -63,6 +63,7 @@ impl Default for Pagination {
     }
 }
 
+/// A metric of the protocol: a sum of the module, or one sum over another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Metric {
     Visitors,
@@ -70,6 +71,23 @@ pub enum Metric {
     Events,
     /// The part of all visitors, in percent.
     Percentage,
+    Visits,
+    /// The part of the visits that bounce, in percent.
+    BounceRate,
+    /// In seconds.
+    VisitDuration,
+    ViewsPerVisit,
+}
+
+/// What the module adds up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sum {
+    Visitors,
+    Pageviews,
+    Events,
+    Visits,
+    Bounces,
+    VisitTime,
 }
 
 impl Metric {
@@ -79,9 +97,10 @@ impl Metric {
             "pageviews" => Metric::Pageviews,
             "events" => Metric::Events,
             "percentage" => Metric::Percentage,
-            "visits" | "bounce_rate" | "visit_duration" | "views_per_visit" => {
-                return Err(later(&format!("metric `{name}`")))
-            }
+            "visits" => Metric::Visits,
+            "bounce_rate" => Metric::BounceRate,
+            "visit_duration" => Metric::VisitDuration,
+            "views_per_visit" => Metric::ViewsPerVisit,
             "total_revenue" | "average_revenue" => {
                 let path = "/api/v1/sites/{site}/get?metric=revenue:sum&metric=revenue:avg";
                 return Err(refuse(format!(
@@ -90,23 +109,59 @@ impl Metric {
             }
             _ => {
                 return Err(refuse(format!(
-                "metric `{name}` is not answered; visitors, pageviews, events and percentage are"
-            )))
+                    "metric `{name}` is not answered; visitors, pageviews, events, percentage, \
+                     visits, bounce_rate, visit_duration and views_per_visit are"
+                )))
             }
         })
     }
 
+    /// The sum that it is, or is a part of; and the one that it is divided by.
+    pub fn sums(self) -> (Sum, Option<Sum>) {
+        match self {
+            Metric::Visitors | Metric::Percentage => (Sum::Visitors, None),
+            Metric::Pageviews => (Sum::Pageviews, None),
+            Metric::Events => (Sum::Events, None),
+            Metric::Visits => (Sum::Visits, None),
+            Metric::BounceRate => (Sum::Bounces, Some(Sum::Visits)),
+            Metric::VisitDuration => (Sum::VisitTime, Some(Sum::Visits)),
+            Metric::ViewsPerVisit => (Sum::Pageviews, Some(Sum::Visits)),
+        }
+    }
+
+    /// Its number, rounded as Plausible does; `total`: all visitors.
+    pub fn number(self, sum: f64, over: f64, total: f64) -> f64 {
+        let hundredths = |number: f64| (number * 100.0).round() / 100.0;
+        let of = |whole: f64| if whole == 0.0 { 0.0 } else { sum / whole };
+        match self {
+            Metric::Percentage => hundredths(of(total) * 100.0),
+            Metric::BounceRate => (of(over) * 100.0).round(),
+            Metric::VisitDuration => of(over).round(),
+            Metric::ViewsPerVisit => hundredths(of(over)),
+            _ => sum,
+        }
+    }
+}
+
+impl Sum {
     /// The metric of the module, without what it is of.
     pub fn subject(self) -> &'static str {
         match self {
-            Metric::Visitors | Metric::Percentage => "users",
-            Metric::Pageviews | Metric::Events => "events",
+            Sum::Visitors => "users",
+            Sum::Pageviews | Sum::Events => "events",
+            Sum::Visits => "visits",
+            Sum::Bounces => "bounces",
+            Sum::VisitTime => "visit-time:sum",
         }
     }
 
     /// Whether the numbers of several values add up.
     pub fn is_additive(self) -> bool {
-        matches!(self, Metric::Pageviews | Metric::Events)
+        self != Sum::Visitors
+    }
+
+    pub fn is_of_visits(self) -> bool {
+        matches!(self, Sum::Visits | Sum::Bounces | Sum::VisitTime)
     }
 }
 
@@ -128,15 +183,19 @@ pub fn dimension(name: &str) -> Result<String, Refused> {
         "visit:utm_campaign" => "utm_campaign",
         "visit:utm_term" => "utm_term",
         "visit:utm_content" => "utm_content",
-        "visit:entry_page" | "visit:exit_page" => {
-            return Err(later(&format!("dimension `{name}`")))
-        }
+        "visit:entry_page" => "entry",
+        "visit:exit_page" => "exit",
         _ => match name.strip_prefix("event:props:") {
             Some(property) if !property.is_empty() => property,
             _ => return Err(refuse(format!("dimension `{name}` is not recorded"))),
         },
     };
     Ok(String::from(known))
+}
+
+/// Whether this dimension of the module is one of visits, and not of events.
+pub fn is_of_visits(dimension: &str) -> bool {
+    ["entry", "exit"].contains(&dimension)
 }
 
 /// A filter that holds for one or more values of a dimension.
