@@ -51,9 +51,11 @@ fn every_field_is_documented_and_every_documented_field_is_there() {
         .split('.')
         .map(|part| part.parse::<i64>().expect("a number"));
     let number = number.fold(0, |number, part| number * 100 + part);
-    let module = connection.run("MODULE LIST");
-    assert_eq!(*module.at(0).get("name"), "analytics");
-    assert_eq!(*module.at(0).get("ver"), number);
+    // Valkey lists its scripting engine, too.
+    let modules = connection.run("MODULE LIST");
+    let mut modules = modules.array().iter();
+    let ours = modules.find(|module| *module.get("name") == "analytics");
+    assert_eq!(*ours.expect("listed").get("ver"), number);
 }
 
 /// Names of fields in the text of the rules.
