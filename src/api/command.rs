@@ -7,7 +7,7 @@ use redis_module::raw;
 use analytics_core::text::syntax::Argument;
 
 /// The one description of a command, from which come `COMMAND DOCS`, the arity and `ANALYTICS.HELP`. A
-/// test compares the README with it.
+/// test compares docs/commands.md with it.
 pub struct Command {
     pub name: &'static CStr,
     pub summary: &'static CStr,

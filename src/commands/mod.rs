@@ -29,8 +29,8 @@ use crate::api::context::Ctx;
 use crate::api::registration;
 
 /// Every command. To add one: write its handler in a file of its own, with its `COMMAND` above, and list
-/// it here. The server and `ANALYTICS.HELP` describe the command from `COMMAND`; the line in the README's
-/// table is written by hand, and a test compares it.
+/// it here. The server and `ANALYTICS.HELP` describe the command from `COMMAND`; the line in
+/// docs/commands.md is written by hand, and a test compares it.
 static COMMANDS: &[&Command] = &[
     &track::TRACK,
     &track::MTRACK,

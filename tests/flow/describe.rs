@@ -1,13 +1,13 @@
-//! The descriptions of the commands: `COMMAND DOCS`, `ANALYTICS.HELP` and the README's reference
-//! are one text.
+//! The descriptions of the commands: `COMMAND DOCS`, `ANALYTICS.HELP` and docs/commands.md are one text, and
+//! the README names each.
 
 use testkit::command_docs::{commands, line};
 use testkit::{cmd, Reply, Server};
 
-/// The first column of the README's table of commands.
-fn in_the_readme() -> Vec<String> {
-    let readme = include_str!("../../README.md");
-    let rows = readme
+/// The first column of the table of commands.
+fn on_the_page() -> Vec<String> {
+    let page = include_str!("../../docs/commands.md");
+    let rows = page
         .lines()
         .filter_map(|line| line.strip_prefix("| `ANALYTICS."));
     let lines = rows.map(|row| {
@@ -18,17 +18,38 @@ fn in_the_readme() -> Vec<String> {
 }
 
 #[test]
-fn the_readme_equals_command_docs() {
+fn the_page_of_commands_equals_command_docs() {
     let server = Server::start();
     let documented = commands(&mut server.connection());
     let mut documented: Vec<String> = documented
         .iter()
         .map(|(name, command)| format!("{name} {}", line(&command.arguments)))
         .collect();
-    let mut found = in_the_readme();
+    let mut found = on_the_page();
     documented.sort();
     found.sort();
     assert_eq!(found, documented);
+}
+
+#[test]
+fn the_readme_names_every_command() {
+    let readme = include_str!("../../README.md");
+    let (_, section) = readme.split_once("\n## Commands\n").expect("is there");
+    let (section, _) = section.split_once("\n## ").expect("its end");
+    let rows = section.lines().filter(|line| line.starts_with("| "));
+    let words = rows.flat_map(|row| row.split('`'));
+    let is_name = |word: &&str| word.starts_with(|c: char| c.is_ascii_uppercase());
+    let is_word = |word: &&str| word.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+    let named: Vec<String> = words
+        .filter(|word| is_name(word) && is_word(word))
+        .map(|word| format!("ANALYTICS.{word}"))
+        .collect();
+    let documented = commands(&mut Server::start().connection());
+    let mut documented: Vec<String> = documented.into_keys().collect();
+    let mut sorted = named.clone();
+    sorted.sort();
+    documented.sort();
+    assert_eq!(sorted, documented);
 }
 
 #[test]

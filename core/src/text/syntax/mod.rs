@@ -1,4 +1,4 @@
-//! The arguments of a command, as data: for the parsers, for `COMMAND DOCS`, for the lines of the README
+//! The arguments of a command, as data: for the parsers, for `COMMAND DOCS`, for the lines of docs/commands.md
 //! and of `ANALYTICS.HELP`, and for the error that names the options.
 //!
 //! A tree: a word of the user's, a token that stands for itself, one of several, or a block of
