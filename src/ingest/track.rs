@@ -68,13 +68,13 @@ fn track_with<'c>(
         origin,
         request,
     })?;
-    if settings.ignores_names() {
-        let ignored = request.batch.keep_names(
+    let ignored = match settings.ignores_names() {
+        true => request.batch.keep_names(
             |name| !settings.ignores_dimension(name),
             |name| !settings.ignores_value(name),
-        );
-        site.value_mut(&guard).dropped.names += ignored as u64;
-    }
+        ),
+        false => 0,
+    };
     let clock = LatenessClock::new(origin, now, request.clock_time);
     if origin == Origin::Client {
         refuse_future(request, now)?;
@@ -109,6 +109,9 @@ fn track_with<'c>(
         true => event.let_wait_or_apply(&mut guard, &mut site, request, write)?,
         false => event.apply_now(&mut guard, &mut site, request, write)?,
     };
+    if ignored > 0 {
+        site.value_mut(&guard).dropped.names += ignored as u64;
+    }
     if let Some(replayed) = request.replayed_to {
         site.value_mut(&guard).site.set_replayed(replayed);
     }

@@ -59,6 +59,15 @@ fn a_site_that_ignores_unknown_names_counts_events_without_them() {
         .ok();
     let replayed = connection.run("ANALYTICS.REPLAY other FROM {shop}:events");
     assert_eq!(*replayed.at(0), 5);
+    // What is left out of a refused event is not counted either.
+    let far = connection.now() + 8_760 * HOUR;
+    refused_line(
+        &mut connection,
+        &format!("ANALYTICS.TRACK shop view ann DIM planet Mars AT {far}"),
+        &["in the future"],
+    );
+    let info = connection.run("ANALYTICS.INFO shop");
+    assert_eq!(*info.get("ignored-names"), 3 * 2 + 24);
     // A wrong name is an error, although it would be left out.
     refused_line(
         &mut connection,
