@@ -3,12 +3,14 @@
 //!     cargo bench --bench queries              everything
 //!     cargo bench --bench queries -- dense     the distinct counts beside PFCOUNT
 //!     cargo bench --bench queries -- site      the queries of one large site
+//!     cargo bench --bench queries -- filtered  rows of one value of another dimension
 //!
 //! The figures are Redis's own, `INFO commandstats`: the time inside a command, without the network.
 
 use testkit::Server;
 
 mod dense;
+mod filtered;
 mod site;
 
 const ROUNDS: usize = 5;
@@ -23,5 +25,8 @@ fn main() {
     }
     if "site".contains(&filter) {
         site::run(&mut Server::start().connection());
+    }
+    if "filtered".contains(&filter) {
+        filtered::run(&mut Server::start().connection());
     }
 }
