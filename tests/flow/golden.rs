@@ -10,15 +10,15 @@ use testkit::{cmd, Server};
 const DIGESTS: [(&str, &str); 4] = [
     (
         "bucket-v1-minute-rich.bin",
-        "bca4b4b3056922c069ab3dc5f8a3e5d34645125a",
+        "7df38e6b383225a171371a724cbe1a9873e44c1b",
     ),
     (
         "bucket-v1-hour-spilled.bin",
-        "27d8fc29a1f9cafbd710d60c712eff9b39ee99ae",
+        "1b24429d76dbb1b9be3c667e3003b4f47e444b43",
     ),
     (
         "bucket-v1-month-packed.bin",
-        "115dde8c2880110f1f8889edfb61c2e2950115b9",
+        "18d13750c0bad3bd8b49f7fa0f3556f5b031b8e0",
     ),
     (
         "site-v1-rich.bin",
