@@ -57,7 +57,13 @@ fn metrics_and_dimensions_of_visits_are_answered_as_plausible_does() {
         body.as_object_mut().expect("an object").extend(extra);
         ask(&gateway, &body)
     };
-    let all = json!(["visits", "bounce_rate", "visit_duration", "views_per_visit", "pageviews"]);
+    let all = json!([
+        "visits",
+        "bounce_rate",
+        "visit_duration",
+        "views_per_visit",
+        "pageviews"
+    ]);
     let answer = query(json!({"metrics": all})).json();
     let expected = json!([3, 67, 40, 1.33, 4]);
     assert_eq!(answer["results"][0]["metrics"], expected, "{answer}");
