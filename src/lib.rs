@@ -51,9 +51,9 @@ use ingest::directories;
 use store::bucket_value::BucketValue;
 use store::hooks::{self, Hooks};
 use store::ids_value::IdsValue;
+use store::partition_value::{PeopleValue, VisitorsValue};
 use store::site_value::SiteValue;
 use store::value;
-use store::visitors_value::VisitorsValue;
 
 #[cfg(not(test))]
 #[global_allocator]
@@ -129,6 +129,7 @@ fn load(ctx: Ctx, arguments: Words) -> bool {
         && value::register::<BucketValue>(ctx)
         && value::register::<IdsValue>(ctx)
         && value::register::<VisitorsValue>(ctx)
+        && value::register::<PeopleValue>(ctx)
         && config::register(ctx, arguments)
         && info::register(ctx, INFO)
         && server_events::subscribe(ctx)

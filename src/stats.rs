@@ -58,6 +58,8 @@ pub static DUPLICATES: Counter = Counter::new();
 pub static LATE: Counter = Counter::new();
 /// Events that count, but were too late for the visits of their users.
 pub static VISITS_LATE: Counter = Counter::new();
+/// Events that count, but are of a day before the last one of their users.
+pub static PEOPLE_LATE: Counter = Counter::new();
 pub static SITES: Counter = Counter::new();
 pub static BUCKETS: Counter = Counter::new();
 pub static QUERIES: Counter = Counter::new();
@@ -69,6 +71,7 @@ pub static LIVE_SITES: Gauge = Gauge::new();
 pub static LIVE_BUCKETS: Gauge = Gauge::new();
 pub static LIVE_IDS: Gauge = Gauge::new();
 pub static LIVE_PARTITIONS: Gauge = Gauge::new();
+pub static LIVE_PEOPLE: Gauge = Gauge::new();
 
 pub static ALERT_EVALUATIONS: Counter = Counter::new();
 pub static ALERT_MESSAGES: Counter = Counter::new();
@@ -91,6 +94,7 @@ pub fn figures() -> Vec<Figure> {
         (c"events_duplicate", DUPLICATES.get()),
         (c"events_late", LATE.get()),
         (c"events_late_for_visits", VISITS_LATE.get()),
+        (c"events_late_for_people", PEOPLE_LATE.get()),
         (c"commands_refused", refused_count()),
         (c"commands_try_again", try_again_count()),
         (c"sites", LIVE_SITES.get()),
@@ -99,6 +103,7 @@ pub fn figures() -> Vec<Figure> {
         (c"buckets_created", BUCKETS.get()),
         (c"sites_with_ids", LIVE_IDS.get()),
         (c"visitor_partitions", LIVE_PARTITIONS.get()),
+        (c"people_partitions", LIVE_PEOPLE.get()),
         (c"queries", QUERIES.get()),
         (c"queries_microseconds", QUERY_MICROSECONDS.get()),
         (c"queries_buckets_read", QUERY_BUCKETS.get()),

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use analytics_core::bucket::Bucket;
 use analytics_core::event::log::Log;
 use analytics_core::ids::RecentIds;
+use analytics_core::people::People;
 use analytics_core::query::fold::{Answer, Fold};
 use analytics_core::query::metric::Metric;
 use analytics_core::site::Site;
@@ -77,7 +78,7 @@ const BUCKETS: [(&str, Granularity, &str); 10] = [
     ("day-imported", Granularity::Day, "0 3 2 0 - 0 0"),
 ];
 
-const SITES: [(&str, u64, &str); 5] = [("visits", 0, "TZ UTC RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 100 IDS 1000000 DIM page DIM country DIM from VISITS 30m PATH page BY country BY event VISITORS 40 SEED 00112233445566778899aabbccddeeff 40"), ("plain", 0, "TZ UTC RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1000 IDS 1000000"), ("strict", 0, "TZ UTC RETENTION minute off RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1 IDS 1000000 DIM event NOUSERS DIM a VAL b UNDECLARED refuse"), ("rich", 2, "TZ Europe/Paris RETENTION minute 2h RETENTION hour 1w RETENTION day 365d RETENTION week off RETENTION month 3y CAPACITY 20 IDS 1000000 DIM event CAPACITY 300 DIM plan NOUSERS DIM country DIM city DIM own CAPACITY 5 CUBE event,country CUBE plan,country,city NOUSERS CUBE own,plan,event,country NOUSERS CAPACITY 9 VAL price VAL ms"), ("imported", 0, "TZ Europe/Paris RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1000 IDS 1000000")];
+const SITES: [(&str, u64, &str); 6] = [("people", 0, "TZ UTC RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 100 IDS 1000000 DIM country DIM quiet NOUSERS RETURNING 90d VISITORS 40 PEOPLESEED 00112233445566778899aabbccddeeff 40"), ("visits", 0, "TZ UTC RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 100 IDS 1000000 DIM page DIM country DIM from VISITS 30m PATH page BY country BY event VISITORS 40 SEED 00112233445566778899aabbccddeeff 40"), ("plain", 0, "TZ UTC RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1000 IDS 1000000"), ("strict", 0, "TZ UTC RETENTION minute off RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1 IDS 1000000 DIM event NOUSERS DIM a VAL b UNDECLARED refuse"), ("rich", 2, "TZ Europe/Paris RETENTION minute 2h RETENTION hour 1w RETENTION day 365d RETENTION week off RETENTION month 3y CAPACITY 20 IDS 1000000 DIM event CAPACITY 300 DIM plan NOUSERS DIM country DIM city DIM own CAPACITY 5 CUBE event,country CUBE plan,country,city NOUSERS CUBE own,plan,event,country NOUSERS CAPACITY 9 VAL price VAL ms"), ("imported", 0, "TZ Europe/Paris RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1000 IDS 1000000")];
 
 /// The rules of a site and their states, and its live metrics.
 const WATCHED: [(&str, &str); 3] = [
@@ -114,6 +115,16 @@ const VISITS: [(&str, Granularity, &str); 2] = [
 
 /// How many visits are remembered, and for how many one counts.
 const VISITORS: [(&str, usize, i64); 2] = [("few", 25, 1), ("sampled", 29, 2)];
+
+/// The answers to the metrics of people.
+const PEOPLE: [(&str, Granularity, &str); 3] = [
+    ("minute-people", Granularity::Minute, "3 6 0"),
+    ("day-people", Granularity::Day, "8 22 1"),
+    ("month-people-sampled", Granularity::Month, "108 76 0"),
+];
+
+/// How many users are remembered, and for how many one counts.
+const USERS: [(&str, usize, u64); 2] = [("few", 20, 1), ("sampled", 26, 8)];
 
 /// How many ids are remembered, and how many were forgotten early.
 const IDS: [(&str, usize, u64); 3] = [("one", 1, 0), ("hour", 11, 0), ("forgotten", 40, 60)];
@@ -253,6 +264,42 @@ fn partitions_of_version_1_are_read_and_written_as_they_were() {
 }
 
 #[test]
+fn every_bucket_of_version_3_is_read_and_written_as_it_was() {
+    for (name, granularity, expected) in PEOPLE {
+        let page = page(&format!("bucket-v3-{name}.bin"));
+        let bucket = Bucket::decode(std::slice::from_ref(&page)).unwrap();
+        let site = Site::decode(&[self::page("site-v1-people.bin")]).unwrap();
+        let metrics = ["users:new", "users:returning", "users:new@country=1"];
+        let parse = |it: &str| Metric::parse(it.as_bytes(), Some(&site.settings)).unwrap();
+        let mut fold = Fold::new(&metrics.map(parse));
+        let period = Zone::UTC.period(granularity, TIME).unwrap();
+        fold.add(&Piece::whole(period), &bucket);
+        let numbers = fold.answers(1.0).map(Answer::number);
+        let found = numbers.map(|number| number.map_or("-".to_owned(), |it| it.to_string()));
+        let found: Vec<String> = found.collect();
+        assert_eq!(found.join(" "), expected, "{name}");
+        assert!(bucket.encode() == [page], "{name}");
+    }
+}
+
+#[test]
+fn people_of_version_1_are_read_and_written_as_they_were() {
+    for (name, users, weight) in USERS {
+        let page = page(&format!("people-v1-{name}.bin"));
+        let people = People::decode(std::slice::from_ref(&page)).unwrap();
+        let site = Site::decode(&[self::page("site-v1-people.bin")]).unwrap();
+        let terms = site.settings.people.as_deref().unwrap().terms().unwrap();
+        let identities = people.identities(&terms).unwrap();
+        assert_eq!(
+            (identities.len(), identities.weight()),
+            (users, weight),
+            "{name}"
+        );
+        assert!(people.encode() == [page], "{name}");
+    }
+}
+
+#[test]
 fn every_golden_file_is_under_test() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let files = fs::read_dir(folder).unwrap().count();
@@ -265,5 +312,7 @@ fn every_golden_file_is_under_test() {
             + IDS.len()
             + VISITS.len()
             + VISITORS.len()
+            + PEOPLE.len()
+            + USERS.len()
     );
 }

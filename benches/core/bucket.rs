@@ -83,6 +83,8 @@ fn record(bucket: &mut Bucket, random: &mut Random, user: u64, is_rich: bool) {
         Number::of(random.below(1_000) as f64),
     ];
     let occurrence = ResolvedEvent {
+        counts_people: false,
+        seen: None,
         user: Member::of(hash(format!("user{user}").as_bytes())),
         session: None,
         facets: if is_rich { &facets } else { &facets[..1] },
@@ -104,6 +106,8 @@ fn record_event(bencher: Bencher, content: Content) {
         capacity: 0,
     }];
     let occurrence = ResolvedEvent {
+        counts_people: false,
+        seen: None,
         user: Member::of(hash(b"user0")),
         session: None,
         facets: &facets,

@@ -8,6 +8,7 @@
 //! time  text  codec            calendar and windows, names and numbers, stored primitives
 //! sketch                       distinct counts, percentiles, sums, counters
 //! visitors                     the visits under way, and what an event does to one
+//! people                       who was there before, and what an event says of it
 //! schema                       names, options, settings, cubes, limits: no state
 //! event                        what comes in, and its entry in a log
 //! ids                          the ids of recent events: an event counts once
@@ -44,6 +45,7 @@ pub mod hash;
 pub mod hostile;
 pub mod ids;
 pub mod memory;
+pub mod people;
 pub mod prefetch;
 pub mod query;
 pub mod schema;

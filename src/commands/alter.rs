@@ -1,7 +1,7 @@
 //! `ANALYTICS.ALTER site [options]`: the new settings hold from the next event on. A new retention also
 //! changes the expiry of existing buckets.
 
-use super::create::fill_visits;
+use super::create::fill_seeds;
 use super::drop::drop_partitions;
 use super::site::site_to_change;
 use crate::api::command::{Access, Command};
@@ -19,12 +19,15 @@ use crate::ingest::{directories, replicate};
 use crate::store::bucket_value::BucketValue;
 use crate::store::changes::Changes;
 use crate::store::{value, walk};
+use analytics_core::people::People;
 use analytics_core::schema::options::{
     CAPACITY, CUBE, DIM, FORGET, IDS, LOG, LOGUSERS, RETENTION, TZ, UNDECLARED, VAL,
 };
-use analytics_core::schema::{parse_alter, Change, Settings, Visits, SEED, VISITS};
+use analytics_core::schema::{self, parse_alter, Change, Settings, Visits};
+use analytics_core::schema::{PEOPLE, RETURNING, SEED, VISITS};
 use analytics_core::text::syntax::Argument;
 use analytics_core::time::Granularity;
+use analytics_core::visitors::Partition;
 
 pub const COMMAND: Command = Command {
     name: c"analytics.alter",
@@ -51,6 +54,8 @@ pub const COMMAND: Command = Command {
         LOGUSERS,
         VISITS,
         SEED,
+        RETURNING,
+        PEOPLE,
     ],
     run: entry!(alter),
 };
@@ -65,7 +70,7 @@ pub fn alter(ctx: Ctx, words: Words) -> Outcome {
     let mut changes = parse_alter(&options.to_vec())?;
     let now = clock.unwrap_or_else(|| ctx.now());
     let (before, span) = (value.site.settings.clone(), value.site.span());
-    fill_visits(&mut changes, before.visits.as_deref(), origin)?;
+    fill_seeds(&mut changes, Some(&before), origin)?;
     // Events that were accepted for the near future are in no bucket of a granularity that was off.
     let complete = span.map_or(now, |(_, last)| {
         let latest = now.saturating_add(MOST_FUTURE);
@@ -80,18 +85,19 @@ pub fn alter(ctx: Ctx, words: Words) -> Outcome {
         _ => Vec::new(),
     };
     let partitions = match origin {
-        Origin::Client => old_partitions(ctx, &mut guard, words, (&before, &settings))?,
-        Origin::Master => Vec::new(),
+        Origin::Client => OldPartitions::find(ctx, &mut guard, words, (&before, &settings))?,
+        Origin::Master => OldPartitions::default(),
     };
     changes_before.refuse_more()?;
+    let seeds = seeds_of(&changes, &settings);
     let value = site_to_change(ctx, words, &mut guard)?;
     value.site.settings = settings;
     value.forget_found_span();
     directories::clear_of(value);
     if origin == Origin::Client {
-        let seed = seed_of(&changes);
-        replicate_alter(ctx, words.string(1)?, options, &seed, now);
-        drop_partitions(ctx, &mut guard, &partitions);
+        replicate_alter(ctx, words.string(1)?, options, &seeds, now);
+        drop_partitions::<Partition>(ctx, &mut guard, &partitions.visitors);
+        drop_partitions::<People>(ctx, &mut guard, &partitions.people);
         set_expiries(ctx, &mut guard, expiries, now);
     } else {
         ctx.replicate_verbatim();
@@ -102,15 +108,24 @@ pub fn alter(ctx: Ctx, words: Words) -> Outcome {
     Ok(())
 }
 
-/// The seed and the bound of visits that are switched on by a change, in words.
-fn seed_of(changes: &[Change]) -> Vec<OwnedString> {
-    let given = changes.iter().find_map(|change| match change {
-        Change::Visits(given) => given.as_ref(),
-        _ => None,
-    });
-    let visits = given.and_then(|given| Visits::new(given).ok());
-    let words = visits.iter().flat_map(Visits::seed_words);
-    words.map(|word| OwnedString::new(&word)).collect()
+/// The seeds and bounds of visits and of people that are switched on by a change, in words.
+fn seeds_of(changes: &[Change], settings: &Settings) -> Vec<OwnedString> {
+    let mut words: Vec<Vec<u8>> = Vec::new();
+    for change in changes {
+        match change {
+            Change::Visits(Some(_)) => {
+                let visits = settings.visits.as_deref();
+                words.extend(visits.iter().flat_map(|visits| visits.seed_words()));
+            }
+            Change::Returning(Some(_)) => {
+                let people = settings.people.as_deref();
+                words.extend(people.iter().flat_map(|people| people.seed_words()));
+            }
+            _ => {}
+        }
+    }
+    let words = words.iter();
+    words.map(|word| OwnedString::new(word)).collect()
 }
 
 fn replicate_alter(ctx: Ctx, site: StringRef, options: Words, seed: &[OwnedString], now: i64) {
@@ -122,23 +137,36 @@ fn replicate_alter(ctx: Ctx, site: StringRef, options: Words, seed: &[OwnedStrin
     ctx.replicate(c"ANALYTICS.ALTER", &strings);
 }
 
-/// The partitions whose visits end, because they are counted otherwise from now on.
-fn old_partitions(
-    ctx: Ctx,
-    guard: &mut WriteGuard,
-    words: Words,
-    (before, after): (&Settings, &Settings),
-) -> Outcome<Vec<OwnedString>> {
-    let Some(old) = before.visits.as_deref() else {
-        return Ok(Vec::new());
-    };
-    let is_same = after
-        .visits
-        .as_deref()
-        .is_some_and(|new| new.terms() == old.terms());
-    match is_same {
-        true => Ok(Vec::new()),
-        false => walk::existing_partitions(ctx, guard, words.string(1)?, old),
+/// The partitions of what is counted otherwise from now on, or not any more.
+#[derive(Default)]
+struct OldPartitions {
+    visitors: Vec<OwnedString>,
+    people: Vec<OwnedString>,
+}
+
+impl OldPartitions {
+    fn find(
+        ctx: Ctx,
+        guard: &mut WriteGuard,
+        words: Words,
+        (before, after): (&Settings, &Settings),
+    ) -> Outcome<OldPartitions> {
+        let terms = |settings: &Settings| settings.visits.as_deref().map(Visits::terms);
+        let visitors = before
+            .visits
+            .as_deref()
+            .filter(|_| terms(before) != terms(after))
+            .map_or(0, Visits::partitions);
+        let people = before
+            .people
+            .as_deref()
+            .filter(|_| after.people.is_none())
+            .map_or(0, schema::People::partitions);
+        let key = words.string(1)?;
+        Ok(OldPartitions {
+            visitors: walk::existing_partitions::<Partition>(ctx, guard, key, visitors)?,
+            people: walk::existing_partitions::<People>(ctx, guard, key, people)?,
+        })
     }
 }
 

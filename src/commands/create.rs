@@ -18,7 +18,8 @@ use analytics_core::schema::keys::check_site_name;
 use analytics_core::schema::options::{
     CAPACITY, CUBE, DIM, IDS, LOG, LOGUSERS, RETENTION, TZ, UNDECLARED, VAL,
 };
-use analytics_core::schema::{parse_options, Change, Visits, SEED, VISITS};
+use analytics_core::schema::{parse_options, Change, Settings};
+use analytics_core::schema::{PEOPLE, RETURNING, SEED, VISITS};
 use analytics_core::site::Site;
 use analytics_core::text::syntax::Argument;
 use analytics_core::visitors::Seed;
@@ -46,6 +47,8 @@ pub const COMMAND: Command = Command {
         LOGUSERS,
         VISITS,
         SEED,
+        RETURNING,
+        PEOPLE,
     ],
     run: entry!(create),
 };
@@ -54,7 +57,7 @@ pub fn create(ctx: Ctx, words: Words) -> Outcome {
     let name = words.required(1)?;
     check_site_name(name)?;
     let mut changes = parse_options(&words.after(2).to_vec())?;
-    fill_visits(&mut changes, None, Origin::of(ctx))?;
+    fill_seeds(&mut changes, None, Origin::of(ctx))?;
     let settings = config::default_settings().with(&changes, false, i64::MIN)?;
     let mut guard = WriteGuard::new()?;
     let key = Key::for_writing(ctx, &mut guard, words.string(1)?);
@@ -73,16 +76,29 @@ pub fn create(ctx: Ctx, words: Words) -> Outcome {
     Ok(())
 }
 
-/// Completes what is given of visits: the bound, and a seed. Only a master says which seed it is.
-pub fn fill_visits(changes: &mut [Change], before: Option<&Visits>, origin: Origin) -> Outcome {
+/// Completes what is given of visits and of people: the bounds, and seeds. Only a master says which seeds
+/// they are.
+pub fn fill_seeds(changes: &mut [Change], before: Option<&Settings>, origin: Origin) -> Outcome {
+    let refuse = |option: &str| Error::new(format!("{option} is for replication only"));
+    let is_client = origin == Origin::Client;
     for change in changes {
-        let Change::Visits(Some(given)) = change else {
-            continue;
-        };
-        if given.seed.is_some() && origin == Origin::Client {
-            return Err(Error::new("SEED is for replication only").into());
+        match change {
+            Change::Visits(Some(given)) => {
+                if given.seed.is_some() && is_client {
+                    return Err(refuse("SEED").into());
+                }
+                let before = before.and_then(|before| before.visits.as_deref());
+                given.fill(before, config::visitor_capacity(), random_seed());
+            }
+            Change::Returning(Some(given)) => {
+                if given.seed.is_some() && is_client {
+                    return Err(refuse("PEOPLESEED").into());
+                }
+                let before = before.and_then(|before| before.people.as_deref());
+                given.fill(before, config::visitor_capacity(), random_seed());
+            }
+            _ => {}
         }
-        given.fill(before, config::visitor_capacity(), random_seed());
     }
     Ok(())
 }

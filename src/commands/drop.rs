@@ -1,4 +1,4 @@
-//! `ANALYTICS.DROP site`: the site, every bucket of it, its visits under way, the ids of its events and the
+//! `ANALYTICS.DROP site`: the site, every bucket of it, its visits under way, what it remembers of people, the ids of its events and the
 //! streams of its alerts and events. Replies how many buckets there were.
 
 use std::ptr::NonNull;
@@ -18,14 +18,17 @@ use crate::ingest::replicate;
 use crate::store::bucket_value::BucketValue;
 use crate::store::changes::{self, Changes};
 use crate::store::ids_value::IdsValue;
+use crate::store::partition_contents::Contents;
+use crate::store::partition_value::PartitionValue;
 use crate::store::site_value::SiteValue;
 use crate::store::value::Value;
-use crate::store::visitors_value::VisitorsValue;
 use crate::store::{cluster, value, walk};
+use analytics_core::people::People;
 use analytics_core::schema::keys::{alerts_stream, check_site_name, events_stream, ids_key};
-use analytics_core::schema::Settings;
+use analytics_core::schema::{self, Settings, Visits};
 use analytics_core::text::syntax::Argument;
 use analytics_core::time::{Granularity, MAX_TIME};
+use analytics_core::visitors::Partition;
 
 pub const COMMAND: Command = Command {
     name: c"analytics.drop",
@@ -75,17 +78,22 @@ pub fn drop_site(ctx: Ctx, words: Words) -> Outcome {
             cluster::refuse_if_bucket_is_elsewhere(ctx, guard, words.string(1)?, name)?;
         }
     }
-    let partitions = match settings.visits.as_deref() {
-        Some(visits) => walk::existing_partitions(ctx, &mut guard, words.string(1)?, visits)?,
-        None => Vec::new(),
-    };
+    let visitors = settings.visits.as_deref().map_or(0, Visits::partitions);
+    let people = settings
+        .people
+        .as_deref()
+        .map_or(0, schema::People::partitions);
+    let key = words.string(1)?;
+    let visitors = walk::existing_partitions::<Partition>(ctx, &mut guard, key, visitors)?;
+    let people = walk::existing_partitions::<People>(ctx, &mut guard, key, people)?;
     let last = known.max(latest).min(MAX_TIME);
     let buckets = find_buckets(ctx, &mut guard, words.string(1)?, &settings, last)?;
     changes.refuse_more()?;
 
     // The keys that had expired are gone: from here on no foreign code runs until all is removed.
     let dropped = drop_buckets(ctx, &mut guard, buckets);
-    drop_partitions(ctx, &mut guard, &partitions);
+    drop_partitions::<Partition>(ctx, &mut guard, &visitors);
+    drop_partitions::<People>(ctx, &mut guard, &people);
     for stream in &streams {
         if drop_stream(ctx, &mut guard, stream) {
             replicate::keys(ctx, c"UNLINK", std::slice::from_ref(stream));
@@ -143,11 +151,11 @@ fn drop_buckets(ctx: Ctx, guard: &mut WriteGuard, mut names: Vec<OwnedString>) -
     names.len()
 }
 
-/// Removes partitions of visitors. A value of another type stays.
-pub fn drop_partitions(ctx: Ctx, guard: &mut WriteGuard, names: &[OwnedString]) {
+/// Removes partitions. A value of another type stays.
+pub fn drop_partitions<C: Contents>(ctx: Ctx, guard: &mut WriteGuard, names: &[OwnedString]) {
     for name in names {
         let key = Key::for_writing(ctx, guard, name.get());
-        if matches!(value::find::<VisitorsValue>(&key), Ok(Some(_))) {
+        if matches!(value::find::<PartitionValue<C>>(&key), Ok(Some(_))) {
             key.unlink();
             ctx.signal_modified(name.get());
             replicate::keys(ctx, c"UNLINK", std::slice::from_ref(name));

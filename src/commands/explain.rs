@@ -21,12 +21,12 @@ use crate::api::words::Words;
 use crate::query::reply::reply_answer;
 use crate::query::{Query, WINDOW};
 use crate::stats;
-use analytics_core::query::fold::{moved_visits, spread_of, Answer, EdgePart, Fold};
-use analytics_core::query::metric::{Measure, Metric, VisitMeasure};
+use analytics_core::query::fold::{excess_of, moved_visits, spread_of, Answer, EdgePart, Fold};
+use analytics_core::query::metric::{Measure, Metric, PeopleMeasure, VisitMeasure};
 use analytics_core::query::moved::moved;
-use analytics_core::schema::Selector;
+use analytics_core::schema::{self, Selector};
 use analytics_core::text::syntax::Argument;
-use analytics_core::time::{Cover, Granularity, Range};
+use analytics_core::time::{Cover, Granularity, Range, DAY};
 
 pub const COMMAND: Command = Command {
     name: c"analytics.explain",
@@ -67,8 +67,11 @@ pub fn explain(ctx: Ctx, words: Words) -> Outcome {
     let measured = measured(&query, window, &cover, &metrics)?;
 
     let visits = Visits::read(&query, window)?;
+    let people = People::read(&query, &cover)?;
 
-    let parts = usize::from(texts.len() > 0) + 3 * usize::from(visits.is_some());
+    let parts = usize::from(texts.len() > 0)
+        + 3 * usize::from(visits.is_some())
+        + usize::from(people.is_some());
     ctx.reply_map(10 + parts);
     ctx.reply_bytes(b"window");
     reply_range(ctx, window);
@@ -109,6 +112,9 @@ pub fn explain(ctx: Ctx, words: Words) -> Outcome {
     }
     if let Some(visits) = visits {
         visits.reply(ctx);
+    }
+    if let Some(people) = people {
+        people.reply(ctx);
     }
     Ok(())
 }
@@ -215,6 +221,68 @@ impl Visits {
                 false => 0.0,
             });
         }
+    }
+}
+
+/// How new and returning users are answered, on a site that remembers who was there before.
+struct People {
+    /// In days.
+    horizon: i32,
+    since: i64,
+    new_users: Answer,
+    /// By which the error of sampling is estimated.
+    excess: f64,
+    /// Those who return were counted, and not estimated.
+    is_counted: bool,
+}
+
+impl People {
+    fn read(query: &Query, cover: &Cover) -> Outcome<Option<People>> {
+        let people = query.site().settings.people.as_deref();
+        let Some(returning) = people.and_then(schema::People::returning) else {
+            return Ok(None);
+        };
+        let measures = [PeopleMeasure::New, PeopleMeasure::Returning].map(Measure::People);
+        let mut fold = Fold::new(&measures.map(Metric::of_site));
+        let mut excess = 0.0;
+        query.read(cover, |piece, bucket| {
+            fold.add(piece, bucket);
+            excess += excess_of(piece, bucket);
+        })?;
+        stats::QUERY_UNIONS.add(fold.united());
+        let new_users = fold.answers(0.0).next().unwrap_or(Answer::Nothing);
+        Ok(Some(People {
+            horizon: returning.horizon(),
+            since: returning.since(),
+            new_users,
+            excess,
+            is_counted: fold.counts_returning(),
+        }))
+    }
+
+    fn reply(&self, ctx: Ctx) {
+        ctx.reply_bytes(b"people");
+        ctx.reply_map(6);
+        ctx.reply_bytes(b"horizon");
+        ctx.reply_integer(i64::from(self.horizon) * DAY);
+        ctx.reply_bytes(b"since");
+        match self.since {
+            i64::MIN => ctx.reply_null(),
+            since => ctx.reply_integer(since),
+        }
+        let new_users = self.new_users.number();
+        ctx.reply_bytes(b"known");
+        ctx.reply_integer(new_users.is_some().into());
+        let new_users = new_users.filter(|new_users| *new_users > 0.0);
+        ctx.reply_bytes(b"sampling");
+        ctx.reply_double(new_users.map_or(1.0, |all| 1.0 / (1.0 + self.excess / all)));
+        ctx.reply_bytes(b"standard-error");
+        ctx.reply_double(new_users.map_or(0.0, |all| self.excess.sqrt() / all));
+        ctx.reply_bytes(b"returning");
+        ctx.reply_bytes(match self.is_counted {
+            true => b"counted",
+            false => b"estimated",
+        });
     }
 }
 

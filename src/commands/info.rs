@@ -10,15 +10,19 @@ use crate::api::registration::entry;
 use crate::api::string::{OwnedString, StringRef};
 use crate::api::words::Words;
 use crate::store::ids_value::IdsValue;
+use crate::store::partition_contents::Contents;
+use crate::store::partition_value::PartitionValue;
 use crate::store::site_value::SiteValue;
 use crate::store::value;
-use crate::store::visitors_value::VisitorsValue;
 use crate::store::{cluster, walk};
+use analytics_core::people::{Identities, People};
 use analytics_core::schema::keys::ids_key;
-use analytics_core::schema::Settings;
+use analytics_core::schema::people::Returning;
+use analytics_core::schema::{self, Settings, Visits};
 use analytics_core::site::Site;
 use analytics_core::text::syntax::Argument;
 use analytics_core::time::Granularity;
+use analytics_core::visitors::Partition;
 
 pub const COMMAND: Command = Command {
     name: c"analytics.info",
@@ -51,9 +55,11 @@ pub fn info(ctx: Ctx, words: Words) -> Outcome {
         cluster::refuse_if_bucket_is_elsewhere(ctx, &guard, words.string(1)?, ids_name.get())?;
     }
     let ids = value::read::<IdsValue>(ids_key).ok().flatten();
-    let visitors = count_visitors(ctx, &guard, words.string(1)?, &site.settings)?;
+    let key = words.string(1)?;
+    let visitors = count_visitors(ctx, &guard, key, &site.settings)?;
+    let people = count_people(ctx, &guard, key, &site.settings)?;
 
-    ctx.reply_map(29);
+    ctx.reply_map(34);
     field(ctx, "site", || ctx.reply_bytes(name));
     field(ctx, "timezone", || {
         ctx.reply_bytes(site.settings.zone.name().as_bytes())
@@ -133,13 +139,38 @@ pub fn info(ctx: Ctx, words: Words) -> Outcome {
     field(ctx, "late-for-visits", || {
         ctx.reply_integer(value.dropped.late_for_visits as i64)
     });
+    let returning = site.settings.people.as_deref();
+    field(ctx, "returning", || match returning {
+        Some(people) => {
+            let words = people.words();
+            ctx.reply_array(words.len());
+            words.iter().for_each(|word| ctx.reply_bytes(word));
+        }
+        None => ctx.reply_null(),
+    });
+    let returning = returning.and_then(schema::People::returning);
+    field(ctx, "returning-since", || {
+        reply_time(
+            ctx,
+            returning
+                .map(Returning::since)
+                .filter(|since| *since > i64::MIN),
+        );
+    });
+    field(ctx, "people", || ctx.reply_integer(people.followed as i64));
+    field(ctx, "people-sampling", || {
+        ctx.reply_double(1.0 / people.weight as f64)
+    });
+    field(ctx, "late-for-people", || {
+        ctx.reply_integer(value.dropped.late_for_people as i64)
+    });
     Ok(())
 }
 
-/// The visits that are remembered.
-struct Visitors {
+/// The users that are followed.
+struct Followed {
     followed: usize,
-    /// For how many one visitor counts, in the partition with the most visitors.
+    /// For how many one of them counts, in the partition with the most users.
     weight: i64,
 }
 
@@ -148,24 +179,50 @@ fn count_visitors(
     guard: &ReadGuard,
     name: StringRef,
     settings: &Settings,
-) -> Outcome<Visitors> {
-    let mut visitors = Visitors {
+) -> Outcome<Followed> {
+    let partitions = settings.visits.as_deref().map_or(0, Visits::partitions);
+    count_followed(ctx, guard, name, partitions, |partition: &Partition| {
+        (partition.len(), partition.weight())
+    })
+}
+
+fn count_people(
+    ctx: Ctx,
+    guard: &ReadGuard,
+    name: StringRef,
+    settings: &Settings,
+) -> Outcome<Followed> {
+    let people = settings.people.as_deref();
+    let terms = people.and_then(schema::People::terms);
+    let partitions = people.map_or(0, schema::People::partitions);
+    count_followed(ctx, guard, name, partitions, |people: &People| {
+        let identities = terms.and_then(|terms| people.identities(&terms));
+        let weight = identities.map_or(1, |it| it.weight() as i64);
+        (identities.map_or(0, Identities::len), weight)
+    })
+}
+
+fn count_followed<C: Contents>(
+    ctx: Ctx,
+    guard: &ReadGuard,
+    name: StringRef,
+    partitions: u32,
+    count: impl Fn(&C) -> (usize, i64),
+) -> Outcome<Followed> {
+    let mut all = Followed {
         followed: 0,
         weight: 1,
     };
-    let Some(visits) = settings.visits.as_deref() else {
-        return Ok(visitors);
-    };
     let mut again = guard;
-    for key in walk::existing_partitions(ctx, &mut again, name, visits)? {
+    for key in walk::existing_partitions::<C>(ctx, &mut again, name, partitions)? {
         let key = Key::for_reading(ctx, guard, key.get());
-        if let Some(value) = value::read::<VisitorsValue>(key)? {
-            let partition = value.partition();
-            visitors.followed += partition.len();
-            visitors.weight = visitors.weight.max(partition.weight());
+        if let Some(value) = value::read::<PartitionValue<C>>(key)? {
+            let (followed, weight) = count(value.contents());
+            all.followed += followed;
+            all.weight = all.weight.max(weight);
         }
     }
-    Ok(visitors)
+    Ok(all)
 }
 
 /// How many buckets there are of each granularity.

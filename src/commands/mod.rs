@@ -11,6 +11,7 @@ mod dashboard;
 mod drop;
 mod explain;
 mod export;
+mod forget;
 mod get;
 mod help;
 mod import;
@@ -19,6 +20,8 @@ mod live;
 mod range;
 mod replay;
 mod restore;
+mod retention;
+mod seed;
 mod site;
 mod top;
 mod track;
@@ -44,10 +47,13 @@ static COMMANDS: &[&Command] = &[
     &compare::COMMAND,
     &top::COMMAND,
     &dashboard::COMMAND,
+    &retention::COMMAND,
     &explain::COMMAND,
     &info::COMMAND,
     &export::COMMAND,
     &import::COMMAND,
+    &seed::COMMAND,
+    &forget::COMMAND,
     &alert::ALERT,
     &alert::ALERT_RO,
     &live::LIVE,

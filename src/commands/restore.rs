@@ -1,4 +1,4 @@
-//! `ANALYTICS.RESTORE key SITE|BUCKET|IDS|VISITORS page [page ...]`: the form of a value in a rewritten AOF. It
+//! `ANALYTICS.RESTORE key SITE|BUCKET|IDS|VISITORS|PEOPLE page [page ...]`: the form of a value in a rewritten AOF. It
 //! is checked like any payload.
 
 use crate::api::command::{Access, Command};
@@ -11,9 +11,9 @@ use crate::api::words::Words;
 use crate::store::bucket_value::BucketValue;
 use crate::store::changes;
 use crate::store::ids_value::IdsValue;
+use crate::store::partition_value::{PeopleValue, VisitorsValue};
 use crate::store::site_value::SiteValue;
 use crate::store::value::{self, Value};
-use crate::store::visitors_value::VisitorsValue;
 use analytics_core::error::{shown, Error};
 use analytics_core::text::syntax::Argument;
 
@@ -33,11 +33,12 @@ pub const COMMAND: Command = Command {
     run: entry!(restore),
 };
 
-const TYPE: Argument = Argument::one_of(c"type", &[SITE, BUCKET, IDS, VISITORS]);
+const TYPE: Argument = Argument::one_of(c"type", &[SITE, BUCKET, IDS, VISITORS, PEOPLE]);
 const SITE: Argument = Argument::token(c"site", SiteValue::KEYWORD);
 const BUCKET: Argument = Argument::token(c"bucket", BucketValue::KEYWORD);
 const IDS: Argument = Argument::token(c"ids", IdsValue::KEYWORD);
 const VISITORS: Argument = Argument::token(c"visitors", VisitorsValue::KEYWORD);
+const PEOPLE: Argument = Argument::token(c"people", PeopleValue::KEYWORD);
 
 pub fn restore(ctx: Ctx, words: Words) -> Outcome {
     if words.len() < 4 {
@@ -52,9 +53,14 @@ pub fn restore(ctx: Ctx, words: Words) -> Outcome {
         restore_value::<IdsValue>(ctx, words)
     } else if VISITORS.is(kind) {
         restore_value::<VisitorsValue>(ctx, words)
+    } else if PEOPLE.is(kind) {
+        restore_value::<PeopleValue>(ctx, words)
     } else {
         let kind = shown(kind);
-        Err(Error::new(format!("'{kind}' is not SITE, BUCKET, IDS or VISITORS")).into())
+        Err(Error::new(format!(
+            "'{kind}' is not SITE, BUCKET, IDS, VISITORS or PEOPLE"
+        ))
+        .into())
     }
 }
 

@@ -5,10 +5,12 @@ use std::ptr::NonNull;
 
 use super::directory::SiteDirectory;
 use super::directory_table::{place_of, Directories, Lent};
+use super::late::LateCounts;
 use super::lateness::LatenessClock;
 use super::partitions::PartitionRef;
+use super::pending::UserPlaces;
+use super::pending_people::PeoplePlace;
 use super::pending_visits::VisitPlace;
-use super::visits::count_late;
 use crate::api::context::Ctx;
 use crate::api::failure::Outcome;
 use crate::api::info::Figure;
@@ -16,11 +18,14 @@ use crate::api::string::StringRef;
 use crate::api::under_lock::UnderLock;
 use crate::store::containment;
 use crate::store::hooks::PendingId;
+use crate::store::partition_contents::Contents;
 use crate::store::site_value::SiteValue;
 use analytics_core::apply::RowResolver;
 use analytics_core::event::{Batch, Event};
 use analytics_core::hash::keyed_hash;
+use analytics_core::people::People;
 use analytics_core::schema::keys::check_site_name;
+use analytics_core::visitors::Partition;
 
 /// Waiting events of a site are applied when they take this much memory, which is some two hundred events;
 /// earlier where there are so many directories that all would take more than the second bound.
@@ -54,41 +59,84 @@ pub fn accept(site: &SiteValue, batch: &Batch, clock: LatenessClock) -> bool {
     with(|directories| {
         let directory = directories.of(site);
         directory.is_some_and(|it| {
-            let visits = site.site.settings.visits.as_deref();
-            let visits = visits.map(|visits| VisitPlace {
-                visits,
-                partitions: &mut it.partitions,
-                paths: &it.visit_paths,
-            });
-            it.pending.accepts(batch, clock, &it.paths, visits)
+            let settings = &site.site.settings;
+            let users = UserPlaces {
+                visits: settings.visits.as_deref().map(|visits| VisitPlace {
+                    visits,
+                    partitions: &mut it.visitors,
+                    paths: &it.visit_paths,
+                }),
+                people: settings.people.as_deref().map(|people| PeoplePlace {
+                    people,
+                    partitions: &mut it.people,
+                }),
+                clock,
+            };
+            it.pending.accepts(batch, &it.paths, users)
         })
     })
 }
 
+/// A partition that is taken out of a directory, and its number.
+pub type Taken<C> = (u32, Box<PartitionRef<C>>);
+
 /// The partition of an event's visitor, which is given back later. None where the events of the call cannot
-/// wait, whatever their visits.
-pub fn take_partition(
+/// wait, whatever their users.
+pub fn take_visitors(
     site: &SiteValue,
     event: &Event,
     batch: &Batch,
     clock: LatenessClock,
-) -> Option<(u32, Box<PartitionRef>)> {
+) -> Option<Taken<Partition>> {
+    let visits = site.site.settings.visits.as_deref()?;
+    let number = visits.partition_of(visits.visitor_of(event.user, event.session));
+    take(site, batch, clock, |it| (number, it.take_visitors(number)))
+}
+
+/// The same with the one of people.
+pub fn take_people(
+    site: &SiteValue,
+    event: &Event,
+    batch: &Batch,
+    clock: LatenessClock,
+) -> Option<Taken<People>> {
+    let people = site.site.settings.people.as_deref()?;
+    let number = people.partition_of(people.visitor(event.user));
+    take(site, batch, clock, |it| (number, it.take_people(number)))
+}
+
+fn take<C: Contents>(
+    site: &SiteValue,
+    batch: &Batch,
+    clock: LatenessClock,
+    take: impl FnOnce(&mut SiteDirectory) -> Taken<C>,
+) -> Option<Taken<C>> {
     with(|directories| {
         let directory = directories.of(site)?;
-        let visits = site.site.settings.visits.as_deref()?;
-        let number = visits.partition_of(visits.visitor_of(event.user, event.session));
-        let may_wait = directory
-            .pending
-            .accepts(batch, clock, &directory.paths, None);
-        may_wait.then(|| (number, directory.take_partition(number)))
+        let users = UserPlaces {
+            visits: None,
+            people: None,
+            clock,
+        };
+        let may_wait = directory.pending.accepts(batch, &directory.paths, users);
+        may_wait.then(|| take(directory))
     })
 }
 
 /// Gives a partition back, unless the directory has another one or is gone.
-pub fn give_partition(site: &SiteValue, number: u32, partition: Box<PartitionRef>) {
+pub fn give_visitors(site: &SiteValue, (number, partition): Taken<Partition>) {
     with(|directories| {
         if let Some(directory) = directories.of(site) {
-            directory.partitions.put(number, partition);
+            directory.visitors.put(number, partition);
+        }
+    });
+}
+
+/// The same with one of people.
+pub fn give_people(site: &SiteValue, (number, partition): Taken<People>) {
+    with(|directories| {
+        if let Some(directory) = directories.of(site) {
+            directory.people.put(number, partition);
         }
     });
 }
@@ -105,24 +153,30 @@ pub fn add<'c>(
         site.site.count(event.time);
     }
     let (mut names, late) = with(|directories| {
-        let mut late = 0;
+        let mut late = LateCounts::default();
         let mut names = std::mem::take(&mut directories.names);
         if let Some((directory, scratch)) = directories.of_with_scratch(site) {
             let place = (&directory.paths, &mut directory.buckets[..]);
             let settings = &site.site.settings;
-            let visits = settings.visits.as_deref().map(|visits| VisitPlace {
-                visits,
-                partitions: &mut directory.partitions,
-                paths: &directory.visit_paths,
-            });
-            let visits = visits.map(|place| (place, clock));
+            let users = UserPlaces {
+                visits: settings.visits.as_deref().map(|visits| VisitPlace {
+                    visits,
+                    partitions: &mut directory.visitors,
+                    paths: &directory.visit_paths,
+                }),
+                people: settings.people.as_deref().map(|people| PeoplePlace {
+                    people,
+                    partitions: &mut directory.people,
+                }),
+                clock,
+            };
             let pending = &mut directory.pending;
             let memory = (scratch, &mut names);
-            late = pending.add(settings, batch, resolver, place, visits, memory);
+            late = pending.add(settings, batch, resolver, place, users, memory);
         }
         (names, late)
     });
-    count_late(site, late);
+    late.count(site);
     for name in names.drain(..) {
         // SAFETY: the name of a bucket of the directory, which stays: no foreign code runs here.
         ctx.signal_modified(unsafe { StringRef::new(name) });

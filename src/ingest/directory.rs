@@ -11,9 +11,11 @@ use super::pending::PendingWrites;
 use crate::store::containment::LastPath;
 use crate::store::hooks::PendingId;
 use crate::store::site_value::SiteValue;
+use analytics_core::people::People;
 use analytics_core::schema::Settings;
 use analytics_core::text::same;
 use analytics_core::time::{Granularity, Range};
+use analytics_core::visitors::Partition;
 
 pub struct SiteDirectory {
     /// Its place among all directories, from 1.
@@ -29,7 +31,8 @@ pub struct SiteDirectory {
     pub paths: PathCache,
     /// Those of the beginnings of visits, which are not counted in minutes.
     pub visit_paths: PathCache,
-    pub partitions: Partitions,
+    pub visitors: Partitions<Partition>,
+    pub people: Partitions<People>,
     pub last_path: LastPath,
     pub pending: PendingWrites,
     /// When a command last used it.
@@ -57,7 +60,8 @@ impl SiteDirectory {
             by_start: Default::default(),
             paths: PathCache::default(),
             visit_paths: PathCache::default(),
-            partitions: Partitions::default(),
+            visitors: Partitions::default(),
+            people: Partitions::default(),
             last_path: LastPath::default(),
             pending: PendingWrites::default(),
             used_at: 0,
@@ -106,14 +110,24 @@ impl SiteDirectory {
         }
     }
 
-    /// Begins a command with a partition. True for the first call of the command.
-    pub fn begin_partition(&mut self, number: u32, command: u64, now: i64) -> bool {
-        self.partitions.begin(&self.name, number, command, now)
+    /// Begins a command with a partition of visits. True for the first call of the command.
+    pub fn begin_visitors(&mut self, number: u32, command: u64, now: i64) -> bool {
+        self.visitors.begin(&self.name, number, command, now)
     }
 
-    /// A partition, which is given back to `partitions`.
-    pub fn take_partition(&mut self, number: u32) -> Box<PartitionRef> {
-        self.partitions.take(&self.name, number)
+    /// The same with one of people.
+    pub fn begin_people(&mut self, number: u32, command: u64, now: i64) -> bool {
+        self.people.begin(&self.name, number, command, now)
+    }
+
+    /// A partition of visits, which is given back to `visitors`.
+    pub fn take_visitors(&mut self, number: u32) -> Box<PartitionRef<Partition>> {
+        self.visitors.take(&self.name, number)
+    }
+
+    /// The same with one of people.
+    pub fn take_people(&mut self, number: u32) -> Box<PartitionRef<People>> {
+        self.people.take(&self.name, number)
     }
 
     #[inline(never)]
@@ -132,13 +146,24 @@ impl SiteDirectory {
             }
         }
         let is_any = buckets.iter().any(Option::is_some);
+        let mut day = 0;
+        if settings.people.is_some() && is_any {
+            // Users are remembered by days, whether or not there are buckets of days.
+            match settings.zone.period(Granularity::Day, time) {
+                Some(period) => {
+                    day = period.first_day();
+                    times = times.common(period.range());
+                }
+                None => times = Range::default(),
+            }
+        }
         is_any.then(|| {
             let is_new = self.buckets.len() > known;
             let paths = match finest {
                 Granularity::Minute => &mut self.paths,
                 _ => &mut self.visit_paths,
             };
-            paths.put(time, buckets, times, is_new)
+            paths.put(time, (buckets, day), times, is_new)
         })
     }
 
@@ -177,7 +202,8 @@ impl SiteDirectory {
         self.by_start = Default::default();
         self.paths.clear();
         self.visit_paths.clear();
-        self.partitions.clear();
+        self.visitors.clear();
+        self.people.clear();
         self.last_path = LastPath::default();
     }
 
@@ -215,11 +241,12 @@ impl SiteDirectory {
         !(0..=age).contains(&now.wrapping_sub(self.used_at))
     }
 
-    /// Gives back the memory for pending writes and the handles on visitors, when it is idle.
+    /// Gives back the memory for pending writes and the handles on partitions, when it is idle.
     pub fn rest(&mut self, scratch: &mut analytics_core::apply::ApplyScratch) {
         self.flush_and_detach(scratch);
         self.pending = PendingWrites::default();
-        self.partitions.clear();
+        self.visitors.clear();
+        self.people.clear();
     }
 
     /// More than those of the events of now and of another minute, hour, day, week and month.

@@ -1,4 +1,5 @@
-//! The partitions of a site's visits under way: their keys, and handles on their values.
+//! The partitions of a site's users, of their visits under way or of people: their keys, and handles on
+//! their values.
 
 use std::ptr::null_mut;
 
@@ -8,28 +9,32 @@ use crate::api::guard::WriteGuard;
 use crate::api::key::Key;
 use crate::api::string::{OwnedString, StringRef};
 use crate::store::changes;
+use crate::store::partition_contents::Contents;
+use crate::store::partition_handle::PartitionHandle;
+use crate::store::partition_value::PartitionValue;
 use crate::store::value;
-use crate::store::visitors_handle::VisitorsHandle;
-use crate::store::visitors_value::VisitorsValue;
-use analytics_core::schema::keys::visitors_key;
-use analytics_core::visitors::{Partition, Terms};
 
 /// By their numbers; those that were used recently.
-#[derive(Default)]
-pub struct Partitions(Vec<Option<Box<PartitionRef>>>);
+pub struct Partitions<C: Contents>(Vec<Option<Box<PartitionRef<C>>>>);
 
-pub struct PartitionRef {
+impl<C: Contents> Default for Partitions<C> {
+    fn default() -> Partitions<C> {
+        Partitions(Vec::new())
+    }
+}
+
+pub struct PartitionRef<C: Contents> {
     name: OwnedString,
-    pub handle: VisitorsHandle,
-    open: OpenPartition,
+    pub handle: PartitionHandle<C>,
+    open: OpenPartition<C>,
 }
 
 /// The state of a partition during a command.
-struct OpenPartition {
+struct OpenPartition<C> {
     /// The number of the command.
     command: u64,
     /// Null until the partition is made.
-    value: *mut VisitorsValue,
+    value: *mut PartitionValue<C>,
     has_handle: bool,
     /// It has no key yet.
     is_unpublished: bool,
@@ -38,8 +43,8 @@ struct OpenPartition {
     is_put_off: bool,
 }
 
-impl OpenPartition {
-    fn of(command: u64) -> OpenPartition {
+impl<C> OpenPartition<C> {
+    fn of(command: u64) -> OpenPartition<C> {
         OpenPartition {
             command,
             value: null_mut(),
@@ -51,29 +56,29 @@ impl OpenPartition {
     }
 }
 
-impl Partitions {
+impl<C: Contents> Partitions<C> {
     #[inline]
-    pub fn get_mut(&mut self, number: u32) -> Option<&mut PartitionRef> {
+    pub fn get_mut(&mut self, number: u32) -> Option<&mut PartitionRef<C>> {
         self.0.get_mut(number as usize)?.as_deref_mut()
     }
 
-    pub fn get(&self, number: u32) -> Option<&PartitionRef> {
+    pub fn get(&self, number: u32) -> Option<&PartitionRef<C>> {
         self.0.get(number as usize)?.as_deref()
     }
 
-    pub fn take(&mut self, site: &[u8], number: u32) -> Box<PartitionRef> {
+    pub fn take(&mut self, site: &[u8], number: u32) -> Box<PartitionRef<C>> {
         let known = self.0.get_mut(number as usize).and_then(Option::take);
         known.unwrap_or_else(|| PartitionRef::new(site, number))
     }
 
     /// Puts back what was taken, where there is none.
-    pub fn put(&mut self, number: u32, partition: Box<PartitionRef>) {
+    pub fn put(&mut self, number: u32, partition: Box<PartitionRef<C>>) {
         if let Some(slot) = self.slot(number) {
             slot.get_or_insert(partition);
         }
     }
 
-    fn slot(&mut self, number: u32) -> Option<&mut Option<Box<PartitionRef>>> {
+    fn slot(&mut self, number: u32) -> Option<&mut Option<Box<PartitionRef<C>>>> {
         let place = number as usize;
         if self.0.len() <= place {
             self.0.resize_with(place + 1, || None);
@@ -104,11 +109,11 @@ impl Partitions {
     }
 }
 
-impl PartitionRef {
-    fn new(site: &[u8], number: u32) -> Box<PartitionRef> {
+impl<C: Contents> PartitionRef<C> {
+    fn new(site: &[u8], number: u32) -> Box<PartitionRef<C>> {
         Box::new(PartitionRef {
-            name: OwnedString::new(&visitors_key(site, number)),
-            handle: VisitorsHandle::default(),
+            name: OwnedString::new(&C::key(site, number)),
+            handle: PartitionHandle::default(),
             open: OpenPartition::of(0),
         })
     }
@@ -136,12 +141,12 @@ impl PartitionRef {
         let key = changes::opening(name, || Key::for_writing(ctx, guard, name));
         let expiry = key.expiry();
         let counts_uses = key.counts_uses();
-        let Some(value) = value::find::<VisitorsValue>(&key)? else {
+        let Some(value) = value::find::<PartitionValue<C>>(&key)? else {
             return Ok(());
         };
         self.open.value = value.as_ptr();
         // SAFETY: the value of a key; the guard keeps it.
-        let own_expiry = unsafe { value.as_ref() }.partition().expiry();
+        let own_expiry = unsafe { value.as_ref() }.contents().expiry();
         // With another expiry than its own, the key is opened every time: Redis decides whether it is over.
         if expiry == Some(own_expiry) && !counts_uses {
             // SAFETY: as above.
@@ -151,27 +156,29 @@ impl PartitionRef {
     }
 
     /// None until it is made.
-    pub fn partition(&self, _guard: &WriteGuard) -> Option<&Partition> {
+    pub fn partition(&self, _guard: &WriteGuard) -> Option<&C> {
         // SAFETY: found or made in this command, whose guard keeps it; nothing changes it meanwhile.
-        unsafe { self.open.value.as_ref() }.map(VisitorsValue::partition)
+        unsafe { self.open.value.as_ref() }.map(PartitionValue::contents)
     }
 
     /// For writing; made where there is none.
-    pub fn partition_mut(&mut self, _guard: &WriteGuard, terms: &Terms) -> &mut Partition {
+    pub fn partition_mut(&mut self, _guard: &WriteGuard, make: impl FnOnce() -> C) -> &mut C {
         if self.open.value.is_null() {
-            self.open.value = value::allocate(VisitorsValue::new(Partition::new(terms))).as_ptr();
+            self.open.value = value::allocate(PartitionValue::new(make())).as_ptr();
             self.open.is_unpublished = true;
         }
         // SAFETY: as above, and this reference borrows the only `PartitionRef` that leads there.
-        unsafe { VisitorsValue::contents_mut(self.open.value) }
+        unsafe { PartitionValue::contents_mut(self.open.value) }
     }
 
-    /// It has taken note of an event of this time, which was accepted by this clock.
-    pub fn changed(&mut self, guard: &WriteGuard, time: i64, clock: i64, terms: &Terms) {
+    /// It was changed. `expiry`: when its key expires from now on, where that changes.
+    pub fn changed(&mut self, _guard: &WriteGuard, expiry: Option<i64>) {
         self.open.is_changed = true;
-        let partition = self.partition_mut(guard, terms);
-        if let Some(expiry) = partition.new_expiry(time, clock, terms) {
-            partition.set_expiry(expiry);
+        // SAFETY: as above.
+        let value = unsafe { self.open.value.as_mut() };
+        if let Some((value, expiry)) = value.zip(expiry) {
+            // SAFETY: as above.
+            unsafe { PartitionValue::contents_mut(value) }.set_expiry(expiry);
             self.open.is_put_off = true;
         }
     }
@@ -208,18 +215,87 @@ impl PartitionRef {
     /// Sets the expiry, where the value is still under its key.
     fn put_off(&mut self, ctx: Ctx, guard: &mut WriteGuard, now: i64) {
         let key = Key::for_writing(ctx, guard, self.name.get());
-        let found = value::find::<VisitorsValue>(&key);
+        let found = value::find::<PartitionValue<C>>(&key);
         let is_there = matches!(found, Ok(Some(found)) if found.as_ptr() == self.open.value);
         if !is_there {
             self.handle.release();
             return;
         }
         // SAFETY: the value of a key; the guard keeps it.
-        let expiry = unsafe { &*self.open.value }.partition().expiry();
+        let expiry = unsafe { &*self.open.value }.contents().expiry();
         key.expire_at(expiry);
         if !key.counts_uses() {
             // SAFETY: the value of a key.
             self.open.has_handle = unsafe { self.handle.take(self.open.value, now) };
+        }
+    }
+}
+
+/// The partitions of one command, by their numbers.
+#[derive(Default)]
+pub struct UsedPartitions(Vec<u32>);
+
+impl UsedPartitions {
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    pub fn push(&mut self, number: u32) {
+        self.0.push(number);
+    }
+
+    /// Opens every one to which there is no handle. Changes nothing.
+    pub fn open<C: Contents>(
+        &self,
+        ctx: Ctx,
+        guard: &mut WriteGuard,
+        partitions: &mut Partitions<C>,
+        now: i64,
+    ) -> Outcome {
+        for number in &self.0 {
+            match partitions.get_mut(*number) {
+                Some(partition) if !partition.has_handle() => {
+                    partition.look_up(ctx, guard, now)?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The name of one that is not there.
+    pub fn missing<'p, C: Contents>(
+        &self,
+        guard: &WriteGuard,
+        partitions: &'p Partitions<C>,
+    ) -> Option<StringRef<'p>> {
+        self.0.iter().find_map(|number| {
+            let partition = partitions.get(*number)?;
+            partition
+                .partition(guard)
+                .is_none()
+                .then(|| partition.name())
+        })
+    }
+
+    /// Whether one of them has got another expiry.
+    pub fn are_put_off<C: Contents>(&self, partitions: &Partitions<C>) -> bool {
+        let mut all = self.0.iter().filter_map(|number| partitions.get(*number));
+        all.any(PartitionRef::is_put_off)
+    }
+
+    /// Gives new ones their keys, and signals those that have changed.
+    pub fn publish<C: Contents>(
+        &self,
+        ctx: Ctx,
+        guard: &mut WriteGuard,
+        partitions: &mut Partitions<C>,
+        now: i64,
+    ) {
+        for number in &self.0 {
+            if let Some(partition) = partitions.get_mut(*number) {
+                partition.publish(ctx, guard, now);
+            }
         }
     }
 }

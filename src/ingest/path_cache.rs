@@ -9,7 +9,7 @@
 
 use std::num::NonZeroU32;
 
-use analytics_core::time::{Granularities, Granularity, Range, MINUTE};
+use analytics_core::time::{DayNumber, Granularities, Granularity, Range, MINUTE};
 
 /// The place of a bucket in its directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,6 +37,8 @@ pub type Buckets = [Option<BucketIndex>; Granularity::COUNT];
 #[derive(Debug, Clone, Copy)]
 pub struct BucketPath {
     pub buckets: Buckets,
+    /// The day of all of them in the zone of the site, where that remembers people.
+    pub day: DayNumber,
     /// All events of these times go there.
     pub times: Range,
     /// The command that last used it, and its number there.
@@ -120,14 +122,21 @@ impl PathCache {
 
     /// The path to these buckets, which events of `time` take. It may be there already, found by another
     /// minute, unless one of its buckets is new.
-    pub fn put(&mut self, time: i64, buckets: Buckets, times: Range, is_new: bool) -> u32 {
-        let is_it = |it: &BucketPath| it.buckets == buckets;
+    pub fn put(
+        &mut self,
+        time: i64,
+        (buckets, day): (Buckets, DayNumber),
+        times: Range,
+        is_new: bool,
+    ) -> u32 {
+        let is_it = |it: &BucketPath| it.buckets == buckets && it.day == day;
         let found = self.paths.iter().rposition(|it| !is_new && is_it(it));
         let path = match found {
             Some(path) => path as u32,
             None => {
                 self.paths.push(BucketPath {
                     buckets,
+                    day,
                     times,
                     used: (0, 0),
                 });
@@ -190,7 +199,7 @@ mod tests {
             let Range { from, to } = minute(number);
             let path = paths.put(
                 from + 7,
-                buckets(number as usize & 0xff),
+                (buckets(number as usize & 0xff), 0),
                 minute(number),
                 false,
             );
@@ -208,7 +217,7 @@ mod tests {
         let mut paths = PathCache::default();
         let hour = Range::new(0, HOUR);
         for number in 0..60 {
-            assert_eq!(paths.put(number * MINUTE, buckets(1), hour, false), 0);
+            assert_eq!(paths.put(number * MINUTE, (buckets(1), 0), hour, false), 0);
         }
         assert_eq!(paths.paths.len(), 1);
         assert_eq!(paths.find(59 * MINUTE), Some(0));
@@ -221,7 +230,7 @@ mod tests {
         for number in 0..5_000 {
             let path = paths.put(
                 number * MINUTE,
-                buckets(number as usize),
+                (buckets(number as usize), 0),
                 minute(number),
                 true,
             );

@@ -26,8 +26,10 @@ use redis_module::raw::RedisModuleString;
 
 use super::apply::{apply_batch, BucketSink};
 use super::bucket_ref::BucketRef;
+use super::late::LateCounts;
 use super::lateness::LatenessClock;
 use super::path_cache::{bucket_at, BucketIndex, BucketPath, Buckets, PathCache, Split};
+use super::pending_people::PeoplePlace;
 use super::pending_visits::{Noted, PendingVisits, VisitPlace};
 use crate::store::bucket_handle::expiry_epoch;
 use crate::store::hooks::PendingId;
@@ -84,6 +86,13 @@ struct PendingPath {
     takes_events: bool,
     /// The last call with an event on this path.
     call: u64,
+}
+
+/// Where the visits and the people of a site are, each where they are counted.
+pub struct UserPlaces<'p> {
+    pub visits: Option<VisitPlace<'p>>,
+    pub people: Option<PeoplePlace<'p>>,
+    pub clock: LatenessClock,
 }
 
 /// The buckets of waiting events.
@@ -255,14 +264,13 @@ impl PendingWrites {
 
     /// Whether all events of a call may wait, if their ids are new.
     #[inline]
-    pub fn accepts(
-        &self,
-        batch: &Batch,
-        clock: LatenessClock,
-        paths: &PathCache,
-        mut visits: Option<VisitPlace>,
-    ) -> bool {
+    pub fn accepts(&self, batch: &Batch, paths: &PathCache, users: UserPlaces) -> bool {
         let events = &batch.events;
+        let UserPlaces {
+            mut visits,
+            mut people,
+            clock,
+        } = users;
         (1..=MOST_AT_ONCE).contains(&events.len())
             && self.takes_events(clock)
             && events.iter().all(|event| {
@@ -271,6 +279,9 @@ impl PendingWrites {
                     && visits
                         .as_mut()
                         .is_none_or(|place| self.visits.accepts(event, place, clock))
+                    && people
+                        .as_mut()
+                        .is_none_or(|place| place.accepts(event, clock))
             })
     }
 
@@ -281,19 +292,19 @@ impl PendingWrites {
             .is_some_and(|it| it.takes_events)
     }
 
-    /// Adds accepted events, and the names of the keys that they change. Returns how many were too late
-    /// for the visits of their users.
+    /// Adds accepted events, and the names of the keys that they change.
     pub fn add<'c>(
         &mut self,
         settings: &Settings,
         batch: &Batch<'c>,
         resolver: &mut RowResolver<'c>,
         place: (&PathCache, &mut [BucketRef]),
-        mut visits: Option<(VisitPlace, LatenessClock)>,
+        mut users: UserPlaces,
         (scratch, names): (&mut ApplyScratch, &mut Vec<*mut RedisModuleString>),
-    ) -> u64 {
-        let mut late = 0;
+    ) -> LateCounts {
+        let mut late = LateCounts::default();
         let (paths, buckets) = place;
+        let clock = users.clock;
         // One event changes each bucket once.
         let is_one = batch.events.len() == 1;
         self.calls += u64::from(!is_one);
@@ -307,13 +318,20 @@ impl PendingWrites {
             if is_one || self.is_first_of_call(number) {
                 self.push_names(&path.buckets, is_one, names);
             }
-            let path = path.buckets;
-            let noted = match &mut visits {
+            let (path, day) = (path.buckets, path.day);
+            let noted = match &mut users.visits {
                 None => Noted::default(),
-                Some((place, clock)) => self.visits.add(event, batch, place, *clock),
+                Some(place) => self.visits.add(event, batch, place, clock),
             };
-            late += u64::from(noted.is_late);
-            resolver.resolve_rows_from(settings, event, batch, noted.from, |resolved| {
+            let (observed, people) = match &mut users.people {
+                None => Default::default(),
+                Some(place) => place.add(event, day, clock.now),
+            };
+            names.extend(people);
+            late.visits += u64::from(noted.is_late);
+            late.people += u64::from(observed.is_late);
+            let of_user = (noted.from, observed.seen);
+            resolver.resolve_rows_from(settings, event, batch, of_user, |resolved| {
                 self.batch.add(number, event.time, resolved);
             });
             if let Some((beginning, partition)) = noted.changed {
@@ -323,7 +341,7 @@ impl PendingWrites {
                 }
             }
             if self.batch.bytes().max(self.visits.bytes()) >= self.max_bytes {
-                let of_visits = visits.as_ref().map_or(paths, |(place, _)| place.paths);
+                let of_visits = users.visits.as_ref().map_or(paths, |place| place.paths);
                 self.flush(buckets, (paths, of_visits), scratch);
             }
         }

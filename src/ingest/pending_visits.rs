@@ -10,7 +10,7 @@ use super::path_cache::{BucketIndex, Buckets, PathCache};
 use analytics_core::apply::{write_previous, VisitBatch, Visiting};
 use analytics_core::event::{Batch, Event};
 use analytics_core::schema::Visits;
-use analytics_core::visitors::Step;
+use analytics_core::visitors::{Partition, Step};
 
 #[derive(Default)]
 pub struct PendingVisits {
@@ -26,7 +26,7 @@ pub struct PendingVisits {
 /// Where the visits of a site are.
 pub struct VisitPlace<'p> {
     pub visits: &'p Visits,
-    pub partitions: &'p mut Partitions,
+    pub partitions: &'p mut Partitions<Partition>,
     pub paths: &'p PathCache,
 }
 

@@ -271,7 +271,7 @@ impl<'c> Tracked<'c, '_> {
         let settings = self.learned;
         let settings = settings.unwrap_or(&site.value(guard).site.settings);
         write.find_paths(directory, settings, &request.batch.events, self.clock);
-        self.find_visits(guard, directory, site, request, write)?;
+        self.find_users(guard, directory, site, request, write)?;
         write.open_buckets(ctx, guard, directory, now)?;
         let settings = self.learned;
         let settings = settings.unwrap_or(&site.value(guard).site.settings);
@@ -311,8 +311,8 @@ impl<'c> Tracked<'c, '_> {
         self.learned.unwrap_or(&site.value(guard).site.settings)
     }
 
-    /// Opens the partitions of the visitors, and finds the buckets in which their visits began.
-    fn find_visits(
+    /// Opens the partitions of the users, and finds the buckets in which their visits began.
+    fn find_users(
         &self,
         guard: &mut WriteGuard,
         directory: &mut SiteDirectory,
@@ -322,13 +322,23 @@ impl<'c> Tracked<'c, '_> {
     ) -> Outcome {
         let turn = write.turn(self.clock);
         let settings = self.settings(guard, site);
-        if settings.visits.is_none() {
-            return Ok(());
+        if settings.visits.is_some() {
+            let visits = &mut write.visits;
+            visits.find_partitions(directory, settings, &request.batch, turn);
         }
-        let visits = &mut write.visits;
-        visits.find_partitions(directory, settings, &request.batch, turn);
-        visits.open_partitions(self.ctx, guard, directory, self.clock.now)?;
-        visits.find_beginnings(guard, directory, self.settings(guard, site), turn);
+        if let Some(people) = settings.people.as_deref() {
+            let found = &mut write.people;
+            found.find_partitions(directory, people, &request.batch, turn);
+        }
+        let (ctx, now) = (self.ctx, self.clock.now);
+        let visitors = &write.visits.partitions;
+        visitors.open(ctx, guard, &mut directory.visitors, now)?;
+        let people = &write.people.partitions;
+        people.open(ctx, guard, &mut directory.people, now)?;
+        let settings = self.settings(guard, site);
+        write
+            .visits
+            .find_beginnings(guard, directory, settings, turn);
         Ok(())
     }
 

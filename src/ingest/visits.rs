@@ -4,24 +4,19 @@
 use super::bucket_ref::BucketRef;
 use super::directory::SiteDirectory;
 use super::lateness::LatenessClock;
-use super::partitions::PartitionRef;
+use super::partitions::UsedPartitions;
 use super::path_cache::{BucketIndex, Buckets};
-use crate::api::context::Ctx;
-use crate::api::failure::Outcome;
 use crate::api::guard::WriteGuard;
-use crate::api::string::StringRef;
-use crate::stats;
-use crate::store::site_value::SiteValue;
 use analytics_core::apply::{write_previous, VisitBatch, Visiting};
 use analytics_core::event::Batch;
 use analytics_core::schema::Settings;
-use analytics_core::visitors::Step;
+use analytics_core::visitors::{Partition, Step};
 
 #[derive(Default)]
 pub struct DirectVisits<'c> {
     /// Of every event; empty where the site counts no visits.
     visiting: Vec<Visiting<'c>>,
-    partitions: Vec<u32>,
+    pub partitions: UsedPartitions,
     /// The buckets of the hours in which visits began or may begin.
     paths: Vec<VisitPath>,
     used: Vec<BucketIndex>,
@@ -79,30 +74,11 @@ impl<'c> DirectVisits<'c> {
         for event in &batch.events {
             let visiting = Visiting::of(visits, event, batch);
             let number = visits.partition_of(visiting.visitor);
-            if directory.begin_partition(number, turn.command, turn.clock.now) {
+            if directory.begin_visitors(number, turn.command, turn.clock.now) {
                 self.partitions.push(number);
             }
             self.visiting.push(visiting);
         }
-    }
-
-    /// Opens every partition to which there is no handle. Changes nothing.
-    pub fn open_partitions(
-        &self,
-        ctx: Ctx,
-        guard: &mut WriteGuard,
-        directory: &mut SiteDirectory,
-        now: i64,
-    ) -> Outcome {
-        for number in &self.partitions {
-            match directory.partitions.get_mut(*number) {
-                Some(partition) if !partition.has_handle() => {
-                    partition.look_up(ctx, guard, now)?;
-                }
-                _ => {}
-            }
-        }
-        Ok(())
     }
 
     /// Finds the buckets of all visits that events may belong to: those under way, and those that they
@@ -123,7 +99,7 @@ impl<'c> DirectVisits<'c> {
                 continue;
             };
             let (visitor, time) = (visiting.visitor, visiting.moment.time);
-            let partition = directory.partitions.get(visits.partition_of(visitor));
+            let partition = directory.visitors.get(visits.partition_of(visitor));
             let partition = partition.and_then(|it| it.partition(guard));
             let beginning = partition.and_then(|it| it.beginning(visitor, time, &terms));
             for time in beginning.into_iter().chain([time]) {
@@ -173,22 +149,6 @@ impl<'c> DirectVisits<'c> {
         &self.extra
     }
 
-    /// The name of a partition that is not there.
-    pub fn missing<'d>(
-        &self,
-        guard: &WriteGuard,
-        directory: &'d SiteDirectory,
-    ) -> Option<StringRef<'d>> {
-        let mut partitions = self.partitions.iter();
-        partitions.find_map(|number| {
-            let partition = directory.partitions.get(*number)?;
-            partition
-                .partition(guard)
-                .is_none()
-                .then(|| partition.name())
-        })
-    }
-
     /// Takes note of the event of this number, which counts. Returns the path before, where that is a
     /// dimension of the event, and whether it was too late for the visit of its user.
     #[inline]
@@ -206,11 +166,11 @@ impl<'c> DirectVisits<'c> {
         let terms = visits.terms();
         let (time, visitor) = (visiting.moment.time, visiting.visitor);
         let clock = self.clock.unwrap_or(time);
-        let partition = directory.partitions.get_mut(visits.partition_of(visitor));
+        let partition = directory.visitors.get_mut(visits.partition_of(visitor));
         let Some(partition) = partition else {
             return (None, false);
         };
-        let contents = partition.partition_mut(guard, &terms);
+        let contents = partition.partition_mut(guard, || Partition::new(&terms));
         let observed = contents.observe(visitor, &visiting.moment, visiting.path, clock, &terms);
         let from = write_previous(
             observed.previous.filter(|_| visits.counts_from()),
@@ -220,7 +180,9 @@ impl<'c> DirectVisits<'c> {
         if let Some(visit) = observed.step.visit() {
             let start = visit.start;
             self.batch.add(visits, visiting, &observed, NO_PATH);
-            partition.changed(guard, time, clock, &terms);
+            let contents = partition.partition_mut(guard, || Partition::new(&terms));
+            let expiry = contents.new_expiry(time, clock, &terms);
+            partition.changed(guard, expiry);
             // Another path may have taken its entry in the cache meanwhile: it is there again then.
             let path = directory.visit_path(settings, start);
             let path = path.and_then(|number| directory.visit_paths.get(number));
@@ -260,27 +222,9 @@ impl<'c> DirectVisits<'c> {
         self.batch.clear();
     }
 
-    /// Gives new partitions their keys, and signals those that have changed.
-    pub fn publish(
-        &self,
-        ctx: Ctx,
-        guard: &mut WriteGuard,
-        directory: &mut SiteDirectory,
-        now: i64,
-    ) {
-        for number in &self.partitions {
-            if let Some(partition) = directory.partitions.get_mut(*number) {
-                partition.publish(ctx, guard, now);
-            }
-        }
-    }
-
     /// Whether it depends on the clock what was counted, or when a partition expires.
     pub fn is_by_clock(&self, directory: &SiteDirectory) -> bool {
-        let mut partitions = self.partitions.iter();
-        let partition = |number: &u32| directory.partitions.get(*number);
-        self.partly_late
-            || partitions.any(|number| partition(number).is_some_and(PartitionRef::is_put_off))
+        self.partly_late || self.partitions.are_put_off(&directory.visitors)
     }
 
     /// Whether there are handles on all buckets of the visits.
@@ -292,13 +236,5 @@ impl<'c> DirectVisits<'c> {
     /// The paths of its visits, by their numbers in the directory.
     pub fn path_numbers(&self) -> impl Iterator<Item = u32> + use<'_, 'c> {
         self.paths.iter().map(|path| path.number)
-    }
-}
-
-#[inline]
-pub fn count_late(value: &mut SiteValue, events: u64) {
-    if events > 0 {
-        value.dropped.late_for_visits += events;
-        stats::VISITS_LATE.add(events);
     }
 }

@@ -1,12 +1,13 @@
-//! Opens the partitions of visitors whose events may wait but for that: a handle on a partition lasts a
+//! Opens the partitions of users whose events may wait but for that: a handle on a partition lasts a
 //! second, and a site has many partitions.
 
-use super::directories;
+use super::directories::{self, Taken};
 use super::lateness::LatenessClock;
 use super::site::OpenSite;
 use crate::api::context::Ctx;
 use crate::api::failure::Outcome;
 use crate::api::guard::WriteGuard;
+use crate::store::partition_contents::Contents;
 use analytics_core::event::Batch;
 
 /// Takes handles on the partitions of these events. False where one is not there, or gives no handle: the
@@ -19,24 +20,47 @@ pub fn open(
     batch: &Batch,
     clock: LatenessClock,
 ) -> Outcome<bool> {
-    if site.value(guard).site.settings.visits.is_none() {
+    let settings = &site.value(guard).site.settings;
+    let (visits, people) = (settings.visits.is_some(), settings.people.is_some());
+    if !visits && !people {
         return Ok(false);
     }
     for event in &batch.events {
-        let found = directories::take_partition(site.value(guard), event, batch, clock);
-        let Some((number, mut partition)) = found else {
-            return Ok(false);
-        };
-        let opened = match partition.has_valid_handle(clock.now) {
-            true => Ok(()),
-            false => partition.look_up(ctx, guard, clock.now),
-        };
-        let has_handle = partition.has_valid_handle(clock.now);
-        directories::give_partition(site.value(guard), number, partition);
-        opened?;
-        if !has_handle {
-            return Ok(false);
+        if visits {
+            let taken = directories::take_visitors(site.value(guard), event, batch, clock);
+            let Some(mut taken) = taken else {
+                return Ok(false);
+            };
+            let opened = open_one(ctx, guard, &mut taken, clock.now);
+            directories::give_visitors(site.value(guard), taken);
+            if !opened? {
+                return Ok(false);
+            }
+        }
+        if people {
+            let taken = directories::take_people(site.value(guard), event, batch, clock);
+            let Some(mut taken) = taken else {
+                return Ok(false);
+            };
+            let opened = open_one(ctx, guard, &mut taken, clock.now);
+            directories::give_people(site.value(guard), taken);
+            if !opened? {
+                return Ok(false);
+            }
         }
     }
     Ok(true)
+}
+
+/// Whether there is a handle on it then.
+fn open_one<C: Contents>(
+    ctx: Ctx,
+    guard: &mut WriteGuard,
+    (_, partition): &mut Taken<C>,
+    now: i64,
+) -> Outcome<bool> {
+    if !partition.has_valid_handle(now) {
+        partition.look_up(ctx, guard, now)?;
+    }
+    Ok(partition.has_valid_handle(now))
 }

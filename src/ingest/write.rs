@@ -8,11 +8,14 @@ use super::apply::{apply_batch, BucketSink};
 use super::bucket_ref::BucketRef;
 use super::directory::SiteDirectory;
 use super::ids::OpenIds;
+use super::late::LateCounts;
 use super::lateness::LatenessClock;
+pub use super::outcome::TrackOutcome;
 use super::path_cache::{bucket_at, differ_in_minute, finest, BucketIndex, Buckets, Split};
 use super::pending::MOST_AT_ONCE;
+use super::people::DirectPeople;
 use super::settle::settle;
-use super::visits::{count_late, DirectVisits, Turn};
+use super::visits::{DirectVisits, Turn};
 use crate::api::context::Ctx;
 use crate::api::failure::Outcome;
 use crate::api::guard::WriteGuard;
@@ -23,7 +26,7 @@ use analytics_core::apply::{ApplyScratch, ApplyTerms, KnownIn, RowBatch, RowReso
 use analytics_core::bucket::Bucket;
 use analytics_core::event::{Batch, Event};
 use analytics_core::schema::{limits, Settings};
-use analytics_core::time::{Granularities, Granularity, Range};
+use analytics_core::time::{DayNumber, Granularities, Granularity, Range};
 
 /// The buckets of one command, all open and checked.
 #[derive(Default)]
@@ -44,6 +47,7 @@ pub struct DirectWrite<'c> {
     batch: RowBatch,
     scratch: ApplyScratch,
     pub visits: DirectVisits<'c>,
+    pub people: DirectPeople,
     command: u64,
 }
 
@@ -52,39 +56,14 @@ struct UsedPath {
     number: u32,
     /// Those that its events reach.
     buckets: Buckets,
+    /// The day of its events, where the site remembers people.
+    day: DayNumber,
     times: Range,
     /// One of its events counts.
     counts: bool,
 }
 
 const NO_PATH: u32 = u32::MAX;
-
-/// How many events counted, and which did not.
-#[derive(Debug, Default)]
-pub struct TrackOutcome {
-    pub counted: u64,
-    /// Which events did not count, by their place in the batch.
-    pub dropped: Vec<usize>,
-}
-
-impl TrackOutcome {
-    /// Filters items that belong to the events, one each: those of the events that counted, each with its
-    /// place.
-    pub fn retain<'e, T>(
-        &'e self,
-        each: impl Iterator<Item = T> + 'e,
-    ) -> impl Iterator<Item = (usize, T)> + 'e {
-        let mut dropped = &self.dropped[..];
-        each.enumerate()
-            .filter(move |(number, _)| match dropped.strip_prefix(&[*number]) {
-                Some(rest) => {
-                    dropped = rest;
-                    false
-                }
-                None => true,
-            })
-    }
-}
 
 /// Where the events of a command go.
 struct DirectSink<'w> {
@@ -128,6 +107,7 @@ impl<'c> DirectWrite<'c> {
         self.resolver.clear();
         self.batch.clear();
         self.visits.clear();
+        self.people.clear();
     }
 
     /// Finds the path of every event. Looks at no key.
@@ -169,6 +149,7 @@ impl<'c> DirectWrite<'c> {
         let mut used = UsedPath {
             number,
             buckets: path.buckets,
+            day: path.day,
             times: path.times,
             counts: false,
         };
@@ -234,7 +215,9 @@ impl<'c> DirectWrite<'c> {
                 missing = missing.or(Some(bucket.name()));
             }
         }
-        Ok(missing.or_else(|| self.visits.missing(guard, directory)))
+        let visits = || self.visits.partitions.missing(guard, &directory.visitors);
+        let people = || self.people.partitions.missing(guard, &directory.people);
+        Ok(missing.or_else(visits).or_else(people))
     }
 
     /// The numbers of the events that `apply` is going to count. Changes nothing.
@@ -326,13 +309,17 @@ impl<'c> DirectWrite<'c> {
             paths,
             resolver,
             visits,
+            people,
             ..
         } = self;
         let Some(path) = paths.first() else { return };
         settle(guard, directory, &path.buckets);
         let settings = &value.site.settings;
         let (from, is_late) = visits.observe(guard, directory, settings, 0);
-        resolver.resolve_rows_from(settings, event, batch, from, |resolved| {
+        let when = (event.time, path.day);
+        let observed = people.observe(guard, directory, settings, 0, when);
+        let of_user = (from, observed.seen);
+        resolver.resolve_rows_from(settings, event, batch, of_user, |resolved| {
             let mut known_in = [KnownIn::default(); limits::ROWS_PER_EVENT];
             for index in path.buckets.iter().flatten() {
                 let Some(bucket) = index.of_mut(&mut directory.buckets) else {
@@ -348,7 +335,11 @@ impl<'c> DirectWrite<'c> {
             }
         });
         value.site.count(event.time);
-        count_late(value, is_late.into());
+        let late = LateCounts {
+            visits: is_late.into(),
+            people: observed.is_late.into(),
+        };
+        late.count(value);
     }
 
     /// Settles each path once.
@@ -387,10 +378,11 @@ impl<'c> DirectWrite<'c> {
             batch,
             scratch,
             visits,
+            people,
             ..
         } = self;
         let site = &mut value.site;
-        let mut late = 0;
+        let mut late = LateCounts::default();
         let capacity = site.settings.capacity;
         let sink = DirectSink {
             guard,
@@ -400,8 +392,13 @@ impl<'c> DirectWrite<'c> {
         };
         for (number, (event, path)) in outcome.retain(events.events.iter().zip(path_of)) {
             let (from, is_late) = visits.observe(guard, directory, &site.settings, number);
-            late += u64::from(is_late);
-            resolver.resolve_rows_from(&site.settings, event, events, from, |resolved| {
+            let day = paths.get(*path as usize).map_or(0, |path| path.day);
+            let when = (event.time, day);
+            let observed = people.observe(guard, directory, &site.settings, number, when);
+            late.visits += u64::from(is_late);
+            late.people += u64::from(observed.is_late);
+            let of_user = (from, observed.seen);
+            resolver.resolve_rows_from(&site.settings, event, events, of_user, |resolved| {
                 batch.add(*path, event.time, resolved);
             });
             site.count(event.time);
@@ -410,7 +407,7 @@ impl<'c> DirectWrite<'c> {
             }
         }
         apply_batch(batch, scratch, &sink, &mut directory.buckets, capacity);
-        count_late(value, late);
+        late.count(value);
     }
 
     /// Gives new buckets their keys, and signals all that have changed.
@@ -429,12 +426,17 @@ impl<'c> DirectWrite<'c> {
                 }
             }
         }
-        self.visits.publish(ctx, guard, directory, now);
+        let visitors = &mut directory.visitors;
+        self.visits.partitions.publish(ctx, guard, visitors, now);
+        let people = &mut directory.people;
+        self.people.partitions.publish(ctx, guard, people, now);
     }
 
     /// Whether its events counted as they did by the time of the clock.
     pub fn is_by_clock(&self, directory: &SiteDirectory) -> bool {
-        self.partly_late || self.visits.is_by_clock(directory)
+        self.partly_late
+            || self.visits.is_by_clock(directory)
+            || self.people.partitions.are_put_off(&directory.people)
     }
 
     /// Whether the next events of the site may wait, if their directory takes events already; and whether

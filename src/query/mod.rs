@@ -18,7 +18,7 @@ use crate::api::words::Words;
 use crate::store::bucket_value::wrong_period;
 use crate::store::bucket_value::BucketValue;
 use crate::store::cluster;
-use crate::store::site_value::{FoundSpan, SiteValue};
+use crate::store::site_value::{Dropped, FoundSpan, SiteValue};
 use crate::store::value;
 use analytics_core::bucket::Bucket;
 use analytics_core::query::fold::{change, seconds, Answer, Fold};
@@ -145,6 +145,11 @@ impl<'c> Query<'c> {
 
     pub fn site(&self) -> &Site {
         &self.value().site
+    }
+
+    /// What did not count.
+    pub fn dropped(&self) -> &Dropped {
+        &self.value().dropped
     }
 
     fn value(&self) -> &SiteValue {

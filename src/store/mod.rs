@@ -1,4 +1,4 @@
-//! Sites, buckets and partitions of visitors as Redis values: the callbacks of their types, their owners, and
+//! Sites, buckets and partitions of users as Redis values: the callbacks of their types, their owners, and
 //! handles.
 
 pub mod bucket_handle;
@@ -9,8 +9,9 @@ pub mod containment;
 pub mod hooks;
 pub mod ids_value;
 mod owners;
+pub mod partition_contents;
+pub mod partition_handle;
+pub mod partition_value;
 pub mod site_value;
 pub mod value;
-pub mod visitors_handle;
-pub mod visitors_value;
 pub mod walk;

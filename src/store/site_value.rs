@@ -40,6 +40,8 @@ pub struct Dropped {
     pub names: u64,
     /// They count, but belong to no visit.
     pub late_for_visits: u64,
+    /// They count, but are of a day before the last one of their users.
+    pub late_for_people: u64,
 }
 
 impl SiteValue {

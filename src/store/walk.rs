@@ -1,5 +1,6 @@
-//! The keys of the buckets and of the partitions of visitors that a site has.
+//! The keys of the buckets and of the partitions of users that a site has.
 
+use super::partition_contents::Contents;
 use super::{changes, cluster};
 use crate::api::context::Ctx;
 use crate::api::failure::Outcome;
@@ -7,8 +8,8 @@ use crate::api::guard::Again;
 use crate::api::key;
 use crate::api::string::{OwnedString, StringRef};
 use crate::config;
-use analytics_core::schema::keys::{visitors_key, BucketName};
-use analytics_core::schema::{Settings, Visits};
+use analytics_core::schema::keys::BucketName;
+use analytics_core::schema::Settings;
 use analytics_core::time::{Granularity, Period};
 
 /// A site may have a hundred thousand of them, so they are made one by one.
@@ -39,16 +40,16 @@ pub fn possible_buckets<'w>(
     })
 }
 
-/// The keys of the partitions of visitors that exist. No key is opened.
-pub fn existing_partitions(
+/// The keys of those of so many partitions that exist. No key is opened.
+pub fn existing_partitions<C: Contents>(
     ctx: Ctx,
     guard: &mut impl Again,
     site: StringRef,
-    visits: &Visits,
+    partitions: u32,
 ) -> Outcome<Vec<OwnedString>> {
     let (mut there, mut missing) = (Vec::new(), None);
-    for number in 0..visits.partitions() {
-        let name = OwnedString::new(&visitors_key(site.bytes(), number));
+    for number in 0..partitions {
+        let name = OwnedString::new(&C::key(site.bytes(), number));
         if changes::opening(name.get(), || key::exists(ctx, guard.again(), name.get())) {
             there.push(name);
         } else {

@@ -87,7 +87,7 @@ impl Operations {
     }
 
     fn settings(&mut self) -> Words {
-        let line = match self.random.below(12) {
+        let line = match self.random.below(15) {
             0 => "RETENTION minute 10m",
             1 => "RETENTION minute 35m RETENTION hour 1d",
             2 => "RETENTION minute 90m RETENTION hour off",
@@ -98,6 +98,9 @@ impl Operations {
             8 => "VISITS 10m PATH page BY country DIM from NOUSERS",
             9 => "VISITS 30m BY event VISITORS 5",
             10 => "VISITS off",
+            11 => "RETURNING 90d",
+            12 => "RETURNING 40d VISITORS 50 VISITS 20m",
+            13 => "RETURNING off",
             7 => "CAPACITY 50 CUBE country,event,page NOUSERS",
             _ => "NOSTRICT",
         };

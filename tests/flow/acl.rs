@@ -10,7 +10,7 @@ use testkit::{cmd, Arg, Connection, Reply, Server, State};
 use crate::import::TYPED;
 
 /// Every command of the module, with words behind the site with which it works.
-const COMMANDS: [(&str, &[&str]); 22] = [
+const COMMANDS: [(&str, &[&str]); 25] = [
     ("ANALYTICS.TRACK", &["view", "ann"]),
     ("ANALYTICS.MTRACK", &["EVENT", "view", "ann"]),
     (
@@ -21,6 +21,8 @@ const COMMANDS: [(&str, &[&str]); 22] = [
     ("ANALYTICS.ALTER", &["RETENTION", "minute", "off"]),
     ("ANALYTICS.DROP", &[]),
     ("ANALYTICS.RESTORE", &["SITE", "page"]),
+    ("ANALYTICS.SEED", &["USER", "ann", "2024-07-04"]),
+    ("ANALYTICS.FORGET", &["ann"]),
     ("ANALYTICS.IMPORT", &["day", "now", "users", TYPED]),
     (
         "ANALYTICS.ALERT",
@@ -39,9 +41,10 @@ const COMMANDS: [(&str, &[&str]); 22] = [
     ("ANALYTICS.TOP", &["1d", "country"]),
     ("ANALYTICS.DASHBOARD", &[]),
     ("ANALYTICS.EXPLAIN", &["1d"]),
+    ("ANALYTICS.RETENTION", &["1d", "day"]),
     ("ANALYTICS.INFO", &[]),
 ];
-const QUERIES: usize = 11;
+const QUERIES: usize = 12;
 
 fn queries() -> &'static [(&'static str, &'static [&'static str])] {
     &COMMANDS[COMMANDS.len() - QUERIES..]
@@ -229,6 +232,7 @@ fn a_reader_runs_every_query_and_nothing_else() {
     let server = Server::start();
     let mut admin = server.connection();
     fill_site(&mut admin, "shop");
+    admin.run("ANALYTICS.ALTER shop RETURNING 90d").ok();
     let before = State::of(&mut admin);
     let offset = admin.info("replication", "master_repl_offset");
     let changes = admin.info("persistence", "rdb_changes_since_last_save");

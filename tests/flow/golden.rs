@@ -41,6 +41,7 @@ fn golden_values_are_taken_and_given_back() {
             Some("site") => "SITE",
             Some("ids") => "IDS",
             Some("visitors") => "VISITORS",
+            Some("people") => "PEOPLE",
             _ => "BUCKET",
         };
         cmd!(connection, "ANALYTICS.RESTORE", name, kind, page).ok();

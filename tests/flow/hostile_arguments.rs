@@ -11,7 +11,7 @@ use crate::import::TYPED;
 type Words = Vec<Vec<u8>>;
 
 /// One well-formed line of each kind for every command; `#` is a time of the test's, `%` a HyperLogLog.
-const LINES: [&str; 56] = [
+const LINES: [&str; 64] = [
     "TRACK shop view ann",
     "TRACK shop view ann AT # SESSION s ID i DIM country FR DIM plan pro VAL price 9.99",
     "MTRACK shop EVENT view ann AT # EVENT buy bob DIM country DE VAL price -1 ID j",
@@ -43,6 +43,14 @@ const LINES: [&str; 56] = [
     "DASHBOARD shop",
     "DASHBOARD shop events@country=FR/users price:p95",
     "EXPLAIN shop 1h events@country=FR events/users",
+    "ALTER shop RETURNING 90d VISITORS 50",
+    "CREATE known RETURNING 90d VISITORS 100",
+    "SEED known SEEN now USER ann 2024-12-11 USER bob #",
+    "SEED known CLOCK # USER ann #",
+    "FORGET known ann",
+    "RETENTION known 2024-12 day",
+    "RETENTION known 1y month",
+    "GET known today users:new users:returning:share users:new@country=FR",
     "EXPLAIN shop last-month",
     "INFO shop",
     "ALERT shop SET busy events@country=FR 5m > 5 CLEAR 1 FOR 1m EVERY 10s REPEAT 1h SEVERITY page",

@@ -3,7 +3,7 @@
 use testkit::calendar::{DAY, HOUR, MINUTE};
 use testkit::{cmd, Reply, Server};
 
-const FIELDS: [&str; 29] = [
+const FIELDS: [&str; 34] = [
     "site",
     "timezone",
     "strict",
@@ -33,6 +33,11 @@ const FIELDS: [&str; 29] = [
     "visitors",
     "visitor-sampling",
     "late-for-visits",
+    "returning",
+    "returning-since",
+    "people",
+    "people-sampling",
+    "late-for-people",
 ];
 
 #[test]
@@ -81,6 +86,10 @@ fn info_replies_the_settings_and_counts_of_a_site() {
         assert_eq!(*info.get("visitors"), 0);
         assert_eq!(info.get("visitor-sampling").double(), 1.0);
         assert_eq!(*info.get("late-for-visits"), 0);
+        assert!(info.get("returning").is_nil() && info.get("returning-since").is_nil());
+        assert_eq!(*info.get("people"), 0);
+        assert_eq!(info.get("people-sampling").double(), 1.0);
+        assert_eq!(*info.get("late-for-people"), 0);
         assert_eq!(*info.get("log"), 0);
         assert_eq!(*info.get("log-users"), 0);
         assert_eq!(*info.get("events"), 5);

@@ -59,6 +59,7 @@ mod options;
 mod oracle;
 mod packaging;
 mod pending_writes;
+mod people;
 mod power_cuts;
 mod range;
 mod ratios;
@@ -84,5 +85,4 @@ mod visits;
 mod visits_oracle;
 mod visits_stored;
 mod window_names;
-
 mod windows;

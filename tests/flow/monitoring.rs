@@ -156,6 +156,12 @@ fn every_figure_moves_when_it_should_and_only_then() {
         ("bucket_handles", 5),
         ("events_counted", 1),
     ];
+    let one_bucket = [
+        ("buckets", 1),
+        ("buckets_created", 1),
+        ("bucket_handles", 1),
+        ("events_counted", 1),
+    ];
     let asked = [
         ("queries", 1),
         ("queries_microseconds", 1),
@@ -222,6 +228,24 @@ fn every_figure_moves_when_it_should_and_only_then() {
         (
             "ANALYTICS.DROP visited".into(),
             vec![("sites", -1), ("buckets", -5), ("visitor_partitions", -1)],
+        ),
+        (
+            "ANALYTICS.CREATE known RETURNING 90d RETENTION minute 3d RETENTION hour off RETENTION day off \
+             RETENTION week off RETENTION month off"
+                .into(),
+            made.into(),
+        ),
+        (
+            format!("ANALYTICS.TRACK known view ann AT {time}"),
+            [&one_bucket[..], &[("people_partitions", 1)]].concat(),
+        ),
+        (
+            format!("ANALYTICS.TRACK known view ann AT {}", time - 2 * 86_400_000),
+            [&one_bucket[..], &[("events_late_for_people", 1)]].concat(),
+        ),
+        (
+            "ANALYTICS.DROP known".into(),
+            vec![("sites", -1), ("buckets", -2), ("people_partitions", -1)],
         ),
         ("ANALYTICS.DROP shop".into(), vec![("sites", -1), ("sites_with_ids", -1), ("buckets", -5)]),
         ("DEL other".into(), vec![("sites", -1), ("sites_watched", -1), ("live_metrics", -1)]),

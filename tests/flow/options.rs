@@ -31,6 +31,8 @@ fn word(token: &str, name: &str, again: bool) -> Vec<u8> {
         (_, "duration" | "age") => ["9d"; 2],
         (_, "a,b[,c[,d]]") => ["event,country", "event,country,plan"],
         ("VISITS", "timeout") => ["30m"; 2],
+        ("RETURNING", "horizon") => ["90d"; 2],
+        (_, "day" | "first-day") => ["2024-07-04"; 2],
         (_, "visitors") => ["50"; 2],
         (_, "stream") => ["log"; 2],
         (_, "rows" | "n" | "maxlen" | "count") => ["50"; 2],
@@ -45,6 +47,7 @@ fn word(token: &str, name: &str, again: bool) -> Vec<u8> {
         ("SITE", "page") => return include_bytes!("../golden/site-v1-plain.bin").into(),
         ("IDS", "page") => return include_bytes!("../golden/ids-v1-hour.bin").into(),
         ("VISITORS", "page") => return include_bytes!("../golden/visitors-v1-few.bin").into(),
+        ("PEOPLE", "page") => return include_bytes!("../golden/people-v1-few.bin").into(),
         ("BUCKET", "page") => {
             return include_bytes!("../golden/bucket-v1-minute-rich.bin").into();
         }
@@ -163,7 +166,7 @@ fn call(connection: &mut Connection, words: &Words) -> Reply {
         _ => {
             connection
                 .run(
-                    "ANALYTICS.CREATE shop CUBE event,country CUBE country,plan CUBE event,plan \
+                    "ANALYTICS.CREATE shop RETURNING 90d CUBE event,country CUBE country,plan CUBE event,plan \
                      CUBE event,device,country CUBE event,device,plan",
                 )
                 .ok();
@@ -317,5 +320,7 @@ fn an_option_of_another_command_is_refused_and_the_own_ones_are_named() {
 /// Whether a word behind its arguments is one more of them, as with the metrics of a query.
 fn takes_more_words(command: &Command) -> bool {
     let mut words = command.arguments.iter().filter(|it| !it.optional);
-    words.next_back().is_some_and(|it| it.multiple)
+    words
+        .next_back()
+        .is_some_and(|it| it.multiple && it.token.is_none())
 }

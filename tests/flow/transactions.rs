@@ -236,6 +236,13 @@ fn a_command_that_changed_something_notifies_once_on_its_key() {
         ("EXPLAIN shop 1h", None),
         ("INFO shop", None),
         ("HELP", None),
+        ("ALTER shop RETURNING 90d", Some("alter")),
+        ("SEED shop USER ann 2024-07-04", Some("seed")),
+        ("SEED shop USER ann 2024-07-04", None),
+        ("SEED shop USER ann never", None),
+        ("RETENTION shop 1d day", None),
+        ("FORGET shop ann", Some("forget")),
+        ("FORGET shop ann", None),
         ("RESTORE shop SITE page", None),
         ("RESTORE new SITE page", Some("restore")),
         ("DROP nosuch", None),
@@ -264,7 +271,8 @@ fn a_command_that_changed_something_notifies_once_on_its_key() {
     assert_eq!(tested, all);
     let page = include_str!("../../docs/monitoring.md");
     for event in [
-        "create", "track", "alter", "import", "replay", "alert", "live", "drop", "restore",
+        "create", "track", "alter", "import", "replay", "alert", "live", "drop", "restore", "seed",
+        "forget",
     ] {
         assert!(page.contains(&format!("| `analytics.{event}` |")));
     }

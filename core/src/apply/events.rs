@@ -48,7 +48,12 @@ impl Bucket {
             session: resolved.session,
             ids: &ids,
             numbers: resolved.numbers,
+            new_users: resolved.new_users(),
         };
+        self.begin_people(resolved.counts_people);
+        if let Some(seen) = resolved.seen {
+            self.add_seen(seen);
+        }
         let sample = Sample::new(slot, resolved.user, &more);
         self.count(&sample, resolved.facets.iter(), terms, known_in);
     }
@@ -71,7 +76,12 @@ impl Bucket {
             session: event.session,
             ids: &ids,
             numbers: all.numbers_of(event),
+            new_users: event.new_users(),
         };
+        self.begin_people(all.counts_people());
+        if let Some(seen) = all.seen_of(index) {
+            self.add_seen(seen);
+        }
         let sample = Sample::new(slot, *user, &more);
         let known_in = scratch.known_in_of(all.rows_of(event, index));
         self.count(&sample, all.facets_of(event), terms, known_in);
@@ -122,6 +132,12 @@ impl Bucket {
             return;
         }
         self.resolve_value_ids(all, scratch);
+        self.begin_people(all.counts_people());
+        for (event, seen) in all.seen() {
+            if scratch.slot(*event as usize).is_some() {
+                self.add_seen(*seen);
+            }
+        }
         let containment = self.containment(terms);
         let whole = all.whole();
         count_all(
@@ -250,6 +266,9 @@ impl Count<'_> {
             });
         }
         tally.measure(self.sample.slot, more.ids, more.numbers);
+        if more.new_users > 0 && policy != InsertPolicy::Never {
+            tally.count_new_users(self.sample.slot, more.new_users);
+        }
     }
 }
 
@@ -288,5 +307,8 @@ fn count_all(
             });
         }
         tally.measure(slot, event.values.of(&scratch.ids), all.numbers_of(event));
+        if event.is_new() && policy != InsertPolicy::Never {
+            tally.count_new_users(slot, event.new_users());
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! numbers that every bucket needs of it.
 
 use crate::event::{recycle, Batch, Event, Facet, ResolvedEvent, RowKind, EVENT};
+use crate::people::Seen;
 use crate::schema::visits::FROM;
 use crate::schema::{limits, Cube, Settings};
 use crate::sketch::hll::Member;
@@ -37,18 +38,18 @@ impl<'a> RowResolver<'a> {
         batch: &Batch<'a>,
         take: impl FnOnce(&ResolvedEvent),
     ) {
-        self.resolve_rows_from(settings, event, batch, None, take);
+        self.resolve_rows_from(settings, event, batch, (None, None), take);
     }
 
-    /// The same. `from`: the path before,
-    /// where that is a dimension of the event.
+    /// The same. `from`: the path before, where that is a dimension of the event. `seen`: what the event says of
+    /// its user.
     #[inline]
     pub fn resolve_rows_from(
         &mut self,
         settings: &Settings,
         event: &Event<'a>,
         batch: &Batch<'a>,
-        from: Option<&[u8]>,
+        (from, seen): (Option<&[u8]>, Option<Seen>),
         take: impl FnOnce(&ResolvedEvent),
     ) {
         let mut facets: Vec<Facet> = recycle(std::mem::take(&mut self.facets));
@@ -73,6 +74,8 @@ impl<'a> RowResolver<'a> {
             facets: &facets,
             names: &self.names,
             numbers: &self.numbers,
+            counts_people: settings.counts_people(),
+            seen,
         });
         self.facets = recycle(facets);
         if from.is_some() {

@@ -11,6 +11,7 @@
 //! Texts are kept once for every row, so that nothing is borrowed from the events.
 
 use crate::event::{Facet, ResolvedEvent, RowKind, Run};
+use crate::people::Seen;
 use crate::schema::limits;
 use crate::sketch::hll::Member;
 use crate::sketch::Number;
@@ -22,6 +23,11 @@ pub struct RowBatch {
     /// The user of each event.
     users: Vec<Member>,
     has_sessions: bool,
+    /// The site remembers who was there before.
+    counts_people: bool,
+    /// What events say of their users, in the order of their indexes: most say nothing.
+    seen: Vec<(u32, Seen)>,
+    has_new_users: bool,
     span: Span,
     /// The numbers of the rows of each event, one event after the other.
     entries: Vec<u32>,
@@ -46,9 +52,25 @@ pub struct BatchEvent {
     pub session: Option<Member>,
     entries: Run,
     pub values: Run,
+    /// One more than the shift of a new user; 0 where its user is not new.
+    new_user: u8,
 }
 
 impl BatchEvent {
+    #[inline]
+    pub fn is_new(&self) -> bool {
+        self.new_user > 0
+    }
+
+    /// How many users are new with it.
+    #[inline]
+    pub fn new_users(&self) -> u64 {
+        match self.new_user {
+            0 => 0,
+            shift => 1 << (shift - 1),
+        }
+    }
+
     /// Every event has one row more than entries: the whole, which is its first.
     #[inline]
     fn first_row(&self, position: u32) -> u32 {
@@ -134,6 +156,8 @@ impl RowBatch {
         self.events.clear();
         self.users.clear();
         self.has_sessions = false;
+        (self.counts_people, self.has_new_users) = (false, false);
+        self.seen.clear();
         self.span = Span::default();
         self.entries.clear();
         self.sorted.clear();
@@ -172,12 +196,22 @@ impl RowBatch {
             first: self.span.first.min(time),
             last: self.span.last.max(time),
         };
+        self.counts_people |= resolved.counts_people;
+        let mut new_user = 0;
+        if let Some(seen) = resolved.seen {
+            self.seen.push((self.events.len() as u32, seen));
+            if seen.is_new() {
+                new_user = seen.shift() + 1;
+                self.has_new_users = true;
+            }
+        }
         self.events.push(BatchEvent {
             path,
             time,
             session: resolved.session,
             entries,
             values,
+            new_user,
         });
     }
 
@@ -225,6 +259,7 @@ impl RowBatch {
             + self.row_count() * size_of::<EventRow>()
             + self.rows.len() * size_of::<Row>()
             + self.numbers.len() * (size_of::<u8>() + size_of::<Number>())
+            + self.seen.len() * size_of::<(u32, Seen)>()
             + self.texts.len()
     }
 
@@ -278,9 +313,26 @@ impl RowBatch {
         first..first + 1 + event.entries.len as usize
     }
 
-    /// Whether no event has a session or a value.
+    /// Whether no event has a session or a value, or a new user.
     pub fn has_only_users(&self) -> bool {
-        !self.has_sessions && self.numbers.is_empty()
+        !self.has_sessions && self.numbers.is_empty() && !self.has_new_users
+    }
+
+    pub fn counts_people(&self) -> bool {
+        self.counts_people
+    }
+
+    /// What events say of their users, with their indexes.
+    pub fn seen(&self) -> &[(u32, Seen)] {
+        &self.seen
+    }
+
+    /// What the event of this index says of its user.
+    pub fn seen_of(&self, index: usize) -> Option<Seen> {
+        let found = self
+            .seen
+            .binary_search_by_key(&index, |(event, _)| *event as usize);
+        self.seen.get(found.ok()?).map(|(_, seen)| *seen)
     }
 
     #[inline]

@@ -86,6 +86,8 @@ fn occur(event: &RowEvents, count: impl FnOnce(&ResolvedEvent)) {
         )
         .unzip();
     count(&ResolvedEvent {
+        counts_people: false,
+        seen: None,
         user: Member::of(hash(&event.user.to_le_bytes())),
         session: event
             .session
@@ -440,6 +442,8 @@ fn one_user_costs_bytes() {
         capacity: 0,
     }];
     let occurrence = ResolvedEvent {
+        counts_people: false,
+        seen: None,
         user: Member::of(hash(b"user42")),
         session: None,
         facets: &facets,

@@ -221,11 +221,11 @@ impl Bucket {
             let Some(slot) = slot_of(change) else {
                 continue;
             };
-            let visits = match self.visits_mut() {
-                Some(visits) => visits,
-                None if !change.is_new => continue,
-                none => none.insert(Box::new(Visits::new(tag))),
-            };
+            if !change.is_new && self.visits().is_none() {
+                continue;
+            }
+            let visits = self.visits_mut();
+            let visits = visits.get_or_insert_with(|| Box::new(Visits::new(tag)));
             visits.use_seed(seed, tag);
             let rows = change.rows.of(&batch.rows).iter().filter_map(|row| {
                 let addition = Addition {

@@ -5,7 +5,9 @@
 //!          value names ascending; breakdowns by kind, then name
 //! ```
 //!
-//! A bucket that counts visits has version 2, and they follow at its end (`visits/`).
+//! A bucket that counts visits has version 2, and they follow at its end (`visits/`). One of a site that
+//! remembers people has version 3, and at its end `parts 1 | [visits] | people` (`people.rs`): parts are 2, and
+//! 3 with visits.
 //!
 //! The next version of the format gets the next number: whatever stores the same content as other
 //! bytes, or refuses bytes that were taken, is one, a limit that shrinks too. `decode` then reads all
@@ -14,11 +16,13 @@
 //! stays under test (`tests/golden.rs`).
 
 mod breakdown;
+pub mod people;
 mod table;
 pub mod tally;
 pub mod visits;
 
 pub use breakdown::{Breakdown, OTHER};
+use people::People;
 pub use table::Row;
 use visits::Visits;
 
@@ -29,12 +33,18 @@ use super::text::{Name, Text};
 use super::time::{Granularity, Period, DAY, HOUR, MAX_TIME, MINUTE, MIN_TIME};
 use crate::bucket::tally::{Distinct, Tally, ValueOrder};
 use crate::event::{Facet, RowKind};
+use crate::people::Seen;
 use crate::schema::{check_value_name, limits, Selector};
 use crate::sketch::hll::Sketch;
 
 const VERSION: u8 = 1;
 /// The same, and the visits at its end.
 const WITH_VISITS: u8 = 2;
+/// The same, and a byte of what follows at its end.
+const WITH_PARTS: u8 = 3;
+
+const VISITS: u8 = 1;
+const PEOPLE: u8 = 2;
 
 #[derive(Debug, Clone)]
 pub struct Bucket {
@@ -48,7 +58,14 @@ pub struct Bucket {
     /// The names of values; a value's id is its index. Behind one word: many buckets have none.
     #[allow(clippy::box_collection)]
     values: Option<Box<Vec<Name>>>,
+    more: Option<Box<More>>,
+}
+
+/// What the buckets of most sites do not have.
+#[derive(Debug, Clone, Default)]
+struct More {
     visits: Option<Box<Visits>>,
+    people: Option<Box<People>>,
 }
 
 impl Bucket {
@@ -65,7 +82,7 @@ impl Bucket {
             total: Tally::default(),
             breakdowns: Box::default(),
             values: None,
-            visits: None,
+            more: None,
         }
     }
 
@@ -112,11 +129,45 @@ impl Bucket {
 
     /// The visits that began in its period, where they are counted.
     pub fn visits(&self) -> Option<&Visits> {
-        self.visits.as_deref()
+        self.more.as_ref()?.visits.as_deref()
     }
 
     pub(crate) fn visits_mut(&mut self) -> &mut Option<Box<Visits>> {
-        &mut self.visits
+        &mut self.more.get_or_insert_default().visits
+    }
+
+    /// Who was seen in its period, where the site remembers who was there before.
+    pub fn people(&self) -> Option<&People> {
+        self.more.as_ref()?.people.as_deref()
+    }
+
+    /// To be called before events are counted. `counts`: whether they were taken note of.
+    #[inline]
+    pub(crate) fn begin_people(&mut self, counts: bool) {
+        if counts || self.more.is_some() {
+            self.mark_people(counts);
+        }
+    }
+
+    fn mark_people(&mut self, counts: bool) {
+        let is_first = self.total.events() == 0;
+        match (self.more.as_mut().and_then(|it| it.people.as_mut()), counts) {
+            (Some(_), true) | (None, false) => {}
+            (Some(people), false) => people.set_incomplete(),
+            (None, true) => {
+                let more = self.more.get_or_insert_default();
+                more.people = Some(Box::new(People::new(is_first)));
+            }
+        }
+    }
+
+    /// Counts what an event says of its user.
+    #[inline]
+    pub(crate) fn add_seen(&mut self, seen: Seen) {
+        let granularity = self.granularity;
+        if let Some(people) = self.more.as_mut().and_then(|it| it.people.as_mut()) {
+            people.add(seen, granularity);
+        }
     }
 
     /// The id of a value, in tallies.
@@ -226,6 +277,11 @@ impl Bucket {
             + breakdowns
             + names
             + self.visits().map_or(0, Visits::bytes)
+            + self.people().map_or(0, People::bytes)
+            + self
+                .more
+                .as_ref()
+                .map_or(0, |_| allocated(size_of::<More>()))
     }
 
     /// About the number of its allocations, which is the work to free it.
@@ -240,9 +296,11 @@ impl Bucket {
 
     pub fn encode(&self) -> Vec<Page> {
         let mut writer = Writer::new();
-        writer.u8(match self.visits {
-            None => VERSION,
-            Some(_) => WITH_VISITS,
+        let (visits, people) = (self.visits(), self.people());
+        writer.u8(match (visits, people) {
+            (None, None) => VERSION,
+            (Some(_), None) => WITH_VISITS,
+            (_, Some(_)) => WITH_PARTS,
         });
         writer.u8(self.granularity.index() as u8);
         writer.signed(self.start);
@@ -256,8 +314,14 @@ impl Bucket {
         }
         writer.turn_page();
         writer.u8(0);
-        if let Some(visits) = &self.visits {
+        if people.is_some() {
+            writer.u8(PEOPLE | visits.map_or(0, |_| VISITS));
+        }
+        if let Some(visits) = visits {
             visits.encode(&mut writer);
+        }
+        if let Some(people) = people {
+            people.encode(&mut writer);
         }
         writer.into_pages()
     }
@@ -282,11 +346,11 @@ impl Bucket {
     }
 
     fn read(mut reader: Reader) -> Result<Bucket, Corrupt> {
-        let has_visits = match reader.u8("version")? {
-            VERSION => false,
-            WITH_VISITS => true,
+        let version = reader.u8("version")?;
+        match version {
+            VERSION | WITH_VISITS | WITH_PARTS => {}
             _ => return Err(corrupt("version", "not one that this module reads")),
-        };
+        }
         let granularity = usize::from(reader.u8("granularity")?);
         let granularity = *Granularity::ALL
             .get(granularity)
@@ -315,8 +379,21 @@ impl Bucket {
             breakdowns.push(breakdown);
         }
         bucket.breakdowns = breakdowns.into_boxed_slice();
-        if has_visits {
-            bucket.visits = Some(Box::new(Visits::decode(&mut reader, slots)?));
+        let parts = match version {
+            VERSION => 0,
+            WITH_VISITS => VISITS,
+            _ => reader.u8("parts")?,
+        };
+        if version == WITH_PARTS && parts & !VISITS != PEOPLE {
+            return Err(corrupt("parts", "none of this version"));
+        }
+        if parts & VISITS != 0 {
+            let visits = Visits::decode(&mut reader, slots)?;
+            bucket.more.get_or_insert_default().visits = Some(Box::new(visits));
+        }
+        if parts & PEOPLE != 0 {
+            let people = People::decode(&mut reader, granularity)?;
+            bucket.more.get_or_insert_default().people = Some(Box::new(people));
         }
         reader.finish()?;
         Ok(bucket)

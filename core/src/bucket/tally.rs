@@ -4,6 +4,7 @@
 //! ```text
 //! stored:  slots | users | 0                                      nothing else was counted
 //!          slots | users | 1 | sessions | n | n × (value id, summaries, quantiles)   ids ascending
+//!          slots | users | 2 | new users                          by slot; 3: both
 //! ```
 //!
 //! Users and sessions may have come in without events, from a HyperLogLog of Redis: what is stored then
@@ -25,16 +26,22 @@ pub struct Tally {
     /// Events per slot.
     slots: Counters,
     users: Sketch,
-    /// Most tallies have neither sessions nor values: those cost a pointer until the first is counted.
+    /// Most tallies have neither sessions, values nor new users: those cost a pointer until the first is counted.
     rest: Option<Box<Rest>>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Rest {
     sessions: Sketch,
-    /// By value id, ascending.
-    values: Vec<Measured>,
+    /// By value id, ascending. New ones are rare: there is no spare capacity.
+    values: Box<[Measured]>,
+    /// New users per slot.
+    new_users: Option<Box<Counters>>,
 }
+
+/// What is stored behind the users.
+const REST: u8 = 1;
+const NEW_USERS: u8 = 2;
 
 /// A named value as measured on the events of a tally.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,7 +63,7 @@ pub struct Sample<'e> {
 impl<'e> Sample<'e> {
     #[inline]
     pub fn new(slot: u8, user: Member, more: &'e More<'e>) -> Sample<'e> {
-        let has_more = more.session.is_some() || !more.numbers.is_empty();
+        let has_more = more.session.is_some() || !more.numbers.is_empty() || more.new_users > 0;
         Sample {
             slot,
             user,
@@ -72,6 +79,8 @@ pub struct More<'e> {
     /// The ids of its values in the current bucket, and as many numbers.
     pub ids: &'e [u8],
     pub numbers: &'e [Number],
+    /// How many users are new with it.
+    pub new_users: u64,
 }
 
 /// What distinct counts count.
@@ -124,6 +133,13 @@ impl Tally {
         self.rest.get_or_insert_default().sessions.add(session)
     }
 
+    /// Counts new users.
+    pub fn count_new_users(&mut self, slot: u8, users: u64) {
+        let rest = self.rest.get_or_insert_default();
+        let new_users = rest.new_users.get_or_insert_default();
+        new_users.add(i32::from(slot), users);
+    }
+
     /// Adds the numbers of an event to the values of as many ids.
     #[inline(always)]
     pub fn measure(&mut self, slot: u8, ids: &[u8], numbers: &[Number]) {
@@ -160,6 +176,9 @@ impl Tally {
                 measured.slots.merge(&value.slots);
                 measured.quantiles.merge(&value.quantiles);
             }
+            if let Some(theirs) = &theirs.new_users {
+                ours.new_users.get_or_insert_default().merge(theirs);
+            }
         }
     }
 
@@ -174,6 +193,11 @@ impl Tally {
 
     pub fn users(&self) -> &Sketch {
         &self.users
+    }
+
+    /// New users per slot, where there are any.
+    pub fn new_users(&self) -> Option<&Counters> {
+        self.rest.as_ref()?.new_users.as_deref()
     }
 
     pub fn sessions(&self) -> Option<&Sketch> {
@@ -196,7 +220,10 @@ impl Tally {
         let rest = self.rest.as_ref().map_or(0, |rest| {
             allocated(size_of::<Rest>())
                 + rest.sessions.heap_bytes()
-                + allocated(rest.values.capacity() * size_of::<Measured>())
+                + allocated(size_of_val(&*rest.values))
+                + rest.new_users.as_ref().map_or(0, |new_users| {
+                    allocated(size_of::<Counters>()) + new_users.heap_bytes()
+                })
                 + rest
                     .values
                     .iter()
@@ -213,19 +240,17 @@ impl Tally {
             writer.u8(0);
             return;
         };
-        writer.u8(1);
-        rest.sessions.encode(writer);
-        let mut values: Vec<(u8, &Measured)> = rest
-            .values
-            .iter()
-            .map(|value| (ids.stored(value.id), value))
-            .collect();
-        values.sort_unstable_by_key(|(id, _)| *id);
-        writer.varint(values.len() as u64);
-        for (id, value) in values {
-            writer.u8(id);
-            value.slots.encode(writer);
-            value.quantiles.encode(writer);
+        let has_rest = !rest.sessions.is_empty() || !rest.values.is_empty();
+        let parts = if has_rest { REST } else { 0 };
+        writer.u8(match &rest.new_users {
+            Some(_) => parts | NEW_USERS,
+            None => parts,
+        });
+        if has_rest {
+            rest.encode(writer, ids);
+        }
+        if let Some(new_users) = &rest.new_users {
+            new_users.encode(writer);
         }
     }
 
@@ -233,11 +258,21 @@ impl Tally {
     pub fn decode(reader: &mut Reader, slots: u8, values: usize) -> Result<Tally, Corrupt> {
         let events = Counters::decode(reader, 0, i32::from(slots) - 1)?;
         let users = Sketch::decode(reader)?;
-        let rest = match reader.u8("tally rest")? {
+        let parts = reader.u8("tally rest")?;
+        let mut rest = match parts {
             0 => None,
-            1 => Some(Box::new(Rest::decode(reader, slots, values)?)),
-            _ => return Err(corrupt("tally rest", "neither 0 nor 1")),
+            REST => Some(Box::new(Rest::decode(reader, slots, values)?)),
+            NEW_USERS => Some(Box::default()),
+            _ if parts == REST | NEW_USERS => Some(Box::new(Rest::decode(reader, slots, values)?)),
+            _ => return Err(corrupt("tally rest", "not from 0 to 3")),
         };
+        if let Some(rest) = rest.as_mut().filter(|_| parts & NEW_USERS != 0) {
+            let new_users = Counters::decode(reader, 0, i32::from(slots) - 1)?;
+            if new_users.is_empty() || events.is_empty() {
+                return Err(corrupt("new users", "none, or without an event"));
+            }
+            rest.new_users = Some(Box::new(new_users));
+        }
         let has_sessions = rest.as_ref().is_some_and(|rest| !rest.sessions.is_empty());
         if events.is_empty() && users.is_empty() && !has_sessions {
             return Err(corrupt("tally slots", "no event, user or session"));
@@ -254,6 +289,22 @@ impl Tally {
 }
 
 impl Rest {
+    fn encode(&self, writer: &mut Writer, ids: &ValueOrder) {
+        self.sessions.encode(writer);
+        let mut values: Vec<(u8, &Measured)> = self
+            .values
+            .iter()
+            .map(|value| (ids.stored(value.id), value))
+            .collect();
+        values.sort_unstable_by_key(|(id, _)| *id);
+        writer.varint(values.len() as u64);
+        for (id, value) in values {
+            writer.u8(id);
+            value.slots.encode(writer);
+            value.quantiles.encode(writer);
+        }
+    }
+
     #[inline]
     fn measured(&mut self, id: u8) -> &mut Measured {
         // Where a tally has all values of its bucket, the index of each is its id.
@@ -279,8 +330,10 @@ impl Rest {
 
     #[cold]
     fn make_room_at(&mut self, index: usize, id: u8) {
-        self.values.reserve_exact(1);
-        self.values.insert(index, Measured::new(id));
+        let mut values = std::mem::take(&mut self.values).into_vec();
+        values.reserve_exact(1);
+        values.insert(index, Measured::new(id));
+        self.values = values.into_boxed_slice();
     }
 
     fn decode(reader: &mut Reader, slots: u8, known: usize) -> Result<Rest, Corrupt> {
@@ -312,7 +365,11 @@ impl Rest {
                 quantiles,
             });
         }
-        Ok(Rest { sessions, values })
+        Ok(Rest {
+            sessions,
+            values: values.into_boxed_slice(),
+            new_users: None,
+        })
     }
 }
 

@@ -10,6 +10,7 @@ pub use crate::schema::{Facet, RowKind, EVENT};
 pub use id::Fingerprint;
 
 use super::text::Text;
+use crate::people::Seen;
 use crate::sketch::hll::Member;
 use crate::sketch::Number;
 
@@ -146,6 +147,19 @@ pub struct ResolvedEvent<'e, 'a> {
     /// Of its values the names, and as many numbers.
     pub names: &'e [Text<'a>],
     pub numbers: &'e [Number],
+    /// The site remembers who was there before.
+    pub counts_people: bool,
+    /// What it says of its user, where that is counted.
+    pub seen: Option<Seen>,
+}
+
+impl ResolvedEvent<'_, '_> {
+    /// How many users are new with it.
+    #[inline]
+    pub fn new_users(&self) -> u64 {
+        let seen = self.seen.filter(|seen| seen.is_new());
+        seen.map_or(0, Seen::weight)
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Payloads to begin with: together they have every field of both formats.
 
-use super::visits;
+use super::{people, visits};
 use crate::alert::live::Feed;
 use crate::alert::{Rule, State};
 use crate::apply::RowResolver;
@@ -312,7 +312,8 @@ pub fn watched_sites() -> Vec<(&'static str, Page)> {
 
 pub fn all_sites() -> impl Iterator<Item = (&'static str, Page)> {
     let sites = sites().into_iter().chain(watched_sites());
-    sites.chain(logged_sites()).chain(visits::sites())
+    let sites = sites.chain(logged_sites()).chain(visits::sites());
+    sites.chain(people::sites())
 }
 
 /// With an event log, and nothing else or everything beside it.
@@ -388,11 +389,17 @@ fn write_the_golden_files() {
     let visits = visits.map(|(name, page)| (format!("bucket-v2-{name}.bin"), page));
     let partitions = visits::partitions().into_iter();
     let partitions = partitions.map(|(name, page)| (format!("visitors-v1-{name}.bin"), page));
+    let people = people::buckets().into_iter();
+    let people = people.map(|(name, page)| (format!("bucket-v3-{name}.bin"), page));
+    let users = people::partitions().into_iter();
+    let users = users.map(|(name, page)| (format!("people-v1-{name}.bin"), page));
     for (name, page) in buckets
         .chain(sites)
         .chain(ids)
         .chain(visits)
         .chain(partitions)
+        .chain(people)
+        .chain(users)
     {
         let file = folder.join(name);
         if !file.exists() {

@@ -18,6 +18,7 @@ pub mod corpus;
 mod memory;
 #[cfg(test)]
 mod mutation;
+pub mod people;
 #[cfg(test)]
 mod tests;
 pub mod use_of_bucket;

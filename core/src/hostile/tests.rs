@@ -2,10 +2,11 @@
 
 use super::memory::peak_of;
 use super::mutation::Mutations;
-use super::{corpus, use_of_bucket, use_of_ids, use_of_site, visits};
+use super::{corpus, people, use_of_bucket, use_of_ids, use_of_site, visits};
 use crate::bucket::Bucket;
 use crate::codec::Page;
 use crate::ids::RecentIds;
+use crate::people::People;
 use crate::site::Site;
 use crate::sketch::hll::Sketch;
 use crate::visitors::Partition;
@@ -86,6 +87,27 @@ fn try_partition(pages: &[Page]) -> bool {
     true
 }
 
+fn try_people(pages: &[Page]) -> bool {
+    let (read, peak) = peak_of(|| Bucket::decode(pages));
+    assert_modest(peak, ANYWAY, pages);
+    let Ok(bucket) = read else { return false };
+    assert!(bucket.encode() == pages, "stored otherwise: {pages:02x?}");
+    let sum = pages.iter().flatten().fold(0u8, |sum, byte| sum ^ byte);
+    if sum.is_multiple_of(8) {
+        people::check_bucket(bucket);
+    }
+    true
+}
+
+fn try_users(pages: &[Page]) -> bool {
+    let (read, peak) = peak_of(|| People::decode(pages));
+    assert_modest(peak, ANYWAY, pages);
+    let Ok(users) = read else { return false };
+    assert!(users.encode() == pages, "stored otherwise: {pages:02x?}");
+    people::check_partition(&users);
+    true
+}
+
 /// Tries the mutations of a payload at all positions, or at so many of them; the test means nothing if
 /// none or all are accepted.
 fn try_all(page: &Page, most: usize, mut accepts: impl FnMut(&[Page]) -> bool) {
@@ -145,6 +167,16 @@ fn every_field_of_visits_is_refused_or_as_good_as_one_of_ours() {
 }
 
 #[test]
+fn every_field_of_people_is_refused_or_as_good_as_one_of_ours() {
+    for (_, page) in people::buckets() {
+        try_all(&page, 30, try_people);
+    }
+    for (_, page) in people::partitions() {
+        try_all(&page, 40, try_users);
+    }
+}
+
+#[test]
 fn every_field_of_ids_is_refused_or_as_good_as_one_of_ours() {
     for (_, page) in corpus::ids() {
         try_all(&page, page.len(), try_ids);
@@ -166,6 +198,11 @@ fn a_payload_cut_short_is_refused() {
     for (_, page) in visits::partitions() {
         for end in 0..page.len() {
             assert!(Partition::decode(&[page[..end].to_vec()]).is_err(), "{end}");
+        }
+    }
+    for (_, page) in people::partitions() {
+        for end in 0..page.len() {
+            assert!(People::decode(&[page[..end].to_vec()]).is_err(), "{end}");
         }
     }
     for (_, page) in corpus::ids() {

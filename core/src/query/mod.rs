@@ -6,6 +6,7 @@ pub mod groups;
 pub mod metric;
 pub mod moved;
 pub mod observed;
+pub mod retention;
 pub mod top;
 #[cfg(test)]
 mod window_accuracy;

@@ -58,6 +58,8 @@ impl World {
             let bucket = self.buckets.entry((granularity, period.start()));
             let bucket = bucket.or_insert_with(|| Bucket::new(&period));
             let resolved = ResolvedEvent {
+                counts_people: false,
+                seen: None,
                 user: Member::of(hash(&event.user.to_le_bytes())),
                 session: Some(Member::of(hash(&event.session.to_be_bytes()))),
                 facets: &[],

@@ -67,7 +67,7 @@ fn is_name_of_key(rest: &[u8]) -> bool {
     let mut granularities = Granularity::ALL.into_iter().map(Granularity::name);
     match first {
         b"alerts" | b"events" | b"ids" => !has_more,
-        b"visitors" => has_more,
+        b"visitors" | b"people" => has_more,
         other => has_more && granularities.any(|name| name.as_bytes() == other),
     }
 }
@@ -81,12 +81,13 @@ fn hash_tag(name: &[u8]) -> Option<&[u8]> {
     after.get(..close).filter(|tag| !tag.is_empty())
 }
 
-/// Whether a key may be a bucket or a partition of visitors, by its name.
+/// Whether a key may be a bucket or a partition of users, by its name.
 pub fn may_be_bucket(name: &[u8]) -> bool {
     name.contains(&b'}')
         && name.split(|byte| *byte == b':').any(|part| {
             let mut names = Granularity::ALL.into_iter().map(Granularity::name);
-            part == b"visitors" || names.any(|granularity| granularity.as_bytes() == part)
+            [&b"visitors"[..], b"people"].contains(&part)
+                || names.any(|granularity| granularity.as_bytes() == part)
         })
 }
 
@@ -146,12 +147,16 @@ pub fn alerts_stream(site: &[u8]) -> Vec<u8> {
 
 /// A partition of the site's visits under way: `{shop}:visitors:7`.
 pub fn visitors_key(site: &[u8], number: u32) -> Vec<u8> {
-    [
-        &tagged(site)[..],
-        b":visitors:",
-        number.to_string().as_bytes(),
-    ]
-    .concat()
+    partition_key(site, b":visitors:", number)
+}
+
+/// A partition of what the site remembers of people: `{shop}:people:7`.
+pub fn people_key(site: &[u8], number: u32) -> Vec<u8> {
+    partition_key(site, b":people:", number)
+}
+
+fn partition_key(site: &[u8], what: &[u8], number: u32) -> Vec<u8> {
+    [&tagged(site)[..], what, number.to_string().as_bytes()].concat()
 }
 
 /// The channel on which the site's alerts are published, too: `analytics:alerts:{shop}`.

@@ -34,6 +34,8 @@ pub const EVENTS_PER_CALL: usize = 10_000;
 pub const REPLAYS_PER_SITE: usize = 16;
 /// The largest number that the event log of a site may be set to.
 pub const LOG_ENTRIES: u64 = 1_000_000_000;
+/// The most numbers of a reply of `RETENTION`.
+pub const CELLS_PER_RETENTION: usize = 100_000;
 pub const METRICS_PER_QUERY: usize = 64;
 /// The most values of a series: its points times its terms.
 pub const VALUES_PER_RANGE: usize = 50_000;

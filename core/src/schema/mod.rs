@@ -6,6 +6,8 @@ pub mod limits;
 mod name_rules;
 mod names;
 pub mod options;
+pub mod people;
+mod returning_options;
 mod row;
 pub(crate) mod selector;
 pub(crate) mod settings;
@@ -19,6 +21,8 @@ pub use name_rules::{
 };
 pub use names::Names;
 pub use options::{parse_alter, parse_capacity, parse_options, Change};
+pub use people::People;
+pub use returning_options::{PEOPLE, RETURNING};
 pub use row::{capacity_or, Facet, RowKind, EVENT};
 pub use selector::{check_of_visits, no_users, Selector};
 pub use settings::{Dimension, Log, Settings, Undeclared};

@@ -1,6 +1,8 @@
 //! The options of `ANALYTICS.CREATE` and `ANALYTICS.ALTER`.
 
 use super::name_rules::{cube_parts, dimension_name, value_name};
+use super::people::GivenReturning;
+use super::returning_options::{parse_returning, PEOPLE, RETURNING};
 use super::visit_options::{parse_visitors, parse_visits, SEED, VISITS};
 use super::visits::{parse_seed, GivenVisits};
 use crate::error::{shown, Error, Result};
@@ -23,6 +25,8 @@ pub enum Change {
     Ids(usize),
     /// None switches them off.
     Visits(Option<GivenVisits>),
+    /// None switches it off.
+    Returning(Option<GivenReturning>),
     /// How many events the log keeps at least, 0 for any number, and for how long. None of both switches
     /// it off.
     Log {
@@ -96,11 +100,12 @@ pub const LOGUSERS: Argument = Argument::one_of(c"users", &[YES, NO])
     .behind(c"LOGUSERS")
     .optional();
 const OPTIONS: &[Argument] = &[
-    TZ, RETENTION, DIM, CUBE, VAL, CAPACITY, IDS, UNDECLARED, LOG, LOGUSERS, VISITS,
+    TZ, RETENTION, DIM, CUBE, VAL, CAPACITY, IDS, UNDECLARED, LOG, LOGUSERS, VISITS, RETURNING,
 ];
 /// Those of `ANALYTICS.ALTER`.
 const ALTERS: &[Argument] = &[
     TZ, RETENTION, DIM, CUBE, VAL, FORGET, CAPACITY, IDS, UNDECLARED, LOG, LOGUSERS, VISITS,
+    RETURNING,
 ];
 
 const GRANULARITY: Argument = Argument::text(c"granularity");
@@ -144,7 +149,15 @@ fn parse(words: &[&[u8]], options: &[Argument]) -> Result<Vec<Change>> {
             seed_visits(&mut changes, seed, visitors)?;
             continue;
         }
-        let mut change = if VISITS.is(option) {
+        if PEOPLE.is(option) {
+            let seed = parse_seed(next("seed")?)?;
+            let visitors = parse_visitors(next("number of visitors")?)?;
+            seed_people(&mut changes, seed, visitors)?;
+            continue;
+        }
+        let mut change = if RETURNING.is(option) {
+            Change::Returning(parse_returning(next("horizon, or off")?, &mut words)?)
+        } else if VISITS.is(option) {
             Change::Visits(parse_visits(next("timeout, or off")?, &mut words)?)
         } else if TZ.is(option) {
             Change::Zone(Zone::parse(next("time zone, as in TZ Europe/Paris")?)?)
@@ -235,6 +248,7 @@ fn check_once(changes: &[Change], change: &Change) -> Result<()> {
         Change::Log { .. } => LOG,
         Change::LogUsers(_) => LOGUSERS,
         Change::Visits(_) => VISITS,
+        Change::Returning(_) => RETURNING,
         _ => return Ok(()),
     };
     let kind = std::mem::discriminant(change);
@@ -294,6 +308,21 @@ fn no_ids(given: &str) -> Error {
         "IDS '{given}' is not a number of ids from 1 to {}",
         limits::IDS_PER_SITE
     ))
+}
+
+fn seed_people(changes: &mut [Change], seed: Seed, visitors: u64) -> Result<()> {
+    let returning = changes.iter_mut().find_map(|change| match change {
+        Change::Returning(given) => given.as_mut(),
+        _ => None,
+    });
+    match returning {
+        Some(given) if given.seed.is_none() => {
+            given.seed = Some(seed);
+            given.visitors.get_or_insert(visitors);
+            Ok(())
+        }
+        _ => Err(Error::new("PEOPLESEED comes behind RETURNING, once")),
+    }
 }
 
 fn seed_visits(changes: &mut [Change], seed: Seed, visitors: u64) -> Result<()> {

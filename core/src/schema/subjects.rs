@@ -1,9 +1,11 @@
 //! The words that metrics begin with.
 
 /// What a metric counts that is no value of the user's.
-pub const SUBJECTS: [&[u8]; 7] = [
+pub const SUBJECTS: [&[u8]; 9] = [
     b"events",
     b"users",
+    b"users:new",
+    b"users:returning",
     b"sessions",
     b"visits",
     b"bounces",

@@ -24,7 +24,7 @@ const BY: Argument = Argument::text(c"dimension")
     .behind(c"BY")
     .optional()
     .multiple();
-const VISITORS: Argument = Argument::integer(c"visitors")
+pub(super) const VISITORS: Argument = Argument::integer(c"visitors")
     .behind(c"VISITORS")
     .optional();
 

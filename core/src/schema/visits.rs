@@ -198,10 +198,8 @@ impl Visits {
 
     /// What is replicated behind the option as it was given: its seed and bound.
     pub fn seed_words(&self) -> [Vec<u8>; 3] {
-        let Seed([a, b]) = self.seed;
-        let seed = format!("{a:016x}{b:016x}").into_bytes();
         let visitors = self.visitors.to_string().into_bytes();
-        [b"SEED".to_vec(), seed, visitors]
+        [b"SEED".to_vec(), self.seed.hex(), visitors]
     }
 
     pub fn heap_bytes(&self) -> usize {

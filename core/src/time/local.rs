@@ -4,7 +4,7 @@
 //! the same span nothing: code that goes through the calendar in order keeps one `Local`.
 
 use super::civil::{Date, DayNumber};
-use super::period::{first_day, next_first_day};
+use super::period::{first_day_of, next_first_day};
 use super::{Granularity, Period, DAY, HOUR, MINUTE, SECOND};
 use jiff::tz::TimeZone;
 use jiff::Timestamp;
@@ -113,7 +113,7 @@ impl<'a> Local<'a> {
     }
 
     fn local_period(&mut self, granularity: Granularity, ms: i64) -> Period {
-        let mut first_day = first_day(granularity, self.day(ms));
+        let mut first_day = first_day_of(granularity, self.day(ms));
         let mut start = self.day_start(first_day);
         loop {
             let next = next_first_day(granularity, first_day);

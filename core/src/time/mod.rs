@@ -29,6 +29,7 @@ mod unit;
 pub mod window;
 pub mod zone;
 
+pub use civil::DayNumber;
 pub use cover::{cover, Cover, Sources};
 pub use cuts::bit;
 pub use duration::Duration;
@@ -37,7 +38,7 @@ pub use grid::{Grain, Grid, Step};
 pub use instant::{has_offset, parse_instant, parse_iso};
 pub use label::{parse_label, Label};
 pub use named::instant_in;
-pub use period::Period;
+pub use period::{first_day_of, Period};
 pub use piece::Piece;
 pub use range::Range;
 pub use retention::Retention;

@@ -34,6 +34,12 @@ impl Period {
         self.start <= ms && ms < self.end
     }
 
+    /// The date it starts on: local for a day, week or month, and UTC for a minute or hour.
+    #[inline]
+    pub const fn first_day(&self) -> DayNumber {
+        self.first_day
+    }
+
     pub const fn range(&self) -> Range {
         Range::new(self.start, self.end)
     }
@@ -52,7 +58,7 @@ impl Period {
 }
 
 /// The first date of the period that a date is in.
-pub(super) fn first_day(granularity: Granularity, day: DayNumber) -> DayNumber {
+pub fn first_day_of(granularity: Granularity, day: DayNumber) -> DayNumber {
     match granularity {
         Granularity::Week => monday(day),
         Granularity::Month => Date::of(day).month_start(0),

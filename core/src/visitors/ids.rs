@@ -25,6 +25,12 @@ const USER: u8 = 0;
 const SESSION: u8 = 1;
 
 impl Seed {
+    /// 32 hexadecimal digits.
+    pub fn hex(self) -> Vec<u8> {
+        let [a, b] = self.0;
+        format!("{a:016x}{b:016x}").into_bytes()
+    }
+
     fn hash(self, bytes: &[u8]) -> u64 {
         let [a, b] = self.0;
         SipHasher13::new_with_keys(a, b).hash(bytes)

@@ -43,6 +43,8 @@ pub const LONGEST_PATH: usize = 512;
 /// The visitors of a site are spread over partitions: so many of them in each, and at most
 /// `1 << MOST_BITS` partitions.
 const VISITORS_PER_PARTITION: usize = 8_192;
+/// No partition has more.
+pub const MOST_IN_PARTITION: usize = 2 * VISITORS_PER_PARTITION;
 const MOST_BITS: u32 = 11;
 
 /// The most visitors of a site that are followed at a time.

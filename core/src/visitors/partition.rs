@@ -233,6 +233,15 @@ impl Partition {
         }
     }
 
+    /// Removes the visit of a visitor. False where there is none.
+    pub fn forget(&mut self, visitor: Visitor, terms: &Terms) -> bool {
+        let is_there = self.tag == terms.tag && self.table.find(visitor).is_some();
+        if is_there {
+            self.retain(|other, _| other != visitor);
+        }
+        is_there
+    }
+
     fn retain(&mut self, keep: impl FnMut(Visitor, &Visit) -> bool) {
         self.table.rebuild(keep);
         if self.paths.iter().len() > 0 {

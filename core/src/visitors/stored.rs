@@ -12,15 +12,12 @@ use super::ids::ValueId;
 use super::partition::{Partition, MOST_SHIFT};
 use super::paths::{Paths, MOST_PATHS};
 use super::table::{Layout, Table};
-use super::{LONGEST_PATH, MOST_BITS, MOST_BY, VISITORS_PER_PARTITION};
+use super::{LONGEST_PATH, MOST_BITS, MOST_BY, MOST_IN_PARTITION};
 use crate::codec::{corrupt, Page, Reader, Writer};
 use crate::error::Corrupt;
 use crate::time::{MAX_TIME, MIN_TIME};
 
 const VERSION: u8 = 1;
-
-/// No partition has more, and all of them are in one page.
-const MOST_ENTRIES: usize = 2 * VISITORS_PER_PARTITION;
 
 impl Partition {
     pub fn encode(&self) -> Vec<Page> {
@@ -79,7 +76,7 @@ impl Partition {
         }
         let slots = reader.varint("slots")?;
         let bytes = 4 * layout.words();
-        let len = reader.count("entries", MOST_ENTRIES, bytes)?;
+        let len = reader.count("entries", MOST_IN_PARTITION, bytes)?;
         let mut table = Table::for_reading(layout, bits, slots, len)
             .ok_or(corrupt("slots", "not as many as such a table has"))?;
         let mut last = None;

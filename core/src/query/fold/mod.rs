@@ -5,6 +5,7 @@
 //! is only a number. Metrics of the same row share one look-up a bucket, and one state.
 
 mod distinct;
+mod people;
 mod percentiles;
 mod state;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod visits;
 
 pub use super::answer::{rate, Answer};
 pub use distinct::{EdgePart, Estimate};
+pub use people::excess_of;
 pub use state::{events_of, summary_of, State};
 pub use visits::{moved_visits, spread_of};
 
@@ -155,6 +157,12 @@ impl Fold {
     /// The distinct users of the first row, with the bounds of their count.
     pub fn users(&self) -> Option<Estimate> {
         self.rows.first().and_then(|(_, state)| state.users())
+    }
+
+    /// Whether the returning users of the first row were counted, and not estimated.
+    pub fn counts_returning(&self) -> bool {
+        let first = self.rows.first();
+        first.is_some_and(|(_, state)| state.returning_counted().is_some())
     }
 
     /// The number of sketches united since the fold was made.

@@ -1,6 +1,7 @@
 //! What is gathered of one row over many buckets, and the numbers that can be read off it.
 
 use super::distinct::{trimmed_events, Distinct, Estimate};
+use super::people::NewUsers;
 use super::percentiles::Percentiles;
 use crate::bucket::tally;
 use crate::bucket::tally::Tally;
@@ -18,6 +19,7 @@ pub struct State {
     events: Option<u64>,
     users: Option<Distinct>,
     sessions: Option<Distinct>,
+    new_users: Option<NewUsers>,
     values: Vec<Measured>,
     /// Some where slots at the edges of the window count in part, as by time: their events outside.
     trimmed: Option<f64>,
@@ -78,7 +80,7 @@ impl Measured {
 }
 
 /// A count without so much of it.
-fn less(count: u64, trimmed: f64) -> u64 {
+pub(super) fn less(count: u64, trimmed: f64) -> u64 {
     match trimmed > 0.0 {
         true => (count as f64 - trimmed).max(0.0).round() as u64,
         false => count,
@@ -100,6 +102,12 @@ impl State {
             }
             Measure::Users => {
                 self.users.get_or_insert_default();
+            }
+            Measure::People(people) => {
+                self.new_users.get_or_insert_default();
+                if people.needs_users() {
+                    self.users.get_or_insert_default();
+                }
             }
             Measure::Sessions => {
                 self.sessions.get_or_insert_default();
@@ -133,6 +141,9 @@ impl State {
         for union in [&mut self.users, &mut self.sessions].into_iter().flatten() {
             union.clear();
         }
+        if let Some(new_users) = &mut self.new_users {
+            *new_users = NewUsers::default();
+        }
         for value in &mut self.values {
             value.summary = Summary::new();
             value.trimmed = (0.0, 0.0);
@@ -161,6 +172,9 @@ impl State {
         }
         if let Some(users) = &mut self.users {
             users.add(piece, tally, tally.users(), trims);
+        }
+        if let Some(new_users) = &mut self.new_users {
+            new_users.add(piece, bucket, tally, trims);
         }
         if let (Some(distinct), Some(sessions)) = (&mut self.sessions, tally.sessions()) {
             distinct.add(piece, tally, sessions, trims);
@@ -228,6 +242,9 @@ impl State {
                 own.merge(other);
             }
         }
+        if let (Some(own), Some(other)) = (&mut self.new_users, &other.new_users) {
+            own.merge(other);
+        }
         for (own, other) in self.values.iter_mut().zip(&other.values) {
             own.summary.merge(&other.summary);
             own.trimmed.0 += other.trimmed.0;
@@ -252,6 +269,11 @@ impl State {
         self.users.as_ref().map(Distinct::estimate)
     }
 
+    /// Those who return, where they were counted and not estimated.
+    pub fn returning_counted(&self) -> Option<u64> {
+        self.new_users.as_ref().and_then(NewUsers::counted)
+    }
+
     /// The number of one of the measures. `seconds`: the time that rates divide by.
     pub fn answer(&self, measure: &Measure, seconds: f64) -> Answer {
         let count = |count: Option<u64>| Answer::Count(count.unwrap_or(0));
@@ -266,6 +288,11 @@ impl State {
             Measure::EventRate => rate(events.unwrap_or(0), seconds),
             Measure::Users => distinct(&self.users),
             Measure::Sessions => distinct(&self.sessions),
+            Measure::People(people) => {
+                let users = self.users.as_ref().map_or(0.0, Distinct::count);
+                let new_users = self.new_users.as_ref();
+                new_users.map_or(Answer::Nothing, |it| it.answer(*people, users, seconds))
+            }
             // They are gathered apart: visits.rs.
             Measure::Visits(..) => Answer::Nothing,
             Measure::Value(name, aggregate) => {

@@ -59,6 +59,8 @@ fn buckets(events: &[Raw], granularity: Granularity) -> Vec<(Period, Bucket)> {
         };
         let latency = raw.latency.map(Number::of);
         let occurrence = ResolvedEvent {
+            counts_people: false,
+            seen: None,
             user: Member::of(hash(&raw.user.to_le_bytes())),
             session: raw.session.map(|session| Member::of(hash(&[session]))),
             facets: &[facet],

@@ -4,12 +4,14 @@
 //! |------------|-------------------------------------------------------|---------------|
 //! | `events`   | `count` `rate`                                        | `:count`      |
 //! | `users`    | `unique`                                              | `:unique`     |
+//! | users      | people.rs                                             |               |
 //! | `sessions` | `unique`                                              | `:unique`     |
 //! | visits     | visits.rs                                             |               |
 //! | a value    | `sum` `avg` `min` `max` `count` `rate` `p0` to `p100` | is refused    |
 //!
 //! Aggregates are read in any case.
 
+use super::people::PeopleMeasure;
 use super::visits::VisitMeasure;
 use crate::error::{shown, Error, Result};
 use crate::schema::{check_value_name, Names, Settings, SUBJECTS};
@@ -24,6 +26,8 @@ pub enum Measure {
     /// Events per second.
     EventRate,
     Users,
+    /// New or returning.
+    People(PeopleMeasure),
     Sessions,
     /// Of visits, whose values are found by this seed.
     Visits(VisitMeasure, Seed),
@@ -66,6 +70,9 @@ impl Measure {
                 (subject, rest.get(1..))
             }
         };
+        if let Some(people) = PeopleMeasure::parse(subject, aggregate) {
+            return Measure::of_people(people?, names);
+        }
         match subject {
             b"events" => match aggregate {
                 None => Ok(Measure::Events),
@@ -73,12 +80,24 @@ impl Measure {
                 Some(word) if word.eq_ignore_ascii_case(b"rate") => Ok(Measure::EventRate),
                 Some(word) => Err(no_aggregate_of("events", word, &["count", "rate"])),
             },
-            b"users" => unique("users", aggregate).map(|()| Measure::Users),
-            b"sessions" => unique("sessions", aggregate).map(|()| Measure::Sessions),
+            b"users" => {
+                unique("users", aggregate, &["unique", "new", "returning"]).map(|()| Measure::Users)
+            }
+            b"sessions" => unique("sessions", aggregate, &["unique"]).map(|()| Measure::Sessions),
             _ => match VisitMeasure::parse(subject, aggregate) {
                 Some(measure) => Measure::of_visits(measure?, names),
                 None => Measure::of_value(subject, aggregate, names),
             },
+        }
+    }
+
+    fn of_people(measure: PeopleMeasure, names: Names) -> Result<Measure> {
+        match names.site() {
+            Some(site) if !site.counts_people() => Err(Error::new(
+                "the site does not remember who was there before; ANALYTICS.ALTER with RETURNING 365d does \
+                 from then on",
+            )),
+            _ => Ok(Measure::People(measure)),
         }
     }
 
@@ -125,9 +144,18 @@ impl Measure {
         matches!(self, Measure::Users | Measure::Sessions)
     }
 
+    /// Whether it counts distinct users or sessions, or some of the users.
+    pub fn counts_users(&self) -> bool {
+        self.is_distinct() || matches!(self, Measure::People(_))
+    }
+
     /// Whether it is not kept by slot, and is answered from whole buckets.
     pub fn widens(&self) -> bool {
-        self.is_distinct() || matches!(self, Measure::Value(_, Aggregate::Percentile(_)))
+        match self {
+            Measure::People(people) => people.needs_users(),
+            Measure::Value(_, Aggregate::Percentile(_)) => true,
+            measure => measure.is_distinct(),
+        }
     }
 
     /// Whether the numbers of rows add up to the number of the whole.
@@ -135,6 +163,7 @@ impl Measure {
         match self {
             Measure::Events | Measure::EventRate => true,
             Measure::Users | Measure::Sessions => false,
+            Measure::People(people) => people.is_additive(),
             Measure::Visits(measure, _) => measure.is_additive(),
             Measure::Value(_, aggregate) => matches!(
                 aggregate,
@@ -186,11 +215,11 @@ fn percent(word: &[u8]) -> Option<Result<f64>> {
     }))
 }
 
-fn unique(subject: &str, aggregate: Option<&[u8]>) -> Result<()> {
+fn unique(subject: &str, aggregate: Option<&[u8]>, accepted: &[&str]) -> Result<()> {
     match aggregate {
         None => Ok(()),
         Some(word) if word.eq_ignore_ascii_case(b"unique") => Ok(()),
-        Some(word) => Err(no_aggregate_of(subject, word, &["unique"])),
+        Some(word) => Err(no_aggregate_of(subject, word, accepted)),
     }
 }
 

@@ -5,7 +5,8 @@
 //! latency:p95@event=checkout&country=FR          a term
 //! |       |   '- the row: schema/selector.rs
 //! |       '- after the last colon before the @: a value's name may have colons of its own
-//! '- events, users, sessions, something of visits (visits.rs), or the name of a value, as it was given with
+//! '- events, users, sessions, new or returning users (people.rs), something of visits
+//! |          (visits.rs), or the name of a value, as it was given with
 //!    the events: measure.rs
 //!
 //! events@status=5xx/events                       a ratio: ratio.rs
@@ -15,6 +16,7 @@
 //! has, or the site is strict: schema/names.rs.
 
 mod measure;
+mod people;
 mod ratio;
 #[cfg(test)]
 mod ratio_tests;
@@ -24,6 +26,7 @@ mod visits;
 
 pub use crate::schema::Selector;
 pub use measure::{Aggregate, Measure};
+pub use people::PeopleMeasure;
 pub use visits::VisitMeasure;
 
 use crate::error::{shown, Error, Result};
@@ -130,7 +133,7 @@ impl Term {
         let row = row.transpose()?;
         let term = Term { measure, row };
         match &term.row {
-            Some(row) if term.measure.is_distinct() => row.check_users()?,
+            Some(row) if term.measure.counts_users() => row.check_users()?,
             _ => {}
         }
         Ok(term)

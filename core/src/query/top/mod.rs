@@ -27,7 +27,7 @@ pub use visits::{top as top_by_visits, VisitTable};
 use std::collections::BinaryHeap;
 
 use super::fold::{rate, ratio, Answer, State};
-use super::metric::{Aggregate, Measure};
+use super::metric::{Aggregate, Measure, PeopleMeasure};
 use crate::bucket::tally::Distinct;
 use crate::bucket::{Bucket, OTHER};
 use crate::time::Piece;
@@ -100,7 +100,7 @@ pub fn top<'b>(
         Measure::Visits(..) => {}
         Measure::Users => distinct::weigh(&mut selection, Distinct::Users),
         Measure::Sessions => distinct::weigh(&mut selection, Distinct::Sessions),
-        Measure::Value(_, Aggregate::Percentile(_)) => {
+        Measure::People(_) | Measure::Value(_, Aggregate::Percentile(_)) => {
             let mut row = Vec::new();
             for line in &lines.lines {
                 row.clear();
@@ -191,8 +191,12 @@ fn ranking<'b>(
 /// errors of their own.
 fn error(measure: &Measure, events: u64, seconds: f64) -> Answer {
     match measure {
-        Measure::Events | Measure::Value(_, Aggregate::Count) => Answer::Count(events),
-        Measure::EventRate | Measure::Value(_, Aggregate::Rate) => rate(events, seconds),
+        Measure::Events
+        | Measure::People(PeopleMeasure::New)
+        | Measure::Value(_, Aggregate::Count) => Answer::Count(events),
+        Measure::EventRate
+        | Measure::People(PeopleMeasure::NewRate)
+        | Measure::Value(_, Aggregate::Rate) => rate(events, seconds),
         measure if events == 0 && !measure.widens() => Answer::Number(0.0),
         _ => Answer::Nothing,
     }
@@ -200,5 +204,7 @@ fn error(measure: &Measure, events: u64, seconds: f64) -> Answer {
 
 /// Whether shares are of the number; else they are of the events.
 fn is_part_of_number(measure: &Measure) -> bool {
-    measure.is_additive() || measure.is_distinct()
+    measure.is_additive()
+        || measure.is_distinct()
+        || matches!(measure, Measure::People(PeopleMeasure::Returning))
 }

@@ -234,7 +234,7 @@ impl Column {
                 ));
             }
             let axis = Axis::parse(asked.listed, &held, names)?;
-            if term.measure.is_distinct() {
+            if term.measure.counts_users() {
                 axis.check_users()?;
             }
             Ok(Cells {

@@ -52,6 +52,8 @@ fn hours(events: &[Raw], capacity: usize) -> Vec<(Period, Bucket)> {
         };
         let revenue = raw.revenue.map(Number::of);
         let occurrence = ResolvedEvent {
+            counts_people: false,
+            seen: None,
             user: Member::of(hash(&raw.user.to_le_bytes())),
             session: None,
             facets: &[facet],
@@ -213,6 +215,8 @@ fn pages_of_users() -> Vec<(Period, Bucket)> {
             capacity: 0,
         };
         let occurrence = ResolvedEvent {
+            counts_people: false,
+            seen: None,
             user,
             session: Some(user),
             facets: &[facet],

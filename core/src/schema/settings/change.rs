@@ -4,6 +4,7 @@ use super::declare::keeps_users;
 use super::Settings;
 use crate::error::{shown, Error, Result};
 use crate::schema::options::{Change, Rows};
+use crate::schema::people::{GivenReturning, People};
 use crate::schema::visits::{GivenVisits, Visits, ENTRY, EXIT, FROM};
 use crate::text::{Name, Text};
 use crate::time::Granularity;
@@ -87,6 +88,21 @@ impl Settings {
         Ok(())
     }
 
+    /// `now`: when all events from then on are taken note of.
+    fn set_returning(
+        &mut self,
+        given: &Option<GivenReturning>,
+        counted: bool,
+        now: i64,
+    ) -> Result<()> {
+        let since = if counted { now } else { i64::MIN };
+        let people = given.as_ref().map(|given| {
+            People::with_returning(self.people.as_deref(), given, (since, now)).map(Box::new)
+        });
+        self.people = people.transpose()?;
+        Ok(())
+    }
+
     /// One of the changes of `with`, which checks at the end that some granularity is kept.
     pub(crate) fn change(&mut self, change: &Change, counted: bool, now: i64) -> Result<()> {
         match change {
@@ -131,6 +147,7 @@ impl Settings {
                 Ok(())
             }
             Change::Visits(given) => self.set_visits(given, counted),
+            Change::Returning(given) => self.set_returning(given, counted, now),
             Change::Dimension(Rows {
                 name,
                 users,

@@ -13,6 +13,7 @@ use crate::schema::limits;
 use crate::text::{Name, Text};
 use crate::time::{Duration, Granularity, Retention, Zone};
 
+use super::people::People;
 use super::visits::Visits;
 use super::{Cube, RowKind};
 
@@ -30,6 +31,8 @@ pub struct Settings {
     pub log: Log,
     /// What is counted of visits.
     pub visits: Option<Box<Visits>>,
+    /// What is remembered of people.
+    pub people: Option<Box<People>>,
     event_users: bool,
     event_capacity: u32,
     dimensions: Vec<Dimension>,
@@ -108,6 +111,7 @@ impl Settings {
             ids: limits::USUAL_IDS,
             log: Log::default(),
             visits: None,
+            people: None,
             event_users: true,
             event_capacity: 0,
             dimensions: Vec::new(),
@@ -230,6 +234,13 @@ impl Settings {
             .is_some_and(|visits| visits.counts_from())
     }
 
+    /// Whether the site remembers who was there before.
+    #[inline]
+    pub fn counts_people(&self) -> bool {
+        let people = self.people.as_ref();
+        people.is_some_and(|people| people.returning().is_some())
+    }
+
     /// Every breakdown that an event of this site can be counted in, apart from `event`.
     pub fn cubes_and_dimensions(&self) -> impl Iterator<Item = (RowKind, Text<'_>)> {
         let cubes = self
@@ -247,6 +258,8 @@ impl Settings {
         let text = |name: &Name| allocated(name.bytes().len());
         let visits = self.visits.as_ref();
         let visits = visits.map_or(0, |it| allocated(size_of::<Visits>()) + it.heap_bytes());
+        let people = self.people.as_ref();
+        let people = people.map_or(0, |_| allocated(size_of::<People>()));
         allocated(self.dimensions.capacity() * size_of::<Dimension>())
             + allocated(self.cubes.capacity() * size_of::<Cube>())
             + allocated(self.values.capacity() * size_of::<Value>())
@@ -260,6 +273,7 @@ impl Settings {
             + allocated(size_of_val(&*self.forgotten))
             + self.forgotten.iter().map(text).sum::<usize>()
             + visits
+            + people
     }
 
     /// How long a granularity is kept, as it is given and shown.

@@ -57,6 +57,9 @@ impl Settings {
         if let Some(visits) = &self.visits {
             words.extend(visits.options());
         }
+        if let Some(people) = &self.people {
+            words.extend(people.options());
+        }
         words
     }
 }

@@ -2,11 +2,11 @@
 //! from and to the types of the crate. The layout is in this folder alone.
 //!
 //! ```text
-//! site:      version 1 | parts | counters | settings | [rules] | [live metrics] | [further windows] | [replays] | [visits]
+//! site:      version 1 | parts | counters | settings | [rules] | [live metrics] | [further windows] | [replays] | [visits] | [people]
 //! parts:     a byte with a bit for each optional part that follows, lowest bit first:
 //!            1 rules, 2 live metrics, 4 further windows of live metrics, 8 replays,
-//!            16 visits
-//! counters, settings, rules, live metrics, further windows, replays, visits:
+//!            16 visits, 32 people
+//! counters, settings, rules, live metrics, further windows, replays, visits, people:
 //!            the structs below as bincode writes them: fields in order, integers as 1 byte below 251
 //!            and otherwise a marker and 2, 4 or 8 bytes (little-endian, signed ones as zigzag), an
 //!            option as 0 or 1 and its content, bytes and lists behind their length
@@ -28,6 +28,7 @@
 //! (`tests/golden.rs`).
 
 mod bounded;
+mod people;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,7 @@ use crate::time::{MAX_TIME, MIN_TIME};
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use bincode::error::DecodeError;
 use bounded::List;
+use people::StoredPeople;
 use serde::{Deserialize, Serialize};
 use settings::StoredSettings;
 use visits::StoredVisits;
@@ -56,6 +58,7 @@ const FEEDS: u8 = 2;
 const WINDOWS: u8 = 4;
 const REPLAYS: u8 = 8;
 const VISITS: u8 = 16;
+const PEOPLE: u8 = 32;
 
 /// No part is longer, and bincode refuses to read more.
 const LIMIT: usize = 4 << 20;
@@ -107,12 +110,14 @@ impl Site {
         });
         let bit = |bit: u8, is_empty: bool| if is_empty { 0 } else { bit };
         let visits = self.settings.visits.as_deref().map(StoredVisits::of);
+        let people = self.settings.people.as_deref().map(StoredPeople::of);
         let replays: Replays = self.replays().iter().map(StoredReplay::of).collect();
         let parts = bit(RULES, rules.is_empty())
             | bit(FEEDS, feeds.is_empty())
             | bit(WINDOWS, windows.is_empty())
             | bit(REPLAYS, replays.is_empty())
-            | bit(VISITS, visits.is_none());
+            | bit(VISITS, visits.is_none())
+            | bit(PEOPLE, people.is_none());
         let mut page = vec![VERSION, parts];
         write(&StoredCounters::of(self), &mut page);
         write(&StoredSettings::of(&self.settings), &mut page);
@@ -130,6 +135,9 @@ impl Site {
         }
         if let Some(visits) = &visits {
             write(visits, &mut page);
+        }
+        if let Some(people) = &people {
+            write(people, &mut page);
         }
         vec![page]
     }
@@ -153,7 +161,7 @@ impl Site {
         if *version != VERSION {
             return Err(corrupt("version", "not one that this module reads"));
         }
-        if parts & !(RULES | FEEDS | WINDOWS | REPLAYS | VISITS) != 0 {
+        if parts & !(RULES | FEEDS | WINDOWS | REPLAYS | VISITS | PEOPLE) != 0 {
             return Err(corrupt("parts", "one that this module does not have"));
         }
         let counters: StoredCounters = read(&mut rest, "counters")?;
@@ -186,6 +194,10 @@ impl Site {
         if parts & VISITS != 0 {
             let visits: StoredVisits = read(&mut rest, "visits")?;
             visits.add_to(&mut site.settings)?;
+        }
+        if parts & PEOPLE != 0 {
+            let people: StoredPeople = read(&mut rest, "people")?;
+            site.settings.people = Some(Box::new(people.checked()?));
         }
         if !rest.is_empty() {
             return Err(corrupt("payload", "bytes after its end"));

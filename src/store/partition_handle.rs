@@ -1,22 +1,22 @@
-//! A handle on a partition of visitors, from one command to the next: as that on a bucket, with the same
+//! A handle on a partition of users, from one command to the next: as that on a bucket, with the same
 //! conditions (`bucket_handle.rs`).
 
 use std::ptr::null_mut;
 
 use super::bucket_handle::{expiry_epoch, LIFETIME};
-use super::visitors_value::VisitorsValue;
-use analytics_core::visitors::Partition;
+use super::partition_contents::Contents;
+use super::partition_value::PartitionValue;
 
-pub struct VisitorsHandle {
-    value: *mut VisitorsValue,
+pub struct PartitionHandle<C: Contents> {
+    value: *mut PartitionValue<C>,
     /// When the key was last opened.
     since: i64,
     epoch: u64,
 }
 
-impl Default for VisitorsHandle {
-    fn default() -> VisitorsHandle {
-        VisitorsHandle {
+impl<C: Contents> Default for PartitionHandle<C> {
+    fn default() -> PartitionHandle<C> {
+        PartitionHandle {
             value: null_mut(),
             since: 0,
             epoch: 0,
@@ -24,10 +24,10 @@ impl Default for VisitorsHandle {
     }
 }
 
-impl VisitorsHandle {
+impl<C: Contents> PartitionHandle<C> {
     /// The value, if it is certain to be under its key still, which has not expired.
     #[inline]
-    pub fn valid(&self, now: i64) -> Option<*mut VisitorsValue> {
+    pub fn valid(&self, now: i64) -> Option<*mut PartitionValue<C>> {
         if self.value.is_null() || self.epoch != expiry_epoch() {
             return None;
         }
@@ -37,7 +37,7 @@ impl VisitorsHandle {
         let is_valid = unsafe {
             (0..LIFETIME).contains(&age)
                 && (*self.value).owners.is_undisturbed()
-                && now < (*self.value).partition().expiry()
+                && now < (*self.value).contents().expiry()
         };
         is_valid.then_some(self.value)
     }
@@ -47,7 +47,7 @@ impl VisitorsHandle {
     ///
     /// # Safety
     /// The value of a key, which is not freed before this returns.
-    pub unsafe fn take(&mut self, value: *mut VisitorsValue, now: i64) -> bool {
+    pub unsafe fn take(&mut self, value: *mut PartitionValue<C>, now: i64) -> bool {
         // SAFETY: by the contract.
         let owners = unsafe { &(*value).owners };
         if self.value != value {
@@ -69,10 +69,10 @@ impl VisitorsHandle {
     /// No other reference to the partition is alive, and none is made while this one lives: foreign code
     /// does not run meanwhile.
     #[inline]
-    pub unsafe fn contents(&mut self, now: i64) -> Option<&mut Partition> {
+    pub unsafe fn contents(&mut self, now: i64) -> Option<&mut C> {
         // SAFETY: by the contract; the value is under its key.
         self.valid(now)
-            .map(|value| unsafe { VisitorsValue::contents_mut(value) })
+            .map(|value| unsafe { PartitionValue::contents_mut(value) })
     }
 
     pub fn release(&mut self) {
@@ -84,13 +84,13 @@ impl VisitorsHandle {
         // owner.
         unsafe {
             if (*value).owners.release() {
-                VisitorsValue::free_memory(value);
+                PartitionValue::free_memory(value);
             }
         }
     }
 }
 
-impl Drop for VisitorsHandle {
+impl<C: Contents> Drop for PartitionHandle<C> {
     fn drop(&mut self) {
         self.release();
     }

@@ -1,0 +1,340 @@
+//! Who was there before: the users of a partition by the first and the last day with an event.
+//!
+//! ```text
+//! no entry, or the last day is more than the horizon ago     the user is new
+//! the event is of the last day                               nothing changes
+//! of a later day                                             the user is seen in that day, and in its week
+//!                                                            and month where those are others
+//! of an earlier day                                          late: it counts as an event alone
+//! ```
+//!
+//! Days are those of the site's zone.
+//!
+//! - **Growth.** A full table first drops the users who are beyond the horizon, and grows only where that
+//!   frees little.
+//! - **Bound.** At `Terms::most` entries, half of the users are given up: those whose key does not end with
+//!   one more zero bit. From then on every user that is left counts for twice as many. Nobody is followed
+//!   again later: somebody who was not would seem new.
+//!
+//! All of it follows from the events and their order, so that replicas agree.
+
+use super::table::{Entry, Table, KEY_BITS, MOST_DAY};
+use crate::time::{first_day_of, DayNumber, Granularity};
+use crate::visitors::Visitor;
+
+/// What identities take from their site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// What was remembered under another tag is not gone on with.
+    pub tag: u64,
+    /// In days.
+    pub horizon: i32,
+    /// There are `1 << bits` partitions.
+    pub bits: u32,
+    /// The most users of a partition.
+    pub most: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identities {
+    pub(super) tag: u64,
+    pub(super) table: Table,
+    /// One in `1 << shift` users is followed.
+    pub(super) shift: u32,
+    /// Day 0 of the entries.
+    pub(super) base: DayNumber,
+    /// The latest day of an event.
+    pub(super) latest: DayNumber,
+}
+
+/// How many days before the period of an event the period of the user's first event began. Both begin with
+/// their first days.
+pub type Age = u16;
+
+/// What an event says of its user that is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// The user counts for `1 << shift`.
+    shift: u8,
+    is_new: bool,
+    /// Of the day, the week and the month; `SEEN_BEFORE` where the user was seen in it before.
+    ages: [Age; 3],
+}
+
+const SEEN_BEFORE: Age = Age::MAX;
+const _: () = assert!(MOST_DAY + 31 < SEEN_BEFORE as i32);
+
+const PERIODS: [Granularity; 3] = [Granularity::Day, Granularity::Week, Granularity::Month];
+
+/// What becomes of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Noted {
+    /// Its user was seen on that day before, or is not followed.
+    Nothing,
+    /// Of a day before the last one of its user.
+    Late,
+    Seen(Seen),
+}
+
+/// So few users are all remembered, whether or not they are beyond the horizon.
+const FEW: usize = 64;
+
+/// How many days late events may be by the latest one, for a user to be found who is beyond the horizon for
+/// others.
+const GRACE: i32 = 2;
+
+/// A user counts for at most `1 << MOST_SHIFT`.
+pub(super) const MOST_SHIFT: u32 = 24;
+
+impl Seen {
+    fn new(shift: u32) -> Seen {
+        Seen {
+            shift: shift as u8,
+            is_new: true,
+            ages: [0; 3],
+        }
+    }
+
+    fn again(shift: u32, first: DayNumber, last: DayNumber, day: DayNumber) -> Seen {
+        let age = |granularity| {
+            let period = |day| first_day_of(granularity, day);
+            let now = period(day);
+            match now == period(last) {
+                true => SEEN_BEFORE,
+                false => Age::try_from(now - period(first)).unwrap_or(SEEN_BEFORE - 1),
+            }
+        };
+        Seen {
+            shift: shift as u8,
+            is_new: false,
+            ages: PERIODS.map(age),
+        }
+    }
+
+    #[inline]
+    pub fn is_new(self) -> bool {
+        self.is_new
+    }
+
+    /// For how many users this one counts.
+    #[inline]
+    pub fn weight(self) -> u64 {
+        1 << self.shift
+    }
+
+    #[inline]
+    pub fn shift(self) -> u8 {
+        self.shift
+    }
+
+    /// The age of the user in the period of this granularity, where it is the first event there.
+    #[inline]
+    pub fn age(self, granularity: Granularity) -> Option<Age> {
+        let place = PERIODS.iter().position(|it| *it == granularity)?;
+        self.ages
+            .get(place)
+            .copied()
+            .filter(|age| *age != SEEN_BEFORE)
+    }
+}
+
+/// What an entry keeps of a user's hash.
+#[inline]
+fn key_of(visitor: Visitor, bits: u32) -> u64 {
+    let below = visitor.bits().checked_shl(bits).unwrap_or(0);
+    (below >> (u64::BITS - KEY_BITS)).max(1)
+}
+
+#[inline]
+fn is_followed(key: u64, shift: u32) -> bool {
+    key.trailing_zeros() >= shift
+}
+
+impl Identities {
+    /// Made for an event of this day, which is in the middle of the days that entries can have.
+    pub fn new(terms: &Terms, day: DayNumber) -> Identities {
+        Identities {
+            tag: terms.tag,
+            table: Table::default(),
+            shift: 0,
+            base: day - MOST_DAY / 2,
+            latest: day,
+        }
+    }
+
+    /// How many users it remembers. Some may be beyond the horizon.
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// One in so many users is followed.
+    pub fn weight(&self) -> u64 {
+        1 << self.shift
+    }
+
+    pub fn is_of(&self, terms: &Terms) -> bool {
+        self.tag == terms.tag
+    }
+
+    /// Takes note of an event.
+    #[inline]
+    pub fn observe(&mut self, visitor: Visitor, day: DayNumber, terms: &Terms) -> Noted {
+        let key = key_of(visitor, terms.bits);
+        if !is_followed(key, self.shift) {
+            return Noted::Nothing;
+        }
+        let day = match self.relative(day, terms) {
+            Some(day) => day,
+            None => return Noted::Late,
+        };
+        let Some(before) = self.table.find(key) else {
+            return self.insert(key, day, terms);
+        };
+        if before.last == day {
+            return Noted::Nothing;
+        }
+        if day < before.last {
+            return Noted::Late;
+        }
+        let is_new = day - before.last > terms.horizon;
+        self.put(Entry {
+            key,
+            first: if is_new { day } else { before.first },
+            last: day,
+        });
+        self.latest = self.latest.max(self.base + day);
+        Noted::Seen(match is_new {
+            true => Seen::new(self.shift),
+            false => {
+                let [first, last, day] =
+                    [before.first, before.last, day].map(|day| self.base + day);
+                Seen::again(self.shift, first, last, day)
+            }
+        })
+    }
+
+    #[cold]
+    fn insert(&mut self, key: u64, day: i32, terms: &Terms) -> Noted {
+        self.latest = self.latest.max(self.base + day);
+        self.make_room(terms);
+        let is_put = is_followed(key, self.shift)
+            && self.put(Entry {
+                key,
+                first: day,
+                last: day,
+            });
+        match is_put {
+            true => Noted::Seen(Seen::new(self.shift)),
+            false => Noted::Nothing,
+        }
+    }
+
+    /// Remembers a user from elsewhere, whose first event was on one day, and whose last on another one or
+    /// later. Returns whether anything changed.
+    pub fn remember(
+        &mut self,
+        visitor: Visitor,
+        (first, last): (DayNumber, DayNumber),
+        terms: &Terms,
+    ) -> bool {
+        let key = key_of(visitor, terms.bits);
+        let Some(last) = self.relative(last, terms) else {
+            return false;
+        };
+        let first = (first - self.base).clamp(0, last);
+        let before = self.table.find(key);
+        let entry = Entry {
+            key,
+            first: before.map_or(first, |it| it.first.min(first)),
+            last: before.map_or(last, |it| it.last.max(last)),
+        };
+        if before == Some(entry) || !is_followed(key, self.shift) {
+            return false;
+        }
+        self.latest = self.latest.max(self.base + last);
+        if before.is_none() {
+            self.make_room(terms);
+        }
+        is_followed(key, self.shift) && self.put(entry)
+    }
+
+    /// Removes all that is remembered of a user. False where it is nothing.
+    pub fn forget(&mut self, visitor: Visitor, terms: &Terms) -> bool {
+        self.table.remove(key_of(visitor, terms.bits))
+    }
+
+    /// A day as entries have it. None for one that is decades before the first.
+    #[inline]
+    fn relative(&mut self, day: DayNumber, terms: &Terms) -> Option<i32> {
+        let relative = day - self.base;
+        match relative {
+            0..=MOST_DAY => Some(relative),
+            ..0 => None,
+            _ => {
+                self.move_base(day, terms);
+                Some(day - self.base)
+            }
+        }
+    }
+
+    /// Moves the base, for an event decades after the first one.
+    #[cold]
+    fn move_base(&mut self, day: DayNumber, terms: &Terms) {
+        let base = day - MOST_DAY / 2;
+        let ahead = base - self.base;
+        let gone = day - terms.horizon - base;
+        self.table.rebuild(|entry| {
+            let last = entry.last - ahead;
+            (last >= gone.max(0)).then(|| Entry {
+                first: (entry.first - ahead).max(0),
+                last,
+                ..entry
+            })
+        });
+        self.base = base;
+        self.latest = self.latest.max(day);
+    }
+
+    fn put(&mut self, entry: Entry) -> bool {
+        if self.table.put(entry).is_ok() {
+            return true;
+        }
+        self.table.grow();
+        self.table.put(entry).is_ok()
+    }
+
+    /// For one more user.
+    fn make_room(&mut self, terms: &Terms) {
+        let most = terms.most.max(1);
+        let is_bound = self.len() >= most;
+        if !is_bound && !self.table.is_full() {
+            return;
+        }
+        if !is_bound && self.len() < FEW {
+            return self.table.grow();
+        }
+        let grace = if is_bound { 0 } else { GRACE };
+        let gone = self.latest - terms.horizon - grace - self.base;
+        self.table
+            .rebuild(|entry| (entry.last >= gone).then_some(entry));
+        if is_bound && self.len() > most - most / 8 - 1 {
+            while self.len() > most / 4 * 3 && self.shift < MOST_SHIFT {
+                self.shift += 1;
+                let shift = self.shift;
+                self.table
+                    .rebuild(|entry| is_followed(entry.key, shift).then_some(entry));
+            }
+        }
+        if self.table.is_nearly_full() {
+            self.table.grow();
+        }
+    }
+
+    pub fn heap_bytes(&self) -> usize {
+        self.table.heap_bytes()
+    }
+}

@@ -1,0 +1,84 @@
+//! A partition: what is remembered of the users whose hashes begin with the same bits.
+
+use super::identities::{Identities, Noted, Terms};
+use crate::time::{DayNumber, DAY};
+use crate::visitors::Visitor;
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct People {
+    /// Where the site remembers who was there before.
+    pub(super) identities: Option<Identities>,
+    /// When its key expires.
+    pub(super) expiry: i64,
+}
+
+/// The expiry of a key is put off by so much more than is necessary, so that this is rare.
+const AHEAD: i64 = 7 * DAY;
+
+impl People {
+    pub fn expiry(&self) -> i64 {
+        self.expiry
+    }
+
+    pub fn set_expiry(&mut self, expiry: i64) {
+        self.expiry = expiry;
+    }
+
+    /// When the key has to expire after something of this time, which is remembered for so long: None where
+    /// the expiry that it has is late enough. `clock`: the time by which it was accepted.
+    #[inline]
+    pub fn new_expiry(&self, time: i64, clock: i64, kept: i64) -> Option<i64> {
+        let needed = time.max(clock).saturating_add(kept);
+        (needed > self.expiry).then(|| needed.saturating_add(AHEAD))
+    }
+
+    /// Who is remembered under these terms.
+    pub fn identities(&self, terms: &Terms) -> Option<&Identities> {
+        self.identities.as_ref().filter(|it| it.is_of(terms))
+    }
+
+    /// Takes note of an event of this day.
+    #[inline]
+    pub fn observe(&mut self, visitor: Visitor, day: DayNumber, terms: &Terms) -> Noted {
+        self.identities_mut(day, terms).observe(visitor, day, terms)
+    }
+
+    /// Remembers a user from elsewhere, by the first day and one of the last ones with an event.
+    pub fn remember(
+        &mut self,
+        visitor: Visitor,
+        days: (DayNumber, DayNumber),
+        terms: &Terms,
+    ) -> bool {
+        self.identities_mut(days.1, terms)
+            .remember(visitor, days, terms)
+    }
+
+    /// Removes all that is remembered of a user. False where it is nothing.
+    pub fn forget(&mut self, visitor: Visitor, terms: &Terms) -> bool {
+        let identities = self.identities.as_mut().filter(|it| it.is_of(terms));
+        identities.is_some_and(|it| it.forget(visitor, terms))
+    }
+
+    /// Those under these terms: others are dropped.
+    #[inline]
+    fn identities_mut(&mut self, day: DayNumber, terms: &Terms) -> &mut Identities {
+        let identities = self
+            .identities
+            .get_or_insert_with(|| Identities::new(terms, day));
+        if !identities.is_of(terms) {
+            *identities = Identities::new(terms, day);
+        }
+        identities
+    }
+
+    /// About the number of its allocations.
+    pub fn parts(&self) -> usize {
+        1 + usize::from(self.identities.is_some())
+    }
+
+    /// What it occupies, itself not included.
+    pub fn heap_bytes(&self) -> usize {
+        self.identities.as_ref().map_or(0, Identities::heap_bytes)
+    }
+}

@@ -1,0 +1,130 @@
+//! The stored form of a partition.
+//!
+//! ```text
+//! version 1 | parts | expiry signed | [identities]         parts: 1 where there are identities
+//! identities:  tag 8 | shift 1 | base, latest signed | slots, len varint | len × entry 8
+//! ```
+//!
+//! Entries are little-endian, and ascend by their keys. The number of slots is stored, because the next
+//! growth follows from it.
+
+use super::identities::{Identities, MOST_SHIFT};
+use super::partition::People;
+use super::table::{Table, MOST_DAY};
+use crate::codec::{corrupt, Page, Reader, Writer};
+use crate::error::Corrupt;
+use crate::time::{DayNumber, DAY, MAX_TIME, MIN_TIME};
+use crate::visitors::MOST_IN_PARTITION;
+
+const VERSION: u8 = 1;
+
+const IDENTITIES: u8 = 1;
+
+impl People {
+    pub fn encode(&self) -> Vec<Page> {
+        let mut writer = Writer::new();
+        writer.u8(VERSION);
+        writer.u8(match self.identities {
+            Some(_) => IDENTITIES,
+            None => 0,
+        });
+        writer.signed(self.expiry);
+        if let Some(identities) = &self.identities {
+            identities.encode(&mut writer);
+        }
+        writer.into_pages()
+    }
+
+    pub fn decode<P: AsRef<[u8]>>(pages: &[P]) -> Result<People, Corrupt> {
+        People::read(Reader::over(&mut pages.iter().map(P::as_ref)))
+    }
+
+    fn read(mut reader: Reader) -> Result<People, Corrupt> {
+        if reader.u8("version")? != VERSION {
+            return Err(corrupt("version", "not one that this module reads"));
+        }
+        let parts = reader.u8("parts")?;
+        if parts & !IDENTITIES != 0 {
+            return Err(corrupt("parts", "one that this module does not have"));
+        }
+        let expiry = reader.signed("expiry")?;
+        if expiry < 0 {
+            return Err(corrupt("expiry", "out of range"));
+        }
+        let identities = match parts & IDENTITIES {
+            0 => None,
+            _ => Some(Identities::decode(&mut reader)?),
+        };
+        reader.finish()?;
+        Ok(People { identities, expiry })
+    }
+}
+
+impl Identities {
+    fn encode(&self, writer: &mut Writer) {
+        writer.reserve(self.table.len() * size_of::<u64>());
+        writer.raw(&self.tag.to_le_bytes());
+        writer.u8(self.shift as u8);
+        writer.signed(self.base.into());
+        writer.signed(self.latest.into());
+        writer.varint(self.table.slots() as u64);
+        writer.varint(self.table.len() as u64);
+        for entry in self.table.raw_entries() {
+            writer.raw(&entry.to_le_bytes());
+        }
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Identities, Corrupt> {
+        let tag = read_u64(reader, "tag")?;
+        let shift = reader.u8("shift")?.into();
+        if shift > MOST_SHIFT {
+            return Err(corrupt("shift", "out of range"));
+        }
+        let base = read_day(reader, "base", MOST_DAY)?;
+        let latest = read_day(reader, "latest", 0)?;
+        if !(base..=base + MOST_DAY).contains(&latest) {
+            return Err(corrupt("latest", "not among the days of entries"));
+        }
+        let slots = reader.varint("slots")?;
+        let len = reader.count("entries", MOST_IN_PARTITION, size_of::<u64>())?;
+        let mut table = Table::for_reading(slots, len)
+            .ok_or(corrupt("slots", "not as many as such a table has"))?;
+        let mut last = 0;
+        for _ in 0..len {
+            let bits = read_u64(reader, "entry")?;
+            let entry = table
+                .push_raw(bits, last)
+                .ok_or(corrupt("entry", "none of a partition, or not in order"))?;
+            if entry.key.trailing_zeros() < shift {
+                return Err(corrupt("entry", "of a user who is not followed"));
+            }
+            if base + entry.last > latest {
+                return Err(corrupt("entry", "later than the latest"));
+            }
+            last = entry.key;
+        }
+        Ok(Identities {
+            tag,
+            table,
+            shift,
+            base,
+            latest,
+        })
+    }
+}
+
+fn read_u64(reader: &mut Reader, field: &'static str) -> Result<u64, Corrupt> {
+    let bytes = reader.raw(field, size_of::<u64>())?;
+    Ok(bytes
+        .first_chunk()
+        .map_or(0, |bytes| u64::from_le_bytes(*bytes)))
+}
+
+/// A day of the calendar, or at most `before` days before it.
+fn read_day(reader: &mut Reader, field: &'static str, before: i32) -> Result<DayNumber, Corrupt> {
+    let (first, last) = (MIN_TIME / DAY - 2 - i64::from(before), MAX_TIME / DAY + 2);
+    let day = reader.signed(field)?;
+    let day = Some(day).filter(|day| (first..=last).contains(day));
+    day.and_then(|day| DayNumber::try_from(day).ok())
+        .ok_or(corrupt(field, "out of range"))
+}

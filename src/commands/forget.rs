@@ -1,0 +1,130 @@
+//! `ANALYTICS.FORGET site user`: removes what is kept of one user. Replies what there was.
+//!
+//! ```text
+//! identity    1 where the user was remembered, by the first and the last day
+//! visit       1 where a visit of the user was under way; those of a session are kept under the session's id
+//! ```
+
+use std::ptr::NonNull;
+
+use super::site::site_to_change;
+use crate::api::command::{Access, Command};
+use crate::api::context::Ctx;
+use crate::api::failure::{Failure, Outcome};
+use crate::api::guard::WriteGuard;
+use crate::api::key::Key;
+use crate::api::registration::entry;
+use crate::api::string::{OwnedString, StringRef};
+use crate::api::words::Words;
+use crate::store::changes::{self, Changes};
+use crate::store::partition_contents::Contents;
+use crate::store::partition_value::PartitionValue;
+use crate::store::{cluster, value};
+use analytics_core::event::Batch;
+use analytics_core::people::People;
+use analytics_core::text::syntax::Argument;
+use analytics_core::visitors::Partition;
+
+pub const COMMAND: Command = Command {
+    name: c"analytics.forget",
+    summary: c"Removes what is kept of one user",
+    since: c"0.1.0",
+    complexity: c"O(1) with a large constant, for the users of one partition",
+    tips: None,
+    access: Access::Write { may_grow: false },
+    is_fast: false,
+    arguments: &[Argument::SITE, Argument::text(c"user")],
+    run: entry!(forget),
+};
+
+pub fn forget(ctx: Ctx, words: Words) -> Outcome {
+    let user = words.required(2)?;
+    if words.len() > 3 {
+        return Err(Failure::WrongArity);
+    }
+    let mut event = Batch::default().begin(0);
+    event.set_user(user)?;
+    let mut guard = WriteGuard::new()?;
+    let changes = Changes::until_now();
+    let settings = site_to_change(ctx, words, &mut guard)?
+        .site
+        .settings
+        .clone();
+    let key = words.string(1)?;
+    let people = settings.people.as_deref().and_then(|people| {
+        let visitor = people.visitor(event.user);
+        Some((people.partition_of(visitor), visitor, people.terms()?))
+    });
+    let visits = settings.visits.as_deref().map(|visits| {
+        let visitor = visits.seed().visitor(event.user, None);
+        (visits.partition_of(visitor), visitor, visits.terms())
+    });
+    let number = people.map(|(number, ..)| number);
+    let identity = Found::<People>::find(ctx, &mut guard, key, number)?;
+    let number = visits.map(|(number, ..)| number);
+    let visit = Found::<Partition>::find(ctx, &mut guard, key, number)?;
+    changes.refuse_more()?;
+
+    let identity = identity
+        .zip(people)
+        .is_some_and(|(found, (_, visitor, terms))| {
+            found.change(ctx, &guard, |people| people.forget(visitor, &terms))
+        });
+    let visit = visit
+        .zip(visits)
+        .is_some_and(|(found, (_, visitor, terms))| {
+            found.change(ctx, &guard, |partition| partition.forget(visitor, &terms))
+        });
+    if identity || visit {
+        ctx.replicate_verbatim();
+        guard.notify(ctx, c"analytics.forget", key);
+    }
+    ctx.reply_map(2);
+    for (name, was_there) in [("identity", identity), ("visit", visit)] {
+        ctx.reply_bytes(name.as_bytes());
+        ctx.reply_integer(was_there.into());
+    }
+    Ok(())
+}
+
+/// A partition under its key.
+struct Found<C> {
+    name: OwnedString,
+    value: NonNull<PartitionValue<C>>,
+}
+
+impl<C: Contents> Found<C> {
+    /// None where there is none, or no number. Changes nothing.
+    fn find(
+        ctx: Ctx,
+        guard: &mut WriteGuard,
+        site: StringRef,
+        number: Option<u32>,
+    ) -> Outcome<Option<Found<C>>> {
+        let Some(number) = number else {
+            return Ok(None);
+        };
+        let name = OwnedString::new(&C::key(site.bytes(), number));
+        let key = changes::opening(name.get(), || Key::for_writing(ctx, guard, name.get()));
+        let found = value::find::<PartitionValue<C>>(&key)?;
+        drop(key);
+        match found {
+            Some(value) => Ok(Some(Found { name, value })),
+            None => {
+                cluster::refuse_if_bucket_is_elsewhere(ctx, guard, site, name.get())?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Returns whether anything changed.
+    fn change(self, ctx: Ctx, _guard: &WriteGuard, change: impl FnOnce(&mut C) -> bool) -> bool {
+        // SAFETY: found with this guard, which keeps it; no other reference to the contents is alive, and no
+        // foreign code runs.
+        let changed = change(unsafe { PartitionValue::contents_mut(self.value.as_ptr()) });
+        if changed {
+            ctx.signal_modified(self.name.get());
+        }
+        changed
+    }
+}

@@ -1,0 +1,28 @@
+//! What became of the events of a command.
+
+/// How many events counted, and which did not.
+#[derive(Debug, Default)]
+pub struct TrackOutcome {
+    pub counted: u64,
+    /// Which events did not count, by their place in the batch.
+    pub dropped: Vec<usize>,
+}
+
+impl TrackOutcome {
+    /// Filters items that belong to the events, one each: those of the events that counted, each with its
+    /// place.
+    pub fn retain<'e, T>(
+        &'e self,
+        each: impl Iterator<Item = T> + 'e,
+    ) -> impl Iterator<Item = (usize, T)> + 'e {
+        let mut dropped = &self.dropped[..];
+        each.enumerate()
+            .filter(move |(number, _)| match dropped.strip_prefix(&[*number]) {
+                Some(rest) => {
+                    dropped = rest;
+                    false
+                }
+                None => true,
+            })
+    }
+}

@@ -1,0 +1,82 @@
+//! The people of waiting events. Partitions take note of an event when it comes; what it says of its user is
+//! counted with it, and waits with it.
+
+use redis_module::raw::RedisModuleString;
+
+use super::lateness::LatenessClock;
+use super::partitions::Partitions;
+use analytics_core::event::Event;
+use analytics_core::people::{Noted, People, Seen};
+use analytics_core::schema;
+use analytics_core::time::DayNumber;
+use analytics_core::visitors::Visitor;
+
+/// What an event says of its user, and whether it is of a day before the last one of the user.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Observed {
+    pub seen: Option<Seen>,
+    pub is_late: bool,
+}
+
+impl From<Noted> for Observed {
+    #[inline]
+    fn from(noted: Noted) -> Observed {
+        Observed {
+            seen: match noted {
+                Noted::Seen(seen) => Some(seen),
+                Noted::Nothing | Noted::Late => None,
+            },
+            is_late: noted == Noted::Late,
+        }
+    }
+}
+
+/// Where the people of a site are.
+pub struct PeoplePlace<'p> {
+    pub people: &'p schema::People,
+    pub partitions: &'p mut Partitions<People>,
+}
+
+impl PeoplePlace<'_> {
+    /// The partition of an event, and its user.
+    #[inline]
+    fn find(
+        &mut self,
+        event: &Event,
+        now: i64,
+    ) -> Option<(&mut People, Visitor, *mut RedisModuleString)> {
+        let visitor = self.people.visitor(event.user);
+        let partition = self.partitions.get_mut(self.people.partition_of(visitor))?;
+        let name = partition.name().raw();
+        // SAFETY: no other reference to a partition is alive while a call is checked or added.
+        let contents = unsafe { partition.handle.contents(now) }?;
+        Some((contents, visitor, name))
+    }
+
+    /// Whether an event may wait: there is a handle on the partition of its user, whose expiry stays.
+    #[inline]
+    pub fn accepts(&mut self, event: &Event, clock: LatenessClock) -> bool {
+        let kept = self.people.kept();
+        let by = clock.clock.unwrap_or(event.time);
+        self.find(event, clock.now)
+            .is_some_and(|(people, ..)| people.new_expiry(event.time, by, kept).is_none())
+    }
+
+    /// Takes note of an accepted event. Returns the key of its partition, too, where something changed.
+    #[inline]
+    pub fn add(
+        &mut self,
+        event: &Event,
+        day: DayNumber,
+        now: i64,
+    ) -> (Observed, Option<*mut RedisModuleString>) {
+        let Some(terms) = self.people.terms() else {
+            return Default::default();
+        };
+        let Some((people, visitor, name)) = self.find(event, now) else {
+            return Default::default();
+        };
+        let observed = Observed::from(people.observe(visitor, day, &terms));
+        (observed, observed.seen.map(|_| name))
+    }
+}

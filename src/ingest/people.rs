@@ -1,0 +1,81 @@
+//! The people of events: finds the partitions of their users, and takes note of each event. What an event says
+//! of its user is counted with it.
+
+use super::directory::SiteDirectory;
+use super::partitions::UsedPartitions;
+use super::pending_people::Observed;
+use super::visits::Turn;
+use crate::api::guard::WriteGuard;
+use analytics_core::event::Batch;
+use analytics_core::people::People;
+use analytics_core::schema::{self, Settings};
+use analytics_core::time::DayNumber;
+use analytics_core::visitors::Visitor;
+
+/// The people of the events of one command.
+#[derive(Default)]
+pub struct DirectPeople {
+    pub partitions: UsedPartitions,
+    /// Of every event; empty where the site remembers nobody.
+    visitors: Vec<Visitor>,
+    /// The time by which the events were accepted.
+    clock: Option<i64>,
+}
+
+impl DirectPeople {
+    /// Keeps the memory for another command.
+    pub fn clear(&mut self) {
+        self.partitions.clear();
+        self.visitors.clear();
+    }
+
+    /// Finds the partitions of all users. Looks at no key.
+    pub fn find_partitions(
+        &mut self,
+        directory: &mut SiteDirectory,
+        people: &schema::People,
+        batch: &Batch,
+        turn: Turn,
+    ) {
+        self.clock = turn.clock.clock;
+        for event in &batch.events {
+            let visitor = people.visitor(event.user);
+            self.visitors.push(visitor);
+            let number = people.partition_of(visitor);
+            if directory.begin_people(number, turn.command, turn.clock.now) {
+                self.partitions.push(number);
+            }
+        }
+    }
+
+    /// Takes note of the event of this number, which counts, on this day.
+    #[inline]
+    pub fn observe(
+        &mut self,
+        guard: &WriteGuard,
+        directory: &mut SiteDirectory,
+        settings: &Settings,
+        number: usize,
+        (time, day): (i64, DayNumber),
+    ) -> Observed {
+        let (people, visitor) = (settings.people.as_deref(), self.visitors.get(number));
+        let (Some(people), Some(visitor)) = (people, visitor) else {
+            return Observed::default();
+        };
+        let Some(terms) = people.terms() else {
+            return Observed::default();
+        };
+        let number = people.partition_of(*visitor);
+        let Some(partition) = directory.people.get_mut(number) else {
+            return Observed::default();
+        };
+        let contents = partition.partition_mut(guard, People::default);
+        let observed = Observed::from(contents.observe(*visitor, day, &terms));
+        if observed.seen.is_some() {
+            let clock = self.clock.unwrap_or(time);
+            let expiry = contents.new_expiry(time, clock, people.kept());
+            partition.changed(guard, expiry);
+        }
+        observed
+    }
+}
