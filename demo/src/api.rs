@@ -1,0 +1,105 @@
+//! The site `api`: requests to a service, by endpoint, method and status, and how long each took. In
+//! every fifth minute the search is slow, so that an alert fires and resolves.
+
+use crate::calendar::{Calendar, HOUR};
+use crate::event::Event;
+use crate::random::Random;
+use crate::shop::OUTAGE;
+
+pub const SITE: &str = "api";
+
+/// Endpoint, method, weight, milliseconds in the middle, spread.
+const ENDPOINTS: [(&str, &str, f64, f64, f64); 8] = [
+    ("/v1/products", "GET", 34.0, 24.0, 0.5),
+    ("/v1/products/{id}", "GET", 26.0, 12.0, 0.4),
+    ("/v1/search", "GET", 14.0, 85.0, 0.7),
+    ("/v1/cart", "POST", 9.0, 31.0, 0.5),
+    ("/v1/session", "POST", 7.0, 46.0, 0.5),
+    ("/v1/checkout", "POST", 4.0, 140.0, 0.6),
+    ("/v1/payment", "POST", 2.5, 420.0, 0.7),
+    ("/v1/webhooks", "POST", 3.5, 60.0, 0.9),
+];
+
+pub struct Api<'c> {
+    pub calendar: &'c Calendar,
+    pub seed: u64,
+    /// Requests of an average day.
+    pub requests: f64,
+}
+
+impl Api<'_> {
+    pub fn day(&self, day: u64) -> Vec<Event> {
+        let start = self.calendar.start(day);
+        let mut of_day = Random::of(&[self.seed, 8, day]);
+        let week = [1.05, 1.08, 1.1, 1.06, 1.0, 0.62, 0.58];
+        let weekday = self.calendar.date(day).weekday().to_monday_zero_offset() as usize;
+        let requests = self.requests * week[weekday] * (1.0 + 0.06 * of_day.normal());
+        let mut events: Vec<Event> = (0..requests as u64)
+            .map(|number| {
+                let mut random = Random::of(&[self.seed, 5, day, number]);
+                // The middle of the day has more.
+                let hours = 24.0 * (random.unit() + random.unit() + random.unit()) / 3.0;
+                let time = start + (hours * HOUR as f64) as i64;
+                let hour = (time - start) / HOUR;
+                let down = day == self.calendar.back(OUTAGE) && (13..17).contains(&hour);
+                request(time, down, &mut random)
+            })
+            .collect();
+        events.sort_by_key(|event| event.time);
+        events
+    }
+
+    /// Requests at the pace of the live view: 150 a minute on average.
+    pub fn minute(&self, minute: i64) -> Vec<Event> {
+        let mut count = Random::of(&[self.seed, 6, minute as u64]);
+        let mut events: Vec<Event> = (0..120 + count.below(60))
+            .map(|number| {
+                let mut random = Random::of(&[self.seed, 7, minute as u64, number]);
+                request(
+                    minute * 60_000 + random.below(60_000) as i64,
+                    false,
+                    &mut random,
+                )
+            })
+            .collect();
+        events.sort_by_key(|event| event.time);
+        events
+    }
+}
+
+fn request(time: i64, down: bool, random: &mut Random) -> Event {
+    let (endpoint, method, _, middle, spread) =
+        random.pick(&ENDPOINTS.map(|endpoint| (endpoint, endpoint.2)));
+    let slow = endpoint == "/v1/search" && (time / 60_000) % 5 == 0;
+    let factor = if slow { 9.0 } else { 1.0 };
+    let latency = middle * factor * (spread * random.normal()).exp();
+    let failing = if down { 0.62 } else { 0.004 };
+    let status = match random.chance(failing) {
+        true => random.pick(&[("503", 5.0), ("500", 3.0), ("504", 2.0)]),
+        false => random.pick(&[
+            ("200", 92.0),
+            ("201", 4.0),
+            ("304", 2.0),
+            ("404", 1.4),
+            ("401", 0.6),
+        ]),
+    };
+    let name = if status.starts_with('5') {
+        "error"
+    } else {
+        "request"
+    };
+    let region = random.pick(&[("eu-central", 60.0), ("eu-west", 25.0), ("us-east", 15.0)]);
+    Event {
+        time,
+        name,
+        user: format!("client-{}", (random.unit().powi(2) * 420.0) as u64),
+        dimensions: vec![
+            ("endpoint", String::from(endpoint)),
+            ("method", String::from(method)),
+            ("status", String::from(status)),
+            ("region", String::from(region)),
+        ],
+        values: vec![("latency", (latency * 10.0).round() / 10.0)],
+    }
+}

@@ -1,0 +1,46 @@
+//! The days of the demo: its last one holds the end, in the zone of its sites.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+
+pub const ZONE: &str = "Europe/Berlin";
+pub const HOUR: i64 = 3_600_000;
+
+pub struct Calendar {
+    zone: TimeZone,
+    last: Date,
+    pub days: u64,
+}
+
+impl Calendar {
+    /// So many days up to and with that of this instant.
+    pub fn new(until: i64, days: u64) -> Calendar {
+        let zone = TimeZone::get(ZONE).expect("the zone is built in");
+        let instant = Timestamp::from_millisecond(until).expect("is a time");
+        let last = instant.to_zoned(zone.clone()).date();
+        Calendar { zone, last, days }
+    }
+
+    pub fn date(&self, day: u64) -> Date {
+        let back = self.days as i64 - 1 - day as i64;
+        self.last - back.days()
+    }
+
+    /// The first millisecond of a day, counted from the first of the demo.
+    pub fn start(&self, day: u64) -> i64 {
+        self.of(self.date(day))
+    }
+
+    pub fn of(&self, date: Date) -> i64 {
+        let start = date
+            .to_zoned(self.zone.clone())
+            .expect("the zone has the day");
+        start.timestamp().as_millisecond()
+    }
+
+    /// The day of the demo that lies so many days before its last.
+    pub fn back(&self, days: u64) -> u64 {
+        (self.days - 1).saturating_sub(days)
+    }
+}

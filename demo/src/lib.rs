@@ -1,0 +1,16 @@
+//! A year of plausible events of two sites: `shop`, visits of people, and `api`, requests to a
+//! service. The same seed and end give the same events, so that a test has an exact oracle.
+
+pub mod api;
+pub mod calendar;
+pub mod event;
+pub mod load;
+pub mod oracle;
+mod random;
+pub mod shop;
+mod visitor;
+pub mod year;
+
+pub use event::Event;
+pub use oracle::Oracle;
+pub use year::Plan;

@@ -1,0 +1,94 @@
+//! Both sites made and filled, by `ANALYTICS.CREATE` and `ANALYTICS.MTRACK` with the time of each
+//! event, as anybody loads a past.
+
+use crate::calendar::ZONE;
+use crate::event::{mtrack, Event};
+use crate::year::Plan;
+use crate::{api, shop};
+use redis::{cmd, Connection, RedisResult};
+
+/// Events a call, and calls that are under way together.
+const BATCH: usize = 200;
+const CALLS: usize = 16;
+
+/// Dimensions, and pairs of them by which the page may filter.
+const SHOP: &str = "DIM page DIM source DIM country DIM browser DIM os DIM device DIM utm_source \
+    DIM utm_medium DIM utm_campaign DIM x NOUSERS DIM y NOUSERS VAL load VAL engagement VAL revenue \
+    CUBE event,page CUBE event,country CUBE event,device CUBE event,source \
+    CUBE country,page CUBE country,device CUBE country,source CUBE page,x,y NOUSERS";
+const API: &str = "DIM endpoint DIM method DIM status DIM region VAL latency \
+    CUBE event,endpoint CUBE endpoint,status";
+
+pub struct Loaded {
+    pub events: usize,
+}
+
+fn create(connection: &mut Connection, site: &str, options: &str) -> RedisResult<()> {
+    let mut command = cmd("ANALYTICS.CREATE");
+    command.arg(site).arg("TZ").arg(ZONE);
+    command.arg("RETENTION").arg("hour").arg("35d");
+    command.arg(options.split_whitespace().collect::<Vec<_>>());
+    command.exec(connection)
+}
+
+pub fn send(connection: &mut Connection, site: &str, events: &[Event]) -> RedisResult<usize> {
+    let calls: Vec<redis::Cmd> = events
+        .chunks(BATCH)
+        .map(|some| mtrack(site, some))
+        .collect();
+    let mut counted = 0;
+    for some in calls.chunks(CALLS) {
+        let mut pipeline = redis::pipe();
+        for call in some {
+            pipeline.add_command(call.clone());
+        }
+        let counts: Vec<usize> = pipeline.query(connection)?;
+        counted += counts.iter().sum::<usize>();
+    }
+    Ok(counted)
+}
+
+/// The past; fails where one of the sites is there already.
+pub fn load(connection: &mut Connection, plan: &Plan) -> RedisResult<Loaded> {
+    create(connection, shop::SITE, SHOP)?;
+    create(connection, api::SITE, API)?;
+    let mut loaded = Loaded { events: 0 };
+    let mut failed = None;
+    // The log keeps the latest events, for the page to show; those of the year would pass through it.
+    let mut days = 2 * plan.days;
+    plan.past(|site, events| {
+        days -= 1;
+        if days < 2 {
+            let mut log = cmd("ANALYTICS.ALTER");
+            log.arg(site).arg("LOG").arg(5_000);
+            failed = log.exec(connection).err().or(failed.take());
+        }
+        match send(connection, site, &events) {
+            Ok(count) => loaded.events += count,
+            Err(error) => failed = Some(error),
+        }
+    });
+    match failed {
+        Some(error) => Err(error),
+        None => rules(connection).map(|()| loaded),
+    }
+}
+
+/// Alert rules of both sites: one of them fires every five minutes.
+fn rules(connection: &mut Connection) -> RedisResult<()> {
+    for (site, words) in [
+        (
+            api::SITE,
+            "slow-search latency:p95@endpoint=/v1/search 1m > 600 CLEAR 450 SEVERITY page",
+        ),
+        (api::SITE, "errors events@event=error 5m > 25 FOR 1m"),
+        (shop::SITE, "quiet events 10m < 5 SEVERITY page"),
+        (shop::SITE, "no-purchases events@event=purchase 6h < 1"),
+    ] {
+        let mut command = cmd("ANALYTICS.ALERT");
+        command.arg(site).arg("SET");
+        command.arg(words.split(' ').collect::<Vec<_>>());
+        command.exec(connection)?;
+    }
+    Ok(())
+}
