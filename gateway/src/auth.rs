@@ -28,7 +28,8 @@ pub fn bearer(headers: &HeaderMap) -> Option<&str> {
         .filter(|token| !token.is_empty())
 }
 
-fn is_admin(state: &AppState, token: Option<&str>) -> bool {
+/// Whether the token is the operator's.
+pub fn is_operator(state: &AppState, token: Option<&str>) -> bool {
     match (&state.config.sites.admin_token, token) {
         (Some(admin), Some(token)) => same_secret(admin, token),
         _ => false,
@@ -75,16 +76,22 @@ pub fn reader(state: &AppState, name: Option<&str>, token: Option<&str>) -> ApiR
         },
     };
     if let Some(site) = site {
-        if site.public || own.is_some_and(|own| own.name == site.name) || is_admin(state, token) {
+        if site.public || own.is_some_and(|own| own.name == site.name) || is_operator(state, token)
+        {
             return Ok(Arc::clone(site));
         }
-    } else if is_admin(state, token) {
+    } else if is_operator(state, token) {
         return Err(ApiError::not_found("there is no such site"));
     }
     // The same answer whether or not the site is there, so that names cannot be tried out.
-    Err(match token {
-        Some(_) => ApiError::unauthorized("the token does not open this site"),
-        None => ApiError::unauthorized("a read token is needed: Authorization: Bearer rt_..."),
+    Err(refused(token))
+}
+
+/// What a request without the right token is answered.
+pub fn refused(token: Option<&str>) -> ApiError {
+    ApiError::unauthorized(match token {
+        Some(_) => "the token does not open this site",
+        None => "a read token is needed: Authorization: Bearer rt_...",
     })
 }
 
@@ -113,7 +120,7 @@ impl FromRequestParts<AppState> for Admin {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> ApiResult<Admin> {
-        if is_admin(state, bearer(&parts.headers)) {
+        if is_operator(state, bearer(&parts.headers)) {
             return Ok(Admin);
         }
         let error = ApiError::unauthorized("the operator's token is needed");

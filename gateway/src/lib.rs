@@ -25,6 +25,7 @@ pub mod ingest;
 pub mod live;
 pub mod metrics;
 pub mod object;
+mod page;
 pub mod query;
 pub mod sites;
 pub mod state;

@@ -13,7 +13,7 @@ pub use limits::Limits;
 pub use server::serve;
 
 use crate::state::AppState;
-use crate::{alerts, ingest, live, query, sites};
+use crate::{alerts, ingest, live, page, query, sites};
 use axum::routing::get;
 use axum::Router;
 use utoipa::OpenApi;
@@ -34,7 +34,10 @@ pub fn router(state: &AppState) -> Router {
         .merge(query::routes())
         .merge(live::routes())
         .merge(sites::api::routes())
+        .merge(sites::schema::routes())
         .merge(alerts::api::routes())
+        .merge(alerts::rules::routes())
+        .merge(page::routes())
         .split_for_parts();
     let routes = documented
         .route("/healthz", get(health::healthz))

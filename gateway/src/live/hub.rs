@@ -24,7 +24,9 @@ const POLL: Duration = Duration::from_millis(100);
 /// What a listener is given. Cloning shares the bytes.
 #[derive(Debug, Clone)]
 pub enum Frame {
-    Text(Utf8Bytes),
+    /// An event.
+    Event(Utf8Bytes),
+    Figures(Utf8Bytes),
     /// Comes with every heartbeat, and also while there is none: time to look after the connection.
     Tick,
     /// The gateway stops.
@@ -125,7 +127,7 @@ impl Work {
             .message(state, &self.hub.site, "heartbeat")
             .await
         {
-            Ok(text) => self.hub.send(Frame::Text(text)),
+            Ok(text) => self.hub.send(Frame::Figures(text)),
             Err(error) => tracing::debug!(error = %error.message, "no heartbeat"),
         }
         self.hub.send(Frame::Tick);
@@ -190,7 +192,7 @@ impl Work {
     fn send(&self, state: &AppState, event: &LiveEvent) {
         if let Some(site) = state.sites.snapshot().site(&self.hub.site) {
             let json = event.json(site, &self.zone, state.ingest.enrich());
-            self.hub.send(Frame::Text(json.into()));
+            self.hub.send(Frame::Event(json.into()));
         }
     }
 }

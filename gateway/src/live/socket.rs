@@ -162,7 +162,7 @@ impl Connection {
         loop {
             let step = tokio::select! {
                 frame = frames.recv() => match frame {
-                    Ok(Frame::Text(text)) => self.send(Message::Text(text)).await,
+                    Ok(Frame::Event(text) | Frame::Figures(text)) => self.send(Message::Text(text)).await,
                     Ok(Frame::Tick) => self.look_after().await,
                     Ok(Frame::Close) | Err(RecvError::Closed) => Err(End::Stopping),
                     Err(RecvError::Lagged(_)) => Err(End::Slow),

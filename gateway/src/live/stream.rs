@@ -7,12 +7,14 @@ use crate::auth::Reader;
 use crate::error::{ApiError, ApiResult, ErrorBody};
 use crate::http::ClientAddress;
 use crate::state::AppState;
-use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderName};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::IntoResponse;
 use futures_util::stream::unfold;
 use futures_util::StreamExt;
+use serde::Deserialize;
 use std::convert::Infallible;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
@@ -22,7 +24,14 @@ use utoipa::ToSchema;
 struct Listener {
     frames: Receiver<Frame>,
     state: AppState,
+    figures_only: bool,
     _seat: Seat,
+}
+
+#[derive(Deserialize)]
+pub struct Wanted {
+    #[serde(default)]
+    events: Option<bool>,
 }
 
 /// An event as a browser gets it.
@@ -39,6 +48,7 @@ struct SentEvent {
     params(
         ("site" = String, Path, description = "The name of the site"),
         ("token" = Option<String>, Query, description = "A read token, where no header can be set"),
+        ("events" = Option<bool>, Query, description = "false: the figures only"),
     ),
     responses(
         (status = 200, description = "Figures and events", body = SentEvent, content_type = "text/event-stream"),
@@ -55,7 +65,10 @@ pub async fn stream(
     ClientAddress(address): ClientAddress,
     headers: HeaderMap,
     Reader(site): Reader,
+    wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> ApiResult<impl IntoResponse> {
+    let Query(wanted) =
+        wanted.map_err(|_| ApiError::invalid("events", "true or false is accepted"))?;
     state.ingest.limits().take_query(address)?;
     check_origin(&site, &headers)?;
     if state.live.is_closed() {
@@ -75,6 +88,7 @@ pub async fn stream(
     let listener = Listener {
         frames,
         state,
+        figures_only: wanted.events == Some(false),
         _seat: seat,
     };
     let events = first.chain(unfold(listener, next));
@@ -87,7 +101,8 @@ pub async fn stream(
 async fn next(mut listener: Listener) -> Option<(Result<Event, Infallible>, Listener)> {
     loop {
         match listener.frames.recv().await {
-            Ok(Frame::Text(text)) => {
+            Ok(Frame::Event(_)) if listener.figures_only => {}
+            Ok(Frame::Event(text) | Frame::Figures(text)) => {
                 return Some((Ok(Event::default().data(text.as_str())), listener))
             }
             Ok(Frame::Tick) => {}

@@ -41,6 +41,13 @@ impl Default for FactsCache {
     }
 }
 
+impl FactsCache {
+    /// They have changed.
+    pub fn forget(&self, site: &str) {
+        self.0.remove(site);
+    }
+}
+
 /// Those of the site; of one that has counted nothing yet, the zone is UTC.
 pub async fn facts(state: &AppState, site: &str) -> ApiResult<Arc<Facts>> {
     if let Some((read, facts)) = state.facts.0.get(site) {

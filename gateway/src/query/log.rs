@@ -1,6 +1,8 @@
-//! The latest events of a site, from the stream that the module writes them to (`LOG`).
+//! The latest events of a site, from the stream that the module writes them to (`LOG`), and the latest
+//! messages of its alert rules, from another.
 
 use super::value::{list, word};
+use crate::alerts::message::Alert;
 use crate::sites::{key::hex, Site};
 use crate::time;
 use jiff::tz::TimeZone;
@@ -32,22 +34,47 @@ pub struct LoggedEvent {
     pub values: Map<String, Json>,
 }
 
-/// The stream of a site, whose name may have a hash tag of its own.
-pub fn stream(site: &str) -> String {
+/// A stream of a site, whose name may have a hash tag of its own.
+pub fn stream(site: &str, kind: &str) -> String {
     let tag = site
         .split_once('{')
         .and_then(|(_, rest)| rest.split_once('}'));
     match tag {
-        Some((tag, _)) if !tag.is_empty() => format!("{site}:events"),
-        _ => format!("{{{site}}}:events"),
+        Some((tag, _)) if !tag.is_empty() => format!("{site}:{kind}"),
+        _ => format!("{{{site}}}:{kind}"),
     }
 }
 
 pub fn command(site: &str, limit: usize, offset: usize) -> Cmd {
+    latest(&stream(site, "events"), limit.saturating_add(offset))
+}
+
+/// The latest entries of a stream.
+pub fn latest(stream: &str, limit: usize) -> Cmd {
     let mut command = cmd("XREVRANGE");
-    command.arg(stream(site)).arg("+").arg("-");
-    command.arg("COUNT").arg(limit.saturating_add(offset));
+    command.arg(stream).arg("+").arg("-");
+    command.arg("COUNT").arg(limit);
     command
+}
+
+/// The messages of alert rules, latest first.
+pub fn alerts(reply: &Value, site: &Site, zone: &TimeZone) -> Json {
+    let entries = list(reply).iter().filter_map(|entry| match list(entry) {
+        [_, fields] => Some(Alert::of_entry(&site.name, list(fields))),
+        _ => None,
+    });
+    let rows = entries.map(|alert| {
+        let mut row = alert.json();
+        if let Some(members) = row.as_object_mut() {
+            members.remove("site");
+            members.remove("time");
+            let iso = Json::from(time::iso(alert.time, zone));
+            members.insert(String::from("time"), iso);
+            members.insert(String::from("time_ms"), Json::from(alert.time));
+        }
+        row
+    });
+    rows.collect()
 }
 
 /// The entries behind the offset.
@@ -119,8 +146,8 @@ mod tests {
 
     #[test]
     fn the_stream_is_named_as_the_module_names_it() {
-        assert_eq!(stream("shop"), "{shop}:events");
-        assert_eq!(stream("{eu}shop"), "{eu}shop:events");
-        assert_eq!(stream("a{}b"), "{a{}b}:events");
+        assert_eq!(stream("shop", "events"), "{shop}:events");
+        assert_eq!(stream("{eu}shop", "alerts"), "{eu}shop:alerts");
+        assert_eq!(stream("a{}b", "events"), "{a{}b}:events");
     }
 }

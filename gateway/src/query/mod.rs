@@ -10,6 +10,7 @@ mod batch;
 mod classic;
 mod facts;
 mod failures;
+mod info;
 pub mod log;
 mod native;
 mod params;
@@ -20,6 +21,7 @@ mod value;
 
 pub use classic::{realtime, Realtime};
 pub use facts::FactsCache;
+pub use info::site_info;
 
 use crate::state::AppState;
 use axum::http::header;

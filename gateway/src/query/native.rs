@@ -34,6 +34,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(info))
         .routes(routes!(events))
         .routes(routes!(alerts))
+        .routes(routes!(alert_history))
         .routes(routes!(live_metrics))
 }
 
@@ -305,6 +306,22 @@ async fn events(State(state): State<AppState>, asking: Asking) -> ApiResult<Answ
 )]
 async fn alerts(State(state): State<AppState>, asking: Asking) -> ApiResult<Answer> {
     answer(&state, asking, "alerts").await
+}
+
+/// What the alert rules of the site have sent.
+#[utoipa::path(
+    get, path = "/api/v1/sites/{site}/alert-history", tag = "answers",
+    params(
+        ("site" = String, Path, description = "The name of the site"),
+        ("limit" = Option<u32>, Query, description = "1 to 1000; 50, if missing"),
+    ),
+    responses(
+        (status = 200, description = "The messages, latest first", body = Vec<Object>),
+        Failures,
+    )
+)]
+async fn alert_history(State(state): State<AppState>, asking: Asking) -> ApiResult<Answer> {
+    answer(&state, asking, "alert-history").await
 }
 
 /// The live metrics of the site.

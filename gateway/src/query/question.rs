@@ -16,7 +16,7 @@ use redis::{cmd, Cmd, Value};
 use serde_json::{json as object, Map, Value as Json};
 
 pub const NAMES: &str =
-    "unique, get, range, top, compare, dashboard, explain, info, events, alerts, live-metrics";
+    "unique, get, range, top, compare, dashboard, explain, info, events, alerts, alert-history, live-metrics";
 
 pub struct Question {
     /// As it is shown in metrics.
@@ -36,6 +36,7 @@ enum Shape {
     Explain,
     Info,
     Events(usize),
+    History,
     AsItIs,
 }
 
@@ -59,6 +60,7 @@ impl Question {
                 params,
                 site,
             ),
+            "alert-history" => history(params, site),
             "live-metrics" => plain("live", &["ANALYTICS.LIVE_RO", "LIST"], None, params, site),
             _ => Err(ApiError::invalid(
                 "query",
@@ -71,7 +73,7 @@ impl Question {
     pub fn has_times(&self) -> bool {
         matches!(
             self.shape,
-            Shape::Range(..) | Shape::Explain | Shape::Info | Shape::Events(_)
+            Shape::Range(..) | Shape::Explain | Shape::Info | Shape::Events(_) | Shape::History
         )
     }
 
@@ -113,6 +115,7 @@ impl Question {
                 let events = serde_json::to_value(events).map_err(|_| ApiError::internal())?;
                 Ok(Answer::Json(events))
             }
+            Shape::History => Ok(Answer::Json(log::alerts(reply, site, zone))),
             Shape::AsItIs => Ok(Answer::Json(json(reply))),
         }
     }
@@ -383,5 +386,15 @@ fn events(mut params: Params, site: &Site) -> ApiResult<Question> {
         name: "events",
         command: log::command(&site.name, limit, offset),
         shape: Shape::Events(offset),
+    })
+}
+
+fn history(mut params: Params, site: &Site) -> ApiResult<Question> {
+    let limit = params.number("limit", 1..=1_000, 50)?;
+    params.finish("limit")?;
+    Ok(Question {
+        name: "alert_history",
+        command: log::latest(&log::stream(&site.name, "alerts"), limit),
+        shape: Shape::History,
     })
 }

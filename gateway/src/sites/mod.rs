@@ -7,6 +7,7 @@ pub mod api;
 pub mod change;
 pub mod key;
 mod registry;
+pub mod schema;
 pub mod stored;
 
 pub use key::{Key, Secret};

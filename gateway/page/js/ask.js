@@ -1,0 +1,66 @@
+// Metrics and questions with filters. A filter by one dimension is part of every row; two or more need
+// a cube of exactly these dimensions, which the site has to declare.
+
+export const VIEW = 'pageview'
+
+export function names(info, kind) {
+  return (info?.[kind] ?? []).map((row) => row[0])
+}
+
+export function has(info, dimension) {
+  return dimension === 'event' || names(info, 'dimensions').includes(dimension)
+}
+
+/** The declared cube of these dimensions, in whatever order, or null. */
+export function cubeOf(info, dimensions) {
+  const wanted = [...dimensions].sort().join(',')
+  return names(info, 'cubes').find((cube) => cube.split(',').sort().join(',') === wanted) ?? null
+}
+
+/** In front of the name of a dimension, an & that belongs to a value is doubled. */
+function escaped(info, value) {
+  const known = ['event', ...names(info, 'dimensions')]
+  return value.replace(/(&+)([^&]*)/g, (_, run, rest) => {
+    const begins = known.some((name) => rest.startsWith(`${name}=`))
+    return run + (begins ? '&' : '') + rest
+  })
+}
+
+/** `subject@a=x&b=y`, or `{missing}` with the cube that it needs. */
+export function metric(info, subject, filters) {
+  if (!filters.length) return { metric: subject }
+  const dimensions = filters.map(([name]) => name)
+  if (new Set(dimensions).size < dimensions.length) return { metric: null }
+  if (dimensions.length > 1 && !cubeOf(info, dimensions)) return { missing: dimensions.join(',') }
+  const text = filters.map(([name, value]) => `${name}=${escaped(info, value)}`).join('&')
+  return { metric: `${subject}@${text}` }
+}
+
+/** Filters with one more, in place of another by the same dimension. */
+export function also(filters, dimension, value) {
+  return [[dimension, value], ...filters.filter(([name]) => name !== dimension)]
+}
+
+/**
+ * The values of a dimension by a metric under filters: a question, and how its rows are read; or
+ * `{missing}` with the cube that it needs. The dimension's own filter leaves the others in sight.
+ */
+export function top(info, window, dimension, by, filters, limit) {
+  const others = filters.filter(([name]) => name !== dimension)
+  if (!others.length) {
+    return {
+      question: { query: 'top', window, dimension, by, limit },
+      read: (rows) => rows.map((row) => ({ value: row.value, number: row[by], share: row.share, bound: row.error_bound }))
+    }
+  }
+  const cube = cubeOf(info, [dimension, ...others.map(([name]) => name)])
+  if (!cube) return { missing: [...others.map(([name]) => name), dimension].join(',') }
+  const fits = (row) => others.every(([name, value]) => row[`value:${name}`] === value)
+  return {
+    question: { query: 'top', window, dimension: cube, by, limit: 10_000 },
+    read: (rows) => {
+      const own = rows.filter(fits).slice(0, limit)
+      return own.map((row) => ({ value: row[`value:${dimension}`], number: row[by], share: null, bound: row.error_bound }))
+    }
+  }
+}

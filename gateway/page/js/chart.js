@@ -1,0 +1,121 @@
+// A series over time: lines or bars, drawn by uPlot, with a table of the same numbers beside it for
+// whoever does not see it.
+import { html, useEffect, useRef, useState } from './html.js'
+import uPlot from '../lib/uplot.js'
+import { clock } from './format.js'
+
+const HEIGHT = 240
+
+function colours() {
+  const style = getComputedStyle(document.documentElement)
+  const of = (name) => style.getPropertyValue(name).trim()
+  const scheme = matchMedia('(prefers-color-scheme: dark)').matches
+  const theme = document.documentElement.dataset.theme ?? (scheme ? 'dark' : 'light')
+  const pick = (name) => of(`--${name}-${theme}`)
+  return { accent: pick('accent'), quiet: pick('quiet'), line: pick('line'), soft: pick('soft'), warn: pick('warn'), font: of('--font') }
+}
+
+function axisTimes(zone, step) {
+  const day = clock(zone, { day: 'numeric', month: 'short' })
+  const hour = clock(zone, { hour: '2-digit', minute: '2-digit' })
+  const month = clock(zone, { month: 'short', year: '2-digit' })
+  return (_, ticks, __, ___, increment) =>
+    ticks.map((tick) => {
+      const ms = tick * 1000
+      if (increment >= 86_400 * 27) return month(ms)
+      return increment >= 86_400 || (step !== '1s' && hour(ms) === '00:00') ? day(ms) : hour(ms)
+    })
+}
+
+/**
+ * `lines`: `{name, points, kind}`; `kind` is `main`, `before`, `second` or `warn`. `times` are
+ * milliseconds, `write` how a number is written, `when` how a point in time is.
+ */
+export function Chart({ times, lines, zone, step, write, when, name, bars, theme, onPick }) {
+  const place = useRef(null)
+  const tip = useRef(null)
+  const [open, setOpen] = useState(false)
+  const shown = JSON.stringify([lines.map((line) => [line.name, line.kind]), bars, zone, step, theme])
+  const plot = useRef(null)
+  const latest = useRef({})
+  latest.current = { times, lines, write, when }
+
+  useEffect(() => {
+    const { accent, quiet, line: grid, soft, warn, font } = colours()
+    const strokes = {
+      main: { stroke: accent, fill: soft, width: 2 },
+      second: { stroke: quiet, width: 1.5 },
+      warn: { stroke: warn, width: 1.5 },
+      before: { stroke: quiet, width: 1.25, dash: [4, 4] }
+    }
+    const series = lines.map((line) => ({
+      ...strokes[line.kind], label: line.name, points: { show: times.length === 1 },
+      paths: bars && line.kind !== 'before' ? uPlot.paths.bars({ size: [0.8, 40], gap: bars === 'thin' ? 0 : 1 }) : undefined,
+      ...(bars && line.kind === 'main' ? { fill: accent, width: 0 } : {})
+    }))
+    const axis = { stroke: quiet, font: `12px ${font}`, grid: { stroke: grid, width: 1 }, ticks: { show: false } }
+    const options = {
+      width: place.current.clientWidth, height: HEIGHT, legend: { show: false },
+      tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone),
+      padding: [12, 8, 0, 0],
+      cursor: { y: false, drag: { x: Boolean(onPick), y: false, setScale: false }, points: { size: 7 } },
+      scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.08 : 1] } },
+      axes: [
+        { ...axis, grid: { show: false }, values: axisTimes(zone, step), space: 64, gap: 6, size: 30 },
+        { ...axis, values: (_, ticks) => ticks.map((tick) => latest.current.write(tick)), size: (_, texts) => 18 + 7.2 * Math.max(3, ...(texts ?? []).map((text) => text.length)), gap: 8, space: 44 }
+      ],
+      series: [{}, ...series],
+      hooks: { setCursor: [moveTip] }
+    }
+    function moveTip(u) {
+      const box = tip.current
+      const { idx, left } = u.cursor
+      const { times, lines, write, when } = latest.current
+      if (idx === null || idx === undefined || left < 0) {
+        box.hidden = true
+        return
+      }
+      box.hidden = false
+      const rows = lines.map((line) => `${line.name}  ${write(line.points[idx])}`)
+      box.textContent = [when(times[idx]), ...rows].join('\n')
+      const width = box.offsetWidth
+      const at = left + u.bbox.left / devicePixelRatio
+      const most = place.current.clientWidth - width
+      box.style.transform = `translateX(${Math.max(0, Math.min(most, at - width / 2))}px)`
+    }
+    plot.current = new uPlot(options, [times.map((ms) => ms / 1000), ...lines.map((line) => line.points)], place.current)
+    const watch = new ResizeObserver(() => {
+      const width = place.current?.clientWidth
+      if (width && plot.current) plot.current.setSize({ width, height: HEIGHT })
+    })
+    watch.observe(place.current)
+    return () => {
+      watch.disconnect()
+      plot.current.destroy()
+      plot.current = null
+    }
+  }, [shown])
+
+  useEffect(() => {
+    plot.current?.setData([times.map((ms) => ms / 1000), ...lines.map((line) => line.points)])
+  }, [times, lines])
+
+  return html`
+    <figure class="chart" aria-label=${name}>
+      <div class="plot" ref=${place} aria-hidden="true"></div>
+      <div class="tip" ref=${tip} hidden aria-hidden="true"></div>
+      <figcaption class="legend">
+        ${lines.map((line) => html`<span class="key ${line.kind}"><i></i>${line.name}</span>`)}
+        <button class="link" aria-expanded=${open} onClick=${() => setOpen(!open)}>${open ? 'Hide the table' : 'As a table'}</button>
+      </figcaption>
+      ${open && html`
+        <div class="scroll" tabindex="0" role="region" aria-label=${`${name} as a table`}>
+          <table class="plain">
+            <thead><tr><th scope="col">Time</th>${lines.map((line) => html`<th scope="col" class="number">${line.name}</th>`)}</tr></thead>
+            <tbody>${times.map((ms, at) => html`
+              <tr><th scope="row">${when(ms)}</th>${lines.map((line) => html`<td class="number">${write(line.points[at])}</td>`)}</tr>`)}
+            </tbody>
+          </table>
+        </div>`}
+    </figure>`
+}

@@ -1,0 +1,172 @@
+// The operations view: how many events and errors, how slow, where; and what the alerts say.
+import { html, useEffect, useMemo } from './html.js'
+import { Status, useAnswers, usePaced } from './answers.js'
+import { metric, names, top } from './ask.js'
+import { Chart } from './chart.js'
+import { clock, compact, exact, kinds, label, milliseconds, percent, pointName, NONE } from './format.js'
+import { Answered, Panel, save, table } from './panel.js'
+import { resolve } from './period.js'
+import { withFilter } from './route.js'
+
+const RANKS = ['p50', 'p95', 'p99']
+const ROWS = 50
+/** Names under which services send how long something took, the likeliest first. */
+const TIMES = ['latency', 'duration', 'response_time', 'load']
+const PLACES = ['endpoint', 'route', 'page', 'event']
+const ERROR = 'error'
+
+function chosen(given, known, preferred) {
+  if (known.includes(given)) return given
+  return preferred.find((name) => known.includes(name)) ?? known[0] ?? ''
+}
+
+function plan(start, route, period) {
+  const { info } = start
+  const values = names(info, 'values')
+  const dimensions = names(info, 'dimensions')
+  const value = chosen(route.value, values, TIMES)
+  const by = chosen(route.by, dimensions, PLACES)
+  const { window } = period
+  const filters = route.filters
+  const of = (subject, more) => metric(info, subject, more ?? filters).metric
+  const errors = filters.some(([name]) => name === 'event') ? null : of('events', [['event', ERROR], ...filters])
+  const metrics = {
+    rate: of('events:rate'), events: of('events'), errors,
+    ...Object.fromEntries(RANKS.map((rank) => [rank, value ? of(`${value}:${rank}`) : null]))
+  }
+  const asked = Object.values(metrics).filter(Boolean)
+  const questions = { alerts: { query: 'alerts' }, history: { query: 'alert-history', limit: 50 } }
+  if (asked.length) questions.figures = { query: 'get', window, metric: asked }
+  const counts = [metrics.events, errors].filter(Boolean)
+  const step = period.step === '1h' && period.days <= 1 ? '15m' : period.step
+  if (counts.length) questions.counts = { query: 'range', window, step, metric: counts, format: 'columns' }
+  const ranks = RANKS.map((rank) => metrics[rank]).filter(Boolean)
+  // Percentiles are kept whole by minute for an hour, by hour for some weeks, by day after that.
+  const slowStep = period.step === '1h' ? '1h' : '1d'
+  if (ranks.length) questions.slow = { query: 'range', window, step: slowStep, metric: ranks, format: 'columns' }
+  const columns = { events: top(info, window, by, 'events', filters, ROWS) }
+  if (value) for (const rank of RANKS) columns[rank] = top(info, window, by, `${value}:${rank}`, filters, 10_000)
+  for (const [name, column] of Object.entries(columns)) if (column.question) questions[`by-${name}`] = column.question
+  return { questions, metrics, values, dimensions, value, by, step, slowStep, columns }
+}
+
+export function Operations(props) {
+  if (props.start.info) return html`<${Running} ...${props} />`
+  return html`<section class="panel wide welcome"><h2>No events yet</h2><p>Rates, percentiles and alerts of ${props.start.site} are here when it has counted something.</p></section>`
+}
+
+function Running({ start, route, navigate, live, theme }) {
+  const zone = start.info.timezone
+  const period = useMemo(() => resolve(route, zone, Date.now()), [route.period, route.compare, route.from, route.to, zone, live.day])
+  const asked = useMemo(() => plan(start, route, period), [start, route, period])
+  const { metrics, values, dimensions, value, by } = asked
+  const { answers, loading, failure, at, current, again } = useAnswers(start.site, asked.questions)
+  const refresh = usePaced(again, 10_000)
+  useEffect(() => {
+    if (live.events !== null) refresh()
+  }, [live.events])
+  const numbers = answers.figures?.data?.metrics
+  const number = (name) => (numbers && metrics[name] ? numbers[metrics[name]] : null)
+  const isTime = TIMES.includes(value)
+  const writeValue = isTime ? milliseconds : exact
+  const share = number('events') ? number('errors') / number('events') : null
+  return html`
+    <${Status} failure=${failure} at=${at} loading=${loading} again=${again} zone=${zone} />
+    <div class=${current ? '' : 'fading'}>
+      <ul class="figures" aria-label="Figures" aria-busy=${!current}>
+        <${Figure} id="rate" name="Events a second" number=${number('rate')} write=${kinds.rate} />
+        <${Figure} id="events" name="Events" number=${number('events')} write=${compact} />
+        ${metrics.errors && html`<${Figure} id="errors" name="Errors" number=${number('errors')} write=${compact} />
+          <${Figure} id="error-share" name="Error share" number=${share} write=${percent} />`}
+        ${value && RANKS.map((rank) => html`<${Figure} key=${rank} id=${rank} name=${`${value} ${rank}`} number=${number(rank)} write=${writeValue} />`)}
+      </ul>
+      <${Lines} answer=${answers.counts} name="Events and errors" zone=${zone} step=${asked.step} theme=${theme} loading=${loading} write=${compact}
+        lines=${[['Events', 'main', metrics.events], ['Errors', 'warn', metrics.errors]]} />
+      ${value && html`
+        <div class="line-head"><h2>${value}</h2>
+          ${values.length > 1 && html`<label class="inline"><span class="hidden">Value</span><select value=${value} onChange=${(event) => navigate({ value: event.target.value })}>${values.map((name) => html`<option key=${name}>${name}</option>`)}</select></label>`}
+        </div>
+        <${Lines} answer=${answers.slow} name=${`Percentiles of ${value}`} zone=${zone} step=${asked.slowStep} theme=${theme} loading=${loading} write=${writeValue}
+          lines=${[['p50', 'before', metrics.p50], ['p95', 'main', metrics.p95], ['p99', 'second', metrics.p99]]} />`}
+      <div class="grid">
+        <${ByPlace} start=${start} asked=${asked} answers=${answers} loading=${loading} navigate=${navigate} route=${route} writeValue=${writeValue} />
+        <${Alerts} answer=${answers.alerts} loading=${loading} />
+        <${History} answer=${answers.history} loading=${loading} zone=${zone} start=${start} />
+      </div>
+    </div>`
+}
+
+function Figure({ id, name, number, write }) {
+  return html`<li><div class="figure" data-figure=${id} data-number=${number}><span class="figure-name">${name}</span><span class="figure-number">${write(number)}</span></div></li>`
+}
+
+function Lines({ answer, name, zone, step, theme, loading, write, lines }) {
+  const data = answer?.data
+  const shown = useMemo(() => {
+    const now = Date.now()
+    return lines.filter(([, , metric]) => metric && data?.metrics[metric]).map(([name, kind, metric]) => ({
+      name, kind, points: data.metrics[metric].map((point, at) => (data.time_ms[at] > now ? null : point))
+    }))
+  }, [answer])
+  if (answer?.error) return html`<p class="problem tall" role="alert">${answer.error.message}</p>`
+  if (!data || !shown.length) return html`<div class="chart tall quiet" aria-busy=${loading}>${loading ? 'Loading…' : 'The site has no answer for this.'}</div>`
+  return html`<${Chart} times=${data.time_ms} lines=${shown} zone=${zone} step=${step} name=${name} theme=${theme} write=${write} when=${pointName(zone, step)} />`
+}
+
+/** Events and percentiles of each value of a dimension: answers of four questions, put together. */
+function ByPlace({ start, asked, answers, loading, navigate, route, writeValue }) {
+  const { by, dimensions, value, columns } = asked
+  const rankings = value ? RANKS : []
+  const events = answers['by-events']
+  const rows = events?.data && columns.events.read ? columns.events.read(events.data).filter((row) => row.value !== '~other') : []
+  const numbers = Object.fromEntries(rankings.map((rank) => {
+    const data = answers[`by-${rank}`]?.data
+    const read = data && columns[rank].read ? columns[rank].read(data) : []
+    return [rank, new Map(read.map((row) => [row.value, row.number]))]
+  }))
+  const csv = () => save(`${start.site}-${by}`, table([[by, 'events', ...rankings], ...rows.map((row) => [row.value, row.number, ...rankings.map((rank) => numbers[rank].get(row.value))])]))
+  const most = Math.max(1, ...rows.map((row) => row.number))
+  return html`
+    <${Panel} id="places" title="By" wide csv=${rows.length ? csv : null} tabs=${['event', ...dimensions.filter((name) => name !== 'event')].map((name) => [name, name])} tab=${by} onTab=${(by) => navigate({ by })}>
+      ${columns.events.missing
+        ? html`<p class="quiet fill">Under these filters this needs the cube <code>${columns.events.missing}</code>.</p>`
+        : html`<${Answered} answer=${events} loading=${loading} render=${() => html`
+          <div class="scroll" tabindex="0" role="region" aria-label=${`Events and percentiles by ${by}`}>
+            <table class="plain">
+              <thead><tr><th scope="col">${by}</th><th scope="col" class="number">Events</th>${rankings.map((rank) => html`<th scope="col" class="number">${value} ${rank}</th>`)}</tr></thead>
+              <tbody>${rows.map((row) => html`
+                <tr key=${row.value} data-value=${row.value}>
+                  <th scope="row"><span class="fillbar" style=${`--part:${(row.number / most).toFixed(4)}`}></span>
+                    <button class="cell" aria-pressed=${route.filters.some(([name, given]) => name === by && given === row.value)} onClick=${() => navigate(withFilter(route, by, row.value))}>${label(by, row.value)}</button></th>
+                  <td class="number" data-number=${row.number} title=${exact(row.number)}>${compact(row.number)}</td>
+                  ${rankings.map((rank) => html`<td class="number" data-aggregate=${rank} data-number=${numbers[rank].get(row.value)}>${writeValue(numbers[rank].get(row.value) ?? null)}</td>`)}
+                </tr>`)}</tbody>
+            </table>
+          </div>`} />`}
+    <//>`
+}
+
+function Alerts({ answer, loading }) {
+  return html`
+    <${Panel} id="alerts" title="Alert rules">
+      <${Answered} answer=${answer} loading=${loading} empty="No rules yet: the settings of the site make one." render=${(rules) => html`
+        <ul class="alerts">${[...rules].sort((a, b) => (b.state === 'firing') - (a.state === 'firing')).map((rule) => html`
+          <li key=${rule.name} data-rule=${rule.name} data-state=${rule.state}>
+            <span class=${`state ${rule.state}`}>${rule.paused ? 'paused' : rule.state}</span>
+            <b>${rule.name}</b> <code>${rule.metric} ${rule.window} ${rule.op} ${rule.threshold}</code></li>`)}
+        </ul>`} />
+    <//>`
+}
+
+function History({ answer, loading, zone, start }) {
+  const when = clock(zone, { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit' })
+  const csv = answer?.data?.length && (() => save(`${start.site}-alerts`, table([['time', 'rule', 'state', 'value', 'threshold'], ...answer.data.map((row) => [row.time, row.rule, row.state, row.value, row.threshold])])))
+  return html`
+    <${Panel} id="history" title="What they sent" csv=${csv || null}>
+      <${Answered} answer=${answer} loading=${loading} empty="No alert has fired yet." render=${(rows) => html`
+        <ol class="alerts history">${rows.map((row, at) => html`
+          <li key=${at} data-rule=${row.rule} data-state=${row.state}><time>${when(row.time_ms)}</time> <span class=${`state ${row.state}`}>${row.state}</span> <b>${row.rule}</b>
+            <span class="quiet">${row.value === null ? NONE : exact(row.value)} ${row.op} ${exact(row.threshold)}</span></li>`)}
+        </ol>`} />
+    <//>`
+}

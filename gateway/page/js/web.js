@@ -1,0 +1,150 @@
+// The web view: who comes, from where, to which pages, and what they do there.
+import { html, useEffect, useMemo } from './html.js'
+import { Status, useAnswers, usePaced } from './answers.js'
+import { VIEW, also, cubeOf, has, metric, names, top } from './ask.js'
+import { Chart } from './chart.js'
+import { pointName } from './format.js'
+import { Figures, figuresOf, metricsOf, write } from './figures.js'
+import { Clicks, Hours, WorldMap, clickQuestion } from './heat.js'
+import { Declare, Ranking } from './panel.js'
+import { resolve } from './period.js'
+import { withFilter, withTab } from './route.js'
+import { ValuesPanel, valueMetrics } from './values.js'
+
+const ROWS = 100
+
+/** Each panel by the dimensions that it can show, of which the site has some. */
+const RANKINGS = [
+  { id: 'pages', title: 'Pages', dimensions: [['page', 'Pages'], ['entry', 'Entry'], ['exit', 'Exit']] },
+  {
+    id: 'sources', title: 'Sources',
+    dimensions: [['source', 'Sources'], ['utm_campaign', 'Campaigns'], ['utm_source', 'UTM source'], ['utm_medium', 'Medium'], ['utm_term', 'Term'], ['utm_content', 'Content']]
+  },
+  { id: 'countries', title: 'Countries', dimensions: [['country', 'Countries']] },
+  { id: 'devices', title: 'Devices', dimensions: [['device', 'Devices'], ['browser', 'Browsers'], ['os', 'Systems']] }
+]
+/** The panels of the left column; the others stand in the right. */
+const LEFT = new Set(['pages', 'countries'])
+const ELSEWHERE = new Set(['x', 'y', 'from', ...RANKINGS.flatMap((panel) => panel.dimensions.map(([name]) => name))])
+
+/** The panels that this site can fill. What has no panel of its own stands beside the events. */
+function panelsOf(info) {
+  const panels = RANKINGS.map((panel) => ({ ...panel, dimensions: panel.dimensions.filter(([name]) => has(info, name)) }))
+  const others = names(info, 'dimensions').filter((name) => name !== 'event' && !ELSEWHERE.has(name))
+  panels.push({ id: 'events', title: 'Events', dimensions: [['event', 'Events'], ...others.map((name) => [name, name])], by: 'events' })
+  return panels.filter((panel) => panel.dimensions.length)
+}
+
+function plan(start, route, period) {
+  const { info } = start
+  const { window, before } = period
+  const figures = figuresOf(start, route.filters)
+  const metrics = metricsOf(figures)
+  const questions = {}
+  if (metrics.length) {
+    questions.now = period.named ? { query: 'compare', window, metric: metrics } : { query: 'get', window, metric: metrics }
+    if (before && !period.named) questions.before = { query: 'get', window: before, metric: metrics }
+  }
+  const figure = figures.find(({ id }) => id === route.figure && metricsOf([{ parts: figures.find((f) => f.id === id).parts }]).length) ?? figures[0]
+  const ofSeries = metricsOf([figure])
+  if (ofSeries.length) {
+    questions.series = { query: 'range', window, step: period.step, metric: ofSeries, format: 'columns' }
+    if (before) questions['series-before'] = { query: 'range', window: before, step: period.step, metric: ofSeries, format: 'columns' }
+  }
+  const panels = panelsOf(info).map((panel) => {
+    const tab = panel.dimensions.some(([name]) => name === route.tabs[panel.id]) ? route.tabs[panel.id] : panel.dimensions[0][0]
+    const by = panel.by ?? 'users'
+    const ranked = top(info, window, tab, by, route.filters, panel.id === 'countries' ? 300 : ROWS)
+    if (ranked.question) questions[panel.id] = ranked.question
+    return { ...panel, tab, by, ranked }
+  })
+  const clicks = clickQuestion(info, route, window)
+  if (clicks?.question) questions.clicks = clicks.question
+  const values = valueMetrics(info, route.filters)
+  if (values.length) questions.values = { query: 'get', window, metric: values }
+  const hours = period.days >= 7 && period.days <= 35 ? metric(info, 'events', route.filters.length ? route.filters : [['event', VIEW]]) : null
+  if (hours?.metric) questions.hours = { query: 'range', window, step: '1h', metric: [hours.metric], format: 'columns' }
+  return { questions, figures, figure, panels, clicks, values, hours }
+}
+
+export function Web({ start, route, navigate, reload, live, theme }) {
+  const zone = start.info?.timezone ?? 'UTC'
+  // A window that moves is asked for as it is now; one of days changes at midnight.
+  const period = useMemo(() => resolve(route, zone, Date.now()), [route.period, route.compare, route.from, route.to, zone, live.day])
+  const { questions, figures, figure, panels, clicks, values, hours } = useMemo(() => plan(start, route, period), [start, route, period])
+  const { answers, loading, failure, at, current, again } = useAnswers(start.site, questions)
+  const refresh = usePaced(again, 10_000)
+  useEffect(() => {
+    if (period.live && live.events !== null) refresh()
+  }, [live.events])
+
+  const numbers = numbersOf(answers.now, answers.before)
+  const choose = (dimension, value) => navigate(withFilter(route, dimension, value))
+  const onTab = (panel) => (tab) => navigate(withTab(route, panel, tab))
+  const missing = figures.flatMap((figure) => figure.parts).find((part) => part.missing)
+  const isNew = !start.info || start.info.events === 0
+  if (isNew) return html`<${Welcome} start=${start} navigate=${navigate} />`
+  const ranking = (panel) => html`
+    <${Ranking} key=${panel.id} id=${panel.id} title=${panel.title} tabs=${panel.dimensions} tab=${panel.tab} onTab=${onTab(panel.id)}
+      ranked=${panel.ranked} answer=${answers[panel.id]} loading=${loading} route=${route} start=${start} onPick=${choose} more=${reload}
+      numberName=${panel.by === 'users' ? 'Visitors' : 'Events'} total=${numbers.now?.[metric(start.info, panel.by, route.filters.filter(([name]) => name !== panel.tab)).metric]}
+      renderAbove=${panel.id === 'countries' ? (rows) => html`<${WorldMap} rows=${rows} onPick=${(value) => choose('country', value)} />` : undefined} />`
+  return html`
+    <${Status} failure=${failure} at=${at} loading=${loading} again=${again} zone=${zone} />
+    <div class=${current ? '' : 'fading'}>
+      ${missing && html`<section class="panel wide"><${Declare} start=${start} cube=${missing.missing} onDone=${reload} /></section>`}
+      <${Figures} figures=${figures} now=${numbers.now} before=${numbers.before} chosen=${figure.id} current=${current} onChoose=${(id) => navigate({ figure: id })} />
+      ${answers.now?.error && html`<p class="problem" role="alert">${answers.now.error.message}</p>`}
+      <${Series} figure=${figure} answer=${answers.series} before=${answers['series-before']} period=${period} zone=${zone} theme=${theme} loading=${loading} />
+      <div class="grid">
+        <div class="stack">
+          ${panels.filter((panel) => LEFT.has(panel.id)).map(ranking)}
+          ${clicks && html`<${Clicks} clicks=${clicks} answer=${answers.clicks} route=${route} navigate=${navigate} start=${start} loading=${loading} reload=${reload} />`}
+        </div>
+        <div class="stack">
+          ${panels.filter((panel) => !LEFT.has(panel.id)).map(ranking)}
+          ${values.length > 0 && html`<${ValuesPanel} start=${start} answer=${answers.values} filters=${route.filters} loading=${loading} />`}
+          ${hours?.metric && html`<${Hours} answer=${answers.hours} metric=${hours.metric} zone=${zone} start=${start} loading=${loading} />`}
+        </div>
+      </div>
+    </div>`
+}
+
+/** Numbers by metric, from `compare` or from two answers of `get`. */
+function numbersOf(now, before) {
+  if (Array.isArray(now?.data)) {
+    const of = (member) => Object.fromEntries(now.data.map((row) => [row.metric, row[member]]))
+    return { now: of('now'), before: of('before') }
+  }
+  return { now: now?.data?.metrics ?? null, before: before?.data?.metrics ?? null }
+}
+
+function Series({ figure, answer, before, period, zone, theme, loading }) {
+  const { times, lines } = useMemo(() => {
+    const points = (data) => data.time_ms.map((_, at) => figure.value(figure.parts.map((part) => data.metrics[part.metric]?.[at] ?? null)))
+    if (!answer?.data) return { times: [], lines: [] }
+    const times = answer.data.time_ms
+    const now = Date.now()
+    // What has not come yet is no zero.
+    const main = points(answer.data).map((number, at) => (times[at] > now ? null : number))
+    const lines = [{ name: figure.name, kind: 'main', points: main }]
+    if (before?.data) {
+      const earlier = points(before.data)
+      lines.push({ name: 'Before', kind: 'before', points: times.map((_, at) => earlier[at] ?? null) })
+    }
+    return { times, lines }
+  }, [answer, before, figure.id])
+  if (answer?.error) return html`<p class="problem tall" role="alert">${answer.error.message}</p>`
+  if (!answer?.data) return html`<div class="chart tall quiet" aria-busy=${loading}>${loading ? 'Loading…' : 'The site has no answer for this.'}</div>`
+  return html`<${Chart} times=${times} lines=${lines} zone=${zone} step=${period.step} name=${`${figure.name} over time`} theme=${theme} write=${(number) => write(figure, number)} when=${pointName(zone, period.step)} />`
+}
+
+function Welcome({ start, navigate }) {
+  return html`
+    <section class="panel wide welcome">
+      <h2>No events yet</h2>
+      <p>As soon as ${start.site} has counted its first event, its figures are here. Put the snippet into your pages, or send one:</p>
+      <pre><code>${`curl ${location.origin}/track -H 'Authorization: Bearer wk_...' \\\n  -d '{"event": "pageview", "user_id": "ann", "properties": {"page": "/"}}'`}</code></pre>
+      ${start.operator && html`<button class="button" onClick=${() => navigate({ view: 'settings' })}>Snippet and keys</button>`}
+    </section>`
+}

@@ -1,0 +1,121 @@
+//! Alert rules of a site over HTTP: changed with the operator's token; what they have sent, for
+//! readers (`query`).
+
+use crate::auth::Admin;
+use crate::error::{ApiError, ApiResult, ErrorBody};
+use crate::object::Object;
+use crate::sites::change::find;
+use crate::state::AppState;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::Json;
+use redis::{cmd, Cmd};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(set, remove))
+}
+
+/// A rule, by the names of the arguments of `ANALYTICS.ALERT SET`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Rule {
+    /// `latency:p95@event=checkout`
+    metric: String,
+    /// `5m`
+    window: String,
+    /// `>`, `>=`, `<`, `<=`, `=`, `change>` or `change<`
+    op: String,
+    threshold: f64,
+    clear: Option<f64>,
+    /// How long it has to hold: `2m`.
+    #[serde(rename = "for")]
+    lasting: Option<String>,
+    every: Option<String>,
+    repeat: Option<String>,
+    severity: Option<String>,
+}
+
+impl Rule {
+    fn command(&self, site: &str, name: &str) -> Cmd {
+        let mut command = cmd("ANALYTICS.ALERT");
+        command.arg(site).arg("SET").arg(name);
+        command.arg(&self.metric).arg(&self.window).arg(&self.op);
+        command.arg(self.threshold);
+        if let Some(clear) = self.clear {
+            command.arg("CLEAR").arg(clear);
+        }
+        for (option, given) in [
+            ("FOR", &self.lasting),
+            ("EVERY", &self.every),
+            ("REPEAT", &self.repeat),
+            ("SEVERITY", &self.severity),
+        ] {
+            if let Some(word) = given {
+                command.arg(option).arg(word);
+            }
+        }
+        command
+    }
+}
+
+/// Make an alert rule, or change one.
+#[utoipa::path(
+    put, path = "/api/v1/sites/{site}/alerts/{rule}", tag = "settings", request_body = Rule,
+    params(
+        ("site" = String, Path, description = "The name of the site"),
+        ("rule" = String, Path, description = "The name of the rule"),
+    ),
+    responses(
+        (status = 204, description = "It is evaluated from now on"),
+        (status = 400, description = "The module refuses it", body = ErrorBody),
+        (status = 401, description = "Not the operator's token", body = ErrorBody),
+        (status = 404, description = "There is no such site", body = ErrorBody),
+        (status = 503, description = "Redis is not reached", body = ErrorBody),
+    )
+)]
+async fn set(
+    State(state): State<AppState>,
+    _: Admin,
+    Path((site, rule)): Path<(String, String)>,
+    body: Result<Json<Object<Rule>>, JsonRejection>,
+) -> ApiResult<StatusCode> {
+    let Json(Object(given)) =
+        body.map_err(|rejection| ApiError::invalid("body", rejection.body_text()))?;
+    find(&state.redis, &site).await?;
+    state.redis.query(&given.command(&site, &rule)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Remove an alert rule.
+#[utoipa::path(
+    delete, path = "/api/v1/sites/{site}/alerts/{rule}", tag = "settings",
+    params(
+        ("site" = String, Path, description = "The name of the site"),
+        ("rule" = String, Path, description = "The name of the rule"),
+    ),
+    responses(
+        (status = 204, description = "It is removed"),
+        (status = 400, description = "The module refuses it", body = ErrorBody),
+        (status = 401, description = "Not the operator's token", body = ErrorBody),
+        (status = 404, description = "There is no such site or rule", body = ErrorBody),
+        (status = 503, description = "Redis is not reached", body = ErrorBody),
+    )
+)]
+async fn remove(
+    State(state): State<AppState>,
+    _: Admin,
+    Path((site, rule)): Path<(String, String)>,
+) -> ApiResult<StatusCode> {
+    find(&state.redis, &site).await?;
+    let mut command = cmd("ANALYTICS.ALERT");
+    command.arg(&site).arg("DEL").arg(&rule);
+    match state.redis.query(&command).await? {
+        redis::Value::Int(1) => Ok(StatusCode::NO_CONTENT),
+        _ => Err(ApiError::not_found("there is no such rule")),
+    }
+}
