@@ -19,6 +19,8 @@ mod native;
 mod openapi;
 mod operations;
 mod overload;
+mod page;
+mod page_files;
 mod pages;
 mod prometheus;
 mod protocols;

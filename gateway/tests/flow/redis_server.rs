@@ -88,6 +88,11 @@ impl RedisServer {
         }
     }
 
+    /// Of the process that runs.
+    pub fn process_id(&self) -> u32 {
+        self.process.as_ref().expect("it runs").id()
+    }
+
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }

@@ -1,0 +1,345 @@
+// The page in headless Chromium, held against what the oracle of the demo and the API say.
+//
+//   dashboard.mjs plan.json
+//
+// The plan has `url`, `browser`, `folder` for pictures, `redis` (a process to stop and go on), `key` of
+// the site `shop`, `operator`, and `checks`: `{search, figures, before, rows, values}`. What is wrong is
+// printed; the status says whether anything was.
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { chromium } from 'playwright-core'
+
+const plan = JSON.parse(await readFile(process.argv[2], 'utf8'))
+const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+const failures = []
+const wrong = (...words) => {
+  failures.push(words.join(' '))
+  console.error(...words)
+}
+const only = process.env.PAGE_TESTS?.split(',')
+
+const browser = await chromium.launch({
+  executablePath: plan.browser,
+  args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
+})
+
+/** A page of a fresh profile that reports what no page may do. */
+async function open(options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
+  const page = await context.newPage()
+  page.quiet = false
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !page.quiet) wrong('console:', message.text())
+  })
+  page.on('pageerror', (error) => wrong('script:', error.stack ?? error.message))
+  page.on('request', (request) => {
+    const address = request.url()
+    if (!address.startsWith(plan.url) && !address.startsWith('blob:')) wrong('a request elsewhere:', address)
+  })
+  return page
+}
+
+async function answered(page) {
+  await page.waitForFunction(() => {
+    const main = document.querySelector('main')
+    const busy = document.querySelector('main [aria-busy="true"], main .fading')
+    return main && !busy && main.querySelector('.figure, .panel, .status')
+  }, null, { timeout: 20_000 })
+}
+
+async function visit(page, search) {
+  await page.goto(`${plan.url}/${search}`)
+  await answered(page)
+}
+
+const near = (a, b, part) => a === b || Math.abs(a - b) <= Math.abs(b) * part + 1e-9
+
+const figuresOf = (page) => page.$$eval('.figure', (all) => Object.fromEntries(all.map((it) => [it.dataset.figure, {
+  now: Number(it.dataset.number), before: it.dataset.before === undefined ? null : Number(it.dataset.before)
+}])))
+
+const rowsOf = (page, panel) => page.$$eval(`[data-panel="${panel}"] li[data-value]`, (all) => all.map((it) => [it.dataset.value, Number(it.dataset.number)]))
+
+async function showAll(page) {
+  for (const button of await page.$$('.panel .more')) await button.click()
+}
+
+/** The page's numbers against the oracle's. Distinct counts are near exact, percentiles within 1 %. */
+async function compare(page, check) {
+  await showAll(page)
+  const figures = await figuresOf(page)
+  for (const [member, expected] of [['now', check.figures ?? {}], ['before', check.before ?? {}]]) {
+    for (const [name, number] of Object.entries(expected)) {
+      const shown = figures[name]?.[member]
+      if (!near(shown, number, name.startsWith('p9') || name === 'p50' ? 0.0101 : 0.002)) {
+        wrong(check.search, name, member, 'shows', shown, 'the oracle says', number)
+      }
+    }
+  }
+  for (const [panel, expected] of Object.entries(check.rows ?? {})) {
+    const shown = new Map(await rowsOf(page, panel))
+    for (const [value, number] of expected) {
+      if (!near(shown.get(value), number, 0.002)) wrong(check.search, panel, value, 'shows', shown.get(value), 'the oracle says', number)
+    }
+    if (shown.size === 0) wrong(check.search, panel, 'is empty')
+  }
+}
+
+const api = async (path) => {
+  const response = await fetch(`${plan.url}/api/v1/sites/${path}`)
+  if (!response.ok) wrong('the API:', path, response.status)
+  return response.json()
+}
+
+const tests = {
+  async the_numbers_are_those_of_the_oracle() {
+    const page = await open()
+    for (const check of plan.checks) {
+      await visit(page, check.search)
+      await compare(page, check)
+    }
+  },
+
+  async the_numbers_are_those_of_the_api() {
+    const page = await open()
+    await visit(page, '?site=shop&period=28d&compare=none')
+    const day = (back) => new Intl.DateTimeFormat('en-CA', { timeZone: plan.zone }).format(new Date(Date.now() - back * 86_400_000))
+    const window = `${day(28)}..${day(0)}`
+    const { metrics } = await api(`shop/get?window=${window}&metric=users&metric=events&metric=revenue:sum`)
+    const figures = await figuresOf(page)
+    for (const [name, metric] of [['visitors', 'users'], ['events', 'events'], ['revenue', 'revenue:sum']]) {
+      if (figures[name].now !== metrics[metric]) wrong(name, figures[name].now, 'the API says', metrics[metric])
+    }
+    const rows = await api(`shop/top?window=${window}&dimension=page&by=users&limit=100`)
+    await showAll(page)
+    const shown = await rowsOf(page, 'pages')
+    const said = rows.map((row) => [row.value, row.users])
+    if (JSON.stringify(shown) !== JSON.stringify(said)) wrong('pages', JSON.stringify(shown), 'the API says', JSON.stringify(said))
+    const series = await api(`shop/range?window=${window}&step=1d&metric=users`)
+    await page.click('.legend .link')
+    const cells = await page.$$eval('.chart tbody tr', (all) => all.map((row) => row.querySelector('td').textContent))
+    if (cells.length !== series.length) wrong('the series has', cells.length, 'points, the API', series.length)
+    const total = cells.reduce((sum, text) => sum + Number(text.replaceAll(',', '')), 0)
+    const expected = series.reduce((sum, row) => sum + row.users, 0)
+    if (total !== expected) wrong('the series adds up to', total, 'the API to', expected)
+  },
+
+  async a_click_filters_and_the_browser_goes_back() {
+    const page = await open()
+    const [all, filtered] = plan.filtered
+    await visit(page, all.search)
+    await compare(page, all)
+    await page.click('[data-panel="countries"] li[data-value="FR"] button')
+    await page.waitForFunction(() => location.search.includes('f=country%3DFR'))
+    await answered(page)
+    await compare(page, filtered)
+    if (!(await page.$('.chip'))) wrong('the filter has no chip')
+    await page.goBack()
+    await page.waitForFunction(() => !document.querySelector('.chip'))
+    await answered(page)
+    await compare(page, all)
+    await page.goForward()
+    await page.waitForSelector('.chip')
+    await answered(page)
+    await compare(page, filtered)
+    await page.reload()
+    await answered(page)
+    await compare(page, filtered)
+    await page.click('.chip button')
+    await page.waitForFunction(() => !document.querySelector('.chip'))
+    await answered(page)
+    await compare(page, all)
+  },
+
+  async a_filter_without_a_cube_says_so_and_one_click_declares_it() {
+    const page = await open()
+    await visit(page, '?site=shop&period=7d&f=country%3DFR&tab-devices=browser')
+    const cube = await page.getAttribute('[data-panel="devices"] .declare', 'data-cube')
+    if (cube !== 'country,browser') wrong('the panel asks for the cube', cube)
+    if (await page.$('[data-panel="devices"] .declare button')) wrong('a reader is offered what only the operator may do')
+    await page.evaluate((token) => sessionStorage.setItem('analytics-token', token), plan.operator)
+    await page.reload()
+    await answered(page)
+    await page.click('[data-panel="devices"] .declare button')
+    await page.waitForFunction(() => !document.querySelector('[data-panel="devices"] .declare'))
+    const { cubes } = await api('shop/info')
+    if (!cubes.some(([name]) => name === 'country,browser')) wrong('the cube is not declared:', JSON.stringify(cubes))
+  },
+
+  async events_are_shown_as_they_come() {
+    const page = await open()
+    await visit(page, '?site=shop&view=live')
+    await page.waitForSelector('.now:not(.lost)')
+    const name = `test-${Date.now()}`
+    const send = (user) => fetch(`${plan.url}/track`, {
+      method: 'POST', headers: { authorization: `Bearer ${plan.key}` },
+      body: JSON.stringify({ event: name, user_id: user, properties: { page: '/from-a-test' } })
+    })
+    await send('one')
+    await page.waitForFunction((name) => [...document.querySelectorAll('.stream li')].some((it) => it.textContent.includes(name) && it.textContent.includes('/from-a-test')), name, { timeout: 10_000 })
+    const before = Number(await page.getAttribute('[data-figure="today"]', 'data-number'))
+    await Promise.all(['two', 'three', 'four'].map(send))
+    await page.waitForFunction((least) => Number(document.querySelector('[data-figure="today"]').dataset.number) >= least, before + 3, { timeout: 20_000 })
+  },
+
+  async a_private_site_asks_for_a_token() {
+    const page = await open()
+    page.quiet = true
+    await page.goto(`${plan.url}/?site=closed`)
+    await page.waitForSelector('.login')
+    await page.fill('.login input', 'rt_wrong_0000')
+    await page.click('.login .button')
+    await page.waitForSelector('.login .problem')
+    await page.fill('.login input', plan.token)
+    await page.click('.login .button')
+    await page.waitForSelector('.welcome')
+    await page.reload()
+    await page.waitForSelector('.welcome')
+    if (page.url().includes('rt_')) wrong('the token stands in the address')
+    await page.click('text=Forget token')
+    await page.waitForSelector('.login')
+  },
+
+  async an_operator_changes_settings() {
+    const page = await open()
+    await page.goto(`${plan.url}/?site=closed&view=settings`)
+    await page.evaluate((token) => sessionStorage.setItem('analytics-token', token), plan.operator)
+    page.quiet = true
+    await page.reload()
+    page.quiet = false
+    await page.waitForSelector('[data-panel="snippet"]')
+    await page.fill('[data-panel="snippet"] input', 'closed.example')
+    await page.click('[data-panel="snippet"] form .button')
+    await page.waitForFunction(() => document.querySelector('[data-panel="snippet"] code').textContent.includes('closed.example'))
+    await page.fill('[data-panel="keys"] input', 'from the page')
+    await page.click('[data-panel="keys"] .button')
+    const secret = await page.textContent('[data-panel="keys"] .secret')
+    const sent = await fetch(`${plan.url}/track`, {
+      method: 'POST', headers: { authorization: `Bearer ${secret}` }, body: '{"event": "pageview", "user_id": "ann", "properties": {"page": "/", "latency": 5}}'
+    })
+    if (sent.status !== 200) wrong('the new key is answered', sent.status)
+    await page.reload()
+    await page.waitForSelector('[data-panel="rules"]')
+    for (const [name, text] of [['name', 'slow'], ['metric', 'latency:p95'], ['window', '5m'], ['threshold', '800']]) {
+      await page.fill(`[data-panel="rules"] input[name="${name}"]`, text)
+    }
+    await page.click('[data-panel="rules"] .button')
+    await page.waitForSelector('[data-panel="rules"] li')
+    await page.fill('[data-panel="counted"] input', 'country,page')
+    await page.click('[data-panel="counted"] .button')
+    await page.waitForFunction(() => document.querySelector('[data-panel="counted"] dl').textContent.includes('country,page'))
+    await page.fill('[data-panel="kept"] input[name="hour"]', '30d')
+    await page.click('[data-panel="kept"] .button')
+    await page.waitForFunction(() => document.querySelector('[data-panel="kept"] [role="status"]'))
+    const info = await (await fetch(`${plan.url}/api/v1/sites/closed/info`, { headers: { authorization: `Bearer ${plan.operator}` } })).json()
+    if (info.retention.hour !== '30d') wrong('hours are kept', info.retention.hour)
+  },
+
+  async redis_gone_and_back() {
+    const page = await open()
+    await visit(page, '?site=shop&period=today')
+    const before = await figuresOf(page)
+    page.quiet = true
+    process.kill(plan.redis, 'SIGSTOP')
+    try {
+      await page.selectOption('[data-control="period"]', '28d')
+      await page.waitForSelector('.status[data-status="stale"]', { timeout: 20_000 })
+      const during = await figuresOf(page)
+      if (during.visitors.now !== before.visitors.now) wrong('stale figures are not the last ones')
+    } finally {
+      process.kill(plan.redis, 'SIGCONT')
+    }
+    await page.waitForFunction(() => !document.querySelector('.status') && !document.querySelector('main .fading'), null, { timeout: 60_000 })
+    const after = await figuresOf(page)
+    if (!(after.visitors.now > before.visitors.now)) wrong('the figures of the new period do not come')
+  },
+
+  async every_view_can_be_read_with_a_screen_reader_and_the_keyboard() {
+    for (const colorScheme of ['light', 'dark']) {
+      const page = await open({ colorScheme })
+      await page.goto(`${plan.url}/`)
+      await page.evaluate((token) => sessionStorage.setItem('analytics-token', token), plan.operator)
+      for (const search of ['?site=shop&period=28d', '?site=shop&f=country%3DFR&tab-devices=os', '?site=api&view=operations', '?site=shop&view=live', '?site=shop&view=settings']) {
+        await visit(page, search)
+        await page.waitForTimeout(300)
+        await page.evaluate(axe)
+        const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }))
+        for (const fault of violations.filter((it) => ['serious', 'critical'].includes(it.impact))) {
+          wrong(search, colorScheme, fault.id, fault.nodes.slice(0, 3).map((node) => `${node.target} ${node.failureSummary}`).join(' | '))
+        }
+      }
+      await visit(page, '?site=shop')
+      await page.keyboard.press('Tab')
+      const first = await page.evaluate(() => document.activeElement.className)
+      if (first !== 'skip') wrong('the first stop of the keyboard is', first)
+      await page.focus('[data-panel="countries"] button.row')
+      await page.keyboard.press('Enter')
+      await page.waitForSelector('.chip')
+    }
+  },
+
+  async csv_has_what_the_panel_shows() {
+    const page = await open()
+    await visit(page, '?site=shop&period=28d')
+    const [download] = await Promise.all([page.waitForEvent('download'), page.click('[data-panel="sources"] .csv')])
+    const text = await readFile(await download.path(), 'utf8')
+    const lines = text.trim().split('\r\n')
+    await showAll(page)
+    const shown = await rowsOf(page, 'sources')
+    if (lines[0] !== 'source,Visitors,share') wrong('the head of the CSV is', lines[0])
+    if (lines.length !== shown.length + 1) wrong('the CSV has', lines.length, 'lines for', shown.length, 'rows')
+    const [value, number] = lines[1].split(',')
+    if (value !== shown[0][0] || Number(number) !== shown[0][1]) wrong('the first line of the CSV is', lines[1])
+  },
+
+  async the_page_is_quick() {
+    const page = await open()
+    const times = []
+    for (let turn = 0; turn < 5; turn += 1) {
+      await page.goto('about:blank')
+      const begun = Date.now()
+      await visit(page, '?site=shop&period=28d')
+      const all = Date.now() - begun
+      const first = await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0].startTime)
+      times.push([Math.round(first), all])
+    }
+    await writeFile(`${plan.folder}/times.json`, JSON.stringify(times))
+    console.log('first paint and all panels, in ms:', JSON.stringify(times))
+    const least = (place) => Math.min(...times.map((row) => row[place]))
+    if (plan.limits && (least(0) > plan.limits[0] || least(1) > plan.limits[1])) wrong('too slow:', JSON.stringify(times))
+  },
+
+  async pictures() {
+    const views = [['web', '?site=shop&period=28d'], ['operations', '?site=api&view=operations&period=24h'], ['live', '?site=shop&view=live'], ['settings', '?site=shop&view=settings'], ['filtered', '?site=shop&period=28d&f=country%3DFR&tab-devices=browser']]
+    for (const colorScheme of ['light', 'dark']) {
+      for (const width of [360, 768, 1280]) {
+        const page = await open({ colorScheme, viewport: { width, height: 900 }, reducedMotion: 'reduce' })
+        await page.goto(`${plan.url}/`)
+        await page.evaluate((token) => sessionStorage.setItem('analytics-token', token), plan.operator)
+        for (const [name, search] of views) {
+          await visit(page, search)
+          await page.waitForTimeout(400)
+          const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+          if (wide > 0) wrong(name, width, colorScheme, 'is', wide, 'points too wide')
+          await page.screenshot({ path: `${plan.folder}/${name}-${width}-${colorScheme}.png`, fullPage: true })
+        }
+        await page.context().close()
+      }
+    }
+  }
+}
+
+await mkdir(plan.folder, { recursive: true })
+for (const [name, test] of Object.entries(tests)) {
+  if (only && !only.includes(name)) continue
+  const begun = Date.now()
+  try {
+    await test()
+  } catch (error) {
+    wrong(name, error.stack)
+  }
+  for (const context of browser.contexts()) await context.close()
+  console.log(name, `${Date.now() - begun} ms`)
+}
+await browser.close()
+process.exitCode = failures.length ? 1 : 0

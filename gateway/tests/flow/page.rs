@@ -1,0 +1,139 @@
+//! The page in Chromium, over a demo of two sites whose events an oracle counts one by one.
+
+use crate::clients::{prepared, run};
+use crate::gateway::{site, Gateway, ADMIN};
+use crate::redis_server::RedisServer;
+use analytics_demo::calendar::{Calendar, ZONE};
+use analytics_demo::oracle::Filter;
+use analytics_demo::{api, load, shop, Oracle, Plan};
+use serde_json::{json, Value};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+use std::{env, fs};
+
+/// Where pictures and times are left.
+fn artefacts() -> PathBuf {
+    let folder = env::var_os("CARGO_TARGET_DIR").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"),
+        PathBuf::from,
+    );
+    folder.join("page")
+}
+
+struct Expected<'a> {
+    calendar: &'a Calendar,
+    oracle: &'a Oracle,
+}
+
+impl Expected<'_> {
+    /// The whole days before today, so many, and as many before them.
+    fn days(&self, count: u64) -> [(i64, i64); 2] {
+        let today = self.calendar.days - 1;
+        let at = |day: u64| self.calendar.start(day);
+        [
+            (at(today - count), at(today)),
+            (at(today - 2 * count), at(today - count)),
+        ]
+    }
+
+    fn web(&self, search: &str, windows: [(i64, i64); 2], filter: Filter) -> Value {
+        let views: Vec<(&str, &str)> = [("event", "pageview")]
+            .into_iter()
+            .chain(filter.iter().copied())
+            .collect();
+        let figures = |window| {
+            json!({
+                "visitors": self.oracle.users(window, filter),
+                "views": self.oracle.events(window, &views),
+                "events": self.oracle.events(window, filter),
+                "revenue": self.oracle.sum(window, filter, "revenue"),
+            })
+        };
+        let [now, before] = windows;
+        let top = |dimension: &str| {
+            let rows = self.oracle.top(now, filter, dimension).into_iter();
+            rows.take(20)
+                .map(|(value, n)| json!([value, n]))
+                .collect::<Value>()
+        };
+        json!({
+            "search": search,
+            "figures": figures(now),
+            "before": figures(before),
+            "rows": {"pages": top("page"), "sources": top("source"), "devices": top("device")},
+        })
+    }
+
+    fn operations(&self, search: &str, window: (i64, i64)) -> Value {
+        let rank = |rank| self.oracle.percentile(window, &[], "latency", rank);
+        json!({
+            "search": search,
+            "figures": {
+                "events": self.oracle.events(window, &[]),
+                "errors": self.oracle.events(window, &[("event", "error")]),
+                "p50": rank(50.0), "p95": rank(95.0), "p99": rank(99.0),
+            },
+        })
+    }
+}
+
+#[test]
+fn the_page_shows_what_the_oracle_counts() {
+    let Some(browser) = prepared("browser") else {
+        return;
+    };
+    let redis = RedisServer::start();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("is later");
+    let plan = Plan {
+        seed: 20,
+        until: since.as_millis() as i64,
+        days: 60,
+        scale: 0.4,
+    };
+    let client = redis::Client::open(redis.url()).expect("is an address");
+    let mut connection = client.get_connection().expect("connects");
+    load::load(&mut connection, &plan).expect("is loaded");
+    let (key, _) = site(
+        &redis,
+        shop::SITE,
+        &["--public", "true", "--goal", "purchase"],
+    );
+    site(&redis, api::SITE, &["--public", "true"]);
+    let (_, token) = site(&redis, "closed", &[]);
+    let gateway = Gateway::with(&redis, &[("REDIS__RESPONSE_TIMEOUT", "800ms")]);
+
+    let calendar = plan.calendar();
+    let of_shop = Oracle::of(&plan, shop::SITE);
+    let of_api = Oracle::of(&plan, api::SITE);
+    let web = Expected {
+        calendar: &calendar,
+        oracle: &of_shop,
+    };
+    let operations = Expected {
+        calendar: &calendar,
+        oracle: &of_api,
+    };
+    let french: Filter = &[("country", "FR")];
+    let [week, _] = web.days(7);
+    let folder = artefacts();
+    let words = json!({
+        "url": gateway.url(), "browser": browser, "folder": folder, "redis": redis.process_id(),
+        "key": key, "token": token, "operator": ADMIN, "zone": ZONE,
+        "checks": [
+            web.web("?site=shop", web.days(7), &[]),
+            web.web("?site=shop&period=28d", web.days(28), &[]),
+            web.web("?site=shop&period=28d&f=country%3DFR", web.days(28), french),
+            operations.operations("?site=api&view=operations", week),
+        ],
+        "filtered": [
+            web.web("?site=shop&period=28d", web.days(28), &[]),
+            web.web("", web.days(28), french),
+        ],
+    });
+    fs::create_dir_all(&folder).expect("a folder can be made");
+    let file = folder.join("plan.json");
+    fs::write(&file, words.to_string()).expect("is written");
+    run("node", "dashboard.mjs", &[&file.to_string_lossy()]);
+}
