@@ -1,12 +1,14 @@
 .DEFAULT_GOAL := help
 PORT ?= 6379
 GATEWAY_PORT ?= 8080
+DEMO_REDIS_PORT ?= 6390
+DEMO_PORT ?= 8090
 FUZZ_SECONDS ?= 900
 PREFIX ?= /usr/local
 DESTDIR ?=
 BENCHES ?= load scale queries memory persistence core
 TESTS ?=
-.PHONY: help build run gateway gateway-test gateway-bench gateway-listeners test servers lint optimized install package bench faults fuzz valgrind sanitize loom clean
+.PHONY: help build run gateway demo gateway-test gateway-bench gateway-listeners test servers lint optimized install package bench faults fuzz valgrind sanitize loom clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +25,9 @@ run: ## install what is missing, build, start Redis with the module in the foreg
 
 gateway: ## build the HTTP gateway and start it in front of that Redis, on GATEWAY_PORT=8080
 	@scripts/gateway "$(PORT)" "$(GATEWAY_PORT)"
+
+demo: ## the page on port 8090 over a year of made-up events, with live traffic
+	@scripts/demo "$(DEMO_REDIS_PORT)" "$(DEMO_PORT)"
 
 test: ## every test of the module; those of tests/flow drive real servers
 	@scripts/setup test
