@@ -26,14 +26,15 @@ function escaped(info, value) {
   })
 }
 
-/** `subject@a=x&b=y`, or `{missing}` with the cube that it needs. */
+/** `(subject@a=x&b=y)`, or `{missing}` with the cube that it needs. */
 export function metric(info, subject, filters) {
   if (!filters.length) return { metric: subject }
   const dimensions = filters.map(([name]) => name)
   if (new Set(dimensions).size < dimensions.length) return { metric: null }
   if (dimensions.length > 1 && !cubeOf(info, dimensions)) return { missing: dimensions.join(',') }
   const text = filters.map(([name, value]) => `${name}=${escaped(info, value)}`).join('&')
-  return { metric: `${subject}@${text}` }
+  // In parentheses, because a / of the value would divide.
+  return { metric: `(${subject}@${text})` }
 }
 
 /** Filters with one more, in place of another by the same dimension. */
@@ -42,25 +43,19 @@ export function also(filters, dimension, value) {
 }
 
 /**
- * The values of a dimension by a metric under filters: a question, and how its rows are read; or
- * `{missing}` with the cube that it needs. The dimension's own filter leaves the others in sight.
+ * The values of a dimension by a metric under filters: a question, or `{missing}` with the cube that it
+ * needs. The dimension's own filter leaves the others in sight.
  */
-export function top(info, window, dimension, by, filters, limit) {
+export function top(info, window, dimension, by, filters, limit, more = []) {
   const others = filters.filter(([name]) => name !== dimension)
-  if (!others.length) {
-    return {
-      question: { query: 'top', window, dimension, by, limit },
-      read: (rows) => rows.map((row) => ({ value: row.value, number: row[by], share: row.share, bound: row.error_bound }))
-    }
+  if (others.length && !cubeOf(info, [dimension, ...others.map(([name]) => name)])) {
+    return { missing: [...others.map(([name]) => name), dimension].join(',') }
   }
-  const cube = cubeOf(info, [dimension, ...others.map(([name]) => name)])
-  if (!cube) return { missing: [...others.map(([name]) => name), dimension].join(',') }
-  const fits = (row) => others.every(([name, value]) => row[`value:${name}`] === value)
-  return {
-    question: { query: 'top', window, dimension: cube, by, limit: 10_000 },
-    read: (rows) => {
-      const own = rows.filter(fits).slice(0, limit)
-      return own.map((row) => ({ value: row[`value:${dimension}`], number: row[by], share: null, bound: row.error_bound }))
-    }
-  }
+  const where = others.map(([name, value]) => `${name}:${value}`)
+  return { question: { query: 'top', window, dimension, where, by, with: more, limit } }
+}
+
+/** The rows of an answer: `{value, number, share, bound}`, and the metrics that were asked for beside. */
+export function rowsOf(answer, by) {
+  return (answer?.data ?? []).map((row) => ({ ...row, number: row[by], bound: row.error_bound }))
 }

@@ -93,7 +93,7 @@ function Running({ start, route, live, theme }) {
       <div class="stack">
       ${panels.map(([name, title]) => html`
         <${Ranking} key=${name} id=${`live-${name}`} title=${title} tabs=${[[name, title]]} tab=${name} route=${route} start=${start} answer=${answers[name]} loading=${loading}
-          ranked=${{ read: (rows) => rows.map((row) => ({ value: row.value, number: row.events, share: row.share, bound: row.error_bound })) }} numberName="Events" />`)}
+          ranked=${{}} by="events" />`)}
       </div>
     </div>`
 }

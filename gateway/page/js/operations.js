@@ -1,7 +1,7 @@
 // The operations view: how many events and errors, how slow, where; and what the alerts say.
 import { html, useEffect, useMemo } from './html.js'
 import { Status, useAnswers, usePaced } from './answers.js'
-import { metric, names, top } from './ask.js'
+import { metric, names, rowsOf, top } from './ask.js'
 import { Chart } from './chart.js'
 import { clock, compact, exact, kinds, label, milliseconds, percent, pointName, NONE } from './format.js'
 import { Answered, Panel, save, table } from './panel.js'
@@ -44,10 +44,9 @@ function plan(start, route, period) {
   // Percentiles are kept whole by minute for an hour, by hour for some weeks, by day after that.
   const slowStep = period.step === '1h' ? '1h' : '1d'
   if (ranks.length) questions.slow = { query: 'range', window, step: slowStep, metric: ranks, format: 'columns' }
-  const columns = { events: top(info, window, by, 'events', filters, ROWS) }
-  if (value) for (const rank of RANKS) columns[rank] = top(info, window, by, `${value}:${rank}`, filters, 10_000)
-  for (const [name, column] of Object.entries(columns)) if (column.question) questions[`by-${name}`] = column.question
-  return { questions, metrics, values, dimensions, value, by, step, slowStep, columns }
+  const places = top(info, window, by, 'events', filters, ROWS, value ? RANKS.map((rank) => `${value}:${rank}`) : [])
+  if (places.question) questions.places = places.question
+  return { questions, metrics, values, dimensions, value, by, step, slowStep, places }
 }
 
 export function Operations(props) {
@@ -113,24 +112,18 @@ function Lines({ answer, name, zone, step, theme, loading, write, lines }) {
   return html`<${Chart} times=${data.time_ms} lines=${shown} zone=${zone} step=${step} name=${name} theme=${theme} write=${write} when=${pointName(zone, step)} />`
 }
 
-/** Events and percentiles of each value of a dimension: answers of four questions, put together. */
+/** Events and percentiles of each value of a dimension. */
 function ByPlace({ start, asked, answers, loading, navigate, route, writeValue }) {
-  const { by, dimensions, value, columns } = asked
+  const { by, dimensions, value, places } = asked
   const rankings = value ? RANKS : []
-  const events = answers['by-events']
-  const rows = events?.data && columns.events.read ? columns.events.read(events.data).filter((row) => row.value !== '~other') : []
-  const numbers = Object.fromEntries(rankings.map((rank) => {
-    const data = answers[`by-${rank}`]?.data
-    const read = data && columns[rank].read ? columns[rank].read(data) : []
-    return [rank, new Map(read.map((row) => [row.value, row.number]))]
-  }))
-  const csv = () => save(`${start.site}-${by}`, table([[by, 'events', ...rankings], ...rows.map((row) => [row.value, row.number, ...rankings.map((rank) => numbers[rank].get(row.value))])]))
+  const rows = rowsOf(answers.places, 'events').filter((row) => row.value !== '~other')
+  const csv = () => save(`${start.site}-${by}`, table([[by, 'events', ...rankings], ...rows.map((row) => [row.value, row.number, ...rankings.map((rank) => row[`${value}:${rank}`])])]))
   const most = Math.max(1, ...rows.map((row) => row.number))
   return html`
     <${Panel} id="places" title="By" wide csv=${rows.length ? csv : null} tabs=${['event', ...dimensions.filter((name) => name !== 'event')].map((name) => [name, name])} tab=${by} onTab=${(by) => navigate({ by })}>
-      ${columns.events.missing
-        ? html`<p class="quiet fill">Under these filters this needs the cube <code>${columns.events.missing}</code>.</p>`
-        : html`<${Answered} answer=${events} loading=${loading} render=${() => html`
+      ${places.missing
+        ? html`<p class="quiet fill">Under these filters this needs the cube <code>${places.missing}</code>.</p>`
+        : html`<${Answered} answer=${answers.places} loading=${loading} render=${() => html`
           <div class="scroll" tabindex="0" role="region" aria-label=${`Events and percentiles by ${by}`}>
             <table class="plain">
               <thead><tr><th scope="col">${by}</th><th scope="col" class="number">Events</th>${rankings.map((rank) => html`<th scope="col" class="number">${value} ${rank}</th>`)}</tr></thead>
@@ -139,7 +132,7 @@ function ByPlace({ start, asked, answers, loading, navigate, route, writeValue }
                   <th scope="row"><span class="fillbar" style=${`--part:${(row.number / most).toFixed(4)}`}></span>
                     <button class="cell" aria-pressed=${route.filters.some(([name, given]) => name === by && given === row.value)} onClick=${() => navigate(withFilter(route, by, row.value))}>${label(by, row.value)}</button></th>
                   <td class="number" data-number=${row.number} title=${exact(row.number)}>${compact(row.number)}</td>
-                  ${rankings.map((rank) => html`<td class="number" data-aggregate=${rank} data-number=${numbers[rank].get(row.value)}>${writeValue(numbers[rank].get(row.value) ?? null)}</td>`)}
+                  ${rankings.map((rank) => html`<td class="number" data-aggregate=${rank} data-number=${row[`${value}:${rank}`]}>${writeValue(row[`${value}:${rank}`])}</td>`)}
                 </tr>`)}</tbody>
             </table>
           </div>`} />`}

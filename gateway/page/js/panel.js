@@ -2,6 +2,7 @@
 import { html, useState } from './html.js'
 import { compact, exact, label, percent } from './format.js'
 import { call, sitePath } from './api.js'
+import { rowsOf } from './ask.js'
 
 /** The frame of a panel. `tabs` are `[id, name]`, `csv` gives the rows of a file. */
 export function Panel({ title, tabs, tab, onTab, csv, wide, note, children, id }) {
@@ -62,10 +63,11 @@ export function Rows({ rows, dimension, write, chosen, onPick, numberName }) {
 }
 
 /** A panel of the values of one of several dimensions. */
-export function Ranking({ id, title, tabs, tab, onTab, ranked, answer, loading, route, start, onPick, numberName, write, more, total, renderAbove }) {
+export function Ranking({ id, title, tabs, tab, onTab, ranked, answer, loading, route, start, onPick, by, write, more, renderAbove }) {
+  const numberName = by === 'users' ? 'Visitors' : 'Events'
   const name = tabs.find(([known]) => known === tab)?.[1] ?? tab
   const chosen = route.filters.find(([dimension]) => dimension === tab)?.[1]
-  const rows = (answer?.data && ranked.read ? ranked.read(answer.data) : []).map((row) => ({ ...row, share: row.share ?? (total ? row.number / total : null) }))
+  const rows = rowsOf(answer, by)
   const csv = rows.length && (() => save(`${start.site}-${tab}`, table([[tab, numberName, 'share'], ...rows.map((row) => [row.value, row.number, row.share])])))
   return html`
     <${Panel} id=${id} title=${title} tabs=${tabs} tab=${tab} onTab=${onTab} csv=${csv || null}>

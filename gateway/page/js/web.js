@@ -87,7 +87,7 @@ export function Web({ start, route, navigate, reload, live, theme }) {
   const ranking = (panel) => html`
     <${Ranking} key=${panel.id} id=${panel.id} title=${panel.title} tabs=${panel.dimensions} tab=${panel.tab} onTab=${onTab(panel.id)}
       ranked=${panel.ranked} answer=${answers[panel.id]} loading=${loading} route=${route} start=${start} onPick=${choose} more=${reload}
-      numberName=${panel.by === 'users' ? 'Visitors' : 'Events'} total=${numbers.now?.[metric(start.info, panel.by, route.filters.filter(([name]) => name !== panel.tab)).metric]}
+      by=${panel.by}
       renderAbove=${panel.id === 'countries' ? (rows) => html`<${WorldMap} rows=${rows} onPick=${(value) => choose('country', value)} />` : undefined} />`
   return html`
     <${Status} failure=${failure} at=${at} loading=${loading} again=${again} zone=${zone} />
