@@ -1,6 +1,6 @@
 // Writes gateway/page/world.json: the outlines of countries by their two letters, from Natural Earth's
 // map 1:110m, which is in the public domain, as the package world-atlas has it. Needs
-// scripts/page-libraries once.
+// scripts/page-scripts once.
 //
 //   node scripts/page-map.mjs
 import { readFile, writeFile } from 'node:fs/promises'

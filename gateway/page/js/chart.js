@@ -1,7 +1,7 @@
 // A series over time: lines or bars, drawn by uPlot, with a table of the same numbers beside it for
 // whoever does not see it.
 import { html, useEffect, useRef, useState } from './html.js'
-import uPlot from '../lib/uplot.js'
+import uPlot from 'uplot'
 import { clock } from './format.js'
 
 const HEIGHT = 240
@@ -57,7 +57,7 @@ export function Chart({ times, lines, zone, step, write, when, name, bars, theme
     const options = {
       width: place.current.clientWidth, height: HEIGHT, legend: { show: false },
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone),
-      padding: [12, 8, 0, 0],
+      padding: [12, 18, 0, 0],
       cursor: { y: false, drag: { x: Boolean(onPick), y: false, setScale: false }, points: { size: 7 } },
       scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.08 : 1] } },
       axes: [

@@ -1,7 +1,7 @@
-// Preact with htm: templates without a build step.
-import { h } from '../lib/preact.js'
-import htm from '../lib/htm.js'
+// Preact with htm: templates that a browser runs as they are.
+import { h } from 'preact'
+import htm from 'htm'
 
-export { render } from '../lib/preact.js'
-export { useCallback, useEffect, useMemo, useRef, useState } from '../lib/hooks.js'
+export { render } from 'preact'
+export { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks'
 export const html = htm.bind(h)

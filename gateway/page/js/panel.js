@@ -88,7 +88,7 @@ function Limited(props) {
   const { rows } = props
   return html`
     <${Rows} ...${props} rows=${all ? rows : rows.slice(0, FEW)} />
-    ${rows.length > FEW && html`<button class="link more" onClick=${() => setAll(!all)}>${all ? 'Fewer' : `${rows.length - FEW} more`}</button>`}`
+    ${rows.length > FEW && html`<button class="link more" aria-expanded=${all} onClick=${() => setAll(!all)}>${all ? 'Fewer' : `${rows.length - FEW} more`}</button>`}`
 }
 
 // What a filter needs: a cube of its dimensions. The operator declares it by a click; anybody else is

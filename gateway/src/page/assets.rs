@@ -19,8 +19,8 @@ use std::sync::LazyLock;
 #[derive(RustEmbed)]
 #[folder = "page/"]
 #[include = "index.html"]
-#[include = "js/*.js"]
-#[include = "lib/*"]
+#[include = "js/theme.js"]
+#[include = "dist/*"]
 #[include = "style/*.css"]
 #[include = "world.json"]
 #[include = "icon.svg"]
@@ -47,24 +47,6 @@ struct Assets {
 }
 
 static ASSETS: LazyLock<Assets> = LazyLock::new(Assets::new);
-
-/// A script without its comments and indentation, which only readers of the source need. Lines of
-/// templates lose theirs as well: htm does so, too.
-fn without_comments(script: &[u8]) -> Vec<u8> {
-    let text = String::from_utf8_lossy(script);
-    let mut out = String::with_capacity(text.len());
-    for line in text.lines().map(str::trim_start) {
-        let is_comment = ["//", "/**", "* ", "*/"]
-            .iter()
-            .any(|it| line.starts_with(it))
-            || line == "*";
-        if !line.is_empty() && !is_comment {
-            out.push_str(line);
-            out.push('\n');
-        }
-    }
-    out.into_bytes()
-}
 
 fn kind_of(path: &str) -> &'static str {
     match path.rsplit_once('.').map(|(_, ending)| ending) {
@@ -147,27 +129,15 @@ impl Assets {
         let mut all = Sha256::new();
         let mut files = BTreeMap::new();
         for path in &paths {
-            let mut plain = read(path).unwrap_or_default();
-            if path.starts_with("js/") {
-                plain = without_comments(&plain);
-            }
+            let plain = read(path).unwrap_or_default();
             all.update(path.as_bytes());
             all.update((plain.len() as u64).to_le_bytes());
             all.update(&plain);
             files.insert(path.clone(), File::new(path, plain));
         }
         let version = hex(all.finalize().get(..8).unwrap_or_default());
-        let modules = paths
-            .iter()
-            .filter(|path| path.ends_with(".js") && *path != "js/theme.js");
-        // Otherwise a browser finds each module only when it has read the one that imports it.
-        let preloads: String = modules
-            .map(|path| format!("<link rel=\"modulepreload\" href=\"page/{version}/{path}\">"))
-            .collect();
         let index = read("index.html").unwrap_or_default();
-        let index = String::from_utf8_lossy(&index)
-            .replace("{{version}}", &version)
-            .replace("<!-- preloads -->", &preloads);
+        let index = String::from_utf8_lossy(&index).replace("{{version}}", &version);
         files.remove("index.html");
         Assets {
             index: File::new("index.html", index.into_bytes()),
@@ -213,6 +183,25 @@ mod tests {
         let total: usize = sizes.iter().map(|(_, size)| size).sum();
         assert!(total > 25_000, "the libraries are among them: {sizes:?}");
         assert!(total <= 60 * 1024, "{total} bytes: {sizes:?}");
+    }
+
+    /// The first line of `dist/page.js` has the digest of its sources.
+    #[test]
+    fn the_script_is_made_of_the_sources_as_they_are() {
+        let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("page");
+        let scripts = std::fs::read_dir(page.join("js")).expect("is there");
+        let mut paths: Vec<_> = scripts
+            .map(|entry| entry.expect("is read").path())
+            .collect();
+        paths.sort();
+        paths.push(page.join("package-lock.json"));
+        let mut all = Sha256::new();
+        for path in paths {
+            all.update(std::fs::read(path).expect("is read"));
+        }
+        let script = String::from_utf8_lossy(&ASSETS.files["dist/page.js"].plain).into_owned();
+        let begins = format!("// sources {};", hex(&all.finalize()));
+        assert!(script.starts_with(&begins), "run scripts/page-scripts");
     }
 
     #[test]

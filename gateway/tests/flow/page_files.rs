@@ -35,7 +35,10 @@ fn files_are_kept_for_good_and_the_index_is_asked_for_each_time() {
         .send();
     assert_eq!((same.status, same.text.as_str()), (304, ""));
 
-    let script = index.text.split('"').find(|it| it.ends_with("js/main.js"));
+    let script = index
+        .text
+        .split('"')
+        .find(|it| it.ends_with("dist/page.js"));
     let script = format!("/{}", script.expect("is in the index"));
     let answer = get(&gateway, &script).send();
     assert_eq!(
@@ -49,7 +52,7 @@ fn files_are_kept_for_good_and_the_index_is_asked_for_each_time() {
     assert_eq!(older.text, answer.text);
     for path in [
         "/page/x/../../Cargo.toml",
-        "/page/x/js/none.js",
+        "/page/x/js/main.js",
         "/page/x/package.json",
         "/page/x/%2e%2e/index.html",
     ] {
@@ -112,11 +115,11 @@ fn the_page_begins_with_the_sites_that_whoever_opens_it_may_read() {
 }
 
 #[test]
-fn the_libraries_are_those_of_the_pinned_packages() {
+fn the_script_is_made_of_its_sources_and_the_pinned_packages() {
     if prepared("node").is_none() {
         return;
     }
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/page-libraries");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/page-scripts");
     let output = Command::new(script).arg("--check").output().expect("runs");
     let said = String::from_utf8_lossy(&output.stderr).into_owned()
         + &String::from_utf8_lossy(&output.stdout);
