@@ -1,5 +1,6 @@
-//! The site `api`: requests to a service, by endpoint, method and status, and how long each took. In
-//! every fifth minute the search is slow, so that an alert fires and resolves.
+//! The site `api`: requests to a service that is some weeks old, by endpoint, method and status, and
+//! how long each took. For three of every twelve minutes the search is slow, so that an alert fires and
+//! resolves.
 
 use crate::calendar::{Calendar, HOUR};
 use crate::event::Event;
@@ -23,36 +24,55 @@ const ENDPOINTS: [(&str, &str, f64, f64, f64); 8] = [
 pub struct Api<'c> {
     pub calendar: &'c Calendar,
     pub seed: u64,
-    /// Requests of an average day.
+    /// Requests of an average day at the end.
     pub requests: f64,
 }
 
+/// In days.
+const AGE: f64 = 45.0;
+/// The weight of each hour of the day: the middle of it has more.
+const HOURS: [f64; 24] = [
+    1.2, 0.9, 0.8, 0.8, 1.0, 1.6, 2.6, 4.0, 5.6, 6.6, 7.0, 7.0, 6.8, 6.9, 6.9, 6.6, 6.2, 5.6, 4.9,
+    4.4, 4.0, 3.4, 2.6, 1.8,
+];
+
 impl Api<'_> {
-    pub fn day(&self, day: u64) -> Vec<Event> {
-        let start = self.calendar.start(day);
+    fn requests_of(&self, day: u64) -> f64 {
         let mut of_day = Random::of(&[self.seed, 8, day]);
         let week = [1.05, 1.08, 1.1, 1.06, 1.0, 0.62, 0.58];
         let weekday = self.calendar.date(day).weekday().to_monday_zero_offset() as usize;
-        let requests = self.requests * week[weekday] * (1.0 + 0.06 * of_day.normal());
-        let mut events: Vec<Event> = (0..requests as u64)
+        let back = (self.calendar.days - 1 - day) as f64;
+        let grown = if back < AGE {
+            (-back / 30.0).exp()
+        } else {
+            0.0
+        };
+        self.requests * grown * week[weekday] * (1.0 + 0.06 * of_day.normal())
+    }
+
+    /// The requests of a day that come before an instant.
+    pub fn day(&self, day: u64, until: i64) -> Vec<Event> {
+        let start = self.calendar.start(day);
+        let mut events: Vec<Event> = (0..self.requests_of(day) as u64)
             .map(|number| {
                 let mut random = Random::of(&[self.seed, 5, day, number]);
-                // The middle of the day has more.
-                let hours = 24.0 * (random.unit() + random.unit() + random.unit()) / 3.0;
-                let time = start + (hours * HOUR as f64) as i64;
-                let hour = (time - start) / HOUR;
+                let hour = random.hour(&HOURS);
+                let time = start + hour * HOUR + (random.unit() * HOUR as f64) as i64;
                 let down = day == self.calendar.back(OUTAGE) && (13..17).contains(&hour);
                 request(time, down, &mut random)
             })
+            .filter(|event| event.time < until)
             .collect();
         events.sort_by_key(|event| event.time);
         events
     }
 
-    /// Requests at the pace of the live view: 150 a minute on average.
+    /// The requests of a minute, at the pace of the last day.
     pub fn minute(&self, minute: i64) -> Vec<Event> {
         let mut count = Random::of(&[self.seed, 6, minute as u64]);
-        let mut events: Vec<Event> = (0..120 + count.below(60))
+        let requests = self.requests_of(self.calendar.days - 1);
+        let hour = self.calendar.hour(minute * 60_000);
+        let mut events: Vec<Event> = (0..count.of_minute(requests, &HOURS, hour))
             .map(|number| {
                 let mut random = Random::of(&[self.seed, 7, minute as u64, number]);
                 request(
@@ -70,7 +90,7 @@ impl Api<'_> {
 fn request(time: i64, down: bool, random: &mut Random) -> Event {
     let (endpoint, method, _, middle, spread) =
         random.pick(&ENDPOINTS.map(|endpoint| (endpoint, endpoint.2)));
-    let slow = endpoint == "/v1/search" && (time / 60_000) % 5 == 0;
+    let slow = endpoint == "/v1/search" && (time / 60_000) % 12 < 3;
     let factor = if slow { 9.0 } else { 1.0 };
     let latency = middle * factor * (spread * random.normal()).exp();
     let failing = if down { 0.62 } else { 0.004 };
@@ -101,5 +121,6 @@ fn request(time: i64, down: bool, random: &mut Random) -> Event {
             ("region", String::from(region)),
         ],
         values: vec![("latency", (latency * 10.0).round() / 10.0)],
+        passive: false,
     }
 }

@@ -6,6 +6,8 @@ use jiff::{Timestamp, ToSpan};
 
 pub const ZONE: &str = "Europe/Berlin";
 pub const HOUR: i64 = 3_600_000;
+/// The last day has e to the power of this times what the first has.
+const GROWTH: f64 = 3.2;
 
 pub struct Calendar {
     zone: TimeZone,
@@ -37,6 +39,17 @@ impl Calendar {
             .to_zoned(self.zone.clone())
             .expect("the zone has the day");
         start.timestamp().as_millisecond()
+    }
+
+    /// The hour of the day, from 0 to 23.
+    pub fn hour(&self, time: i64) -> usize {
+        let instant = Timestamp::from_millisecond(time).expect("is a time");
+        instant.to_zoned(self.zone.clone()).hour() as usize
+    }
+
+    /// How far the site has grown by this day: from nearly nothing to 1 on the last.
+    pub fn grown(&self, day: u64) -> f64 {
+        (GROWTH * (day as f64 / self.days as f64 - 1.0)).exp()
     }
 
     /// The day of the demo that lies so many days before its last.

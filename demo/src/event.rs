@@ -9,6 +9,8 @@ pub struct Event {
     pub user: String,
     pub dimensions: Vec<(&'static str, String)>,
     pub values: Vec<(&'static str, f64)>,
+    /// It makes a visit longer, and is no part of its path.
+    pub passive: bool,
 }
 
 impl Event {
@@ -36,6 +38,9 @@ impl Event {
         }
         for (name, value) in &self.values {
             command.arg("VAL").arg(name).arg(*value);
+        }
+        if self.passive {
+            command.arg("PASSIVE");
         }
     }
 }

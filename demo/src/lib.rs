@@ -9,8 +9,10 @@ pub mod oracle;
 mod random;
 pub mod shop;
 mod visitor;
+pub mod visits;
 pub mod year;
 
 pub use event::Event;
 pub use oracle::Oracle;
+pub use visits::Visits;
 pub use year::Plan;

@@ -11,11 +11,12 @@ use redis::{cmd, Connection, RedisResult};
 const BATCH: usize = 200;
 const CALLS: usize = 16;
 
-/// Dimensions, and pairs of them by which the page may filter.
+/// Dimensions, pairs of them by which the page may filter, and visits.
 const SHOP: &str = "DIM page DIM source DIM country DIM browser DIM os DIM device DIM utm_source \
     DIM utm_medium DIM utm_campaign DIM x NOUSERS DIM y NOUSERS VAL load VAL engagement VAL revenue \
     CUBE event,page CUBE event,country CUBE event,device CUBE event,source \
-    CUBE country,page CUBE country,device CUBE country,source CUBE page,x,y NOUSERS";
+    CUBE country,page CUBE country,device CUBE country,source CUBE page,x,y NOUSERS \
+    VISITS 30m PATH page BY source BY country BY device DIM from NOUSERS CUBE from,page NOUSERS";
 const API: &str = "DIM endpoint DIM method DIM status DIM region VAL latency \
     CUBE event,endpoint CUBE endpoint,status";
 
@@ -74,14 +75,14 @@ pub fn load(connection: &mut Connection, plan: &Plan) -> RedisResult<Loaded> {
     }
 }
 
-/// Alert rules of both sites: one of them fires every five minutes.
+/// Alert rules of both sites: one of them fires every twelve minutes.
 fn rules(connection: &mut Connection) -> RedisResult<()> {
     for (site, words) in [
         (
             api::SITE,
-            "slow-search latency:p95@endpoint=/v1/search 1m > 600 CLEAR 450 SEVERITY page",
+            "slow-search latency:p95@endpoint=/v1/search 3m > 600 CLEAR 450 SEVERITY page",
         ),
-        (api::SITE, "errors events@event=error 5m > 25 FOR 1m"),
+        (api::SITE, "errors events@event=error 5m > 15 FOR 1m"),
         (shop::SITE, "quiet events 10m < 5 SEVERITY page"),
         (shop::SITE, "no-purchases events@event=purchase 6h < 1"),
     ] {

@@ -97,15 +97,20 @@ mod tests {
 
     #[test]
     fn the_past_ends_where_what_is_live_begins() {
-        let oracle = Oracle::of(&PLAN, shop::SITE);
-        assert!(oracle.0.iter().all(|event| event.time < PLAN.until));
-        let live = PLAN.live(PLAN.until - 600_000, PLAN.until + 600_000);
-        let window = (PLAN.until - 600_000, PLAN.until);
+        let plan = Plan {
+            days: 10,
+            scale: 3.0,
+            ..PLAN
+        };
+        let oracle = Oracle::of(&plan, shop::SITE);
+        assert!(oracle.0.iter().all(|event| event.time < plan.until));
+        let live = plan.live(plan.until - 600_000, plan.until + 600_000);
+        let window = (plan.until - 600_000, plan.until);
         let known: HashSet<(i64, &str, &str)> = oracle
             .within(window, &[])
             .map(|event| (event.time, event.name, event.user.as_str()))
             .collect();
-        let before = live[0].1.iter().filter(|event| event.time < PLAN.until);
+        let before = live[0].1.iter().filter(|event| event.time < plan.until);
         let mut count = 0;
         for event in before {
             count += 1;
@@ -118,7 +123,7 @@ mod tests {
     fn the_year_has_an_outage_a_campaign_and_a_weak_step() {
         let plan = Plan {
             days: 80,
-            scale: 1.6,
+            scale: 0.8,
             ..PLAN
         };
         let calendar = plan.calendar();

@@ -51,6 +51,23 @@ impl Random {
         (0..12).map(|_| self.unit()).sum::<f64>() - 6.0
     }
 
+    /// An hour of the day, as often as its weight says.
+    pub fn hour(&mut self, weights: &[f64; 24]) -> i64 {
+        self.pick(&std::array::from_fn::<_, 24, _>(|h| (h as i64, weights[h])))
+    }
+
+    /// How many of so many a day come in a minute of this hour.
+    pub fn of_minute(&mut self, a_day: f64, weights: &[f64; 24], hour: usize) -> u64 {
+        let mean = a_day * weights[hour] / weights.iter().sum::<f64>() / 60.0;
+        // Waits between arrivals, up to a minute.
+        let (mut count, mut at) = (0, self.wait(1.0));
+        while at < mean {
+            count += 1;
+            at += self.wait(1.0);
+        }
+        count
+    }
+
     /// One of these, as often as its weight says.
     pub fn pick<T: Copy>(&mut self, of: &[(T, f64)]) -> T {
         let total: f64 = of.iter().map(|(_, weight)| weight).sum();

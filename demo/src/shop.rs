@@ -93,7 +93,7 @@ impl<'c> Shop<'c> {
 
     fn visits_of(&self, day: u64) -> u64 {
         let date = self.calendar.date(day);
-        let grown = 0.5 + 0.5 * day as f64 / self.calendar.days as f64;
+        let grown = self.calendar.grown(day);
         let weekday = WEEK[date.weekday().to_monday_zero_offset() as usize];
         let season = if date.month() >= 11 { 1.15 } else { 1.0 };
         let noise = 1.0 + 0.05 * Random::of(&[self.seed, 1, day]).normal();
@@ -110,15 +110,18 @@ impl<'c> Shop<'c> {
         self.visits_of(day) * 7 / 10
     }
 
-    /// The events of visits that begin on a day, by time.
-    pub fn day(&self, day: u64) -> Vec<Event> {
+    /// The events of visits that begin on a day and before an instant, by time.
+    pub fn day(&self, day: u64, until: i64) -> Vec<Event> {
         let start = self.calendar.start(day);
         let (visits, fresh) = (self.visits_of(day), self.new_people(day));
         let mut events = Vec::new();
         for number in 0..visits {
             let mut random = Random::of(&[self.seed, 2, day, number]);
-            let hour = random.pick(&std::array::from_fn::<_, 24, _>(|h| (h as i64, HOURS[h])));
+            let hour = random.hour(&HOURS);
             let time = start + hour * HOUR + (random.unit() * HOUR as f64) as i64;
+            if time >= until {
+                continue;
+            }
             let user = match number < fresh {
                 true => self.people[day as usize] + number,
                 false => self.somebody_before(day, &mut random),
@@ -155,11 +158,13 @@ impl<'c> Shop<'c> {
         day == self.calendar.back(OUTAGE) && (OUTAGE_HOURS.0..OUTAGE_HOURS.1).contains(&hours)
     }
 
-    /// Visits at the pace of the live view: 13 a minute on average.
+    /// The events of visits that begin in a minute, at the pace of the last day.
     pub fn minute(&self, minute: i64) -> Vec<Event> {
         let mut events = Vec::new();
         let mut count = Random::of(&[self.seed, 3, minute as u64]);
-        for number in 0..9 + count.below(9) {
+        let visits = self.visits_of(self.calendar.days - 1) as f64;
+        let hour = self.calendar.hour(minute * 60_000);
+        for number in 0..count.of_minute(visits, &HOURS, hour) {
             let mut random = Random::of(&[self.seed, 4, minute as u64, number]);
             let user = match random.chance(0.6) {
                 true => (1 << 40) + (minute as u64) * 32 + number,
@@ -229,6 +234,7 @@ impl Trip<'_> {
             user: self.visitor.name(),
             dimensions,
             values: Vec::new(),
+            passive: false,
         });
         let last = self.events.len() - 1;
         &mut self.events[last]
@@ -364,6 +370,7 @@ impl Trip<'_> {
         let seconds = 4.0 + self.random.wait(41.0).min(600.0);
         self.time += (seconds * 1_000.0) as i64;
         let engagement = self.send("engagement", page);
+        engagement.passive = true;
         engagement.values.push(("engagement", seconds.round()));
     }
 }

@@ -6,7 +6,7 @@ use crate::event::Event;
 use crate::shop::{self, Shop};
 
 const MINUTE: i64 = 60_000;
-/// The last minutes of the past have the pace of what follows.
+/// The last minutes of the past are made as what follows, so that visits go on.
 const LIVELY: i64 = 45;
 
 pub struct Plan {
@@ -24,11 +24,11 @@ impl Plan {
     }
 
     fn shop<'c>(&self, calendar: &'c Calendar) -> Shop<'c> {
-        Shop::new(calendar, self.seed, 650.0 * self.scale)
+        Shop::new(calendar, self.seed, 2_600.0 * self.scale)
     }
 
     fn api<'c>(&self, calendar: &'c Calendar) -> Api<'c> {
-        let requests = 240.0 * self.scale;
+        let requests = 20_000.0 * self.scale;
         Api {
             calendar,
             seed: self.seed,
@@ -44,21 +44,24 @@ impl Plan {
         // Visits go on after midnight: what is later than the day comes with the next one.
         let mut kept: [Vec<Event>; 2] = [Vec::new(), Vec::new()];
         for day in 0..self.days {
-            let end = match day + 1 < self.days {
-                true => calendar.start(day + 1),
-                false => self.until,
-            };
+            let next = calendar.start(day + 1);
+            let end = next.min(self.until);
+            let minutes = (last - LIVELY..=last)
+                .filter(|minute| (calendar.start(day)..next).contains(&(minute * MINUTE)));
             for (site, kept) in [shop::SITE, api::SITE].into_iter().zip(&mut kept) {
                 let is_shop = site == shop::SITE;
-                kept.extend(if is_shop { shop.day(day) } else { api.day(day) });
-                if day + 1 == self.days {
-                    for minute in last - LIVELY..=last {
-                        kept.extend(if is_shop {
-                            shop.minute(minute)
-                        } else {
-                            api.minute(minute)
-                        });
-                    }
+                let until = (last - LIVELY) * MINUTE;
+                kept.extend(if is_shop {
+                    shop.day(day, until)
+                } else {
+                    api.day(day, until)
+                });
+                for minute in minutes.clone() {
+                    kept.extend(if is_shop {
+                        shop.minute(minute)
+                    } else {
+                        api.minute(minute)
+                    });
                 }
                 kept.sort_by_key(|event| event.time);
                 let later = kept.split_off(kept.partition_point(|event| event.time < end));
