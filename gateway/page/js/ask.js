@@ -8,7 +8,24 @@ export function names(info, kind) {
 }
 
 export function has(info, dimension) {
+  if (ENDS.includes(dimension)) return Boolean(visitsOf(info)?.path)
   return dimension === 'event' || names(info, 'dimensions').includes(dimension)
+}
+
+/** Dimensions of visits that no event has. */
+const ENDS = ['entry', 'exit']
+
+/** How the site counts visits, `{timeout, path, by, visitors}`, or null. */
+export function visitsOf(info) {
+  if (!info?.visits) return null
+  const [timeout, ...words] = info.visits
+  const after = (option) => words.filter((_, at) => at % 2 === 1 && words[at - 1] === option)
+  return { timeout, path: after('PATH')[0] ?? '', by: after('BY'), visitors: after('VISITORS') }
+}
+
+/** Whether visits are counted by this dimension, as of their first event. */
+export function isOfVisits(info, dimension) {
+  return ENDS.includes(dimension) ? has(info, dimension) : Boolean(visitsOf(info)?.by.includes(dimension))
 }
 
 /** The declared cube of these dimensions, in whatever order, or null. */
@@ -26,10 +43,13 @@ function escaped(info, value) {
   })
 }
 
-/** `(subject@a=x&b=y)`, or `{missing}` with the cube that it needs. */
+/** `(subject@a=x&b=y)`, `{missing}` with the cube that it needs, or no metric where none can help. */
 export function metric(info, subject, filters) {
   if (!filters.length) return { metric: subject }
   const dimensions = filters.map(([name]) => name)
+  if (/^(visit|bounce)/.test(subject)) {
+    if (dimensions.length > 1 || !isOfVisits(info, dimensions[0])) return { metric: null }
+  } else if (dimensions.some((name) => ENDS.includes(name))) return { metric: null }
   if (new Set(dimensions).size < dimensions.length) return { metric: null }
   if (dimensions.length > 1 && !cubeOf(info, dimensions)) return { missing: dimensions.join(',') }
   const text = filters.map(([name, value]) => `${name}=${escaped(info, value)}`).join('&')
@@ -43,11 +63,15 @@ export function also(filters, dimension, value) {
 }
 
 /**
- * The values of a dimension by a metric under filters: a question, or `{missing}` with the cube that it
- * needs. The dimension's own filter leaves the others in sight.
+ * The values of a dimension by a metric under filters: a question, `{missing}` with the cube that it
+ * needs, or `{none}` with a word on why there are no such rows. The dimension's own filter leaves the
+ * others in sight.
  */
 export function top(info, window, dimension, by, filters, limit, more = []) {
   const others = filters.filter(([name]) => name !== dimension)
+  if (others.length && [dimension, ...others.map(([name]) => name)].some((name) => ENDS.includes(name))) {
+    return { none: `Entry and exit are those of a visit: ${dimension} is not counted by ${others.map(([name]) => name).join(', ')}.` }
+  }
   if (others.length && !cubeOf(info, [dimension, ...others.map(([name]) => name)])) {
     return { missing: [...others.map(([name]) => name), dimension].join(',') }
   }

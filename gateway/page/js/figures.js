@@ -2,7 +2,7 @@
 // the site does not have is not there.
 import { html } from './html.js'
 import { kinds, exact, percent, NONE } from './format.js'
-import { VIEW, also, metric, names } from './ask.js'
+import { VIEW, also, metric, names, visitsOf } from './ask.js'
 
 const ratio = (a, b) => (a === null || a === undefined || !b ? null : a / b)
 
@@ -17,19 +17,20 @@ export function figuresOf(start, filters) {
   const of = (subject, more) => metric(info, subject, more ?? filters)
   const views = () => of('events', also(filters, 'event', VIEW))
   const figures = [{ id: 'visitors', name: 'Visitors', kind: 'count', parts: [of('users')], value: ([users]) => users }]
-  if (info?.visits) {
+  const visits = visitsOf(info)
+  if (visits) {
     figures.push({ id: 'visits', name: 'Visits', kind: 'count', parts: [of('visits')], value: ([visits]) => visits })
   }
   if (!byEvent) {
     figures.push(
       { id: 'views', name: 'Page views', kind: 'count', parts: [views()], value: ([count]) => count, hidden: ([count]) => count === 0 },
       {
-        id: 'per-visitor', name: 'Views a visitor', kind: 'decimal', parts: [views(), of('users')],
-        value: ([count, users]) => ratio(count, users), hidden: ([count]) => count === 0
+        id: 'views-each', name: visits ? 'Views a visit' : 'Views a visitor', kind: 'decimal', parts: [views(), of(visits ? 'visits' : 'users')],
+        value: ([count, all]) => ratio(count, all), hidden: ([count]) => count === 0
       }
     )
   }
-  if (info?.visits) {
+  if (visits) {
     figures.push(
       { id: 'bounces', name: 'Bounce rate', kind: 'percent', parts: [of('bounces:share')], value: ([share]) => share, lower: true },
       { id: 'duration', name: 'Visit duration', kind: 'seconds', parts: [of('visit-time:avg')], value: ([time]) => time }
@@ -79,16 +80,17 @@ export function Figures({ figures, now, before, chosen, onChoose, current }) {
     <ul class="figures" aria-label="Figures" aria-busy=${!current}>
       ${shown.map((figure) => {
         const missing = figure.parts.find((part) => part.missing)
-        const number = now && !missing ? of(now, figure) : null
-        const earlier = before && !missing ? of(before, figure) : undefined
+        const none = !missing && figure.parts.some((part) => !part.metric)
+        const number = now && !missing && !none ? of(now, figure) : null
+        const earlier = before && !missing && !none ? of(before, figure) : undefined
         return html`
           <li key=${figure.id}>
-            <button class="figure" aria-pressed=${figure.id === chosen} disabled=${Boolean(missing)} data-figure=${figure.id} data-number=${number} data-before=${earlier}
-              title=${missing ? `Needs the cube ${missing.missing}` : now ? `${exact(number)}${earlier === undefined ? '' : `, before: ${exact(earlier)}`}` : ''}
+            <button class="figure" aria-pressed=${figure.id === chosen} disabled=${Boolean(missing || none)} data-figure=${figure.id} data-number=${number} data-before=${earlier}
+              title=${none ? 'Not counted by what is filtered' : missing ? `Needs the cube ${missing.missing}` : now ? `${exact(number)}${earlier === undefined ? '' : `, before: ${exact(earlier)}`}` : ''}
               onClick=${() => onChoose(figure.id)}>
               <span class="figure-name">${figure.name}</span>
               <span class="figure-number">${missing || !now ? NONE : write(figure, number)}</span>
-              ${missing ? html`<span class="change quiet">needs a cube</span>` : now && html`<${Change} now=${number} before=${earlier} lower=${figure.lower} />`}
+              ${missing ? html`<span class="change quiet">needs a cube</span>` : none ? html`<span class="change quiet">not by this</span>` : now && html`<${Change} now=${number} before=${earlier} lower=${figure.lower} />`}
             </button>
           </li>`
       })}

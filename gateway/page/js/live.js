@@ -8,8 +8,9 @@ import { Panel, Ranking } from './panel.js'
 
 const WINDOW = '30m'
 const SECONDS = 1_800
-/** Events that are shown. */
+/** Events that are kept, and shown. */
 const MOST = 40
+const SHOWN = 24
 const PANELS = [['page', 'Pages'], ['source', 'Sources'], ['country', 'Countries'], ['endpoint', 'Endpoints'], ['event', 'Events']]
 
 function plan(start) {
@@ -68,9 +69,12 @@ function Running({ start, route, live, theme }) {
   }, [answers.seconds, second])
 
   const numbers = answers.figures?.data?.metrics
-  const shown = events.length ? events : (answers.events?.data ?? []).map((event) => ({
+  // Below those that came, the earlier ones of the log.
+  const oldest = events.at(-1)?.timestamp ?? Infinity
+  const logged = (answers.events?.data ?? []).filter((event) => event.time_ms < oldest).map((event) => ({
     type: event.event, visitor_id: event.user, timestamp: event.time_ms, page_url: event.dimensions.page, data: { ...event.dimensions, ...event.values }
   }))
+  const shown = [...events, ...logged]
   return html`
     <${Status} failure=${failure} at=${at} loading=${loading} again=${again} zone=${zone} />
     ${live.connected === false && html`<div class="status" role="status" data-status="lost">The live stream is not connected; it is tried again by itself.</div>`}
@@ -88,7 +92,7 @@ function Running({ start, route, live, theme }) {
       <${Panel} id="stream" title="As they come">
         ${shown.length === 0
           ? html`<p class="quiet fill">Waiting for the first event.</p>`
-          : html`<ol class="stream">${shown.slice(0, 14).map((event, place) => html`<${Line} key=${`${event.timestamp}-${event.visitor_id}-${place}`} event=${event} zone=${zone} />`)}</ol>`}
+          : html`<ol class="stream">${shown.slice(0, SHOWN).map((event, place) => html`<${Line} key=${`${event.timestamp}-${event.visitor_id}-${place}`} event=${event} zone=${zone} />`)}</ol>`}
       <//>
       <div class="stack">
       ${panels.map(([name, title]) => html`

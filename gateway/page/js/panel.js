@@ -33,12 +33,18 @@ export function Answered({ answer, loading, empty, render }) {
   return render(answer.data)
 }
 
-/** Values with bars. A click filters by the value, another takes the filter away. */
-export function Rows({ rows, dimension, write, chosen, onPick, numberName }) {
+/**
+ * Values with bars. A click filters by the value, another takes the filter away. `extra` is a metric
+ * beside the number, `{metric, name, write}`; the heads of both sort by them.
+ */
+export function Rows({ rows, dimension, write, chosen, onPick, numberName, extra, sorted, onSort }) {
   const most = Math.max(...rows.filter((row) => row.value !== '~other').map((row) => row.number ?? 0), 0)
+  const head = (by, name) => html`<button aria-pressed=${sorted === by} title=${`Sort by ${name.toLowerCase()}`} onClick=${() => onSort(by)}>${name}</button>`
   return html`
-    <div class="rows">
-      <div class="rows-head" aria-hidden="true">${numberName}</div>
+    <div class=${`rows${extra ? ' with-extra' : ''}`}>
+      ${extra
+        ? html`<div class="rows-head">${head(extra.metric, extra.name)}${head('', numberName)}</div>`
+        : html`<div class="rows-head" aria-hidden="true">${numberName}</div>`}
       <ol>
         ${rows.map((row) => {
           const name = label(dimension, row.value)
@@ -48,9 +54,10 @@ export function Rows({ rows, dimension, write, chosen, onPick, numberName }) {
             <span class="fillbar" style=${`--part:${row.value === '~other' ? 0 : part.toFixed(4)}`}></span>
             <span class="name">${name}</span>
             <span class="share">${row.share === undefined || row.share === null ? '' : percent(row.share)}</span>
+            ${extra && html`<span class="extra" data-extra=${row[extra.metric]}><span class="hidden">${extra.name} </span>${extra.write(row[extra.metric])}</span>`}
             <span class="number" title=${row.bound ? `${exact(row.number)}, at most ${exact(row.bound)} too many` : exact(row.number)}>
               ${row.bound ? '≤ ' : ''}${(write ?? compact)(row.number)}</span>`
-          const canPick = onPick && row.value !== '~other'
+          const canPick = onPick && row.value !== '~other' && row.value !== '~start'
           return html`
             <li key=${row.value} data-value=${row.value} data-number=${row.number}>
               ${canPick
@@ -62,20 +69,23 @@ export function Rows({ rows, dimension, write, chosen, onPick, numberName }) {
     </div>`
 }
 
+const NUMBERS = { users: 'Visitors', visits: 'Visits', events: 'Events' }
+
 /** A panel of the values of one of several dimensions. */
-export function Ranking({ id, title, tabs, tab, onTab, ranked, answer, loading, route, start, onPick, by, write, more, renderAbove }) {
-  const numberName = by === 'users' ? 'Visitors' : 'Events'
+export function Ranking({ id, title, tabs, tab, onTab, ranked, answer, loading, route, start, onPick, by, write, more, renderAbove, extra, beside }) {
+  const numberName = NUMBERS[by]
   const name = tabs.find(([known]) => known === tab)?.[1] ?? tab
   const chosen = route.filters.find(([dimension]) => dimension === tab)?.[1]
-  const rows = rowsOf(answer, by)
-  const csv = rows.length && (() => save(`${start.site}-${tab}`, table([[tab, numberName, 'share'], ...rows.map((row) => [row.value, row.number, row.share])])))
+  const known = new Map(rowsOf(beside, 'visits').map((row) => [row.value, row]))
+  const rows = rowsOf(answer, by).map((row) => (extra ? { ...row, [extra.metric]: (beside ? known.get(row.value) : row)?.[extra.metric] ?? null } : row))
+  const csv = rows.length && (() => save(`${start.site}-${tab}`, table([[tab, numberName, 'share', ...(extra ? [extra.name] : [])], ...rows.map((row) => [row.value, row.number, row.share, ...(extra ? [row[extra.metric]] : [])])])))
   return html`
     <${Panel} id=${id} title=${title} tabs=${tabs} tab=${tab} onTab=${onTab} csv=${csv || null}>
-      ${ranked.missing
+      ${ranked.none ? html`<p class="quiet fill">${ranked.none}</p>` : ranked.missing
         ? html`<${Declare} start=${start} cube=${ranked.missing} onDone=${more} />`
-        : html`<${Answered} answer=${answer} loading=${loading} empty=${`No ${name.toLowerCase()} in this period.`} render=${() =>
+        : html`<${Answered} answer=${answer} loading=${loading} empty=${route.filters.some(([dimension]) => dimension !== tab) ? 'Nothing under these filters. A cube counts from when it was declared.' : `No ${name.toLowerCase()} in this period.`} render=${() =>
             rows.length
-              ? html`${renderAbove?.(rows)}<${Limited} rows=${rows} dimension=${tab} chosen=${chosen} onPick=${onPick && ((value) => onPick(tab, value))} numberName=${numberName} write=${write} />`
+              ? html`${renderAbove?.(rows)}<${Limited} rows=${rows} dimension=${tab} chosen=${chosen} onPick=${onPick && ((value) => onPick(tab, value))} numberName=${numberName} write=${write} extra=${extra} />`
               : html`<p class="quiet fill">Nothing under these filters.</p>`} />`}
     <//>`
 }
@@ -83,11 +93,14 @@ export function Ranking({ id, title, tabs, tab, onTab, ranked, answer, loading, 
 const FEW = 8
 
 /** The first rows, and all of them on demand. */
-function Limited(props) {
+export function Limited(props) {
   const [all, setAll] = useState(false)
-  const { rows } = props
+  const [sorted, setSorted] = useState('')
+  const { extra } = props
+  const by = extra?.metric === sorted ? sorted : ''
+  const rows = by ? [...props.rows].sort((a, b) => (b[by] ?? -1) - (a[by] ?? -1)) : props.rows
   return html`
-    <${Rows} ...${props} rows=${all ? rows : rows.slice(0, FEW)} />
+    <${Rows} ...${props} rows=${all ? rows : rows.slice(0, FEW)} sorted=${by} onSort=${setSorted} />
     ${rows.length > FEW && html`<button class="link more" aria-expanded=${all} onClick=${() => setAll(!all)}>${all ? 'Fewer' : `${rows.length - FEW} more`}</button>`}`
 }
 

@@ -2,7 +2,7 @@
 // alert rules.
 import { html, useCallback, useEffect, useState } from './html.js'
 import { ask, call, sitePath } from './api.js'
-import { names } from './ask.js'
+import { names, visitsOf } from './ask.js'
 import { clock } from './format.js'
 import { Panel } from './panel.js'
 
@@ -55,7 +55,7 @@ function Forms({ start, reload }) {
       <${Access} site=${site} onSaved=${setSite} />
       <${Secrets} id="keys" kind="keys" title="Write keys" text="May send events. Shown once, when made." secrets=${site.write_keys} site=${start.site} onChanged=${load} zone=${start.info?.timezone ?? 'UTC'} />
       <${Secrets} id="tokens" kind="tokens" title="Read tokens" text="May ask, and open this page. Shown once, when made." secrets=${site.read_tokens} site=${start.site} onChanged=${load} zone=${start.info?.timezone ?? 'UTC'} />
-      ${start.info && html`<${Counted} start=${start} reload=${reload} /><${Kept} start=${start} reload=${reload} />`}
+      ${start.info && html`<${Counted} start=${start} reload=${reload} /><${Kept} start=${start} reload=${reload} /><${Visits} start=${start} reload=${reload} />`}
       <${Rules} start=${start} />
     </div>`
 }
@@ -174,6 +174,42 @@ function Kept({ start, reload }) {
           <label key=${name}><span>${name}s</span><input name=${name} defaultValue=${kept} required /><span class="quiet">${buckets[name]} now</span></label>`)}
         <label><span>log of events</span><input name="log" type="number" min="0" defaultValue=${log} required /><span class="quiet">0 is none</span></label>
         <button class="button" disabled=${state.busy}>Save</button>
+      </form>
+      <${Said} state=${state} />
+    <//>`
+}
+
+/** As many dimensions as visits are counted by. */
+const MOST_BY = 4
+
+function Visits({ start, reload }) {
+  const [state, run] = useDoing(reload)
+  const { info } = start
+  const visits = visitsOf(info)
+  const dimensions = names(info, 'dimensions').filter((name) => name !== 'from')
+  const change = (words, done) => run(() => call('PATCH', sitePath(start.site, 'settings'), { visits: words.join(' ') }), done)
+  const save = (event) => {
+    event.preventDefault()
+    const given = new FormData(event.target)
+    const path = given.get('path') ? ['PATH', given.get('path')] : []
+    // How many visitors are followed is not asked for here, and stays.
+    const visitors = visits?.visitors.flatMap((count) => ['VISITORS', count]) ?? []
+    const by = given.getAll('by').flatMap((name) => ['BY', name])
+    change([given.get('timeout').trim(), ...path, ...by, ...visitors], 'Visits are counted so from now on.')
+  }
+  return html`
+    <${Panel} id="visits" title="Visits">
+      <p class="quiet">Visits, bounces, time, entry and exit pages. A change ends the visits under way.</p>
+      <form onSubmit=${save}>
+        <label>A visit ends after <input name="timeout" required size="6" defaultValue=${visits?.timeout ?? '30m'} /></label>
+        <label>Its path <select name="path">
+          <option value="">none</option>
+          ${dimensions.map((name) => html`<option key=${name} value=${name} selected=${name === (visits ? visits.path : 'page')}>${name}</option>`)}</select></label>
+        <fieldset><legend>Counted by, at most ${MOST_BY}</legend>
+          ${dimensions.map((name) => html`<label key=${name} class="check"><input type="checkbox" name="by" value=${name} defaultChecked=${visits?.by.includes(name)} /> ${name}</label>`)}
+        </fieldset>
+        <button class="button" disabled=${state.busy}>${visits ? 'Save' : 'Count visits'}</button>
+        ${visits && html`<button type="button" class="link danger" onClick=${() => change(['off'], 'Visits are no longer counted.')}>Off</button>`}
       </form>
       <${Said} state=${state} />
     <//>`

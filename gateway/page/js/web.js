@@ -1,17 +1,20 @@
 // The web view: who comes, from where, to which pages, and what they do there.
 import { html, useEffect, useMemo } from './html.js'
 import { Status, useAnswers, usePaced } from './answers.js'
-import { VIEW, also, cubeOf, has, metric, names, top } from './ask.js'
+import { VIEW, has, isOfVisits, metric, names, top } from './ask.js'
 import { Chart } from './chart.js'
-import { pointName } from './format.js'
+import { percent, pointName } from './format.js'
 import { Figures, figuresOf, metricsOf, write } from './figures.js'
 import { Clicks, Hours, WorldMap, clickQuestion } from './heat.js'
 import { Declare, Ranking } from './panel.js'
+import { Paths, pathsOf } from './paths.js'
 import { resolve } from './period.js'
 import { withFilter, withTab } from './route.js'
 import { ValuesPanel, valueMetrics } from './values.js'
 
 const ROWS = 100
+/** Beside the visitors or visits of a value, where visits are counted by it. */
+const BOUNCES = { metric: 'bounces:share', name: 'Bounce rate', write: percent }
 
 /** Each panel by the dimensions that it can show, of which the site has some. */
 const RANKINGS = [
@@ -45,7 +48,8 @@ function plan(start, route, period) {
     questions.now = period.named ? { query: 'compare', window, metric: metrics } : { query: 'get', window, metric: metrics }
     if (before && !period.named) questions.before = { query: 'get', window: before, metric: metrics }
   }
-  const figure = figures.find(({ id }) => id === route.figure && metricsOf([{ parts: figures.find((f) => f.id === id).parts }]).length) ?? figures[0]
+  const able = figures.filter((figure) => figure.parts.every((part) => part.metric))
+  const figure = able.find(({ id }) => id === route.figure) ?? able[0] ?? figures[0]
   const ofSeries = metricsOf([figure])
   if (ofSeries.length) {
     questions.series = { query: 'range', window, step: period.step, metric: ofSeries, format: 'columns' }
@@ -53,25 +57,33 @@ function plan(start, route, period) {
   }
   const panels = panelsOf(info).map((panel) => {
     const tab = panel.dimensions.some(([name]) => name === route.tabs[panel.id]) ? route.tabs[panel.id] : panel.dimensions[0][0]
-    const by = panel.by ?? 'users'
-    const ranked = top(info, window, tab, by, route.filters, panel.id === 'countries' ? 300 : ROWS)
+    const isEnd = tab === 'entry' || tab === 'exit'
+    const by = isEnd ? 'visits' : panel.by ?? 'users'
+    // Under the filter of another dimension there are rows of a cube, which has no visits.
+    const extra = isOfVisits(info, tab) && route.filters.every(([name]) => name === tab) ? BOUNCES : null
+    const limit = panel.id === 'countries' ? 300 : ROWS
+    const ranked = top(info, window, tab, by, route.filters, limit, extra && isEnd ? [extra.metric] : [])
     if (ranked.question) questions[panel.id] = ranked.question
-    return { ...panel, tab, by, ranked }
+    // Visits have rows of their own beside those of events.
+    if (extra && !isEnd) questions[`${panel.id}-visits`] = top(info, window, tab, 'visits', [], limit, [extra.metric]).question
+    return { ...panel, tab, by, ranked, extra }
   })
+  const paths = pathsOf(info, route, window)
+  if (paths?.question) questions.paths = paths.question
   const clicks = clickQuestion(info, route, window)
   if (clicks?.question) questions.clicks = clicks.question
   const values = valueMetrics(info, route.filters)
   if (values.length) questions.values = { query: 'get', window, metric: values }
   const hours = period.days >= 7 && period.days <= 35 ? metric(info, 'events', route.filters.length ? route.filters : [['event', VIEW]]) : null
   if (hours?.metric) questions.hours = { query: 'range', window, step: '1h', metric: [hours.metric], format: 'columns' }
-  return { questions, figures, figure, panels, clicks, values, hours }
+  return { questions, figures, figure, panels, paths, clicks, values, hours }
 }
 
 export function Web({ start, route, navigate, reload, live, theme }) {
   const zone = start.info?.timezone ?? 'UTC'
   // A window that moves is asked for as it is now; one of days changes at midnight.
   const period = useMemo(() => resolve(route, zone, Date.now()), [route.period, route.compare, route.from, route.to, zone, live.day])
-  const { questions, figures, figure, panels, clicks, values, hours } = useMemo(() => plan(start, route, period), [start, route, period])
+  const { questions, figures, figure, panels, paths, clicks, values, hours } = useMemo(() => plan(start, route, period), [start, route, period])
   const { answers, loading, failure, at, current, again } = useAnswers(start.site, questions)
   const refresh = usePaced(again, 10_000)
   useEffect(() => {
@@ -87,7 +99,7 @@ export function Web({ start, route, navigate, reload, live, theme }) {
   const ranking = (panel) => html`
     <${Ranking} key=${panel.id} id=${panel.id} title=${panel.title} tabs=${panel.dimensions} tab=${panel.tab} onTab=${onTab(panel.id)}
       ranked=${panel.ranked} answer=${answers[panel.id]} loading=${loading} route=${route} start=${start} onPick=${choose} more=${reload}
-      by=${panel.by}
+      by=${panel.by} extra=${panel.extra} beside=${answers[`${panel.id}-visits`]}
       renderAbove=${panel.id === 'countries' ? (rows) => html`<${WorldMap} rows=${rows} onPick=${(value) => choose('country', value)} />` : undefined} />`
   return html`
     <${Status} failure=${failure} at=${at} loading=${loading} again=${again} zone=${zone} />
@@ -99,6 +111,7 @@ export function Web({ start, route, navigate, reload, live, theme }) {
       <div class="grid">
         <div class="stack">
           ${panels.filter((panel) => LEFT.has(panel.id)).map(ranking)}
+          ${paths && html`<${Paths} paths=${paths} answer=${answers.paths} route=${route} start=${start} loading=${loading} onPick=${choose} onTab=${onTab('paths')} reload=${reload} />`}
           ${clicks && html`<${Clicks} clicks=${clicks} answer=${answers.clicks} route=${route} navigate=${navigate} start=${start} loading=${loading} reload=${reload} />`}
         </div>
         <div class="stack">

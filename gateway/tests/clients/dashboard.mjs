@@ -24,6 +24,8 @@ const browser = await chromium.launch({
   args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
 })
 
+const pause = (ms) => new Promise((done) => setTimeout(done, ms))
+
 /** A page of a fresh profile that reports what no page may do. */
 async function open(options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
@@ -134,6 +136,34 @@ const tests = {
     if (total !== expected) wrong('the series adds up to', total, 'the API to', expected)
   },
 
+  async visits_are_those_of_the_oracle() {
+    const page = await open()
+    for (const { search, panel, rows, steps, dimension } of plan.visits) {
+      await visit(page, search)
+      await showAll(page)
+      const shown = new Map(await page.$$eval(`[data-panel="${panel}"] li[data-value]`, (all) => all.map((it) => [it.dataset.value, [Number(it.dataset.number), Number(it.querySelector('.extra').dataset.extra)]])))
+      if (!rows.length) wrong(search, 'the oracle has no rows')
+      for (const [value, visits, share] of rows) {
+        const [number, extra] = shown.get(value) ?? []
+        // The number of a source is that of its visitors.
+        if (dimension !== 'source' && number !== visits) wrong(search, panel, value, 'shows', number, 'visits, the oracle says', visits)
+        if (!near(extra, share, 1e-9)) wrong(search, panel, value, 'shows a bounce rate of', extra, 'the oracle says', share)
+      }
+      const paths = new Map(await rowsOf(page, 'paths'))
+      for (const [value, count] of steps) if (paths.get(value) !== count) wrong('the step', value, 'shows', paths.get(value), 'the oracle says', count)
+    }
+    await page.click('[data-panel="sources"] .rows-head button')
+    const shares = await page.$$eval('[data-panel="sources"] .extra', (all) => all.map((it) => Number(it.dataset.extra)))
+    if (shares.some((share, at) => at && share > shares[at - 1])) wrong('sources are not sorted by their bounce rate:', shares)
+    for (const tab of ['before', 'after']) {
+      await visit(page, `${plan.steps.search}&tab-paths=${tab}`)
+      await showAll(page)
+      const shown = new Map(await rowsOf(page, 'paths'))
+      if (!plan.steps[tab].length) wrong('the oracle has no step', tab)
+      for (const [value, count] of plan.steps[tab]) if (shown.get(value) !== count) wrong('steps', tab, value, 'shows', shown.get(value), 'the oracle says', count)
+    }
+  },
+
   async a_click_filters_and_the_browser_goes_back() {
     const page = await open()
     const [all, filtered] = plan.filtered
@@ -240,6 +270,12 @@ const tests = {
     await page.waitForFunction(() => document.querySelector('[data-panel="kept"] [role="status"]'))
     const info = await (await fetch(`${plan.url}/api/v1/sites/closed/info`, { headers: { authorization: `Bearer ${plan.operator}` } })).json()
     if (info.retention.hour !== '30d') wrong('hours are kept', info.retention.hour)
+    await page.fill('[data-panel="visits"] input[name="timeout"]', '20m')
+    await page.check('[data-panel="visits"] input[value="country"]')
+    await page.click('[data-panel="visits"] .button')
+    await page.waitForSelector('[data-panel="visits"] [role="status"]')
+    const { visits } = await (await fetch(`${plan.url}/api/v1/sites/closed/info`, { headers: { authorization: `Bearer ${plan.operator}` } })).json()
+    if (!JSON.stringify(visits).startsWith('["20m","PATH","page","BY","country"')) wrong('visits are counted as', JSON.stringify(visits))
   },
 
   async redis_gone_and_back() {
@@ -292,7 +328,7 @@ const tests = {
     const lines = text.trim().split('\r\n')
     await showAll(page)
     const shown = await rowsOf(page, 'sources')
-    if (lines[0] !== 'source,Visitors,share') wrong('the head of the CSV is', lines[0])
+    if (lines[0] !== 'source,Visitors,share,Bounce rate') wrong('the head of the CSV is', lines[0])
     if (lines.length !== shown.length + 1) wrong('the CSV has', lines.length, 'lines for', shown.length, 'rows')
     const [value, number] = lines[1].split(',')
     if (value !== shown[0][0] || Number(number) !== shown[0][1]) wrong('the first line of the CSV is', lines[1])
@@ -315,8 +351,43 @@ const tests = {
     if (plan.limits && (least(0) > plan.limits[0] || least(1) > plan.limits[1])) wrong('too slow:', JSON.stringify(times))
   },
 
+  async fifty_open_pages_cost_little() {
+    // A page whose period ends now asks its questions again every ten seconds, beside its live figures.
+    if (!plan.gateway) return
+    const page = await open()
+    const [asked] = await Promise.all([page.waitForRequest((request) => request.url().endsWith('api/v1/query')), visit(page, '?site=shop&period=today')])
+    await page.context().close()
+    const control = new AbortController()
+    const { signal } = control
+    const failed = (error) => signal.aborted || wrong('an open page:', error.message)
+    const like = async (number) => {
+      await pause(number * 200)
+      const live = await fetch(`${plan.url}/api/v1/sites/shop/live?events=false`, { signal })
+      live.body.pipeTo(new WritableStream(), { signal }).catch(failed)
+      while (!signal.aborted) {
+        const answer = await fetch(asked.url(), { method: 'POST', body: asked.postData(), headers: { 'content-type': 'application/json' }, signal })
+        if (!answer.ok) wrong('an open page is answered', answer.status)
+        await answer.text()
+        await pause(10_000)
+      }
+    }
+    const pages = Array.from({ length: 50 }, (_, number) => like(number).catch(failed))
+    const used = async () => {
+      const fields = (await readFile(`/proc/${plan.gateway}/stat`, 'utf8')).split(') ')[1].split(' ')
+      return (Number(fields[11]) + Number(fields[12])) / 100
+    }
+    await pause(12_000)
+    const before = await used()
+    await pause(30_000)
+    const share = (await used() - before) / 30
+    control.abort()
+    await Promise.all(pages)
+    console.log(`50 open pages take ${(share * 100).toFixed(1)} % of a core`)
+    if (plan.limits && share > plan.limits[2]) wrong('50 open pages take', share, 'of a core')
+  },
+
   async pictures() {
-    const views = [['web', '?site=shop&period=28d'], ['operations', '?site=api&view=operations&period=24h'], ['live', '?site=shop&view=live'], ['settings', '?site=shop&view=settings'], ['filtered', '?site=shop&period=28d&f=country%3DFR&tab-devices=browser']]
+    const views = [['web', '?site=shop&period=28d'], ['operations', '?site=api&view=operations&period=24h'], ['live', '?site=shop&view=live'], ['settings', '?site=shop&view=settings'], ['filtered', '?site=shop&period=28d&f=page%3D%2Fcart']]
     for (const colorScheme of ['light', 'dark']) {
       for (const width of [360, 768, 1280]) {
         const page = await open({ colorScheme, viewport: { width, height: 900 }, reducedMotion: 'reduce' })

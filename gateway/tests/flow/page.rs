@@ -5,7 +5,7 @@ use crate::gateway::{site, Gateway, ADMIN};
 use crate::redis_server::RedisServer;
 use analytics_demo::calendar::{Calendar, ZONE};
 use analytics_demo::oracle::Filter;
-use analytics_demo::{api, load, shop, Oracle, Plan};
+use analytics_demo::{api, load, shop, Oracle, Plan, Visits};
 use serde_json::{json, Value};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -23,6 +23,7 @@ fn artefacts() -> PathBuf {
 struct Expected<'a> {
     calendar: &'a Calendar,
     oracle: &'a Oracle,
+    visits: &'a Visits<'a>,
 }
 
 impl Expected<'_> {
@@ -42,7 +43,12 @@ impl Expected<'_> {
             .chain(filter.iter().copied())
             .collect();
         let figures = |window| {
+            let visits = self.visits.totals(window, filter);
+            let of_visits = |number: f64| number / visits.visits as f64;
             json!({
+                "visits": visits.visits,
+                "bounces": of_visits(visits.bounces as f64),
+                "duration": of_visits(visits.time),
                 "visitors": self.oracle.users(window, filter),
                 "views": self.oracle.events(window, &views),
                 "events": self.oracle.events(window, filter),
@@ -61,6 +67,38 @@ impl Expected<'_> {
             "figures": figures(now),
             "before": figures(before),
             "rows": {"pages": top("page"), "sources": top("source"), "devices": top("device")},
+        })
+    }
+
+    /// Entry or exit pages, or sources with their bounce rates; and the steps of a path.
+    fn visits(&self, search: &str, window: (i64, i64), panel: &str, dimension: &str) -> Value {
+        let rows = self.visits.top(window, dimension).into_iter();
+        let rows: Value = rows
+            .take(20)
+            .map(|(value, totals)| {
+                let share = totals.bounces as f64 / totals.visits as f64;
+                json!([value, totals.visits, share])
+            })
+            .collect();
+        let steps = self.visits.steps(window).into_iter();
+        let steps: Value = steps
+            .filter(|(from, _, _)| *from != "~start")
+            .take(20)
+            .map(|(from, page, count)| json!([format!("{from} \u{2192} {page}"), count]))
+            .collect();
+        json!({"search": search, "panel": panel, "dimension": dimension, "rows": rows, "steps": steps})
+    }
+
+    /// What leads to a page, and where it leads.
+    fn around(&self, search: &str, window: (i64, i64), page: &str) -> Value {
+        let steps = self.visits.steps(window);
+        let rows = |of: &dyn Fn(&(&str, &str, u64)) -> Option<Value>| {
+            steps.iter().filter_map(of).take(20).collect::<Value>()
+        };
+        json!({
+            "search": search,
+            "before": rows(&|(from, to, n)| (*to == page).then(|| json!([from, n]))),
+            "after": rows(&|(from, to, n)| (*from == page).then(|| json!([to, n]))),
         })
     }
 
@@ -90,7 +128,7 @@ fn the_page_shows_what_the_oracle_counts() {
         seed: 20,
         until: since.as_millis() as i64,
         days: 60,
-        scale: 0.4,
+        scale: 0.25,
     };
     let client = redis::Client::open(redis.url()).expect("is an address");
     let mut connection = client.get_connection().expect("connects");
@@ -107,16 +145,19 @@ fn the_page_shows_what_the_oracle_counts() {
     let calendar = plan.calendar();
     let of_shop = Oracle::of(&plan, shop::SITE);
     let of_api = Oracle::of(&plan, api::SITE);
+    let (shop_visits, api_visits) = (Visits::of(&of_shop), Visits::of(&of_api));
     let web = Expected {
         calendar: &calendar,
         oracle: &of_shop,
+        visits: &shop_visits,
     };
     let operations = Expected {
         calendar: &calendar,
         oracle: &of_api,
+        visits: &api_visits,
     };
     let french: Filter = &[("country", "FR")];
-    let [week, _] = web.days(7);
+    let ([week, _], [month, _]) = (web.days(7), web.days(28));
     let folder = artefacts();
     let words = json!({
         "url": gateway.url(), "browser": browser, "folder": folder, "redis": redis.process_id(),
@@ -127,6 +168,12 @@ fn the_page_shows_what_the_oracle_counts() {
             web.web("?site=shop&period=28d&f=country%3DFR", web.days(28), french),
             operations.operations("?site=api&view=operations", week),
         ],
+        "visits": [
+            web.visits("?site=shop&period=28d&tab-pages=entry", month, "pages", "entry"),
+            web.visits("?site=shop&period=28d&tab-pages=exit", month, "pages", "exit"),
+            web.visits("?site=shop&period=28d", month, "sources", "source"),
+        ],
+        "steps": web.around("?site=shop&period=28d&f=page%3D%2Fcart", month, "/cart"),
         "filtered": [
             web.web("?site=shop&period=28d", web.days(28), &[]),
             web.web("", web.days(28), french),
