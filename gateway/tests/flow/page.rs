@@ -92,13 +92,12 @@ impl Expected<'_> {
     /// What leads to a page, and where it leads.
     fn around(&self, search: &str, window: (i64, i64), page: &str) -> Value {
         let steps = self.visits.steps(window);
-        let rows = |of: &dyn Fn(&(&str, &str, u64)) -> Option<Value>| {
-            steps.iter().filter_map(of).take(20).collect::<Value>()
-        };
+        let before = steps.iter().filter(|(_, to, _)| *to == page);
+        let after = steps.iter().filter(|(from, _, _)| *from == page);
         json!({
             "search": search,
-            "before": rows(&|(from, to, n)| (*to == page).then(|| json!([from, n]))),
-            "after": rows(&|(from, to, n)| (*from == page).then(|| json!([to, n]))),
+            "before": before.take(20).map(|(from, _, n)| json!([from, n])).collect::<Value>(),
+            "after": after.take(20).map(|(_, to, n)| json!([to, n])).collect::<Value>(),
         })
     }
 
