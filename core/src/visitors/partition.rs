@@ -76,6 +76,10 @@ const FEW: usize = 64;
 /// others.
 const GRACE: i64 = 5 * MINUTE;
 
+/// So many times a table grows for one visitor. Hashes of a few that lie near each other need more than
+/// one step of a small table; what needs more than these is none of a secret seed.
+const MOST_GROWTH: usize = 8;
+
 /// A visitor counts for at most `1 << MOST_SHIFT`.
 pub(super) const MOST_SHIFT: u32 = 32;
 
@@ -193,10 +197,12 @@ impl Partition {
     }
 
     fn put(&mut self, visitor: Visitor, visit: &Visit) -> bool {
-        if self.table.put(visitor, visit).is_ok() {
-            return true;
+        for _ in 0..MOST_GROWTH {
+            if self.table.put(visitor, visit).is_ok() {
+                return true;
+            }
+            self.table.grow();
         }
-        self.table.grow();
         self.table.put(visitor, visit).is_ok()
     }
 

@@ -146,6 +146,19 @@ fn an_earlier_event_belongs_to_its_visit_within_the_timeout_and_is_late_else() {
     assert_eq!(step, Step::Late);
 }
 
+/// Hashes of few visitors may lie near each other, so that one step of growth makes no room.
+#[test]
+fn every_visitor_of_a_small_partition_is_counted() {
+    for first in (0..20_000).map(|number| number * 16) {
+        let mut partition = Partition::new(&terms(false, 0, 100));
+        for who in first..first + 16 {
+            let step = observe(&mut partition, who, at(0), 100).step;
+            assert!(matches!(step, Step::Begun(_)), "{first} {who}: {step:?}");
+        }
+        assert_eq!(partition.len(), 16);
+    }
+}
+
 #[test]
 fn entry_and_exit_follow_the_path() {
     let terms = terms(true, 1, 100);
