@@ -6,7 +6,7 @@ DEMO_PORT ?= 8090
 FUZZ_SECONDS ?= 900
 PREFIX ?= /usr/local
 DESTDIR ?=
-BENCHES ?= load scale queries memory persistence core
+BENCHES ?= load scale queries memory visits persistence core
 TESTS ?=
 .PHONY: help build run gateway demo gateway-test gateway-bench gateway-listeners test servers lint optimized install package bench faults fuzz valgrind sanitize loom clean
 
@@ -55,7 +55,7 @@ install: ## the built module and its documents, under PREFIX=/usr/local (and DES
 package: build ## a tarball to install elsewhere, under target/package
 	@scripts/package
 
-bench: ## every figure of docs/speed.md, about ten minutes; BENCHES="load memory" for some of them
+bench: ## every figure of docs/speed.md, about a quarter of an hour; BENCHES="load memory" for some of them
 	@scripts/bench $(BENCHES)
 
 gateway-test: ## every test of the gateway, with the official clients of its protocols
@@ -92,7 +92,7 @@ sanitize: ## the unit tests and the hostile module's under AddressSanitizer, wit
 loom: ## the owners of a bucket's memory, in every order of steps of two threads
 	RUSTFLAGS="--cfg loom" cargo test --release --lib --target-dir target/loom owners
 
-fuzz: ## hostile bytes for the decoders and parsers, FUZZ_SECONDS=900 for each of six
+fuzz: ## hostile bytes for the decoders and parsers, FUZZ_SECONDS=900 for each of seven
 	@scripts/fuzz "$(FUZZ_SECONDS)"
 
 clean: ## remove all builds, and the data of make run

@@ -1,8 +1,9 @@
 //! The table of `hostile_module`: commands of ours at their work, and what a hostile module does to them.
 //!
 //! In a line `$m $h $d $w $M` are the buckets of the time `$t`, from the minute to the month, `$p` that of
-//! the minute before, at whose time `$pt` is; `$log` and `$alerts` are the streams of the site, and
-//! `$site` and `$bucket` what DUMP says of another site and of its minute.
+//! the minute before, at whose time `$pt` is; `$log` and `$alerts` are the streams of the site, `$v` its
+//! visits under way. `$site` and `$bucket` are what DUMP says of another site and of its minute, `$visited`
+//! of one that counts visits.
 
 /// A command of ours, and what is there before it.
 pub struct Scene {
@@ -76,6 +77,28 @@ const SITE_OVER: &[&str] = &[
     "ANALYTICS.CREATE shop RETENTION minute 1d",
     "ANALYTICS.TRACK shop view ann AT $t",
     "PEXPIRE shop 1",
+];
+/// Visits are under way, all of them in one partition.
+const VISITED: &[&str] = &[
+    "RESTORE shop 0 $visited",
+    "ANALYTICS.TRACK shop view ann AT $pt DIM page /a DIM country FR",
+    "ANALYTICS.TRACK shop view bob AT $t DIM page /b",
+];
+/// The same, and the events wait.
+const VISITS_WAIT: &[&str] = &[
+    "RESTORE shop 0 $visited",
+    "ANALYTICS.TRACK shop view ann AT $t DIM page /a DIM country FR",
+    "ANALYTICS.TRACK shop view bob AT $t DIM page /b",
+    "ANALYTICS.TRACK shop view ann AT $t DIM page /c",
+    "ANALYTICS.TRACK shop view bob AT $t DIM page /b PASSIVE",
+    "ANALYTICS.TRACK shop view ann AT $t DIM page /d",
+];
+/// The visits are over when the command comes, and Redis has not removed them.
+const VISITS_OVER: &[&str] = &[
+    "RESTORE shop 0 $visited",
+    "ANALYTICS.TRACK shop view ann AT $pt DIM page /a DIM country FR",
+    "PEXPIRE $v 1",
+    "PEXPIRE $h 1",
 ];
 /// Events wait to be counted.
 const WAITING: &[&str] = &[
@@ -166,6 +189,32 @@ pub const SCENES: &[Scene] = &[
         "ANALYTICS.TRACKJSON shop [{\"event\":\"view\",\"user_id\":\"bob\",\"timestamp\":$t},{\"event\":\"view\",\"user_id\":\"c\\u0061t\",\"timestamp\":$old}]",
     ),
     writes(
+        "visits-begin",
+        &["RESTORE shop 0 $visited"],
+        "ANALYTICS.TRACK shop view ann AT $t DIM page /a DIM country FR",
+    ),
+    writes(
+        "visits-go-on",
+        VISITED,
+        "ANALYTICS.MTRACK shop EVENT view ann AT $t DIM page /c EVENT view cat AT $t DIM page /a",
+    ),
+    writes(
+        "visits-wait",
+        VISITS_WAIT,
+        "ANALYTICS.TRACK shop view ann AT $t DIM page /e",
+    ),
+    writes(
+        "visits-over",
+        VISITS_OVER,
+        "ANALYTICS.TRACK shop view ann AT $t DIM page /c",
+    ),
+    writes(
+        "visits-others",
+        VISITED,
+        "ANALYTICS.ALTER shop VISITS off",
+    ),
+    writes("visits-drop", VISITED, "ANALYTICS.DROP shop"),
+    writes(
         "import-new",
         SITE,
         "ANALYTICS.IMPORT shop minute $t users $hll",
@@ -246,6 +295,15 @@ pub const DEEDS: &[Deed] = &[
     deed("DEL $m $h $d $w $M", BUCKETS),
     deed("UNLINK $M", &["$M"]),
     deed("DEL $log", &["$log"]),
+    deed("DEL $v", &["$v"]),
+    deed("UNLINK $v ; ANALYTICS.TRACK shop view zed AT $t", &["$v"]),
+    deed("RENAME $v away", &["$v"]),
+    deed("RENAME $v away ; RENAME away $v", &["$v"]),
+    deed("PEXPIRE $v -1", &["$v"]),
+    deed("PEXPIREAT $v 4102444800000", &[]),
+    deed("PERSIST $v", &[]),
+    deed("SET $v text", &["$v"]),
+    deed("MOVE $v 1", &["$v"]),
     deed("XADD $log 9999999999999-1 a b", &[]),
     deed("RENAME shop away", &["shop"]),
     deed("RENAME shop away ; RENAME away shop", &["shop"]),

@@ -5,11 +5,12 @@
 //! was answered with an error has done nothing. So no event is lost or counted twice. The other server has
 //! no hostile module: it is where the two are executed in turn.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::rc::Rc;
 use std::time::Instant;
 
+use crate::hostile_module_compare::{differences, same_reply, shown, shown_reply, Keys};
 use crate::hostile_module_file::hostile_file;
 use crate::hostile_module_scenes::{Deed, Scene, ALWAYS};
 use testkit::calendar::{buckets, floor, DAY, MINUTE};
@@ -21,7 +22,6 @@ use testkit::{cmd, encode, Arg, Connection};
 use testkit::{Server, ServerOptions};
 
 type Words = Vec<Vec<u8>>;
-type Keys = BTreeMap<Vec<u8>, (Vec<u8>, i64)>;
 
 /// What the words of a line stand for.
 pub struct Dictionary(BTreeMap<&'static str, Vec<u8>>);
@@ -40,6 +40,7 @@ impl Dictionary {
         words.insert("$theirs", theirs.key.into_bytes());
         words.insert("$log", b"{shop}:events".to_vec());
         words.insert("$alerts", b"{shop}:alerts".to_vec());
+        words.insert("$v", b"{shop}:visitors:0".to_vec());
         let times = [
             ("$t", time),
             ("$pt", time - MINUTE),
@@ -157,6 +158,15 @@ impl Stage {
         for (word, key) in [("$site", &b"other"[..]), ("$bucket", &theirs_of_other)] {
             dictionary.0.insert(word, third.dump(key));
         }
+        // Made once: the hashes of a site's visitors are those of a random seed.
+        third
+            .run(
+                "ANALYTICS.CREATE visited RETENTION minute 1d VISITS 30m PATH page BY country \
+                 DIM from NOUSERS VISITORS 50",
+            )
+            .ok();
+        let visited = third.dump(b"visited");
+        dictionary.0.insert("$visited", visited);
         cmd!(third, "PFADD", "hll", "yan", "ann", "xia");
         let hll = cmd!(third, "GET", "hll").bytes().to_vec();
         dictionary.0.insert("$hll", hll);
@@ -416,7 +426,7 @@ impl Stage {
         stage.start = start;
         stage.dictionary = {
             let mut dictionary = Dictionary::new(start);
-            for word in ["$site", "$bucket", "$hll"] {
+            for word in ["$site", "$bucket", "$visited", "$hll"] {
                 let bytes = stage.dictionary.0[word].clone();
                 dictionary.0.insert(word, bytes);
             }
@@ -482,42 +492,4 @@ fn death(server: &Server, what: &str) -> String {
         .filter(|line| SAID.iter().any(|part| line.contains(part)));
     let lines: Vec<&str> = lines.take(16).collect();
     format!("{what}\n    {}", lines.join("\n    "))
-}
-
-fn same_reply(one: &Reply, other: &Reply) -> bool {
-    match (one, other) {
-        (Reply::Error(_), Reply::Error(_)) => true,
-        (one, other) => one == other,
-    }
-}
-
-fn shown(bytes: &[u8]) -> String {
-    let text: String = bytes.escape_ascii().to_string();
-    text.chars().take(160).collect()
-}
-
-fn shown_reply(reply: &Reply) -> String {
-    format!("{reply:?}").chars().take(160).collect()
-}
-
-/// The keys that are as in none of the others.
-fn differences(keys: &Keys, others: &[&Keys]) -> Vec<String> {
-    let names: BTreeSet<&Vec<u8>> = keys
-        .keys()
-        .chain(others.iter().flat_map(|keys| keys.keys()))
-        .collect();
-    let differ = names.into_iter().filter_map(|name| {
-        let ours = keys.get(name);
-        if others.iter().any(|other| other.get(name) == ours) {
-            return None;
-        }
-        let in_turn = others.iter().any(|other| other.contains_key(name));
-        let what = match (ours, in_turn) {
-            (None, _) => "is missing",
-            (_, false) => "is too many",
-            _ => "has another value or expiry",
-        };
-        Some(format!("{} {what}", name.escape_ascii()))
-    });
-    differ.take(6).collect()
 }

@@ -15,6 +15,8 @@
 mod ids;
 mod partition;
 mod paths;
+#[cfg(test)]
+mod sampling_tests;
 mod step;
 mod stored;
 mod table;
