@@ -23,7 +23,7 @@ pub struct Event {
 }
 
 impl Event {
-    fn words(&self) -> Vec<String> {
+    pub fn words(&self) -> Vec<String> {
         let mut words = vec!["view".to_owned(), self.user.clone()];
         words.extend(["AT".to_owned(), self.time.to_string()]);
         if let Some(session) = &self.session {
