@@ -162,7 +162,7 @@ impl Stage {
         third
             .run(
                 "ANALYTICS.CREATE visited RETENTION minute 1d VISITS 30m PATH page BY country \
-                 DIM from NOUSERS VISITORS 50",
+                 VISITORS 50 DIM from NOUSERS",
             )
             .ok();
         let visited = third.dump(b"visited");
