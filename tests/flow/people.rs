@@ -671,3 +671,76 @@ fn one_person_is_removed_and_nobody_else() {
     assert_eq!((reply.array()[0].int(), reply.array()[1].int()), (13, 13));
     chain.assert_agree("after another visit");
 }
+
+#[test]
+fn every_question_takes_the_metrics_of_people() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    let now = connection.now();
+    connection
+        .run("ANALYTICS.CREATE shop RETURNING 90d DIM quiet NOUSERS")
+        .ok();
+    let yesterday = now - DAY;
+    connection.run(&format!(
+        "ANALYTICS.MTRACK shop EVENT view ann AT {yesterday} EVENT view bob AT {yesterday} EVENT view cid AT {yesterday}"
+    ));
+    connection.run("ANALYTICS.MTRACK shop EVENT view ann EVENT buy dora EVENT view eva");
+    let get = connection
+        .run("ANALYTICS.GET shop today users:new users:new/users users:new:rate@event=buy");
+    assert_eq!(get.array()[0], 2);
+    assert!((get.array()[1].double() - 2.0 / 3.0).abs() < 1e-9);
+    assert!(get.array()[2].double() > 0.0);
+    let compare = connection.run("ANALYTICS.COMPARE shop 12h users:new");
+    assert_eq!(compare.at(0).array()[0], 2);
+    let range = connection.run("ANALYTICS.RANGE shop 2d 1d users:new users:returning");
+    let sum = |series: &testkit::Reply| {
+        let points = series.array().iter().map(|point| point.array()[1].int());
+        points.sum::<i64>()
+    };
+    assert_eq!((sum(range.at(0)), sum(range.at(1))), (5, 1));
+    let dashboard = connection.run("ANALYTICS.DASHBOARD shop users:new");
+    let today = dashboard.get("metrics").get("users:new").get("today");
+    assert_eq!(*today, 2);
+    connection
+        .run("ANALYTICS.ALERT shop SET many users:new today > 1")
+        .ok();
+    assert!(!connection.run("ANALYTICS.ALERT shop TEST many").is_error());
+    connection
+        .run("ANALYTICS.LIVE shop SET main 1s WINDOW today users:new users:returning:share")
+        .ok();
+    for refused in [
+        "users:new@quiet=x",
+        "users:returning@quiet=x",
+        "users:new@nosuch",
+    ] {
+        let reply = connection.run(&format!("ANALYTICS.GET shop today {refused}"));
+        assert!(reply.is_error(), "{refused}: {reply:?}");
+    }
+}
+
+#[test]
+fn at_the_capacity_the_new_users_of_rows_and_of_other_add_up() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    let now = connection.now();
+    connection
+        .run("ANALYTICS.CREATE shop RETURNING 90d CAPACITY 4")
+        .ok();
+    let mut random = Random::new(11);
+    for user in 0..300 {
+        let page = random.below(40);
+        let at = now - random.below(3 * HOUR as u64) as i64;
+        connection.run(&format!(
+            "ANALYTICS.TRACK shop view user-{user} AT {at} DIM page /{page}"
+        ));
+    }
+    for limit in [2, 100] {
+        let top = connection.run(&format!(
+            "ANALYTICS.TOP shop 2d page BY users:new LIMIT {limit}"
+        ));
+        let sum: i64 = top.array().iter().map(|row| row.array()[1].int()).sum();
+        assert_eq!(sum, 300, "{top:?}");
+        let shares: f64 = top.array().iter().map(|row| row.array()[2].double()).sum();
+        assert!((shares - 1.0).abs() < 1e-9, "{shares}");
+    }
+}
