@@ -78,7 +78,7 @@ const BUCKETS: [(&str, Granularity, &str); 10] = [
     ("day-imported", Granularity::Day, "0 3 2 0 - 0 0"),
 ];
 
-const SITES: [(&str, u64, &str); 6] = [("people", 0, "TZ UTC RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 100 IDS 1000000 DIM country DIM quiet NOUSERS RETURNING 90d VISITORS 40 PEOPLESEED 00112233445566778899aabbccddeeff 40"), ("visits", 0, "TZ UTC RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 100 IDS 1000000 DIM page DIM country DIM from VISITS 30m PATH page BY country BY event VISITORS 40 SEED 00112233445566778899aabbccddeeff 40"), ("plain", 0, "TZ UTC RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1000 IDS 1000000"), ("strict", 0, "TZ UTC RETENTION minute off RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1 IDS 1000000 DIM event NOUSERS DIM a VAL b UNDECLARED refuse"), ("rich", 2, "TZ Europe/Paris RETENTION minute 2h RETENTION hour 1w RETENTION day 365d RETENTION week off RETENTION month 3y CAPACITY 20 IDS 1000000 DIM event CAPACITY 300 DIM plan NOUSERS DIM country DIM city DIM own CAPACITY 5 CUBE event,country CUBE plan,country,city NOUSERS CUBE own,plan,event,country NOUSERS CAPACITY 9 VAL price VAL ms"), ("imported", 0, "TZ Europe/Paris RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1000 IDS 1000000")];
+const SITES: [(&str, u64, &str); 7] = [("funnels", 0, "TZ UTC RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 100 IDS 1000000"), ("people", 0, "TZ UTC RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 100 IDS 1000000 DIM country DIM quiet NOUSERS RETURNING 90d VISITORS 40 PEOPLESEED 00112233445566778899aabbccddeeff 40"), ("visits", 0, "TZ UTC RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 100 IDS 1000000 DIM page DIM country DIM from VISITS 30m PATH page BY country BY event VISITORS 40 SEED 00112233445566778899aabbccddeeff 40"), ("plain", 0, "TZ UTC RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1000 IDS 1000000"), ("strict", 0, "TZ UTC RETENTION minute off RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1 IDS 1000000 DIM event NOUSERS DIM a VAL b UNDECLARED refuse"), ("rich", 2, "TZ Europe/Paris RETENTION minute 2h RETENTION hour 1w RETENTION day 365d RETENTION week off RETENTION month 3y CAPACITY 20 IDS 1000000 DIM event CAPACITY 300 DIM plan NOUSERS DIM country DIM city DIM own CAPACITY 5 CUBE event,country CUBE plan,country,city NOUSERS CUBE own,plan,event,country NOUSERS CAPACITY 9 VAL price VAL ms"), ("imported", 0, "TZ Europe/Paris RETENTION minute 1h RETENTION hour 1w RETENTION day 365d RETENTION week 104w RETENTION month 3y CAPACITY 1000 IDS 1000000")];
 
 /// The rules of a site and their states, and its live metrics.
 const WATCHED: [(&str, &str); 3] = [
@@ -125,6 +125,22 @@ const PEOPLE: [(&str, Granularity, &str); 3] = [
 
 /// How many users are remembered, and for how many one counts.
 const USERS: [(&str, usize, u64); 2] = [("few", 20, 1), ("sampled", 26, 8)];
+
+/// The answers to the metrics of funnels.
+const FUNNELS: [(&str, Granularity, &str); 2] = [
+    ("hour-funnels", Granularity::Hour, "20 4 3 20 0 54"),
+    (
+        "week-funnels-spilled",
+        Granularity::Week,
+        "40 25 19 40 37 52",
+    ),
+];
+
+/// How many users are remembered in each funnel, and for how many one counts.
+const ATTEMPTS: [(&str, [(usize, i64); 2]); 2] = [
+    ("funnels", [(20, 1), (54, 1)]),
+    ("funnels-sampled", [(20, 1), (14, 4)]),
+];
 
 /// How many ids are remembered, and how many were forgotten early.
 const IDS: [(&str, usize, u64); 3] = [("one", 1, 0), ("hour", 11, 0), ("forgotten", 40, 60)];
@@ -300,6 +316,48 @@ fn people_of_version_1_are_read_and_written_as_they_were() {
 }
 
 #[test]
+fn funnels_of_version_3_are_read_and_written_as_they_were() {
+    let site = Site::decode(&[page("site-v1-funnels.bin")]).unwrap();
+    for (name, granularity, expected) in FUNNELS {
+        let page = page(&format!("bucket-v3-{name}.bin"));
+        let bucket = Bucket::decode(std::slice::from_ref(&page)).unwrap();
+        let metrics = [
+            "funnel:buy:users",
+            "funnel:buy:step2",
+            "funnel:buy",
+            "funnel:buy:users@page=/1",
+            "funnel:buy:users@country=~other",
+            "funnel:slow:users",
+        ];
+        let parse = |it: &str| Metric::parse(it.as_bytes(), Some(&site.settings)).unwrap();
+        let mut fold = Fold::new(&metrics.map(parse));
+        let period = Zone::UTC.period(granularity, TIME).unwrap();
+        fold.add_visits(&Piece::whole(period), &bucket);
+        let numbers = fold.answers(1.0).filter_map(Answer::number);
+        let found: Vec<String> = numbers.map(|number| number.to_string()).collect();
+        assert_eq!(found.join(" "), expected, "{name}");
+        assert!(bucket.encode() == [page], "{name}");
+    }
+}
+
+#[test]
+fn attempts_of_version_1_are_read_and_written_as_they_were() {
+    let site = Site::decode(&[page("site-v1-funnels.bin")]).unwrap();
+    let (funnels, _) = site.settings.funnels().unwrap();
+    for (name, expected) in ATTEMPTS {
+        let page = page(&format!("people-v1-{name}.bin"));
+        let people = People::decode(std::slice::from_ref(&page)).unwrap();
+        // A site with another bound has other tags.
+        let found = funnels.list().iter().map(|funnel| {
+            let progress = people.funnel(funnel.tag()).unwrap();
+            (progress.len(), progress.weight())
+        });
+        assert_eq!(found.collect::<Vec<_>>(), expected, "{name}");
+        assert!(people.encode() == [page], "{name}");
+    }
+}
+
+#[test]
 fn every_golden_file_is_under_test() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let files = fs::read_dir(folder).unwrap().count();
@@ -314,5 +372,7 @@ fn every_golden_file_is_under_test() {
             + VISITORS.len()
             + PEOPLE.len()
             + USERS.len()
+            + FUNNELS.len()
+            + ATTEMPTS.len()
     );
 }

@@ -8,6 +8,7 @@
 //! time  text  codec            calendar and windows, names and numbers, stored primitives
 //! sketch                       distinct counts, percentiles, sums, counters
 //! visitors                     the visits under way, and what an event does to one
+//! funnel                       the attempts of funnels that are under way, and what an event does to one
 //! people                       who was there before, and what an event says of it
 //! schema                       names, options, settings, cubes, limits: no state
 //! event                        what comes in, and its entry in a log
@@ -40,6 +41,7 @@ pub mod bucket;
 pub mod codec;
 pub mod error;
 pub mod event;
+pub mod funnel;
 pub mod hash;
 #[cfg(any(test, feature = "hostile"))]
 pub mod hostile;

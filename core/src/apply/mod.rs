@@ -3,6 +3,7 @@
 
 mod containment;
 mod events;
+mod funnels;
 mod import;
 mod resolve;
 mod rows;
@@ -11,6 +12,7 @@ mod visits;
 
 pub use containment::KnownIn;
 pub use events::ApplyTerms;
+pub use funnels::{Attempting, FunnelBatch, FunnelChange};
 pub use import::{Import, Row};
 pub use resolve::RowResolver;
 pub use rows::{BatchEvent, RowBatch, Span};

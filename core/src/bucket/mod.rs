@@ -6,8 +6,8 @@
 //! ```
 //!
 //! A bucket that counts visits has version 2, and they follow at its end (`visits/`). One of a site that
-//! remembers people has version 3, and at its end `parts 1 | [visits] | people` (`people.rs`): parts are 2, and
-//! 3 with visits.
+//! remembers people or counts funnels has version 3, and at its end `parts 1 | [visits] | [people] | [funnels]`
+//! (`people.rs`, `funnels/`): a bit each, 1 for visits, 2 for people, 4 for funnels.
 //!
 //! The next version of the format gets the next number: whatever stores the same content as other
 //! bytes, or refuses bytes that were taken, is one, a limit that shrinks too. `decode` then reads all
@@ -16,12 +16,14 @@
 //! stays under test (`tests/golden.rs`).
 
 mod breakdown;
+pub mod funnels;
 pub mod people;
 mod table;
 pub mod tally;
 pub mod visits;
 
 pub use breakdown::{Breakdown, OTHER};
+use funnels::Funnels;
 use people::People;
 pub use table::Row;
 use visits::Visits;
@@ -45,6 +47,7 @@ const WITH_PARTS: u8 = 3;
 
 const VISITS: u8 = 1;
 const PEOPLE: u8 = 2;
+const FUNNELS: u8 = 4;
 
 #[derive(Debug, Clone)]
 pub struct Bucket {
@@ -66,6 +69,7 @@ pub struct Bucket {
 struct More {
     visits: Option<Box<Visits>>,
     people: Option<Box<People>>,
+    funnels: Option<Box<Funnels>>,
 }
 
 impl Bucket {
@@ -134,6 +138,15 @@ impl Bucket {
 
     pub(crate) fn visits_mut(&mut self) -> &mut Option<Box<Visits>> {
         &mut self.more.get_or_insert_default().visits
+    }
+
+    /// The attempts of funnels that began in its period, where there are any.
+    pub fn funnels(&self) -> Option<&Funnels> {
+        self.more.as_ref()?.funnels.as_deref()
+    }
+
+    pub(crate) fn funnels_mut(&mut self) -> &mut Option<Box<Funnels>> {
+        &mut self.more.get_or_insert_default().funnels
     }
 
     /// Who was seen in its period, where the site remembers who was there before.
@@ -278,6 +291,7 @@ impl Bucket {
             + names
             + self.visits().map_or(0, Visits::bytes)
             + self.people().map_or(0, People::bytes)
+            + self.funnels().map_or(0, Funnels::bytes)
             + self
                 .more
                 .as_ref()
@@ -291,16 +305,20 @@ impl Bucket {
             .iter()
             .map(|it| 1 + 4 * it.rows().len())
             .sum();
-        1 + rows + self.visits().map_or(0, Visits::parts)
+        1 + rows + self.visits().map_or(0, Visits::parts) + self.funnels().map_or(0, Funnels::parts)
     }
 
     pub fn encode(&self) -> Vec<Page> {
         let mut writer = Writer::new();
-        let (visits, people) = (self.visits(), self.people());
-        writer.u8(match (visits, people) {
-            (None, None) => VERSION,
-            (Some(_), None) => WITH_VISITS,
-            (_, Some(_)) => WITH_PARTS,
+        let (visits, people, funnels) = (self.visits(), self.people(), self.funnels());
+        let bit = |bit: u8, is_there: bool| if is_there { bit } else { 0 };
+        let parts = bit(VISITS, visits.is_some())
+            | bit(PEOPLE, people.is_some())
+            | bit(FUNNELS, funnels.is_some());
+        writer.u8(match parts {
+            0 => VERSION,
+            VISITS => WITH_VISITS,
+            _ => WITH_PARTS,
         });
         writer.u8(self.granularity.index() as u8);
         writer.signed(self.start);
@@ -314,14 +332,17 @@ impl Bucket {
         }
         writer.turn_page();
         writer.u8(0);
-        if people.is_some() {
-            writer.u8(PEOPLE | visits.map_or(0, |_| VISITS));
+        if parts & !VISITS != 0 {
+            writer.u8(parts);
         }
         if let Some(visits) = visits {
             visits.encode(&mut writer);
         }
         if let Some(people) = people {
             people.encode(&mut writer);
+        }
+        if let Some(funnels) = funnels {
+            funnels.encode(&mut writer);
         }
         writer.into_pages()
     }
@@ -384,7 +405,8 @@ impl Bucket {
             WITH_VISITS => VISITS,
             _ => reader.u8("parts")?,
         };
-        if version == WITH_PARTS && parts & !VISITS != PEOPLE {
+        let is_more = parts & !VISITS != 0 && parts & !(VISITS | PEOPLE | FUNNELS) == 0;
+        if version == WITH_PARTS && !is_more {
             return Err(corrupt("parts", "none of this version"));
         }
         if parts & VISITS != 0 {
@@ -394,6 +416,10 @@ impl Bucket {
         if parts & PEOPLE != 0 {
             let people = People::decode(&mut reader, granularity)?;
             bucket.more.get_or_insert_default().people = Some(Box::new(people));
+        }
+        if parts & FUNNELS != 0 {
+            let funnels = Funnels::decode(&mut reader, slots)?;
+            bucket.more.get_or_insert_default().funnels = Some(Box::new(funnels));
         }
         reader.finish()?;
         Ok(bucket)

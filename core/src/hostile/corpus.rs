@@ -1,6 +1,6 @@
 //! Payloads to begin with: together they have every field of both formats.
 
-use super::{people, visits};
+use super::{funnels, people, visits};
 use crate::alert::live::Feed;
 use crate::alert::{Rule, State};
 use crate::apply::RowResolver;
@@ -313,7 +313,7 @@ pub fn watched_sites() -> Vec<(&'static str, Page)> {
 pub fn all_sites() -> impl Iterator<Item = (&'static str, Page)> {
     let sites = sites().into_iter().chain(watched_sites());
     let sites = sites.chain(logged_sites()).chain(visits::sites());
-    sites.chain(people::sites())
+    sites.chain(people::sites()).chain(funnels::sites())
 }
 
 /// With an event log, and nothing else or everything beside it.
@@ -391,6 +391,10 @@ fn write_the_golden_files() {
     let partitions = partitions.map(|(name, page)| (format!("visitors-v1-{name}.bin"), page));
     let people = people::buckets().into_iter();
     let people = people.map(|(name, page)| (format!("bucket-v3-{name}.bin"), page));
+    let funnels = funnels::buckets().into_iter();
+    let funnels = funnels.map(|(name, page)| (format!("bucket-v3-{name}.bin"), page));
+    let attempts = funnels::partitions().into_iter();
+    let attempts = attempts.map(|(name, page)| (format!("people-v1-{name}.bin"), page));
     let users = people::partitions().into_iter();
     let users = users.map(|(name, page)| (format!("people-v1-{name}.bin"), page));
     for (name, page) in buckets
@@ -400,6 +404,8 @@ fn write_the_golden_files() {
         .chain(partitions)
         .chain(people)
         .chain(users)
+        .chain(funnels)
+        .chain(attempts)
     {
         let file = folder.join(name);
         if !file.exists() {

@@ -14,6 +14,7 @@
 )]
 
 pub mod corpus;
+pub mod funnels;
 #[cfg(test)]
 mod memory;
 #[cfg(test)]

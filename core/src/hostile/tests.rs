@@ -2,7 +2,7 @@
 
 use super::memory::peak_of;
 use super::mutation::Mutations;
-use super::{corpus, people, use_of_bucket, use_of_ids, use_of_site, visits};
+use super::{corpus, funnels, people, use_of_bucket, use_of_ids, use_of_site, visits};
 use crate::bucket::Bucket;
 use crate::codec::Page;
 use crate::ids::RecentIds;
@@ -99,6 +99,30 @@ fn try_people(pages: &[Page]) -> bool {
     true
 }
 
+fn try_funnels(pages: &[Page]) -> bool {
+    let (read, peak) = peak_of(|| Bucket::decode(pages));
+    assert_modest(peak, ANYWAY, pages);
+    let Ok(bucket) = read else { return false };
+    assert!(bucket.encode() == pages, "stored otherwise: {pages:02x?}");
+    let sum = pages.iter().flatten().fold(0u8, |sum, byte| sum ^ byte);
+    if sum.is_multiple_of(8) {
+        funnels::check_bucket(bucket);
+    }
+    true
+}
+
+fn try_attempts(pages: &[Page]) -> bool {
+    let (read, peak) = peak_of(|| People::decode(pages));
+    assert_modest(peak, ANYWAY, pages);
+    let Ok(people) = read else { return false };
+    assert!(people.encode() == pages, "stored otherwise: {pages:02x?}");
+    let sum = pages.iter().flatten().fold(0u8, |sum, byte| sum ^ byte);
+    if sum.is_multiple_of(8) {
+        funnels::check_partition(&people);
+    }
+    true
+}
+
 fn try_users(pages: &[Page]) -> bool {
     let (read, peak) = peak_of(|| People::decode(pages));
     assert_modest(peak, ANYWAY, pages);
@@ -167,6 +191,16 @@ fn every_field_of_visits_is_refused_or_as_good_as_one_of_ours() {
 }
 
 #[test]
+fn every_field_of_funnels_is_refused_or_as_good_as_one_of_ours() {
+    for (_, page) in funnels::buckets() {
+        try_all(&page, 30, try_funnels);
+    }
+    for (_, page) in funnels::partitions() {
+        try_all(&page, 40, try_attempts);
+    }
+}
+
+#[test]
 fn every_field_of_people_is_refused_or_as_good_as_one_of_ours() {
     for (_, page) in people::buckets() {
         try_all(&page, 30, try_people);
@@ -200,7 +234,10 @@ fn a_payload_cut_short_is_refused() {
             assert!(Partition::decode(&[page[..end].to_vec()]).is_err(), "{end}");
         }
     }
-    for (_, page) in people::partitions() {
+    for (_, page) in people::partitions()
+        .into_iter()
+        .chain(funnels::partitions())
+    {
         for end in 0..page.len() {
             assert!(People::decode(&[page[..end].to_vec()]).is_err(), "{end}");
         }

@@ -1,6 +1,8 @@
 //! A partition: what is remembered of the users whose hashes begin with the same bits.
 
 use super::identities::{Identities, Noted, Terms};
+use crate::funnel::{self, Progress};
+use crate::memory::allocated;
 use crate::time::{DayNumber, DAY};
 use crate::visitors::Visitor;
 
@@ -8,6 +10,8 @@ use crate::visitors::Visitor;
 pub struct People {
     /// Where the site remembers who was there before.
     pub(super) identities: Option<Identities>,
+    /// How far they are in funnels, in no order.
+    pub(super) funnels: Vec<Progress>,
     /// When its key expires.
     pub(super) expiry: i64,
 }
@@ -60,6 +64,37 @@ impl People {
         identities.is_some_and(|it| it.forget(visitor, terms))
     }
 
+    /// How far users are in a funnel.
+    #[inline]
+    pub fn funnel(&self, tag: u64) -> Option<&Progress> {
+        self.funnels.iter().find(|it| it.tag() == tag)
+    }
+
+    /// The same, for writing. Where it is new, all that the site does not count any more is dropped:
+    /// `is_current`.
+    #[inline]
+    pub fn funnel_mut(
+        &mut self,
+        terms: &funnel::Terms,
+        is_current: impl Fn(u64) -> bool,
+    ) -> Option<&mut Progress> {
+        let found = self.funnels.iter().position(|it| it.tag() == terms.tag);
+        let at = found.unwrap_or_else(|| {
+            self.funnels.retain(|it| is_current(it.tag()));
+            self.funnels.reserve_exact(1);
+            self.funnels.push(Progress::new(terms));
+            self.funnels.len() - 1
+        });
+        self.funnels.get_mut(at)
+    }
+
+    /// Removes how far a user is in a funnel. False where there is nothing.
+    pub fn forget_in_funnel(&mut self, visitor: Visitor, terms: &funnel::Terms) -> bool {
+        let mut funnels = self.funnels.iter_mut();
+        let progress = funnels.find(|it| it.tag() == terms.tag);
+        progress.is_some_and(|it| it.forget(visitor, terms))
+    }
+
     /// Those under these terms: others are dropped.
     #[inline]
     fn identities_mut(&mut self, day: DayNumber, terms: &Terms) -> &mut Identities {
@@ -74,11 +109,15 @@ impl People {
 
     /// About the number of its allocations.
     pub fn parts(&self) -> usize {
-        1 + usize::from(self.identities.is_some())
+        let funnels: usize = self.funnels.iter().map(Progress::parts).sum();
+        1 + usize::from(self.identities.is_some()) + funnels
     }
 
     /// What it occupies, itself not included.
     pub fn heap_bytes(&self) -> usize {
+        let funnels: usize = self.funnels.iter().map(Progress::heap_bytes).sum();
         self.identities.as_ref().map_or(0, Identities::heap_bytes)
+            + allocated(self.funnels.capacity() * size_of::<Progress>())
+            + funnels
     }
 }

@@ -1,7 +1,7 @@
 //! The stored form of a partition.
 //!
 //! ```text
-//! version 1 | parts | expiry signed | [identities]         parts: 1 where there are identities
+//! version 1 | parts | expiry signed | [identities] | [n | n × funnel]      parts: 1 identities, 2 funnels
 //! identities:  tag 8 | shift 1 | base, latest signed | slots, len varint | len × entry 8
 //! ```
 //!
@@ -11,26 +11,35 @@
 use super::identities::{Identities, MOST_SHIFT};
 use super::partition::People;
 use super::table::{Table, MOST_DAY};
-use crate::codec::{corrupt, Page, Reader, Writer};
+use crate::codec::{corrupt, in_order, Page, Reader, Writer};
 use crate::error::Corrupt;
+use crate::funnel::{Progress, LEAST_BYTES as LEAST_FUNNEL, MOST_FUNNELS};
 use crate::time::{DayNumber, DAY, MAX_TIME, MIN_TIME};
 use crate::visitors::MOST_IN_PARTITION;
 
 const VERSION: u8 = 1;
 
 const IDENTITIES: u8 = 1;
+/// In the order of their tags.
+const FUNNELS: u8 = 2;
 
 impl People {
     pub fn encode(&self) -> Vec<Page> {
         let mut writer = Writer::new();
         writer.u8(VERSION);
-        writer.u8(match self.identities {
-            Some(_) => IDENTITIES,
-            None => 0,
-        });
+        let bit = |bit: u8, is_there: bool| if is_there { bit } else { 0 };
+        let identities = bit(IDENTITIES, self.identities.is_some());
+        writer.u8(identities | bit(FUNNELS, !self.funnels.is_empty()));
         writer.signed(self.expiry);
         if let Some(identities) = &self.identities {
             identities.encode(&mut writer);
+        }
+        if !self.funnels.is_empty() {
+            writer.varint(self.funnels.len() as u64);
+            for (_, funnel) in in_order(&self.funnels, Progress::tag) {
+                writer.turn_page();
+                funnel.encode(&mut writer);
+            }
         }
         writer.into_pages()
     }
@@ -44,7 +53,7 @@ impl People {
             return Err(corrupt("version", "not one that this module reads"));
         }
         let parts = reader.u8("parts")?;
-        if parts & !IDENTITIES != 0 {
+        if parts & !(IDENTITIES | FUNNELS) != 0 {
             return Err(corrupt("parts", "one that this module does not have"));
         }
         let expiry = reader.signed("expiry")?;
@@ -55,8 +64,33 @@ impl People {
             0 => None,
             _ => Some(Identities::decode(&mut reader)?),
         };
+        let funnels = match parts & FUNNELS {
+            0 => Vec::new(),
+            _ => read_funnels(&mut reader)?,
+        };
         reader.finish()?;
-        Ok(People { identities, expiry })
+        Ok(People {
+            identities,
+            funnels,
+            expiry,
+        })
+    }
+}
+
+fn read_funnels(reader: &mut Reader) -> Result<Vec<Progress>, Corrupt> {
+    let count = reader.count("funnels", MOST_FUNNELS, LEAST_FUNNEL)?;
+    let mut funnels: Vec<Progress> = Vec::with_capacity(count);
+    for _ in 0..count {
+        reader.turn_page()?;
+        let funnel = Progress::decode(reader)?;
+        if { funnels.last() }.is_some_and(|last| last.tag() >= funnel.tag()) {
+            return Err(corrupt("funnel", "not in order"));
+        }
+        funnels.push(funnel);
+    }
+    match count {
+        0 => Err(corrupt("funnels", "none")),
+        _ => Ok(funnels),
     }
 }
 

@@ -25,6 +25,7 @@ pub const BREAKDOWNS_PER_SITE: usize = DIMENSIONS_PER_SITE + CUBES_PER_SITE + 1;
 pub const FACETS_PER_EVENT: usize = 2 + DIMENSIONS_PER_EVENT + CUBES_PER_SITE;
 /// The same with the row of the whole.
 pub const ROWS_PER_EVENT: usize = 1 + FACETS_PER_EVENT;
+pub const FUNNELS_PER_SITE: usize = crate::funnel::MOST_FUNNELS;
 pub const RULES_PER_SITE: usize = 100;
 pub const FEEDS_PER_SITE: usize = 32;
 /// The longest metric of a rule or of live metrics, which keep it as text.

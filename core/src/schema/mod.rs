@@ -1,6 +1,9 @@
 //! What a site declares: names, settings, options, cubes, and the limits of all of them. No state.
 
+mod condition;
 mod cube;
+pub mod funnel;
+mod funnel_words;
 pub mod keys;
 pub mod limits;
 mod name_rules;
@@ -15,7 +18,10 @@ mod subjects;
 mod visit_options;
 pub mod visits;
 
+pub use condition::Condition;
 pub use cube::Cube;
+pub use funnel::{Funnel, Funnels};
+pub use funnel_words::{parse_funnel, FUNNEL};
 pub use name_rules::{
     check_dimension_name, check_name, check_value_name, cube_parts, dimension_name, value_name,
 };
@@ -26,6 +32,6 @@ pub use returning_options::{PEOPLE, RETURNING};
 pub use row::{capacity_or, Facet, RowKind, EVENT};
 pub use selector::{check_of_visits, no_users, Selector};
 pub use settings::{Dimension, Log, Settings, Undeclared};
-pub use subjects::SUBJECTS;
+pub use subjects::{FUNNEL_PREFIX, SUBJECTS};
 pub use visit_options::{SEED, VISITS};
 pub use visits::Visits;

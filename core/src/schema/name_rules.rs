@@ -1,6 +1,7 @@
 //! The names that a site may give its dimensions, values and cubes.
 
-use super::{limits, subjects::SUBJECTS};
+use super::limits;
+use super::subjects::{FUNNEL_PREFIX, SUBJECTS};
 use crate::error::{shown, Error, Result};
 use crate::text::Name;
 
@@ -35,7 +36,7 @@ pub fn check_value_name(name: &[u8]) -> Result<()> {
             shown(name)
         )));
     }
-    if SUBJECTS.contains(&name) {
+    if SUBJECTS.contains(&name) || name.starts_with(FUNNEL_PREFIX) {
         return Err(Error::new(format!(
             "value '{}': this is counted already; choose another name",
             shown(name)
@@ -74,4 +75,20 @@ pub fn cube_parts(list: &[u8]) -> Result<Vec<Name>> {
         )));
     }
     Ok(parts)
+}
+
+/// A dimension and its value, or `event` and a type.
+pub(super) fn check_part(name: &[u8], value: &[u8]) -> Result<()> {
+    if name == b"event" {
+        return check_name("event", value);
+    }
+    check_dimension_name(name)?;
+    if value.len() > limits::DIMENSION_VALUE {
+        return Err(Error::new(format!(
+            "dimension '{}': a value has at most {} bytes",
+            shown(name),
+            limits::DIMENSION_VALUE
+        )));
+    }
+    Ok(())
 }

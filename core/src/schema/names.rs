@@ -20,6 +20,8 @@ pub struct Names<'s> {
     accepted: Accepted,
     /// Whether rows are written by a program, which makes no typing mistakes.
     is_literal: bool,
+    /// Whether an `&` in front of any name and `=` begins a dimension.
+    is_open: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -49,6 +51,7 @@ impl<'s> Names<'s> {
             site,
             accepted,
             is_literal: false,
+            is_open: false,
         }
     }
 
@@ -69,6 +72,18 @@ impl<'s> Names<'s> {
             is_literal: true,
             ..self
         }
+    }
+
+    /// The same, for conditions of events: an `&` in front of any name and `=` begins a dimension.
+    pub(super) fn open(self) -> Names<'s> {
+        Names {
+            is_open: true,
+            ..self
+        }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.is_open
     }
 
     pub fn site(&self) -> Option<&'s Settings> {

@@ -1,5 +1,6 @@
 //! What a site remembers of people: `RETURNING horizon [VISITORS n]`.
 
+use super::funnel::{Definition, Funnels, SetFunnel};
 use super::visits::check_visitors;
 use crate::error::{Error, Result};
 use crate::people::{Terms, LONGEST_HORIZON, SHORTEST_HORIZON};
@@ -26,6 +27,7 @@ pub struct People {
     bits: u32,
     most: usize,
     returning: Option<Returning>,
+    funnels: Funnels,
 }
 
 /// Who was there before.
@@ -61,6 +63,7 @@ impl People {
             bits,
             most,
             returning: None,
+            funnels: Funnels::default(),
         })
     }
 
@@ -84,6 +87,7 @@ impl People {
                 before.visitors
             )));
         }
+        people.funnels = before.map_or_else(Funnels::default, |it| it.funnels.clone());
         let (since, begun) = returning.map_or((since, begun), |it| (it.since, it.begun));
         people.returning = Some(Returning {
             horizon,
@@ -92,6 +96,59 @@ impl People {
             tag: people.tag(begun),
         });
         Ok(people)
+    }
+
+    /// Without who was there before. None where nothing is remembered then.
+    pub fn without_returning(&self) -> Option<People> {
+        let people = People {
+            returning: None,
+            ..self.clone()
+        };
+        people.remembers().then_some(people)
+    }
+
+    /// With a funnel, and what became of it. `since`: all events from then on are taken.
+    pub fn with_funnel(&self, definition: Definition, since: i64) -> Result<(People, SetFunnel)> {
+        let mut people = self.clone();
+        let outcome = people
+            .funnels
+            .set(definition, since, self.seed, self.bits)?;
+        Ok((people, outcome))
+    }
+
+    /// Without a funnel. None where nothing is remembered then.
+    pub fn without_funnel(&self, name: &[u8]) -> Option<People> {
+        let mut people = self.clone();
+        people.funnels.remove(name);
+        people.remembers().then_some(people)
+    }
+
+    pub fn remembers(&self) -> bool {
+        self.returning.is_some() || !self.funnels.is_empty()
+    }
+
+    /// With funnels that were stored.
+    pub fn with_funnels(self, funnels: Funnels) -> People {
+        People { funnels, ..self }
+    }
+
+    pub fn funnels(&self) -> &Funnels {
+        &self.funnels
+    }
+
+    /// The number of partitions is `1 << bits`.
+    pub fn bits(&self) -> u32 {
+        self.bits
+    }
+
+    /// The terms of a funnel.
+    #[inline]
+    pub fn funnel_terms(&self, funnel: &super::Funnel) -> crate::funnel::Terms {
+        funnel.terms(self.bits, self.most)
+    }
+
+    pub fn heap_bytes(&self) -> usize {
+        self.funnels.heap_bytes()
     }
 
     fn tag(&self, begun: i64) -> u64 {
@@ -143,8 +200,9 @@ impl People {
     /// How long after an event something is remembered of its user, in milliseconds.
     #[inline]
     pub fn kept(&self) -> i64 {
-        self.returning
-            .map_or(0, |it| (i64::from(it.horizon) + 1) * DAY)
+        let returning = self.returning;
+        let returning = returning.map_or(0, |it| (i64::from(it.horizon) + 1) * DAY);
+        returning.max(self.funnels.longest())
     }
 
     /// As the option is given.

@@ -18,7 +18,8 @@
 //! parentheses.
 
 use super::limits;
-use super::{check_dimension_name, check_name, Names, RowKind, Settings, Visits, EVENT};
+use super::name_rules::check_part;
+use super::{Names, RowKind, Settings, Visits, EVENT};
 use crate::error::{shown, Error, Result};
 use crate::text::{Name, Text};
 
@@ -42,11 +43,23 @@ impl Selector {
 
     /// A value for which visits are counted.
     pub fn parse_of_visits(text: &[u8], names: Names) -> Result<Selector> {
+        Selector::parse_alone(text, names, "visits", |name| check_of_visits(name, names))
+    }
+
+    /// A value of one dimension that `check` accepts. `what`: that is counted for it.
+    pub fn parse_alone(
+        text: &[u8],
+        names: Names,
+        what: &str,
+        check: impl FnOnce(&[u8]) -> Result<()>,
+    ) -> Result<Selector> {
         let parts = split(text, Names::all(names.site()))?;
         let [(name, value)] = parts.as_slice() else {
-            return Err(Error::new("visits are counted by one dimension at a time"));
+            return Err(Error::new(format!(
+                "{what} are counted by one dimension at a time"
+            )));
         };
-        check_of_visits(name, names)?;
+        check(name)?;
         if value.len() > limits::DIMENSION_VALUE {
             return Err(Error::new(format!(
                 "dimension '{}': a value has at most {} bytes",
@@ -68,7 +81,7 @@ impl Selector {
         let parts = split(text, Names::all(site))?;
         parts
             .iter()
-            .try_for_each(|(name, value)| check(name, value))?;
+            .try_for_each(|(name, value)| check_part(name, value))?;
         Ok(parts
             .into_iter()
             .last()
@@ -97,7 +110,7 @@ impl Selector {
 
     fn of_parts(parts: &[Part], names: Names) -> Result<Selector> {
         for (name, value) in parts {
-            check(name, value)?;
+            check_part(name, value)?;
             names.check_dimension(name)?;
         }
         match parts {
@@ -108,7 +121,7 @@ impl Selector {
 
     /// A value of one dimension.
     pub fn of(name: &[u8], value: &[u8], names: Names) -> Result<Selector> {
-        check(name, value)?;
+        check_part(name, value)?;
         names.check_dimension(name)?;
         let site = names.site();
         let (kind, name, users) = match name {
@@ -218,21 +231,6 @@ pub fn no_users(what: &str, name: &[u8]) -> Error {
     ))
 }
 
-fn check(name: &[u8], value: &[u8]) -> Result<()> {
-    if name == b"event" {
-        return check_name("event", value);
-    }
-    check_dimension_name(name)?;
-    if value.len() > limits::DIMENSION_VALUE {
-        return Err(Error::new(format!(
-            "dimension '{}': a value has at most {} bytes",
-            shown(name),
-            limits::DIMENSION_VALUE
-        )));
-    }
-    Ok(())
-}
-
 pub(crate) fn split<'t>(text: &'t [u8], names: Names) -> Result<Vec<Part<'t>>> {
     let mut parts: Vec<Part> = Vec::with_capacity(1);
     let mut rest = Some(text);
@@ -279,7 +277,7 @@ fn value_and_next<'t>(text: &'t [u8], names: Names) -> Result<(Vec<u8>, Option<&
         value.extend_from_slice(before);
         rest = after;
         match next_name(after) {
-            Some(name) if is_dimension(name, names) => {
+            Some(name) if is_dimension(name, names) || names.is_open() && is_plain(&value) => {
                 if len == 1 {
                     return Ok((value, Some(after)));
                 }

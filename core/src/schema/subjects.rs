@@ -12,3 +12,6 @@ pub const SUBJECTS: [&[u8]; 9] = [
     b"visit-time",
     b"visit-events",
 ];
+
+/// Metrics of funnels begin with it, and no name of a value does.
+pub const FUNNEL_PREFIX: &[u8] = b"funnel:";

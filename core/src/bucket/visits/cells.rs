@@ -1,7 +1,8 @@
-//! What was counted of visits by the slot in which they began.
+//! What was counted by the slot in which something began: a visit, or an attempt of a funnel.
 //!
 //! ```text
-//! stored:  n | n × (slot | visits | engaged | time | events)     slots ascending, none with zeros alone
+//! stored:  n | n × (slot | numbers)     slots ascending, none with zeros alone
+//! visits:  visits | engaged | time | events
 //! ```
 
 use crate::codec::{corrupt, Reader, Writer};
@@ -10,16 +11,34 @@ use crate::memory::allocated;
 use crate::time::Slots;
 use crate::visitors::Amounts;
 
+/// Numbers that are added up.
+pub trait Sums: Copy + Default + PartialEq {
+    /// The fewest bytes that they are stored in.
+    const LEAST_BYTES: usize;
+
+    fn plus(self, other: Self) -> Self;
+    fn is_zero(&self) -> bool;
+
+    /// How many began: rows with few of them move into `~other` first.
+    fn began(&self) -> u64;
+
+    fn encode(&self, writer: &mut Writer);
+    fn decode(reader: &mut Reader) -> Result<Self, Corrupt>;
+}
+
 /// In the order of their slots.
-#[derive(Debug, Clone, Default)]
-pub struct Cells(Vec<(u8, Amounts)>);
+#[derive(Debug, Clone)]
+pub struct Cells<A = Amounts>(Vec<(u8, A)>);
 
-/// A slot, and four numbers, each of a byte at least.
-const LEAST_BYTES: usize = 5;
+impl<A> Default for Cells<A> {
+    fn default() -> Cells<A> {
+        Cells(Vec::new())
+    }
+}
 
-impl Cells {
+impl<A: Sums> Cells<A> {
     #[inline]
-    pub fn add(&mut self, slot: u8, amounts: Amounts) {
+    pub fn add(&mut self, slot: u8, amounts: A) {
         // Most visits begin in the last slot.
         let at = match self.0.last() {
             Some((last, _)) if *last > slot => self.0.partition_point(|(other, _)| *other < slot),
@@ -37,7 +56,7 @@ impl Cells {
         }
     }
 
-    pub fn merge(&mut self, other: &Cells) {
+    pub fn merge(&mut self, other: &Cells<A>) {
         for (slot, amounts) in &other.0 {
             self.add(*slot, *amounts);
         }
@@ -45,59 +64,43 @@ impl Cells {
 
     /// The sum of the slots `from <= slot < to`.
     #[inline]
-    pub fn sum(&self, from: u8, to: u8) -> Amounts {
+    pub fn sum(&self, from: u8, to: u8) -> A {
         let within = self.0.iter().filter(|(slot, _)| (from..to).contains(slot));
-        within.fold(Amounts::default(), |sum, (_, amounts)| sum.plus(*amounts))
+        within.fold(A::default(), |sum, (_, amounts)| sum.plus(*amounts))
     }
 
-    pub fn total(&self) -> Amounts {
+    pub fn total(&self) -> A {
         self.sum(0, u8::MAX)
     }
 
-    fn counted(&self) -> impl Iterator<Item = &(u8, Amounts)> + Clone {
+    fn counted(&self) -> impl Iterator<Item = &(u8, A)> + Clone {
         self.0.iter().filter(|(_, amounts)| !amounts.is_zero())
     }
 
     pub fn heap_bytes(&self) -> usize {
-        allocated(self.0.capacity() * size_of::<(u8, Amounts)>())
+        allocated(self.0.capacity() * size_of::<(u8, A)>())
     }
 
     pub fn encode(&self, writer: &mut Writer) {
         writer.varint(self.counted().count() as u64);
         for (slot, amounts) in self.counted() {
             writer.u8(*slot);
-            for number in [
-                amounts.visits,
-                amounts.engaged,
-                amounts.time,
-                amounts.events,
-            ] {
-                writer.signed(number);
-            }
+            amounts.encode(writer);
         }
     }
 
     /// `slots`: how many the bucket has.
-    pub fn decode(reader: &mut Reader, slots: u8) -> Result<Cells, Corrupt> {
-        let count = reader.count("slots of visits", Slots::MAX, LEAST_BYTES)?;
+    pub fn decode(reader: &mut Reader, slots: u8) -> Result<Cells<A>, Corrupt> {
+        let count = reader.count("slots", Slots::MAX, 1 + A::LEAST_BYTES)?;
         let mut cells = Cells(Vec::with_capacity(count));
         for _ in 0..count {
-            let slot = reader.u8("slot of visits")?;
+            let slot = reader.u8("slot")?;
             if slot >= slots || cells.0.last().is_some_and(|(last, _)| *last >= slot) {
-                return Err(corrupt(
-                    "slot of visits",
-                    "not ascending, or not in the bucket",
-                ));
+                return Err(corrupt("slot", "not ascending, or not in the bucket"));
             }
-            let mut number = || reader.signed("visits");
-            let amounts = Amounts {
-                visits: number()?,
-                engaged: number()?,
-                time: number()?,
-                events: number()?,
-            };
+            let amounts = A::decode(reader)?;
             if amounts.is_zero() {
-                return Err(corrupt("visits", "nothing in a slot"));
+                return Err(corrupt("slot", "nothing in it"));
             }
             cells.0.push((slot, amounts));
         }
@@ -106,8 +109,43 @@ impl Cells {
 }
 
 /// Compares what was counted.
-impl PartialEq for Cells {
-    fn eq(&self, other: &Cells) -> bool {
+impl<A: Sums> PartialEq for Cells<A> {
+    fn eq(&self, other: &Cells<A>) -> bool {
         self.counted().eq(other.counted())
+    }
+}
+
+impl Sums for Amounts {
+    /// Four numbers, each of a byte at least.
+    const LEAST_BYTES: usize = 4;
+
+    #[inline]
+    fn plus(self, other: Amounts) -> Amounts {
+        self.plus(other)
+    }
+
+    #[inline]
+    fn is_zero(&self) -> bool {
+        self.is_zero()
+    }
+
+    fn began(&self) -> u64 {
+        u64::try_from(self.visits).unwrap_or(0)
+    }
+
+    fn encode(&self, writer: &mut Writer) {
+        for number in [self.visits, self.engaged, self.time, self.events] {
+            writer.signed(number);
+        }
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Amounts, Corrupt> {
+        let mut number = || reader.signed("visits");
+        Ok(Amounts {
+            visits: number()?,
+            engaged: number()?,
+            time: number()?,
+            events: number()?,
+        })
     }
 }

@@ -10,7 +10,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use cells::Cells;
+pub use cells::{Cells, Sums};
 pub use table::{Addition, Axis, Row, Table};
 
 use crate::codec::{corrupt, in_order, Reader, Writer};

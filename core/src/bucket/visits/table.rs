@@ -1,4 +1,5 @@
-//! The visits of a bucket by the values of a dimension: by entry, by exit, or by a dimension of `BY`.
+//! The visits of a bucket by the values of a dimension: by entry, by exit, or by a dimension of `BY`. The
+//! attempts of a funnel are kept in the same way.
 //!
 //! A visit under way remembers the id of its value, not its text; a row has both. At the capacity, the
 //! lightest eighth of the rows moves into `~other`, as in a breakdown of events. What is added to a visit
@@ -19,7 +20,7 @@
 //! row:     value | id | cells | [since | error] (only when spilled)       values ascending
 //! ```
 
-use super::cells::Cells;
+use super::cells::{Cells, Sums};
 use crate::codec::{corrupt, in_order, Reader, Writer};
 use crate::error::Corrupt;
 use crate::memory::allocated;
@@ -47,54 +48,54 @@ impl Axis {
 }
 
 #[derive(Debug, Clone)]
-pub struct Row {
+pub struct Row<A = Amounts> {
     id: ValueId,
     value: Kept,
-    cells: Cells,
+    cells: Cells<A>,
 }
 
-impl Row {
+impl<A> Row<A> {
     pub fn value(&self) -> &[u8] {
         self.value.bytes()
     }
 
-    pub fn cells(&self) -> &Cells {
+    pub fn cells(&self) -> &Cells<A> {
         &self.cells
     }
 }
 
 #[derive(Debug, Clone)]
-struct Spill {
+struct Spill<A> {
     until: i64,
     /// The most visits that a value without a row may have in `other`.
     floor: u64,
-    other: Cells,
+    other: Cells<A>,
     /// Of every row: visits that began later are in the row, and how many others `other` may have.
     rows: Vec<(i64, u64)>,
 }
 
 #[derive(Debug, Clone)]
-pub struct Table {
+pub struct Table<A = Amounts> {
     axis: Axis,
-    rows: Vec<Row>,
+    rows: Vec<Row<A>>,
     index: Index,
-    spill: Option<Box<Spill>>,
+    spill: Option<Box<Spill<A>>>,
 }
 
 /// An addition to the visits of one value.
 #[derive(Debug, Clone, Copy)]
-pub struct Addition<'t> {
+pub struct Addition<'t, A = Amounts> {
     pub id: ValueId,
     /// None where the visit is certain to have been counted under this value before.
     pub text: Option<&'t [u8]>,
     /// When the visit began.
     pub beginning: i64,
     pub slot: u8,
-    pub amounts: Amounts,
+    pub amounts: A,
 }
 
-impl Table {
-    pub fn new(axis: Axis) -> Table {
+impl<A: Sums> Table<A> {
+    pub fn new(axis: Axis) -> Table<A> {
         Table {
             axis,
             rows: Vec::new(),
@@ -108,16 +109,16 @@ impl Table {
     }
 
     /// In no order.
-    pub fn rows(&self) -> &[Row] {
+    pub fn rows(&self) -> &[Row<A>] {
         &self.rows
     }
 
-    pub fn other(&self) -> Option<&Cells> {
+    pub fn other(&self) -> Option<&Cells<A>> {
         self.spill.as_ref().map(|spill| &spill.other)
     }
 
     /// What was counted of a value, by its id where that is known.
-    pub fn named(&self, value: &[u8], id: Option<ValueId>) -> Option<&Cells> {
+    pub fn named(&self, value: &[u8], id: Option<ValueId>) -> Option<&Cells<A>> {
         let row = match id {
             Some(id) => self.row(id, value),
             None => self.rows.iter().find(|row| row.value() == value),
@@ -125,7 +126,7 @@ impl Table {
         row.map(Row::cells)
     }
 
-    pub fn row(&self, id: ValueId, value: &[u8]) -> Option<&Row> {
+    pub fn row(&self, id: ValueId, value: &[u8]) -> Option<&Row<A>> {
         let row = self.rows.get(self.find(id)?)?;
         (row.value() == value).then_some(row)
     }
@@ -145,7 +146,7 @@ impl Table {
 
     #[inline]
     fn find(&self, id: ValueId) -> Option<usize> {
-        let is_it = |row: &Row| row.id == id;
+        let is_it = |row: &Row<A>| row.id == id;
         if self.index.is_built() {
             let found = |row| self.rows.get(row).is_some_and(is_it);
             self.index.find(id.spread(), found)
@@ -155,7 +156,7 @@ impl Table {
     }
 
     /// `latest`: the latest beginning of a visit in the bucket.
-    pub fn add(&mut self, addition: &Addition, capacity: usize, latest: i64) {
+    pub fn add(&mut self, addition: &Addition<A>, capacity: usize, latest: i64) {
         let place = self.find(addition.id);
         if let Some(spill) = &mut self.spill {
             if spill.takes(place, addition) {
@@ -169,7 +170,7 @@ impl Table {
     }
 
     #[cold]
-    fn add_row(&mut self, addition: &Addition, capacity: usize, latest: i64) {
+    fn add_row(&mut self, addition: &Addition<A>, capacity: usize, latest: i64) {
         let Some(text) = addition.text else {
             // The bucket was made anew since the visit began: it has nothing of it.
             return;
@@ -190,7 +191,7 @@ impl Table {
         self.push(addition.id, text, cells, since);
     }
 
-    fn push(&mut self, id: ValueId, value: &[u8], cells: Cells, since: Option<(i64, u64)>) {
+    fn push(&mut self, id: ValueId, value: &[u8], cells: Cells<A>, since: Option<(i64, u64)>) {
         let at = self.rows.len();
         if at == self.rows.capacity() {
             self.rows.reserve_exact(1 + at / 2);
@@ -256,10 +257,8 @@ impl Table {
         if leave == 0 {
             return;
         }
-        let weight = |row: usize, it: &Row| {
-            let visits = u64::try_from(it.cells.total().visits).unwrap_or(0);
-            visits.saturating_add(self.error(row))
-        };
+        let weight =
+            |row: usize, it: &Row<A>| it.cells.total().began().saturating_add(self.error(row));
         let rows = self.rows.iter().enumerate();
         let mut order: Vec<(u64, &[u8], usize)> = rows
             .map(|(at, row)| (weight(at, row), row.value(), at))
@@ -297,7 +296,7 @@ impl Table {
         let rows = self.rows.iter();
         let rows = rows.map(|row| row.value.heap_bytes() + row.cells.heap_bytes());
         let spill = self.spill.as_ref().map_or(0, |spill| {
-            allocated(size_of::<Spill>())
+            allocated(size_of::<Spill<A>>())
                 + spill.other.heap_bytes()
                 + allocated(spill.rows.capacity() * size_of::<(i64, u64)>())
         });
@@ -305,7 +304,7 @@ impl Table {
             Axis::By(name) => allocated(name.bytes().len()),
             _ => 0,
         };
-        allocated(self.rows.capacity() * size_of::<Row>())
+        allocated(self.rows.capacity() * size_of::<Row<A>>())
             + rows.sum::<usize>()
             + self.index.heap_bytes()
             + spill
@@ -341,7 +340,7 @@ impl Table {
         writer.u8(0);
     }
 
-    pub fn decode(reader: &mut Reader, slots: u8) -> Result<Table, Corrupt> {
+    pub fn decode(reader: &mut Reader, slots: u8) -> Result<Table<A>, Corrupt> {
         let axis = match reader.u8("table of visits")? {
             0 => Axis::Entry,
             1 => Axis::Exit,
@@ -402,9 +401,9 @@ impl Table {
     }
 }
 
-impl Spill {
+impl<A: Sums> Spill<A> {
     /// Whether the visit is in `~other`. What it adds there raises the bound of its value.
-    fn takes(&mut self, place: Option<usize>, addition: &Addition) -> bool {
+    fn takes(&mut self, place: Option<usize>, addition: &Addition<A>) -> bool {
         let (until, bound) = match place {
             None => (self.until, &mut self.floor),
             Some(place) => match self.rows.get_mut(place) {
@@ -414,8 +413,7 @@ impl Spill {
         };
         let takes = addition.beginning <= until;
         if takes {
-            let visits = u64::try_from(addition.amounts.visits).unwrap_or(0);
-            *bound = bound.saturating_add(visits);
+            *bound = bound.saturating_add(addition.amounts.began());
         }
         takes
     }

@@ -5,6 +5,7 @@
 //! is only a number. Metrics of the same row share one look-up a bucket, and one state.
 
 mod distinct;
+mod funnels;
 mod people;
 mod percentiles;
 mod state;
@@ -14,19 +15,23 @@ mod visits;
 
 pub use super::answer::{rate, Answer};
 pub use distinct::{EdgePart, Estimate};
+pub use funnels::{funnel_by, moved_attempts, FunnelFold, FunnelRow, FunnelStep};
 pub use people::excess_of;
 pub use state::{events_of, summary_of, State};
 pub use visits::{moved_visits, spread_of};
 
-use super::metric::{Measure, Metric, Selector, Term, VisitMeasure};
+use super::metric::{FunnelMeasure, Measure, Metric, Selector, Term, VisitMeasure};
 use crate::bucket::Bucket;
 use crate::time::{Piece, Range};
+use funnels::FunnelSum;
 use visits::Sum;
 
 pub struct Fold {
     rows: Vec<(Option<Selector>, State)>,
     /// Of visits, which are counted in other buckets.
     visits: Vec<Sum>,
+    /// Of funnels, which are counted in the same buckets.
+    funnels: Vec<FunnelSum>,
     /// The time that rates of visits divide by.
     visit_seconds: f64,
     metrics: Vec<Reading>,
@@ -45,6 +50,7 @@ struct Reading {
 enum Place {
     Row(usize, Measure),
     Visits(usize, VisitMeasure),
+    Funnel(usize, FunnelMeasure),
 }
 
 impl Fold {
@@ -52,6 +58,7 @@ impl Fold {
         let mut fold = Fold {
             rows: Vec::new(),
             visits: Vec::new(),
+            funnels: Vec::new(),
             visit_seconds: 0.0,
             metrics: Vec::with_capacity(metrics.len()),
             united: 0,
@@ -75,6 +82,14 @@ impl Fold {
             });
             return Place::Visits(index, measure);
         }
+        if let Measure::Funnel(measure, source) = term.measure {
+            let is_it = |sum: &FunnelSum| sum.source == source && sum.row == term.row;
+            let index = self.funnels.iter().position(is_it).unwrap_or_else(|| {
+                self.funnels.push(FunnelSum::new(source, term.row.clone()));
+                self.funnels.len() - 1
+            });
+            return Place::Funnel(index, measure);
+        }
         let index = self.rows.iter().position(|(row, _)| *row == term.row);
         let index = index.unwrap_or_else(|| {
             self.rows.push((term.row.clone(), State::default()));
@@ -91,6 +106,7 @@ impl Fold {
     pub fn trimmed(mut self) -> Fold {
         self.rows.iter_mut().for_each(|(_, state)| state.trim());
         self.visits.iter_mut().for_each(Sum::trim);
+        self.funnels.iter_mut().for_each(FunnelSum::trim);
         self
     }
 
@@ -108,16 +124,19 @@ impl Fold {
         }
     }
 
-    /// Adds a piece of a cover of hours and coarser buckets, for visits.
+    /// Adds a piece of a cover of hours and coarser buckets, for visits and funnels.
     pub fn add_visits(&mut self, piece: &Piece, bucket: &Bucket) {
         self.visits
             .iter_mut()
             .for_each(|sum| sum.add(piece, bucket));
+        self.funnels
+            .iter_mut()
+            .for_each(|sum| sum.add(piece, bucket));
     }
 
-    /// Whether any metric is of visits.
+    /// Whether any metric is of visits or funnels.
     pub fn has_visits(&self) -> bool {
-        !self.visits.is_empty()
+        !self.visits.is_empty() || !self.funnels.is_empty()
     }
 
     /// Whether any metric is of something else.
@@ -150,6 +169,10 @@ impl Fold {
                 let sum = self.visits.get(*index);
                 sum.map(|sum| measure.answer(sum.amounts(), self.visit_seconds))
             }
+            Place::Funnel(index, measure) => {
+                let sum = self.funnels.get(*index);
+                sum.map(|sum| sum.answer(*measure))
+            }
         };
         answer.unwrap_or(Answer::Nothing)
     }
@@ -178,6 +201,7 @@ impl Fold {
             state.clear();
         }
         self.visits.iter_mut().for_each(Sum::clear);
+        self.funnels.iter_mut().for_each(FunnelSum::clear);
     }
 }
 

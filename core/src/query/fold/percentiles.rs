@@ -38,12 +38,24 @@ struct Cut {
 impl Percentiles {
     /// `trims`: whether parts of slots are cut.
     pub(super) fn add(&mut self, piece: &Piece, measured: &Measured, trims: bool) {
+        let count = |from, to| measured.slots.range(from, to).count();
+        self.add_counted(piece, &measured.quantiles, count, trims);
+    }
+
+    /// `count`: how many of the numbers are of the slots from and up to these.
+    pub(super) fn add_counted(
+        &mut self,
+        piece: &Piece,
+        numbers: &Quantiles,
+        count: impl Fn(u8, u8) -> u64,
+        trims: bool,
+    ) {
         if !is_plain(piece, trims) {
-            self.add_cut(piece, measured, trims);
+            self.add_cut(piece, numbers, count, trims);
         } else if piece.within() != 0 {
-            self.finer(piece.within()).merge(&measured.quantiles);
+            self.finer(piece.within()).merge(numbers);
         } else {
-            self.whole.merge(&measured.quantiles);
+            self.whole.merge(numbers);
         }
     }
 
@@ -58,25 +70,29 @@ impl Percentiles {
         }
     }
 
-    fn add_cut(&mut self, piece: &Piece, measured: &Measured, trims: bool) {
-        let inside = measured.slots.range(piece.first_slot, piece.end_slot);
-        let mut inside = inside.count() as f64;
+    fn add_cut(
+        &mut self,
+        piece: &Piece,
+        numbers: &Quantiles,
+        count: impl Fn(u8, u8) -> u64,
+        trims: bool,
+    ) {
+        let mut inside = count(piece.first_slot, piece.end_slot) as f64;
         if trims {
             for (slot, outside) in piece.trims() {
-                let count = measured.slots.range(slot, slot.saturating_add(1)).count();
-                inside -= outside * count as f64;
+                inside -= outside * count(slot, slot.saturating_add(1)) as f64;
             }
         }
         let lent = match piece.shared() {
             lent if lent.is_empty() || piece.borrower() == 0 => 0.0,
-            lent => measured.slots.range(lent.start, lent.end).count() as f64,
+            lent => count(lent.start, lent.end) as f64,
         };
         let cut = self.cut(piece.number());
         cut.lent += lent;
         cut.borrower = piece.borrower();
         cut.within = piece.within();
         cut.granularity = piece.period.granularity();
-        cut.bins.merge(&measured.quantiles);
+        cut.bins.merge(numbers);
         cut.inside += inside;
     }
 

@@ -112,7 +112,7 @@ impl State {
             Measure::Sessions => {
                 self.sessions.get_or_insert_default();
             }
-            Measure::Visits(..) => {}
+            Measure::Visits(..) | Measure::Funnel(..) => {}
             Measure::Value(name, aggregate) => {
                 let index = self.values.iter().position(|value| value.name == *name);
                 let index = index.unwrap_or_else(|| {
@@ -294,7 +294,7 @@ impl State {
                 new_users.map_or(Answer::Nothing, |it| it.answer(*people, users, seconds))
             }
             // They are gathered apart: visits.rs.
-            Measure::Visits(..) => Answer::Nothing,
+            Measure::Visits(..) | Measure::Funnel(..) => Answer::Nothing,
             Measure::Value(name, aggregate) => {
                 let value = self.values.iter().find(|value| value.name == *name);
                 self.answer_of_value(value, *aggregate, seconds)

@@ -7,10 +7,12 @@
 //! | users      | people.rs                                             |               |
 //! | `sessions` | `unique`                                              | `:unique`     |
 //! | visits     | visits.rs                                             |               |
+//! | a funnel   | funnels.rs                                            |               |
 //! | a value    | `sum` `avg` `min` `max` `count` `rate` `p0` to `p100` | is refused    |
 //!
 //! Aggregates are read in any case.
 
+use super::funnels::{self, FunnelMeasure, FunnelSource};
 use super::people::PeopleMeasure;
 use super::visits::VisitMeasure;
 use crate::error::{shown, Error, Result};
@@ -31,6 +33,7 @@ pub enum Measure {
     Sessions,
     /// Of visits, whose values are found by this seed.
     Visits(VisitMeasure, Seed),
+    Funnel(FunnelMeasure, FunnelSource),
     Value(Name, Aggregate),
 }
 
@@ -62,6 +65,9 @@ const ACCEPTED: &str = "sum, avg, min, max, count, rate or a percentile such as 
 impl Measure {
     /// A term without a row.
     pub fn parse(text: &[u8], names: Names) -> Result<Measure> {
+        if let Some(funnel) = funnels::parse(text, names) {
+            return funnel;
+        }
         let colon = text.iter().rposition(|byte| *byte == b':');
         let (subject, aggregate) = match colon {
             None => (text, None),
@@ -165,6 +171,7 @@ impl Measure {
             Measure::Users | Measure::Sessions => false,
             Measure::People(people) => people.is_additive(),
             Measure::Visits(measure, _) => measure.is_additive(),
+            Measure::Funnel(measure, _) => measure.is_additive(),
             Measure::Value(_, aggregate) => matches!(
                 aggregate,
                 Aggregate::Count | Aggregate::Rate | Aggregate::Sum

@@ -15,6 +15,7 @@
 //! A value or a dimension that the site does not have is no error, unless it is nearly one that the site
 //! has, or the site is strict: schema/names.rs.
 
+mod funnels;
 mod measure;
 mod people;
 mod ratio;
@@ -25,6 +26,7 @@ mod tests;
 mod visits;
 
 pub use crate::schema::Selector;
+pub use funnels::{check_by, FunnelMeasure, FunnelSource};
 pub use measure::{Aggregate, Measure};
 pub use people::PeopleMeasure;
 pub use visits::VisitMeasure;
@@ -111,7 +113,7 @@ impl Metric {
         std::iter::once(&self.of).chain(&self.per)
     }
 
-    /// Whether any of it is of visits.
+    /// Whether any of it is of visits or funnels, which are kept in buckets of hours and coarser ones.
     pub fn has_visits(&self) -> bool {
         self.terms().any(Term::is_of_visits)
     }
@@ -128,6 +130,7 @@ impl Term {
         let measure = Measure::parse(measure, names)?;
         let row = row.map(|row| match measure {
             Measure::Visits(..) => Selector::parse_of_visits(row, side.names(names)),
+            Measure::Funnel(_, source) => funnels::parse_row(row, source.tag, side.names(names)),
             _ => Selector::parse(row, side.names(names)),
         });
         let row = row.transpose()?;
@@ -139,8 +142,9 @@ impl Term {
         Ok(term)
     }
 
+    /// Whether it is of visits or funnels.
     pub fn is_of_visits(&self) -> bool {
-        matches!(self.measure, Measure::Visits(..))
+        matches!(self.measure, Measure::Visits(..) | Measure::Funnel(..))
     }
 
     /// What precedes the `@`, and what follows it.

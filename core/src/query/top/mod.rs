@@ -96,8 +96,8 @@ pub fn top<'b>(
                 selection.offer(line);
             }
         }
-        // By another function: visits.rs.
-        Measure::Visits(..) => {}
+        // By another function: visits.rs. Funnels are not ranked.
+        Measure::Visits(..) | Measure::Funnel(..) => {}
         Measure::Users => distinct::weigh(&mut selection, Distinct::Users),
         Measure::Sessions => distinct::weigh(&mut selection, Distinct::Sessions),
         Measure::People(_) | Measure::Value(_, Aggregate::Percentile(_)) => {

@@ -233,6 +233,11 @@ impl Column {
                     "visits are ranked by metrics of visits alone: BY visits WITH bounces:share",
                 ));
             }
+            if matches!(term.measure, Measure::Funnel(..)) {
+                return Err(Error::new(
+                    "funnels are not ranked by TOP: see FUNNEL site GET name window BY dimension",
+                ));
+            }
             let axis = Axis::parse(asked.listed, &held, names)?;
             if term.measure.counts_users() {
                 axis.check_users()?;

@@ -21,9 +21,24 @@ impl Settings {
         Ok(settings)
     }
 
+    /// With other people that it remembers.
+    pub fn with_people(&self, people: Option<People>) -> Result<Settings> {
+        let mut settings = self.clone();
+        settings.people = people.map(Box::new);
+        settings.finish()?;
+        Ok(settings)
+    }
+
     /// To be called when all changes are made: refuses settings that contradict each other.
     pub(crate) fn finish(&mut self) -> Result<()> {
         self.retention.check()?;
+        let mut coarse = Granularity::ALL.into_iter().skip(1);
+        let has_coarse = coarse.any(|granularity| self.retention.get(granularity).is_some());
+        if self.funnels().is_some() && !has_coarse {
+            return Err(Error::new(
+                "funnels are counted in hours, days, weeks and months: RETENTION must leave one of these on",
+            ));
+        }
         let Some(visits) = &mut self.visits else {
             return Ok(());
         };
@@ -37,8 +52,7 @@ impl Settings {
                 shown(name.bytes())
             )));
         }
-        let mut coarse = Granularity::ALL.into_iter().skip(1);
-        if !coarse.any(|granularity| self.retention.get(granularity).is_some()) {
+        if !has_coarse {
             return Err(Error::new(
                 "VISITS are counted in hours, days, weeks and months: RETENTION must leave one of these on",
             ));
@@ -99,7 +113,11 @@ impl Settings {
         let people = given.as_ref().map(|given| {
             People::with_returning(self.people.as_deref(), given, (since, now)).map(Box::new)
         });
-        self.people = people.transpose()?;
+        let without = || self.people.as_ref()?.without_returning().map(Box::new);
+        self.people = match people.transpose()? {
+            Some(people) => Some(people),
+            None => without(),
+        };
         Ok(())
     }
 

@@ -134,6 +134,15 @@ impl Settings {
                 listed(known)
             )));
         }
+        let funnels = self.funnels();
+        let mut funnels = funnels.into_iter().flat_map(|(funnels, _)| funnels.list());
+        if let Some(funnel) = funnels.find(|it| it.definition().needs(name.bytes())) {
+            return Err(Error::new(format!(
+                "FORGET DIM '{}': funnel '{}' needs it; DEL the funnel first",
+                shown(name.bytes()),
+                shown(funnel.name())
+            )));
+        }
         self.dimensions.retain(|it| it.name != *name);
         self.cubes
             .retain(|cube| !cube.names().any(|part| part == name.bytes()));

@@ -12,7 +12,9 @@ use crate::memory::allocated;
 use crate::schema::limits;
 use crate::text::{Name, Text};
 use crate::time::{Duration, Granularity, Retention, Zone};
+use crate::visitors::Seed;
 
+use super::funnel::Funnels;
 use super::people::People;
 use super::visits::Visits;
 use super::{Cube, RowKind};
@@ -234,6 +236,14 @@ impl Settings {
             .is_some_and(|visits| visits.counts_from())
     }
 
+    /// The funnels of the site, and the seed that their users and values are hashed with. None where there are
+    /// none.
+    #[inline]
+    pub fn funnels(&self) -> Option<(&Funnels, Seed)> {
+        let people = self.people.as_ref()?;
+        Some((people.funnels(), people.seed())).filter(|(funnels, _)| !funnels.is_empty())
+    }
+
     /// Whether the site remembers who was there before.
     #[inline]
     pub fn counts_people(&self) -> bool {
@@ -259,7 +269,7 @@ impl Settings {
         let visits = self.visits.as_ref();
         let visits = visits.map_or(0, |it| allocated(size_of::<Visits>()) + it.heap_bytes());
         let people = self.people.as_ref();
-        let people = people.map_or(0, |_| allocated(size_of::<People>()));
+        let people = people.map_or(0, |it| allocated(size_of::<People>()) + it.heap_bytes());
         allocated(self.dimensions.capacity() * size_of::<Dimension>())
             + allocated(self.cubes.capacity() * size_of::<Cube>())
             + allocated(self.values.capacity() * size_of::<Value>())

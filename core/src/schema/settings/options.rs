@@ -58,7 +58,9 @@ impl Settings {
             words.extend(visits.options());
         }
         if let Some(people) = &self.people {
-            words.extend(people.options());
+            if people.returning().is_some() {
+                words.extend(people.options());
+            }
         }
         words
     }

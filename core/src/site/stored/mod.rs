@@ -2,11 +2,11 @@
 //! from and to the types of the crate. The layout is in this folder alone.
 //!
 //! ```text
-//! site:      version 1 | parts | counters | settings | [rules] | [live metrics] | [further windows] | [replays] | [visits] | [people]
+//! site:      version 1 | parts | counters | settings | [rules] | [live metrics] | [further windows] | [replays] | [visits] | [people] | [funnels]
 //! parts:     a byte with a bit for each optional part that follows, lowest bit first:
 //!            1 rules, 2 live metrics, 4 further windows of live metrics, 8 replays,
-//!            16 visits, 32 people
-//! counters, settings, rules, live metrics, further windows, replays, visits, people:
+//!            16 visits, 32 people, 64 funnels
+//! counters, settings, rules, live metrics, further windows, replays, visits, people, funnels:
 //!            the structs below as bincode writes them: fields in order, integers as 1 byte below 251
 //!            and otherwise a marker and 2, 4 or 8 bytes (little-endian, signed ones as zigzag), an
 //!            option as 0 or 1 and its content, bytes and lists behind their length
@@ -28,6 +28,7 @@
 //! (`tests/golden.rs`).
 
 mod bounded;
+mod funnels;
 mod people;
 mod settings;
 #[cfg(test)]
@@ -39,14 +40,15 @@ use super::{Replayed, Site};
 use crate::codec::{corrupt, Page};
 use crate::error::Corrupt;
 use crate::event::Fingerprint;
-use crate::schema::limits;
+use crate::schema::{limits, People};
 use crate::time::{MAX_TIME, MIN_TIME};
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use bincode::error::DecodeError;
 use bounded::List;
+use funnels::StoredFunnels;
 use people::StoredPeople;
 use serde::{Deserialize, Serialize};
-use settings::StoredSettings;
+use settings::{refused, StoredSettings};
 use visits::StoredVisits;
 use watch::{StoredFeed, StoredRule, Windows};
 
@@ -59,6 +61,7 @@ const WINDOWS: u8 = 4;
 const REPLAYS: u8 = 8;
 const VISITS: u8 = 16;
 const PEOPLE: u8 = 32;
+const FUNNELS: u8 = 64;
 
 /// No part is longer, and bincode refuses to read more.
 const LIMIT: usize = 4 << 20;
@@ -110,14 +113,17 @@ impl Site {
         });
         let bit = |bit: u8, is_empty: bool| if is_empty { 0 } else { bit };
         let visits = self.settings.visits.as_deref().map(StoredVisits::of);
-        let people = self.settings.people.as_deref().map(StoredPeople::of);
+        let people = self.settings.people.as_deref();
+        let funnels = people.map(People::funnels).filter(|it| it.last() > 0);
+        let (people, funnels) = (people.map(StoredPeople::of), funnels.map(StoredFunnels::of));
         let replays: Replays = self.replays().iter().map(StoredReplay::of).collect();
         let parts = bit(RULES, rules.is_empty())
             | bit(FEEDS, feeds.is_empty())
             | bit(WINDOWS, windows.is_empty())
             | bit(REPLAYS, replays.is_empty())
             | bit(VISITS, visits.is_none())
-            | bit(PEOPLE, people.is_none());
+            | bit(PEOPLE, people.is_none())
+            | bit(FUNNELS, funnels.is_none());
         let mut page = vec![VERSION, parts];
         write(&StoredCounters::of(self), &mut page);
         write(&StoredSettings::of(&self.settings), &mut page);
@@ -138,6 +144,9 @@ impl Site {
         }
         if let Some(people) = &people {
             write(people, &mut page);
+        }
+        if let Some(funnels) = &funnels {
+            write(funnels, &mut page);
         }
         vec![page]
     }
@@ -161,7 +170,7 @@ impl Site {
         if *version != VERSION {
             return Err(corrupt("version", "not one that this module reads"));
         }
-        if parts & !(RULES | FEEDS | WINDOWS | REPLAYS | VISITS | PEOPLE) != 0 {
+        if parts & !(RULES | FEEDS | WINDOWS | REPLAYS | VISITS | PEOPLE | FUNNELS) != 0 {
             return Err(corrupt("parts", "one that this module does not have"));
         }
         let counters: StoredCounters = read(&mut rest, "counters")?;
@@ -197,7 +206,17 @@ impl Site {
         }
         if parts & PEOPLE != 0 {
             let people: StoredPeople = read(&mut rest, "people")?;
-            site.settings.people = Some(Box::new(people.checked()?));
+            let mut people = people.checked()?;
+            if parts & FUNNELS != 0 {
+                let funnels: StoredFunnels = read(&mut rest, "funnels")?;
+                let funnels = funnels.checked(people.seed(), people.bits())?;
+                people = people.with_funnels(funnels);
+            }
+            if !people.remembers() {
+                return Err(corrupt("people", "of whom nothing is remembered"));
+            }
+            let settings = site.settings.with_people(Some(people));
+            site.settings = settings.map_err(refused("funnels"))?;
         }
         if !rest.is_empty() {
             return Err(corrupt("payload", "bytes after its end"));

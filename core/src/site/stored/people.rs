@@ -1,7 +1,6 @@
 //! What a site remembers of people, as it is stored. It is read as the option of `ANALYTICS.CREATE`.
 
 use super::settings::refused;
-use crate::codec::corrupt;
 use crate::error::Corrupt;
 use crate::schema::people::{GivenReturning, People};
 use crate::time::DAY;
@@ -40,7 +39,8 @@ impl StoredPeople {
     pub fn checked(self) -> Result<People, Corrupt> {
         let (seed, visitors) = (Seed(self.seed), self.visitors);
         let Some(returning) = self.returning else {
-            return Err(corrupt("people", "of whom nothing is remembered"));
+            // Of a site that has funnels.
+            return People::new(seed, visitors).map_err(refused("people"));
         };
         let given = GivenReturning {
             horizon: i64::from(returning.horizon) * DAY,

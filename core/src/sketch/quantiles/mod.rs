@@ -81,6 +81,13 @@ impl Quantiles {
         self.add(position, 1);
     }
 
+    /// So many of one number.
+    pub fn insert_many(&mut self, x: f64, n: u64) {
+        if let (Some(Bin(position)), true) = (Bin::of(x), n > 0) {
+            self.add(position, n);
+        }
+    }
+
     #[inline]
     fn add(&mut self, position: i32, n: u64) {
         if position > 0 {
