@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 BENCHES ?= load scale queries memory visits persistence core
 TESTS ?=
-.PHONY: help build run gateway demo gateway-test gateway-bench gateway-listeners test servers lint optimized install package bench faults fuzz valgrind sanitize loom clean
+.PHONY: help build run gateway demo gateway-test gateway-bench gateway-listeners test servers clickhouse lint optimized install package bench faults fuzz valgrind sanitize loom clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ test: ## every test of the module; those of tests/flow drive real servers
 
 servers: ## the flow tests on Redis 7.4 and Valkey 9.1, which are fetched; TESTS="cluster:: aof::" for some
 	@scripts/servers $(TESTS)
+
+clickhouse: build ## funnels beside ClickHouse's own windowFunnel, over the events of 100,000 random users
+	@scripts/clickhouse
 
 lint: ## format, warnings, what rooms import, licences of the dependencies, the age of the time zones
 	@scripts/setup lint

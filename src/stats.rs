@@ -60,6 +60,8 @@ pub static LATE: Counter = Counter::new();
 pub static VISITS_LATE: Counter = Counter::new();
 /// Events that count, but are of a day before the last one of their users.
 pub static PEOPLE_LATE: Counter = Counter::new();
+/// Events that count, but are earlier than the last step of their users in a funnel.
+pub static FUNNELS_LATE: Counter = Counter::new();
 pub static SITES: Counter = Counter::new();
 pub static BUCKETS: Counter = Counter::new();
 pub static QUERIES: Counter = Counter::new();
@@ -95,6 +97,7 @@ pub fn figures() -> Vec<Figure> {
         (c"events_late", LATE.get()),
         (c"events_late_for_visits", VISITS_LATE.get()),
         (c"events_late_for_people", PEOPLE_LATE.get()),
+        (c"events_late_for_funnels", FUNNELS_LATE.get()),
         (c"commands_refused", refused_count()),
         (c"commands_try_again", try_again_count()),
         (c"sites", LIVE_SITES.get()),

@@ -71,11 +71,7 @@ pub fn alter(ctx: Ctx, words: Words) -> Outcome {
     let now = clock.unwrap_or_else(|| ctx.now());
     let (before, span) = (value.site.settings.clone(), value.site.span());
     fill_seeds(&mut changes, Some(&before), origin)?;
-    // Events that were accepted for the near future are in no bucket of a granularity that was off.
-    let complete = span.map_or(now, |(_, last)| {
-        let latest = now.saturating_add(MOST_FUTURE);
-        last.saturating_add(1).clamp(now, latest)
-    });
+    let complete = complete_from(span, now);
     let settings = before.with(&changes, span.is_some(), complete)?;
     let expiries = match (origin, span) {
         (Origin::Client, Some((_, last))) => {
@@ -106,6 +102,15 @@ pub fn alter(ctx: Ctx, words: Words) -> Outcome {
     guard.notify(ctx, c"analytics.alter", words.string(1)?);
     ctx.reply_ok();
     Ok(())
+}
+
+/// From when on all events are in what is switched on now: those that were accepted for the near future before
+/// are not.
+pub fn complete_from(span: Option<(i64, i64)>, now: i64) -> i64 {
+    span.map_or(now, |(_, last)| {
+        let latest = now.saturating_add(MOST_FUTURE);
+        last.saturating_add(1).clamp(now, latest)
+    })
 }
 
 /// The seeds and bounds of visits and of people that are switched on by a change, in words.

@@ -103,7 +103,7 @@ pub fn fill_seeds(changes: &mut [Change], before: Option<&Settings>, origin: Ori
     Ok(())
 }
 
-fn random_seed() -> Seed {
+pub fn random_seed() -> Seed {
     let random = RandomState::new();
     Seed([random.hash_one(0), random.hash_one(1)])
 }

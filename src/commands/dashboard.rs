@@ -12,6 +12,7 @@
 //! metrics             map: of every metric that is given a map of 5m, 1h, 24h, 7d, today; only with metrics
 //! visits              map: visits, bounces:share, visit-time:avg, visit-events:avg of today, where they are
 //!                     counted; `top` then has entry and exit by visits, too
+//! funnels             map: of every funnel a map of users, converted and share of today, where there are any
 //! ```
 
 use crate::api::command::{Access, Command};
@@ -25,9 +26,10 @@ use crate::query::Query;
 use crate::stats;
 use analytics_core::bucket::Bucket;
 use analytics_core::query::fold::{events_of, Answer, Fold};
-use analytics_core::query::metric::{Aggregate, Measure, Metric, VisitMeasure};
+use analytics_core::query::metric::{Aggregate, FunnelMeasure, FunnelSource};
+use analytics_core::query::metric::{Measure, Metric, VisitMeasure};
 use analytics_core::query::top::{top, top_by_visits, Axis, Ranking};
-use analytics_core::schema::Names;
+use analytics_core::schema::{Funnel, Names};
 use analytics_core::text::syntax::Argument;
 use analytics_core::text::{Name, Text};
 use analytics_core::time::{Granularity, Piece, Range, MINUTE};
@@ -66,6 +68,12 @@ const VISITS: [(&str, VisitMeasure); 4] = [
     ("visit-time:avg", VisitMeasure::TimeAvg),
     ("visit-events:avg", VisitMeasure::EventsAvg),
 ];
+/// Of each funnel, today.
+const FUNNEL: [(&str, FunnelMeasure); 3] = [
+    ("users", FunnelMeasure::Users),
+    ("converted", FunnelMeasure::Converted),
+    ("share", FunnelMeasure::Share),
+];
 const ROWS: usize = 5;
 const MINUTES: i64 = 60;
 
@@ -82,6 +90,7 @@ struct Dashboard<'c> {
     /// Of each of the windows, the answers of all metrics.
     metrics: Vec<Vec<Answer>>,
     visits: Option<Vec<Answer>>,
+    funnels: Vec<(&'c [u8], Vec<Answer>)>,
 }
 
 pub fn dashboard(ctx: Ctx, words: Words) -> Outcome {
@@ -113,12 +122,15 @@ impl<'c> Dashboard<'c> {
             per_minute: per_minute(query)?,
             metrics: of_windows(query, metrics)?,
             visits: visits(query, today)?,
+            funnels: funnels(query, today)?,
         })
     }
 
     /// `texts`: the metrics, as they were given.
     fn reply(&self, ctx: Ctx, texts: Words) {
-        ctx.reply_map(8 + usize::from(texts.len() > 0) + usize::from(self.visits.is_some()));
+        let has_funnels = !self.funnels.is_empty();
+        let further = [texts.len() > 0, self.visits.is_some(), has_funnels];
+        ctx.reply_map(8 + further.map(usize::from).iter().sum::<usize>());
         ctx.reply_bytes(b"active-users");
         reply_answers(ctx, &ACTIVE, &self.active);
         ctx.reply_bytes(b"today");
@@ -166,6 +178,14 @@ impl<'c> Dashboard<'c> {
         if let Some(visits) = &self.visits {
             ctx.reply_bytes(b"visits");
             reply_answers(ctx, &VISITS.map(|(name, _)| name), visits);
+        }
+        if has_funnels {
+            ctx.reply_bytes(b"funnels");
+            ctx.reply_map(self.funnels.len());
+            for (name, answers) in &self.funnels {
+                ctx.reply_bytes(name);
+                reply_answers(ctx, &FUNNEL.map(|(name, _)| name), answers);
+            }
         }
     }
 }
@@ -225,6 +245,19 @@ fn visits(query: &Query, range: Range) -> Outcome<Option<Vec<Answer>>> {
     let seed = visits.seed();
     let metrics = VISITS.map(|(_, measure)| Metric::of_site(Measure::Visits(measure, seed)));
     query.answers(&mut Fold::new(&metrics), range).map(Some)
+}
+
+/// Of each funnel its name, and its answers.
+fn funnels<'q>(query: &'q Query, range: Range) -> Outcome<Vec<(&'q [u8], Vec<Answer>)>> {
+    let Some((funnels, seed)) = query.site().settings.funnels() else {
+        return Ok(Vec::new());
+    };
+    let sources = funnels.list().iter().map(|it| FunnelSource::of(it, seed));
+    let measures = sources.flat_map(|it| FUNNEL.map(|(_, measure)| Measure::Funnel(measure, it)));
+    let answers = fold(query, range, measures.collect())?;
+    let names = funnels.list().iter().map(Funnel::name);
+    let answers = answers.chunks(FUNNEL.len()).map(<[_]>::to_vec);
+    Ok(names.zip(answers).collect())
 }
 
 fn values(query: &Query) -> Outcome<Vec<(Name, Vec<Answer>)>> {

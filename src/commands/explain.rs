@@ -21,7 +21,9 @@ use crate::api::words::Words;
 use crate::query::reply::reply_answer;
 use crate::query::{Query, WINDOW};
 use crate::stats;
-use analytics_core::query::fold::{excess_of, moved_visits, spread_of, Answer, EdgePart, Fold};
+use analytics_core::query::fold::{
+    excess_of, moved_attempts, moved_visits, spread_of, Answer, EdgePart, Fold,
+};
 use analytics_core::query::metric::{Measure, Metric, PeopleMeasure, VisitMeasure};
 use analytics_core::query::moved::moved;
 use analytics_core::schema::{self, Selector};
@@ -131,22 +133,27 @@ fn measured(
     let answers = query.answers(&mut fold, window)?;
     stats::QUERY_UNIONS.add(fold.united());
     let mut missing = vec![0u64; metrics.len()];
-    let mut add = |moved: &dyn Fn(&Selector) -> u64, of_visits: bool| {
+    let mut add = |moved: &dyn Fn(&Measure, &Selector) -> u64, of_visits: bool| {
         for (metric, missing) in metrics.iter().zip(&mut missing) {
             let terms = metric
                 .terms()
                 .filter(|term| term.is_of_visits() == of_visits);
-            let rows = terms.filter_map(|term| term.row.as_ref());
-            *missing = rows.map(moved).fold(*missing, u64::saturating_add);
+            let rows = terms.filter_map(|term| Some((&term.measure, term.row.as_ref()?)));
+            let rows = rows.map(|(measure, row)| moved(measure, row));
+            *missing = rows.fold(*missing, u64::saturating_add);
         }
     };
     query.read(cover, |piece, bucket| {
-        add(&|row| moved(piece, bucket, row), false)
+        add(&|_, row| moved(piece, bucket, row), false)
     })?;
     if metrics.iter().any(Metric::has_visits) {
         let cover = query.visit_cover(window)?;
         query.read(&cover, |piece, bucket| {
-            add(&|row| moved_visits(piece, bucket, row), true);
+            let moved = |measure: &Measure, row: &Selector| match measure {
+                Measure::Funnel(_, source) => moved_attempts(piece, bucket, *source, row),
+                _ => moved_visits(piece, bucket, row),
+            };
+            add(&moved, true);
         })?;
     }
     Ok(answers.into_iter().zip(missing).collect())

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! identity    1 where the user was remembered, by the first and the last day
+//! funnels     in how many funnels an attempt of the user was remembered
 //! visit       1 where a visit of the user was under way; those of a session are kept under the session's id
 //! ```
 
@@ -51,9 +52,9 @@ pub fn forget(ctx: Ctx, words: Words) -> Outcome {
         .settings
         .clone();
     let key = words.string(1)?;
-    let people = settings.people.as_deref().and_then(|people| {
+    let people = settings.people.as_deref().map(|people| {
         let visitor = people.visitor(event.user);
-        Some((people.partition_of(visitor), visitor, people.terms()?))
+        (people.partition_of(visitor), visitor, people)
     });
     let visits = settings.visits.as_deref().map(|visits| {
         let visitor = visits.seed().visitor(event.user, None);
@@ -65,24 +66,35 @@ pub fn forget(ctx: Ctx, words: Words) -> Outcome {
     let visit = Found::<Partition>::find(ctx, &mut guard, key, number)?;
     changes.refuse_more()?;
 
-    let identity = identity
-        .zip(people)
-        .is_some_and(|(found, (_, visitor, terms))| {
-            found.change(ctx, &guard, |people| people.forget(visitor, &terms))
+    let (mut was_known, mut funnels) = (false, 0);
+    if let Some((found, (_, visitor, terms))) = identity.zip(people) {
+        found.change(ctx, &guard, |people| {
+            was_known = { terms.terms() }.is_some_and(|terms| people.forget(visitor, &terms));
+            for funnel in terms.funnels().list() {
+                let terms = terms.funnel_terms(funnel);
+                funnels += i64::from(people.forget_in_funnel(visitor, &terms));
+            }
+            was_known || funnels > 0
         });
+    }
     let visit = visit
         .zip(visits)
         .is_some_and(|(found, (_, visitor, terms))| {
             found.change(ctx, &guard, |partition| partition.forget(visitor, &terms))
         });
-    if identity || visit {
+    if was_known || funnels > 0 || visit {
         ctx.replicate_verbatim();
         guard.notify(ctx, c"analytics.forget", key);
     }
-    ctx.reply_map(2);
-    for (name, was_there) in [("identity", identity), ("visit", visit)] {
+    ctx.reply_map(3);
+    let visit = visit.into();
+    for (name, found) in [
+        ("identity", was_known.into()),
+        ("funnels", funnels),
+        ("visit", visit),
+    ] {
         ctx.reply_bytes(name.as_bytes());
-        ctx.reply_integer(was_there.into());
+        ctx.reply_integer(found);
     }
     Ok(())
 }

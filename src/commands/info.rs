@@ -59,7 +59,7 @@ pub fn info(ctx: Ctx, words: Words) -> Outcome {
     let visitors = count_visitors(ctx, &guard, key, &site.settings)?;
     let people = count_people(ctx, &guard, key, &site.settings)?;
 
-    ctx.reply_map(34);
+    ctx.reply_map(36);
     field(ctx, "site", || ctx.reply_bytes(name));
     field(ctx, "timezone", || {
         ctx.reply_bytes(site.settings.zone.name().as_bytes())
@@ -139,7 +139,8 @@ pub fn info(ctx: Ctx, words: Words) -> Outcome {
     field(ctx, "late-for-visits", || {
         ctx.reply_integer(value.dropped.late_for_visits as i64)
     });
-    let returning = site.settings.people.as_deref();
+    let people_of = site.settings.people.as_deref();
+    let returning = people_of.filter(|people| people.returning().is_some());
     field(ctx, "returning", || match returning {
         Some(people) => {
             let words = people.words();
@@ -163,6 +164,15 @@ pub fn info(ctx: Ctx, words: Words) -> Outcome {
     });
     field(ctx, "late-for-people", || {
         ctx.reply_integer(value.dropped.late_for_people as i64)
+    });
+    field(ctx, "funnels", || {
+        let funnels = site.settings.funnels();
+        let funnels = funnels.map_or(&[][..], |(funnels, _)| funnels.list());
+        ctx.reply_array(funnels.len());
+        funnels.iter().for_each(|it| ctx.reply_bytes(it.name()));
+    });
+    field(ctx, "late-for-funnels", || {
+        ctx.reply_integer(value.dropped.late_for_funnels as i64)
     });
     Ok(())
 }

@@ -12,6 +12,7 @@ mod drop;
 mod explain;
 mod export;
 mod forget;
+mod funnel;
 mod get;
 mod help;
 mod import;
@@ -58,6 +59,8 @@ static COMMANDS: &[&Command] = &[
     &alert::ALERT_RO,
     &live::LIVE,
     &live::LIVE_RO,
+    &funnel::FUNNEL,
+    &funnel::FUNNEL_RO,
     &replay::COMMAND,
     &restore::COMMAND,
     &help::COMMAND,

@@ -111,7 +111,7 @@ fn options<'c>(dimension: &'c [u8], words: Words<'c>) -> Outcome<(Asked<'c>, usi
     Ok((asked, limit.unwrap_or(DEFAULT_LIMIT)))
 }
 
-fn rows(word: &[u8]) -> Outcome<usize> {
+pub fn rows(word: &[u8]) -> Outcome<usize> {
     let rows = parse_integer(word).and_then(|rows| usize::try_from(rows).ok());
     let rows = rows.filter(|rows| (1..=limits::ROWS_PER_TOP).contains(rows));
     Ok(rows.ok_or_else(|| {

@@ -69,6 +69,7 @@ pub fn accept(site: &SiteValue, batch: &Batch, clock: LatenessClock) -> bool {
                 people: settings.people.as_deref().map(|people| PeoplePlace {
                     people,
                     partitions: &mut it.people,
+                    paths: &it.visit_paths,
                 }),
                 clock,
             };
@@ -167,6 +168,7 @@ pub fn add<'c>(
                 people: settings.people.as_deref().map(|people| PeoplePlace {
                     people,
                     partitions: &mut directory.people,
+                    paths: &directory.visit_paths,
                 }),
                 clock,
             };

@@ -29,13 +29,14 @@ use super::bucket_ref::BucketRef;
 use super::late::LateCounts;
 use super::lateness::LatenessClock;
 use super::path_cache::{bucket_at, BucketIndex, BucketPath, Buckets, PathCache, Split};
+use super::pending_funnels::PendingFunnels;
 use super::pending_people::PeoplePlace;
 use super::pending_visits::{Noted, PendingVisits, VisitPlace};
 use crate::store::bucket_handle::expiry_epoch;
 use crate::store::hooks::PendingId;
 use analytics_core::apply::{ApplyScratch, RowBatch, RowResolver};
 use analytics_core::bucket::Bucket;
-use analytics_core::event::Batch;
+use analytics_core::event::{Batch, Event};
 use analytics_core::schema::Settings;
 use analytics_core::time::{Granularities, Granularity, Range};
 
@@ -71,6 +72,7 @@ pub struct PendingWrites {
     calls: u64,
     batch: RowBatch,
     visits: PendingVisits,
+    funnels: PendingFunnels,
 }
 
 #[derive(Clone, Copy)]
@@ -249,6 +251,7 @@ impl PendingWrites {
     pub fn discard(&mut self) {
         self.batch.clear();
         self.visits.discard();
+        self.funnels.discard();
     }
 
     /// Whether events are taken without opening the site key.
@@ -279,9 +282,15 @@ impl PendingWrites {
                     && visits
                         .as_mut()
                         .is_none_or(|place| self.visits.accepts(event, place, clock))
-                    && people
-                        .as_mut()
-                        .is_none_or(|place| place.accepts(event, clock))
+                    && people.as_mut().is_none_or(|place| {
+                        place.accepts(event, clock) && { &self.funnels }.accepts(
+                            event,
+                            batch,
+                            place,
+                            &self.visits,
+                            clock,
+                        )
+                    })
             })
     }
 
@@ -319,6 +328,9 @@ impl PendingWrites {
                 self.push_names(&path.buckets, is_one, names);
             }
             let (path, day) = (path.buckets, path.day);
+            if let Some(place) = users.people.as_mut().filter(|it| it.funnels().is_some()) {
+                late.funnels += u64::from(self.add_to_funnels(event, batch, place, clock, names));
+            }
             let noted = match &mut users.visits {
                 None => Noted::default(),
                 Some(place) => self.visits.add(event, batch, place, clock),
@@ -340,12 +352,35 @@ impl PendingWrites {
                     self.push_names(&without(&beginning, &path), is_one, names);
                 }
             }
-            if self.batch.bytes().max(self.visits.bytes()) >= self.max_bytes {
-                let of_visits = users.visits.as_ref().map_or(paths, |place| place.paths);
+            let of_users = self.visits.bytes().max(self.funnels.bytes());
+            if self.batch.bytes().max(of_users) >= self.max_bytes {
+                let of_visits = users.visits.as_ref().map(|place| place.paths);
+                let of_people = users.people.as_ref().map(|place| place.paths);
+                let of_visits = of_visits.or(of_people).unwrap_or(paths);
                 self.flush(buckets, (paths, of_visits), scratch);
             }
         }
         late
+    }
+
+    /// Takes note of an accepted event for all funnels. Returns whether it was too late for one of them.
+    fn add_to_funnels<'c>(
+        &mut self,
+        event: &Event<'c>,
+        batch: &Batch<'c>,
+        place: &mut PeoplePlace,
+        clock: LatenessClock,
+        names: &mut Vec<*mut RedisModuleString>,
+    ) -> bool {
+        let mut funnels = std::mem::take(&mut self.funnels);
+        let (is_late, is_changed) = funnels.add(event, batch, place, clock, |buckets| {
+            self.push_names(buckets, true, names);
+        });
+        self.funnels = funnels;
+        if is_changed {
+            names.extend(place.find(event, clock.now).map(|(.., name)| name));
+        }
+        is_late
     }
 
     #[inline]
@@ -386,6 +421,8 @@ impl PendingWrites {
         };
         apply_batch(&mut self.batch, scratch, &sink, buckets, self.capacity);
         self.visits.flush(buckets, visit_paths, self.capacity);
+        self.funnels
+            .flush(&self.visits, buckets, visit_paths, self.capacity);
     }
 
     /// Whether no events have been taken for a while, or the clock was set back.

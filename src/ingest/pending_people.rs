@@ -5,11 +5,12 @@ use redis_module::raw::RedisModuleString;
 
 use super::lateness::LatenessClock;
 use super::partitions::Partitions;
+use super::path_cache::PathCache;
 use analytics_core::event::Event;
 use analytics_core::people::{Noted, People, Seen};
-use analytics_core::schema;
+use analytics_core::schema::{self, Funnels};
 use analytics_core::time::DayNumber;
-use analytics_core::visitors::Visitor;
+use analytics_core::visitors::{Seed, Visitor};
 
 /// What an event says of its user, and whether it is of a day before the last one of the user.
 #[derive(Debug, Clone, Copy, Default)]
@@ -35,12 +36,21 @@ impl From<Noted> for Observed {
 pub struct PeoplePlace<'p> {
     pub people: &'p schema::People,
     pub partitions: &'p mut Partitions<People>,
+    /// Those of the beginnings of attempts.
+    pub paths: &'p PathCache,
 }
 
-impl PeoplePlace<'_> {
+impl<'p> PeoplePlace<'p> {
+    /// The funnels of the site, and the seed that users and values are hashed with.
+    #[inline]
+    pub fn funnels(&self) -> Option<(&'p Funnels, Seed)> {
+        let funnels = self.people.funnels();
+        (!funnels.is_empty()).then(|| (funnels, self.people.seed()))
+    }
+
     /// The partition of an event, and its user.
     #[inline]
-    fn find(
+    pub fn find(
         &mut self,
         event: &Event,
         now: i64,
@@ -53,9 +63,15 @@ impl PeoplePlace<'_> {
         Some((contents, visitor, name))
     }
 
-    /// Whether an event may wait: there is a handle on the partition of its user, whose expiry stays.
+    /// Whether an event may wait.
     #[inline]
     pub fn accepts(&mut self, event: &Event, clock: LatenessClock) -> bool {
+        self.people.returning().is_none() || self.has_lasting_partition(event, clock)
+    }
+
+    /// Whether there is a handle on the partition of its user, whose expiry stays.
+    #[inline]
+    pub fn has_lasting_partition(&mut self, event: &Event, clock: LatenessClock) -> bool {
         let kept = self.people.kept();
         let by = clock.clock.unwrap_or(event.time);
         self.find(event, clock.now)

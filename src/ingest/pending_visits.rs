@@ -84,7 +84,14 @@ impl PendingVisits {
         self.batch.bytes()
     }
 
-    fn takes(&self, paths: &PathCache, time: i64) -> bool {
+    /// The buckets in which visits and attempts of funnels begin.
+    pub fn used(&self) -> &[BucketIndex] {
+        &self.used
+    }
+
+    /// Whether a visit or an attempt that begins at this time may wait.
+    #[inline]
+    pub fn takes(&self, paths: &PathCache, time: i64) -> bool {
         let number = paths.find(time).map(|number| number as usize);
         number.is_some_and(|number| self.paths.get(number) == Some(&true))
     }

@@ -38,6 +38,9 @@ impl DirectPeople {
         turn: Turn,
     ) {
         self.clock = turn.clock.clock;
+        if people.returning().is_none() {
+            return;
+        }
         for event in &batch.events {
             let visitor = people.visitor(event.user);
             self.visitors.push(visitor);

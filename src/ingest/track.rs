@@ -329,6 +329,9 @@ impl<'c> Tracked<'c, '_> {
         if let Some(people) = settings.people.as_deref() {
             let found = &mut write.people;
             found.find_partitions(directory, people, &request.batch, turn);
+            let partitions = &mut found.partitions;
+            let funnels = &mut write.funnels;
+            funnels.find_partitions(directory, partitions, settings, &request.batch, turn);
         }
         let (ctx, now) = (self.ctx, self.clock.now);
         let visitors = &write.visits.partitions;
@@ -339,6 +342,9 @@ impl<'c> Tracked<'c, '_> {
         write
             .visits
             .find_beginnings(guard, directory, settings, turn);
+        write
+            .funnels
+            .find_beginnings(guard, directory, settings, &mut write.visits, turn);
         Ok(())
     }
 
@@ -362,11 +368,12 @@ impl<'c> Tracked<'c, '_> {
         }
     }
 
-    /// Whether an event of a visit is later than the clock: what visits have ended is decided by the
-    /// earlier one of both.
+    /// Whether an event of a visit or a funnel is later than the clock: what visits have ended, and what
+    /// attempts are over, is decided by the earlier one of both.
     fn has_future(&self, guard: &WriteGuard, site: &OpenSite, request: &Request) -> bool {
         let mut events = request.batch.events.iter();
-        site.value(guard).site.settings.visits.is_some()
+        let settings = &site.value(guard).site.settings;
+        (settings.visits.is_some() || settings.funnels().is_some())
             && events.any(|event| event.time > self.clock.now)
     }
 

@@ -17,7 +17,7 @@ pub struct DirectVisits<'c> {
     /// Of every event; empty where the site counts no visits.
     visiting: Vec<Visiting<'c>>,
     pub partitions: UsedPartitions,
-    /// The buckets of the hours in which visits began or may begin.
+    /// The buckets of the hours in which visits, and attempts of funnels, began or may begin.
     paths: Vec<VisitPath>,
     used: Vec<BucketIndex>,
     /// Those of them that no event goes to.
@@ -108,7 +108,8 @@ impl<'c> DirectVisits<'c> {
         }
     }
 
-    fn use_path(
+    /// Uses the buckets in which a visit or an attempt of this time begins.
+    pub fn use_path(
         &mut self,
         directory: &mut SiteDirectory,
         settings: &Settings,
@@ -120,6 +121,7 @@ impl<'c> DirectVisits<'c> {
         let (Some(number), Some(path)) = (number, path) else {
             return;
         };
+        self.command = turn.command;
         if path.used.0 == turn.command {
             return;
         }
@@ -142,6 +144,26 @@ impl<'c> DirectVisits<'c> {
             }
         }
         self.paths.push(VisitPath { number, buckets });
+    }
+
+    /// The place of the buckets in which a visit or an attempt of this time begins.
+    pub fn path_of(&self, directory: &mut SiteDirectory, settings: &Settings, time: i64) -> u32 {
+        // Another path may have taken its entry in the cache meanwhile: it is there again then.
+        let path = directory.visit_path(settings, time);
+        let path = path.and_then(|number| directory.visit_paths.get(number));
+        let path = path.filter(|path| path.used.0 == self.command);
+        path.map_or(NO_PATH, |path| path.used.1)
+    }
+
+    /// Whether the buckets at this place have this one.
+    pub fn goes_to(&self, path: u32, bucket: BucketIndex) -> bool {
+        let path = self.paths.get(path as usize);
+        path.is_some_and(|path| path.buckets.contains(&Some(bucket)))
+    }
+
+    /// The buckets in which visits and attempts begin.
+    pub fn used(&self) -> &[BucketIndex] {
+        &self.used
     }
 
     /// Buckets that no event goes to.
@@ -183,12 +205,8 @@ impl<'c> DirectVisits<'c> {
             let contents = partition.partition_mut(guard, || Partition::new(&terms));
             let expiry = contents.new_expiry(time, clock, &terms);
             partition.changed(guard, expiry);
-            // Another path may have taken its entry in the cache meanwhile: it is there again then.
-            let path = directory.visit_path(settings, start);
-            let path = path.and_then(|number| directory.visit_paths.get(number));
-            if let Some(path) = path.filter(|path| path.used.0 == self.command) {
-                self.batch.set_last_path(path.used.1);
-            }
+            let path = self.path_of(directory, settings, start);
+            self.batch.set_last_path(path);
         }
         (from.then_some(&self.from), is_late)
     }

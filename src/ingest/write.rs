@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use super::apply::{apply_batch, BucketSink};
 use super::bucket_ref::BucketRef;
 use super::directory::SiteDirectory;
+use super::funnels::DirectFunnels;
 use super::ids::OpenIds;
 use super::late::LateCounts;
 use super::lateness::LatenessClock;
@@ -48,6 +49,7 @@ pub struct DirectWrite<'c> {
     scratch: ApplyScratch,
     pub visits: DirectVisits<'c>,
     pub people: DirectPeople,
+    pub funnels: DirectFunnels<'c>,
     command: u64,
 }
 
@@ -108,6 +110,7 @@ impl<'c> DirectWrite<'c> {
         self.batch.clear();
         self.visits.clear();
         self.people.clear();
+        self.funnels.clear();
     }
 
     /// Finds the path of every event. Looks at no key.
@@ -274,6 +277,7 @@ impl<'c> DirectWrite<'c> {
         }
         let capacity = value.site.settings.capacity;
         self.visits.apply(guard, directory, capacity);
+        self.funnels.apply(guard, directory, &self.visits, capacity);
         outcome.counted = (batch.events.len() - outcome.dropped.len()) as u64;
         outcome
     }
@@ -310,11 +314,13 @@ impl<'c> DirectWrite<'c> {
             resolver,
             visits,
             people,
+            funnels,
             ..
         } = self;
         let Some(path) = paths.first() else { return };
         settle(guard, directory, &path.buckets);
         let settings = &value.site.settings;
+        let is_late_for_funnels = funnels.observe(guard, directory, settings, visits, 0);
         let (from, is_late) = visits.observe(guard, directory, settings, 0);
         let when = (event.time, path.day);
         let observed = people.observe(guard, directory, settings, 0, when);
@@ -338,6 +344,7 @@ impl<'c> DirectWrite<'c> {
         let late = LateCounts {
             visits: is_late.into(),
             people: observed.is_late.into(),
+            funnels: is_late_for_funnels.into(),
         };
         late.count(value);
     }
@@ -379,6 +386,7 @@ impl<'c> DirectWrite<'c> {
             scratch,
             visits,
             people,
+            funnels,
             ..
         } = self;
         let site = &mut value.site;
@@ -391,6 +399,13 @@ impl<'c> DirectWrite<'c> {
             split,
         };
         for (number, (event, path)) in outcome.retain(events.events.iter().zip(path_of)) {
+            late.funnels += u64::from({ &mut *funnels }.observe(
+                guard,
+                directory,
+                &site.settings,
+                visits,
+                number,
+            ));
             let (from, is_late) = visits.observe(guard, directory, &site.settings, number);
             let day = paths.get(*path as usize).map_or(0, |path| path.day);
             let when = (event.time, day);

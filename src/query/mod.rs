@@ -160,6 +160,11 @@ impl<'c> Query<'c> {
         }
     }
 
+    /// How many events were too late for a funnel.
+    pub fn late_for_funnels(&self) -> u64 {
+        self.value().dropped.late_for_funnels
+    }
+
     /// The settings by which metrics are parsed; None when there is no such site.
     pub fn settings(&self) -> Option<&Settings> {
         self.exists().then_some(&self.site().settings)

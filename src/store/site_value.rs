@@ -42,6 +42,8 @@ pub struct Dropped {
     pub late_for_visits: u64,
     /// They count, but are of a day before the last one of their users.
     pub late_for_people: u64,
+    /// They count, but are earlier than the last step of their users in a funnel.
+    pub late_for_funnels: u64,
 }
 
 impl SiteValue {

@@ -10,7 +10,7 @@ use testkit::{cmd, Arg, Connection, Reply, Server, State};
 use crate::import::TYPED;
 
 /// Every command of the module, with words behind the site with which it works.
-const COMMANDS: [(&str, &[&str]); 25] = [
+const COMMANDS: [(&str, &[&str]); 27] = [
     ("ANALYTICS.TRACK", &["view", "ann"]),
     ("ANALYTICS.MTRACK", &["EVENT", "view", "ann"]),
     (
@@ -29,11 +29,25 @@ const COMMANDS: [(&str, &[&str]); 25] = [
         &["SET", "busy", "events", "1d", ">", "9999999", "EVERY", "1d"],
     ),
     ("ANALYTICS.LIVE", &["SET", "main", "1h", "events"]),
+    (
+        "ANALYTICS.FUNNEL",
+        &[
+            "SET",
+            "buy",
+            "WITHIN",
+            "1d",
+            "STEP",
+            "event=view",
+            "STEP",
+            "event=pay",
+        ],
+    ),
     // The stream is a key of its own: `flow::replay` has the rights to that.
     ("ANALYTICS.REPLAY", &["FROM", "shop"]),
     ("ANALYTICS.EXPORT", &["day", "now"]),
     ("ANALYTICS.ALERT_RO", &["LIST"]),
     ("ANALYTICS.LIVE_RO", &["LIST"]),
+    ("ANALYTICS.FUNNEL_RO", &["LIST"]),
     ("ANALYTICS.UNIQUE", &["1d"]),
     ("ANALYTICS.GET", &["1d", "events"]),
     ("ANALYTICS.RANGE", &["1d", "1h", "events"]),
@@ -44,7 +58,7 @@ const COMMANDS: [(&str, &[&str]); 25] = [
     ("ANALYTICS.RETENTION", &["1d", "day"]),
     ("ANALYTICS.INFO", &[]),
 ];
-const QUERIES: usize = 12;
+const QUERIES: usize = 13;
 
 fn queries() -> &'static [(&'static str, &'static [&'static str])] {
     &COMMANDS[COMMANDS.len() - QUERIES..]

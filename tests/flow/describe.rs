@@ -161,7 +161,7 @@ fn flags_and_keys_say_what_a_command_does() {
         let expected: &[&str] = match (has("readonly"), is_removal) {
             (true, _) => &["RO", "access"],
             (_, true) => &["RW", "delete"],
-            _ if ["ANALYTICS.ALERT", "ANALYTICS.LIVE"].contains(&&name[..]) => {
+            _ if ["ANALYTICS.ALERT", "ANALYTICS.LIVE", "ANALYTICS.FUNNEL"].contains(&&name[..]) => {
                 &["RW", "access", "update"]
             }
             _ => &["RW", "update"],

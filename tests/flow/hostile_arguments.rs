@@ -11,7 +11,7 @@ use crate::import::TYPED;
 type Words = Vec<Vec<u8>>;
 
 /// One well-formed line of each kind for every command; `#` is a time of the test's, `%` a HyperLogLog.
-const LINES: [&str; 64] = [
+const LINES: [&str; 70] = [
     "TRACK shop view ann",
     "TRACK shop view ann AT # SESSION s ID i DIM country FR DIM plan pro VAL price 9.99",
     "MTRACK shop EVENT view ann AT # EVENT buy bob DIM country DE VAL price -1 ID j",
@@ -59,6 +59,12 @@ const LINES: [&str; 64] = [
     "ALERT shop PAUSE busy",
     "ALERT shop TEST busy",
     "ALERT shop DEL rise",
+    "FUNNEL shop SET buy WITHIN 7d STEP event=view&country=FR STEP event=buy EXCLUDE event=refund BY country",
+    "FUNNEL shop SET two WITHIN 1h STEP country=FR STEP country=DE PEOPLE 00112233445566778899aabbccddeeff # #",
+    "FUNNEL shop GET buy 7d BY country LIMIT 5",
+    "FUNNEL shop LIST",
+    "FUNNEL shop DEL two",
+    "FUNNEL_RO shop GET buy 1h",
     "ALERT_RO shop GET busy",
     "LIVE shop SET main 5s WINDOW 5m events users@country=FR",
     "LIVE shop SET main 5s WINDOW 5m events WINDOW today users/events@country=FR",

@@ -3,7 +3,7 @@
 use testkit::calendar::{DAY, HOUR, MINUTE};
 use testkit::{cmd, Reply, Server};
 
-const FIELDS: [&str; 34] = [
+const FIELDS: [&str; 36] = [
     "site",
     "timezone",
     "strict",
@@ -38,6 +38,8 @@ const FIELDS: [&str; 34] = [
     "people",
     "people-sampling",
     "late-for-people",
+    "funnels",
+    "late-for-funnels",
 ];
 
 #[test]
@@ -90,6 +92,8 @@ fn info_replies_the_settings_and_counts_of_a_site() {
         assert_eq!(*info.get("people"), 0);
         assert_eq!(info.get("people-sampling").double(), 1.0);
         assert_eq!(*info.get("late-for-people"), 0);
+        assert!(info.get("funnels").array().is_empty());
+        assert_eq!(*info.get("late-for-funnels"), 0);
         assert_eq!(*info.get("log"), 0);
         assert_eq!(*info.get("log-users"), 0);
         assert_eq!(*info.get("events"), 5);

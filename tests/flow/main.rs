@@ -31,6 +31,7 @@ mod explain;
 mod export;
 mod failover;
 mod figures;
+mod funnels;
 mod get;
 mod golden;
 mod hostile_arguments;

@@ -247,7 +247,22 @@ fn every_figure_moves_when_it_should_and_only_then() {
             "ANALYTICS.DROP known".into(),
             vec![("sites", -1), ("buckets", -2), ("people_partitions", -1)],
         ),
-        ("ANALYTICS.DROP shop".into(), vec![("sites", -1), ("sites_with_ids", -1), ("buckets", -5)]),
+        (
+            "ANALYTICS.FUNNEL shop SET buy WITHIN 7d STEP event=view STEP event=pay".into(),
+            vec![("bucket_handles", -5)],
+        ),
+        (
+            track(""),
+            vec![("events_counted", 1), ("bucket_handles", 5), ("people_partitions", 1)],
+        ),
+        (
+            format!("ANALYTICS.TRACK shop pay ann AT {}", time - 1),
+            vec![("events_counted", 1), ("events_late_for_funnels", 1)],
+        ),
+        (
+            "ANALYTICS.DROP shop".into(),
+            vec![("sites", -1), ("sites_with_ids", -1), ("buckets", -5), ("people_partitions", -1)],
+        ),
         ("DEL other".into(), vec![("sites", -1), ("sites_watched", -1), ("live_metrics", -1)]),
     ];
     for (line, expected) in cases {

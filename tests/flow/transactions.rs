@@ -223,6 +223,18 @@ fn a_command_that_changed_something_notifies_once_on_its_key() {
         ("ALERT shop PAUSE busy", Some("alert")),
         ("ALERT shop PAUSE nosuch", None),
         ("ALERT shop TEST busy", None),
+        (
+            "FUNNEL shop SET buy WITHIN 1d STEP event=view STEP event=pay",
+            Some("funnel"),
+        ),
+        (
+            "FUNNEL shop SET buy WITHIN 1d STEP event=view STEP event=pay",
+            None,
+        ),
+        ("FUNNEL shop GET buy 1h", None),
+        ("FUNNEL_RO shop LIST", None),
+        ("FUNNEL shop DEL buy", Some("funnel")),
+        ("FUNNEL shop DEL buy", None),
         ("ALERT_RO shop LIST", None),
         ("LIVE shop SET now 1h events", Some("live")),
         ("LIVE shop DEL nosuch", None),

@@ -1,0 +1,131 @@
+//! The funnels of waiting events. Partitions take note of an event when it comes; what that adds to the buckets
+//! in which attempts began waits with the event.
+
+use super::bucket_ref::BucketRef;
+use super::lateness::LatenessClock;
+use super::path_cache::{Buckets, PathCache};
+use super::pending_people::PeoplePlace;
+use super::pending_visits::PendingVisits;
+use analytics_core::apply::{Attempting, FunnelBatch};
+use analytics_core::event::{Batch, Event};
+
+#[derive(Default)]
+pub struct PendingFunnels {
+    batch: FunnelBatch,
+    slots: Vec<Option<u8>>,
+}
+
+impl PendingFunnels {
+    pub fn discard(&mut self) {
+        self.batch.clear();
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.batch.bytes()
+    }
+
+    /// Whether all attempts that this event may raise or begin may wait: there is a handle on the partition of
+    /// its user, whose expiry stays, and their buckets take what is added to visits and attempts.
+    #[inline]
+    pub fn accepts(
+        &self,
+        event: &Event,
+        batch: &Batch,
+        place: &mut PeoplePlace,
+        visits: &PendingVisits,
+        clock: LatenessClock,
+    ) -> bool {
+        let Some((funnels, seed)) = place.funnels() else {
+            return true;
+        };
+        funnels.list().iter().all(|funnel| {
+            let Some(attempting) = Attempting::of(funnel, seed, event, batch) else {
+                return true;
+            };
+            if !place.has_lasting_partition(event, clock) {
+                return false;
+            }
+            let (paths, terms) = (place.paths, place.people.funnel_terms(funnel));
+            let under_way = place
+                .find(event, clock.now)
+                .and_then(|(contents, visitor, _)| {
+                    Some(contents.funnel(funnel.tag())?.beginnings(visitor, &terms))
+                });
+            let mut times =
+                { under_way.into_iter().flatten().flatten() }.chain(attempting.begins());
+            times.all(|time| visits.takes(paths, time))
+        })
+    }
+
+    /// Takes note of an accepted event. Passes the buckets of the attempts that it raises to `changed`. Returns
+    /// whether it was too late for a funnel, and whether its partition has changed.
+    #[inline]
+    pub fn add<'c>(
+        &mut self,
+        event: &Event<'c>,
+        batch: &Batch<'c>,
+        place: &mut PeoplePlace,
+        clock: LatenessClock,
+        mut changed: impl FnMut(&Buckets),
+    ) -> (bool, bool) {
+        let Some((funnels, seed)) = place.funnels() else {
+            return (false, false);
+        };
+        let (mut is_late, mut is_changed) = (false, false);
+        for (number, funnel) in funnels.list().iter().enumerate() {
+            let Some(attempting) = Attempting::of(funnel, seed, event, batch) else {
+                continue;
+            };
+            let (paths, terms) = (place.paths, place.people.funnel_terms(funnel));
+            let Some((contents, visitor, _)) = place.find(event, clock.now) else {
+                continue;
+            };
+            let Some(progress) = contents.funnel_mut(&terms, |tag| funnels.has(tag)) else {
+                continue;
+            };
+            let by = clock.clock.unwrap_or(event.time);
+            let observed = progress.observe(visitor, &attempting.moment, by, &terms);
+            is_late |= observed.is_late;
+            is_changed |= observed.is_changed;
+            self.batch
+                .add((funnels, seed), number, &attempting, &observed, |time| {
+                    let path = paths.find(time);
+                    let found = path.and_then(|number| paths.get(number));
+                    found.into_iter().for_each(|path| changed(&path.buckets));
+                    path.unwrap_or(u32::MAX)
+                });
+        }
+        (is_late, is_changed)
+    }
+
+    /// Adds what waits to the buckets.
+    pub fn flush(
+        &mut self,
+        visits: &PendingVisits,
+        buckets: &mut [BucketRef],
+        paths: &PathCache,
+        capacity: usize,
+    ) {
+        if self.batch.is_empty() {
+            return;
+        }
+        for index in visits.used() {
+            let Some(bucket) = index.of_mut(buckets) else {
+                continue;
+            };
+            self.slots.clear();
+            self.slots.extend(self.batch.changes().iter().map(|change| {
+                let path = paths.get(change.path)?;
+                path.buckets
+                    .contains(&Some(*index))
+                    .then(|| bucket.slot(change.beginning()))
+            }));
+            let mut slots = self.slots.iter().copied();
+            // SAFETY: references to buckets are made when what waits for them is applied.
+            if let Some(contents) = unsafe { bucket.handle.contents() } {
+                contents.apply_funnels(&self.batch, capacity, |_| slots.next().flatten());
+            }
+        }
+        self.batch.clear();
+    }
+}
