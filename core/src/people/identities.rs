@@ -83,6 +83,10 @@ const FEW: usize = 64;
 /// others.
 const GRACE: i32 = 2;
 
+/// So many times a table grows for one user. Keys of a few that lie near each other need more than one step
+/// of a small table; what needs more than these is none of a secret seed.
+const MOST_GROWTH: usize = 8;
+
 /// A user counts for at most `1 << MOST_SHIFT`.
 pub(super) const MOST_SHIFT: u32 = 24;
 
@@ -264,7 +268,11 @@ impl Identities {
 
     /// Removes all that is remembered of a user. False where it is nothing.
     pub fn forget(&mut self, visitor: Visitor, terms: &Terms) -> bool {
-        self.table.remove(key_of(visitor, terms.bits))
+        let is_removed = self.table.remove(key_of(visitor, terms.bits));
+        if is_removed {
+            self.table.shrink();
+        }
+        is_removed
     }
 
     /// A day as entries have it. None for one that is decades before the first.
@@ -300,10 +308,12 @@ impl Identities {
     }
 
     fn put(&mut self, entry: Entry) -> bool {
-        if self.table.put(entry).is_ok() {
-            return true;
+        for _ in 0..MOST_GROWTH {
+            if self.table.put(entry).is_ok() {
+                return true;
+            }
+            self.table.grow();
         }
-        self.table.grow();
         self.table.put(entry).is_ok()
     }
 

@@ -195,6 +195,13 @@ impl Table {
         true
     }
 
+    /// Gives back the slots of entries that were removed, where most are empty.
+    pub fn shrink(&mut self) {
+        if Table::is_sparse(self.slots(), self.len) && self.slots() > slots_of(0) {
+            self.rebuild(Some);
+        }
+    }
+
     /// The entries in the order of their keys.
     pub fn iter(&self) -> impl Iterator<Item = Entry> + '_ {
         self.slots.iter().filter_map(|bits| Entry::of(*bits))

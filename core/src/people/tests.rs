@@ -159,6 +159,39 @@ proptest! {
     }
 }
 
+/// Keys of few users may lie near each other, so that one step of growth makes no room.
+#[test]
+fn every_user_of_a_small_partition_is_new_once() {
+    for first in (0..20_000).map(|number| number * 16) {
+        let mut people = People::default();
+        for who in first..first + 16 {
+            let mut take = || people.observe(user(who), 20_000, &terms(365, 100));
+            assert!(
+                matches!(take(), Noted::Seen(seen) if seen.is_new()),
+                "{who}"
+            );
+            assert_eq!(take(), Noted::Nothing, "{who}");
+        }
+    }
+}
+
+#[test]
+fn a_partition_is_read_again_whoever_was_forgotten() {
+    let terms = terms(365, 10_000);
+    let mut people = People::default();
+    for number in 0..2_000 {
+        people.observe(user(number), 20_000, &terms);
+    }
+    for number in 0..2_000 {
+        assert!(people.forget(user(number), &terms));
+        if number % 16 == 0 || number > 1_900 {
+            let again = People::decode(&people.encode());
+            assert_eq!(again.as_ref(), Ok(&people), "{number}");
+        }
+    }
+    assert!(people.heap_bytes() < 200);
+}
+
 #[test]
 fn a_payload_cut_short_is_refused() {
     let mut people = People::default();
