@@ -316,3 +316,34 @@ fn a_user_of_a_funnel_of_five_steps_takes_at_most_24_bytes() {
     assert!(each <= 24.0, "{each}");
     assert!(each >= 16.0, "less than entries take: {each}");
 }
+
+/// Many users and few in turn, with gaps in which all attempts end: the tables grow and shrink.
+#[test]
+fn the_progress_of_any_number_of_users_is_read_again() {
+    let terms = terms(HOUR, 5, 1, 100_000);
+    let mut progress = Progress::new(&terms);
+    let mut random = 1u64;
+    let mut next = |below: u64| {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (random >> 33) % below
+    };
+    let mut time = START;
+    for number in 0..40_000 {
+        if number % 2_500 == 0 {
+            time += [0, MINUTE, HOUR, 30 * HOUR][next(4) as usize];
+        }
+        let users = [20, 300, 2_000, 9_000][(number / 1_700) % 4];
+        time += next(600) as i64;
+        let step = next(8).min(4) as u8;
+        let mut moment = moment((time, 1 << step, next(50) == 0));
+        moment.by = [ValueId::stored(1 + next(9)); MOST_BY];
+        progress.observe(user(next(users)), &moment, time, &terms);
+        if number % 499 == 0 {
+            let bytes = stored(&progress);
+            let again = read(&bytes).map(|again| stored(&again));
+            assert!(again.is_ok_and(|again| again == bytes), "{number}");
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::ids::{Seed, ValueId, Visitor};
 use super::partition::{Observed, Partition, Previous, Terms};
-use super::step::{Amounts, Moment, Row, Step};
+use super::step::{Amounts, Moment, Row, Step, Visit};
 use super::table::Layout;
 use super::MOST_BY;
 use crate::memory::allocated;
@@ -156,6 +156,44 @@ fn every_visitor_of_a_small_partition_is_counted() {
             assert!(matches!(step, Step::Begun(_)), "{first} {who}: {step:?}");
         }
         assert_eq!(partition.len(), 16);
+    }
+}
+
+/// Many visitors and few in turn, with gaps in which all visits end: the table grows and shrinks.
+#[test]
+fn a_partition_of_any_size_is_a_map_of_visits_and_is_read_again() {
+    let terms = terms(false, 0, 100_000);
+    let mut partition = Partition::new(&terms);
+    let mut model: HashMap<u64, Visit> = HashMap::new();
+    let mut random = 1u64;
+    let mut next = |below: u64| {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (random >> 33) % below
+    };
+    let mut time = DAY;
+    for number in 0..60_000 {
+        if number % 2_500 == 0 {
+            time += [0, MINUTE, TIMEOUT, 2 * HOUR][next(4) as usize];
+        }
+        let visitors = [20, 300, 2_000, 9_000][(number / 1_700) % 4];
+        time += next(600) as i64;
+        let (who, moment) = (user(next(visitors)), at(time));
+        let expected = Step::of(model.get(&who.bits()), &moment, TIMEOUT);
+        let observed = partition.observe(who, &moment, None, i64::MAX, &terms);
+        assert_eq!((observed.step, observed.weight), (expected, 1), "{number}");
+        if let Some(visit) = expected.visit() {
+            model.insert(who.bits(), *visit);
+        }
+        if number % 499 == 0 {
+            let pages = partition.encode();
+            assert_eq!(
+                Partition::decode(&pages).as_ref(),
+                Ok(&partition),
+                "{number}"
+            );
+        }
     }
 }
 
