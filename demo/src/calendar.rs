@@ -6,7 +6,7 @@ use jiff::{Timestamp, ToSpan};
 
 pub const ZONE: &str = "Europe/Berlin";
 pub const HOUR: i64 = 3_600_000;
-/// The last day has e to the power of this times what the first has.
+/// The last day has e to the power of this times what the same day a year before has.
 const GROWTH: f64 = 3.2;
 
 pub struct Calendar {
@@ -47,9 +47,10 @@ impl Calendar {
         instant.to_zoned(self.zone.clone()).hour() as usize
     }
 
-    /// How far the site has grown by this day: from nearly nothing to 1 on the last.
+    /// How far the site has grown by this day: 1 on the last.
     pub fn grown(&self, day: u64) -> f64 {
-        (GROWTH * (day as f64 / self.days as f64 - 1.0)).exp()
+        let back = (self.days - 1).saturating_sub(day);
+        (-GROWTH * back as f64 / 365.0).exp()
     }
 
     /// The day of the demo that lies so many days before its last.

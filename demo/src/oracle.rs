@@ -99,7 +99,7 @@ mod tests {
     fn the_past_ends_where_what_is_live_begins() {
         let plan = Plan {
             days: 10,
-            scale: 3.0,
+            scale: 2.0,
             ..PLAN
         };
         let oracle = Oracle::of(&plan, shop::SITE);
@@ -123,7 +123,7 @@ mod tests {
     fn the_year_has_an_outage_a_campaign_and_a_weak_step() {
         let plan = Plan {
             days: 80,
-            scale: 0.8,
+            scale: 0.25,
             ..PLAN
         };
         let calendar = plan.calendar();

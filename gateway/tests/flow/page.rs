@@ -127,7 +127,7 @@ fn the_page_shows_what_the_oracle_counts() {
         seed: 20,
         until: since.as_millis() as i64,
         days: 60,
-        scale: 0.25,
+        scale: 0.12,
     };
     let client = redis::Client::open(redis.url()).expect("is an address");
     let mut connection = client.get_connection().expect("connects");
