@@ -14,6 +14,7 @@ mod info;
 pub mod log;
 mod native;
 mod params;
+mod people;
 mod plausible;
 mod question;
 mod range;

@@ -12,7 +12,7 @@ use crate::error::ApiResult;
 use crate::http::ClientAddress;
 use crate::sites::Site;
 use crate::state::AppState;
-use axum::extract::{FromRequestParts, RawQuery, State};
+use axum::extract::{FromRequestParts, Path, RawQuery, State};
 use axum::http::request::Parts;
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -36,6 +36,9 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(alerts))
         .routes(routes!(alert_history))
         .routes(routes!(live_metrics))
+        .routes(routes!(retention))
+        .routes(routes!(funnels))
+        .routes(routes!(funnel))
 }
 
 /// What every question begins with: the site, whose reader has not asked too often, and parameters.
@@ -337,4 +340,61 @@ async fn alert_history(State(state): State<AppState>, asking: Asking) -> ApiResu
 )]
 async fn live_metrics(State(state): State<AppState>, asking: Asking) -> ApiResult<Answer> {
     answer(&state, asking, "live-metrics").await
+}
+
+/// Cohorts: how many users were new in each period, and how many of them were seen in the ones after it.
+#[utoipa::path(
+    get, path = "/api/v1/sites/{site}/retention", tag = "answers",
+    params(
+        ("site" = String, Path, description = "The name of the site"),
+        ("window" = String, Query, description = "The periods that begin in it: 30d, 12w, 2026"),
+        ("period" = String, Query, description = "day, week or month"),
+    ),
+    responses(
+        (status = 200, description = "A row for each period, and how they were counted", body = Object),
+        Failures,
+    )
+)]
+async fn retention(State(state): State<AppState>, asking: Asking) -> ApiResult<Answer> {
+    answer(&state, asking, "retention").await
+}
+
+/// The funnels of the site.
+#[utoipa::path(
+    get, path = "/api/v1/sites/{site}/funnels", tag = "answers",
+    params(
+        ("site" = String, Path, description = "The name of the site"),
+    ),
+    responses(
+        (status = 200, description = "As ANALYTICS.FUNNEL LIST replies them", body = Vec<Object>),
+        Failures,
+    )
+)]
+async fn funnels(State(state): State<AppState>, asking: Asking) -> ApiResult<Answer> {
+    answer(&state, asking, "funnels").await
+}
+
+/// How far those got who began a funnel in the window.
+#[utoipa::path(
+    get, path = "/api/v1/sites/{site}/funnels/{name}", tag = "answers",
+    params(
+        ("site" = String, Path, description = "The name of the site"),
+        ("name" = String, Path, description = "The name of the funnel"),
+        ("window" = String, Query, description = "24h, today, 2026-11, 2026-11-01..2026-11-30"),
+        ("by" = Option<String>, Query, description = "A dimension of the funnel's BY"),
+        ("limit" = Option<u32>, Query, description = "How many values; 10, if missing"),
+    ),
+    responses(
+        (status = 200, description = "A row for each step, and how they were counted", body = Object),
+        Failures,
+    )
+)]
+async fn funnel(
+    State(state): State<AppState>,
+    Path(path): Path<(String, String)>,
+    mut asking: Asking,
+) -> ApiResult<Answer> {
+    let (_, name) = path;
+    asking.params = asking.params.with("name", name);
+    answer(&state, asking, "funnel").await
 }

@@ -59,6 +59,12 @@ impl Params {
         }
     }
 
+    /// A parameter from the path.
+    pub fn with(mut self, name: &str, value: String) -> Params {
+        self.pairs.push((String::from(name), value));
+        self
+    }
+
     pub fn all(&mut self, name: &str) -> Vec<String> {
         let (taken, left) = std::mem::take(&mut self.pairs)
             .into_iter()

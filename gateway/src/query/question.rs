@@ -4,6 +4,7 @@
 use super::facts::Facts;
 use super::log;
 use super::params::Params;
+use super::people;
 use super::range::{self, csv, Format};
 use super::value::{json, list, map_of, member, word};
 use super::Answer;
@@ -16,16 +17,17 @@ use redis::{cmd, Cmd, Value};
 use serde_json::{json as object, Map, Value as Json};
 
 pub const NAMES: &str =
-    "unique, get, range, top, compare, dashboard, explain, info, events, alerts, alert-history, live-metrics";
+    "unique, get, range, top, compare, dashboard, explain, info, events, alerts, alert-history, live-metrics, \
+     retention, funnels, funnel";
 
 pub struct Question {
     /// As it is shown in metrics.
     pub name: &'static str,
     pub command: Cmd,
-    shape: Shape,
+    pub(super) shape: Shape,
 }
 
-enum Shape {
+pub(super) enum Shape {
     Unique(Map<String, Json>),
     /// The windows, and the metrics of each.
     Get(Vec<String>, Vec<String>),
@@ -37,6 +39,8 @@ enum Shape {
     Info,
     Events(usize),
     History,
+    Retention,
+    Funnel,
     AsItIs,
 }
 
@@ -61,6 +65,9 @@ impl Question {
                 site,
             ),
             "alert-history" => history(params, site),
+            "retention" => people::retention(params, site),
+            "funnels" => people::funnels(params, site),
+            "funnel" => people::funnel(params, site),
             "live-metrics" => plain("live", &["ANALYTICS.LIVE_RO", "LIST"], None, params, site),
             _ => Err(ApiError::invalid(
                 "query",
@@ -73,7 +80,13 @@ impl Question {
     pub fn has_times(&self) -> bool {
         matches!(
             self.shape,
-            Shape::Range(..) | Shape::Explain | Shape::Info | Shape::Events(_) | Shape::History
+            Shape::Range(..)
+                | Shape::Explain
+                | Shape::Info
+                | Shape::Events(_)
+                | Shape::History
+                | Shape::Retention
+                | Shape::Funnel
         )
     }
 
@@ -116,12 +129,14 @@ impl Question {
                 Ok(Answer::Json(events))
             }
             Shape::History => Ok(Answer::Json(log::alerts(reply, site, zone))),
+            Shape::Retention => Ok(Answer::Json(people::retention_answer(reply, zone))),
+            Shape::Funnel => Ok(Answer::Json(people::funnel_answer(reply, zone))),
             Shape::AsItIs => Ok(Answer::Json(json(reply))),
         }
     }
 }
 
-fn start(name: &str, site: &Site) -> Cmd {
+pub(super) fn start(name: &str, site: &Site) -> Cmd {
     let mut command = cmd(name);
     command.arg(&site.name);
     command

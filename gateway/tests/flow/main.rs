@@ -22,6 +22,7 @@ mod overload;
 mod page;
 mod page_files;
 mod pages;
+mod people;
 mod prometheus;
 mod protocols;
 mod receivers;

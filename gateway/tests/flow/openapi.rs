@@ -22,6 +22,8 @@ fn the_document_covers_what_is_served() {
         ("/api/v1/sites/{site}/events", "get"),
         ("/api/v1/sites/{site}/range", "get"),
         ("/api/v1/sites/{site}/alert-history", "get"),
+        ("/api/v1/sites/{site}/retention", "get"),
+        ("/api/v1/sites/{site}/funnels/{name}", "get"),
         ("/api/v1/sites/{site}/schema", "patch"),
         ("/api/v1/page", "get"),
         ("/api/v1/query", "post"),

@@ -1,0 +1,127 @@
+//! Cohorts and funnels over HTTP are those of the module.
+
+use crate::gateway::{site, Gateway, ADMIN};
+use crate::http::{get, post, Answer};
+use crate::redis_server::RedisServer;
+use serde_json::{json, Value};
+
+const EVENTS: &str = "ANALYTICS.MTRACK shop \
+    EVENT view ann AT 2026-06-01T10:00 DIM page /pricing DIM source ads \
+    EVENT form ann AT 2026-06-01T10:04 \
+    EVENT view bob AT 2026-06-01T11:00 DIM page /pricing DIM source search \
+    EVENT view ann AT 2026-06-02T10:00 DIM page / \
+    EVENT view dora AT 2026-06-02T12:00 DIM page /pricing DIM source ads";
+
+struct Shop {
+    redis: RedisServer,
+    gateway: Gateway,
+}
+
+impl Shop {
+    fn new() -> Shop {
+        let redis = RedisServer::start();
+        site(&redis, "shop", &[]);
+        redis.ask("ANALYTICS.ALTER shop TZ Europe/Paris RETENTION hour 3650d RETENTION day 3650d RETURNING 365d");
+        redis.ask("ANALYTICS.FUNNEL shop SET signup WITHIN 7d STEP event=view&page=/pricing STEP event=form BY source");
+        redis.ask(EVENTS);
+        let gateway = Gateway::start(&redis);
+        Shop { redis, gateway }
+    }
+
+    fn send(&self, path: &str) -> Answer {
+        let path = format!("/api/v1/sites/shop/{path}");
+        get(&self.gateway, &path).bearer(ADMIN).send()
+    }
+
+    fn ask(&self, path: &str) -> Value {
+        let answer = self.send(path);
+        assert_eq!(answer.status, 200, "{path} {answer:?}");
+        answer.json()
+    }
+}
+
+#[test]
+fn cohorts_and_funnels_are_those_of_the_module() {
+    let shop = Shop::new();
+    let cohorts = shop.ask("retention?window=2026-06-01..2026-06-03&period=day");
+    assert_eq!(cohorts["horizon_ms"], 365 * 86_400_000_i64);
+    assert_eq!(
+        (&cohorts["sampling"], &cohorts["late"]),
+        (&json!(1.0), &json!(0))
+    );
+    let rows = cohorts["rows"].as_array().expect("rows");
+    assert_eq!(rows[0]["time"], "2026-06-01T00:00:00+02:00");
+    assert_eq!(rows[0]["time_ms"], 1_780_264_800_000_i64);
+    assert_eq!(rows[0]["users"], 2);
+    assert_eq!(rows[0]["returned"][0], 1);
+    assert_eq!((&rows[1]["users"], rows.len()), (&json!(1), 2));
+
+    let funnels = shop.ask("funnels");
+    assert_eq!(funnels[0]["name"], "signup");
+    let funnel = shop.ask("funnels/signup?window=2026-06&by=source");
+    assert_eq!(funnel["within"], "1w");
+    assert_eq!(funnel["counts"]["from"], "2026-06-01T00:00:00+02:00");
+    assert_eq!(funnel["open"], false);
+    let step = json!({"condition": "event=form", "users": 1, "share": 1.0 / 3.0, "share_of_previous": 1.0 / 3.0});
+    for (name, value) in step.as_object().expect("an object") {
+        assert_eq!(funnel["steps"][1][name], *value, "{funnel}");
+    }
+    let median = funnel["steps"][1]["median"].as_f64().expect("seconds");
+    assert!((median / 240.0 - 1.0).abs() < 0.01, "{median}");
+    assert_eq!(funnel["steps"][0]["users"], 3);
+    assert_eq!(
+        funnel["values"][0],
+        json!({"value": "ads", "users": [2, 1], "share": 0.5, "error_bound": 0})
+    );
+    // Without a dimension there are no values.
+    let whole = shop.ask("funnels/signup?window=2026-06");
+    assert_eq!(whole.get("values"), None);
+    assert_eq!(whole["steps"], funnel["steps"]);
+}
+
+#[test]
+fn they_are_asked_in_a_batch_and_refused_as_others_are() {
+    let shop = Shop::new();
+    let queries = json!({"site": "shop", "queries": [
+        {"query": "retention", "window": "2026-06-01..2026-06-03", "period": "day"},
+        {"query": "funnel", "name": "signup", "window": "2026-06"},
+        {"query": "funnels"},
+        {"query": "get", "window": "2026-06-02", "metric": ["users:new", "users:returning", "funnel:signup:users"]},
+        {"query": "funnel", "name": "other", "window": "2026-06"},
+    ]});
+    let answer = post(&shop.gateway, "/api/v1/query", queries.to_string())
+        .header("content-type", "application/json")
+        .bearer(ADMIN)
+        .send();
+    let results = answer.json()["results"].clone();
+    let result = |place: usize| results[place]["data"].clone();
+    assert_eq!(
+        result(0),
+        shop.ask("retention?window=2026-06-01..2026-06-03&period=day")
+    );
+    assert_eq!(result(1), shop.ask("funnels/signup?window=2026-06"));
+    assert_eq!(result(2)[0]["name"], "signup");
+    let numbers = json!({"users:new": 1, "users:returning": 1, "funnel:signup:users": 1});
+    assert_eq!(result(3)["metrics"], numbers);
+    let error = results[4]["error"]["message"].as_str().expect("a message");
+    assert!(error.contains("other"), "{error}");
+
+    for path in [
+        "retention?window=30d",
+        "retention?window=30d&period=year",
+        "retention?window=30d&period=day&metric=events",
+        "funnels?window=30d",
+        "funnels/signup",
+        "funnels/signup?window=30d&by=country",
+        "funnels/signup?window=30d&by=source&limit=-1",
+        "funnels/sign%00up?window=30d",
+    ] {
+        assert_eq!(shop.send(path).status, 400, "{path}");
+    }
+    let path = "/api/v1/sites/shop/funnels/signup?window=30d";
+    assert_eq!(get(&shop.gateway, path).send().status, 401);
+    assert_eq!(
+        shop.redis.ask("PING"),
+        redis::Value::SimpleString("PONG".into())
+    );
+}
