@@ -65,10 +65,12 @@ pub const FUNNEL_RO: Command = Command {
 
 const SET: Argument = Argument::block(c"funnel", WORDS).behind(c"SET");
 const DEL: Argument = Argument::text(c"name").behind(c"DEL");
-const GET: Argument = Argument::block(c"get", &[NAME, WINDOW, BY, LIMIT]).behind(c"GET");
+const GET: Argument = Argument::block(c"get", &[NAME, WINDOW, BY]).behind(c"GET");
 const LIST: Argument = Argument::token(c"list", c"LIST");
 const NAME: Argument = Argument::text(c"name");
-const BY: Argument = Argument::text(c"dimension").behind(c"BY").optional();
+const BY: Argument = Argument::block(c"values", &[Argument::text(c"dimension"), LIMIT])
+    .behind(c"BY")
+    .optional();
 const LIMIT: Argument = Argument::integer(c"rows").behind(c"LIMIT").optional();
 /// Used in replication only.
 const PEOPLE: &[u8] = b"PEOPLE";

@@ -32,6 +32,9 @@ fn word(token: &str, name: &str, again: bool) -> Vec<u8> {
         (_, "a,b[,c[,d]]") => ["event,country", "event,country,plan"],
         ("VISITS", "timeout") => ["30m"; 2],
         ("RETURNING", "horizon") => ["90d"; 2],
+        ("EXCLUDE", "condition") => ["event=refund", "event=logout"],
+        // No two steps are alike: `call` makes them differ.
+        ("STEP", "condition") => ["event=view"; 2],
         (_, "day" | "first-day") => ["2024-07-04"; 2],
         (_, "visitors") => ["50"; 2],
         (_, "stream") => ["log"; 2],
@@ -174,12 +177,26 @@ fn call(connection: &mut Connection, words: &Words) -> Reply {
             connection.run(event).int();
             let rule = "ANALYTICS.ALERT shop SET busy events 1h < 0";
             connection.run(rule).ok();
+            let funnel =
+                "ANALYTICS.FUNNEL shop SET busy WITHIN 1d STEP event=view STEP event=buy BY page";
+            connection.run(funnel).ok();
             let entry = "XADD log 1-1 event view user ann time 1733927467000";
             connection.run(entry).text();
         }
     }
+    let words = with_different_steps(words);
     let args: Vec<&dyn Arg> = words.iter().map(|word| word as &dyn Arg).collect();
     connection.call(&args)
+}
+
+fn with_different_steps(words: &Words) -> Words {
+    let mut different = words.clone();
+    for place in 1..words.len() {
+        if words[place - 1].eq_ignore_ascii_case(b"STEP") && words[place].starts_with(b"event=") {
+            different[place].extend(format!("&page=/{place}").bytes());
+        }
+    }
+    different
 }
 
 fn shown(words: &Words) -> String {
