@@ -112,9 +112,6 @@ fn track_with<'c>(
     if ignored > 0 {
         site.value_mut(&guard).dropped.names += ignored as u64;
     }
-    if let Some(replayed) = request.replayed_to {
-        site.value_mut(&guard).site.set_replayed(replayed);
-    }
     if outcome.counted > 0 || request.replayed_to.is_some() {
         site.store(ctx, &mut guard, key);
         stats::EVENTS.add(outcome.counted);
@@ -226,6 +223,7 @@ impl<'c> Tracked<'c, '_> {
         let resolver = &mut write.resolver;
         directories::add(self.ctx, value, &request.batch, resolver, self.clock);
         let by_clock = self.has_future(guard, site, request);
+        self.set_replayed(guard, site, request);
         self.replicate(guard, site, request, &outcome, by_clock);
         self.make_stream(guard, request, &numbers);
         if let Some(ids) = &mut ids {
@@ -298,6 +296,7 @@ impl<'c> Tracked<'c, '_> {
             &request.batch,
         );
         let by_clock = write.is_by_clock(directory) || self.has_future(guard, site, request);
+        self.set_replayed(guard, site, request);
         self.replicate(guard, site, request, &outcome, by_clock);
         self.make_stream(guard, request, &numbers);
         write.publish(ctx, guard, directory, now);
@@ -346,6 +345,13 @@ impl<'c> Tracked<'c, '_> {
             .funnels
             .find_beginnings(guard, directory, settings, &mut write.visits, turn);
         Ok(())
+    }
+
+    /// Before foreign code can copy the site: on replicas that comes after the whole command.
+    fn set_replayed(&self, guard: &WriteGuard, site: &mut OpenSite, request: &Request) {
+        if let Some(replayed) = request.replayed_to {
+            site.value_mut(guard).site.set_replayed(replayed);
+        }
     }
 
     fn replicate(
