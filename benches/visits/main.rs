@@ -3,7 +3,7 @@
 //!
 //!     cargo bench --bench visits               everything
 //!     cargo bench --bench visits -- memory     the tables with this in their name: events, memory,
-//!                                              questions, growth, idle, beyond
+//!                                              questions, growth, partition, idle, beyond
 //!     CHDB_PYTHON=python cargo bench --bench visits -- questions
 //!                                              with the same questions to ClickHouse, by a Python that
 //!                                              has the package chdb
@@ -12,15 +12,17 @@ mod beyond;
 mod events;
 mod growth;
 mod memory;
+mod partition;
 mod questions;
 
 use testkit::{Connection, Filler};
 
-const TABLES: [(&str, fn()); 6] = [
+const TABLES: [(&str, fn()); 7] = [
     ("events", events::run),
     ("memory", memory::run),
     ("questions", questions::run),
     ("growth", growth::run),
+    ("partition", partition::run),
     ("idle", memory::idle),
     ("beyond", beyond::run),
 ];
