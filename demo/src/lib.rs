@@ -4,6 +4,7 @@
 pub mod api;
 pub mod calendar;
 pub mod event;
+pub mod funnels;
 pub mod load;
 pub mod oracle;
 mod random;
@@ -13,6 +14,7 @@ pub mod visits;
 pub mod year;
 
 pub use event::Event;
+pub use funnels::Funnel;
 pub use oracle::Oracle;
 pub use visits::Visits;
 pub use year::Plan;

@@ -4,19 +4,20 @@
 use crate::calendar::ZONE;
 use crate::event::{mtrack, Event};
 use crate::year::Plan;
-use crate::{api, shop};
+use crate::{api, funnels, shop};
 use redis::{cmd, Connection, RedisResult};
 
 /// Events a call, and calls that are under way together.
 const BATCH: usize = 200;
 const CALLS: usize = 16;
 
-/// Dimensions, pairs of them by which the page may filter, and visits.
+/// Dimensions, pairs of them by which the page may filter, visits, and who was there before.
 const SHOP: &str = "DIM page DIM source DIM country DIM browser DIM os DIM device DIM utm_source \
     DIM utm_medium DIM utm_campaign DIM x NOUSERS DIM y NOUSERS VAL load VAL engagement VAL revenue \
     CUBE event,page CUBE event,country CUBE event,device CUBE event,source \
     CUBE country,page CUBE country,device CUBE country,source CUBE page,x,y NOUSERS \
-    VISITS 30m PATH page BY source BY country BY device DIM from NOUSERS CUBE from,page NOUSERS";
+    VISITS 30m PATH page BY source BY country BY device DIM from NOUSERS CUBE from,page NOUSERS \
+    RETURNING 365d";
 const API: &str = "DIM endpoint DIM method DIM status DIM region VAL latency \
     CUBE event,endpoint CUBE endpoint,status";
 
@@ -53,6 +54,7 @@ pub fn send(connection: &mut Connection, site: &str, events: &[Event]) -> RedisR
 pub fn load(connection: &mut Connection, plan: &Plan) -> RedisResult<Loaded> {
     create(connection, shop::SITE, SHOP)?;
     create(connection, api::SITE, API)?;
+    checkout(connection)?;
     let mut loaded = Loaded { events: 0 };
     let mut failed = None;
     // The log keeps the latest events, for the page to show; those of the year would pass through it.
@@ -73,6 +75,20 @@ pub fn load(connection: &mut Connection, plan: &Plan) -> RedisResult<Loaded> {
         Some(error) => Err(error),
         None => rules(connection).map(|()| loaded),
     }
+}
+
+/// The funnel of the shop, by what the first step has.
+fn checkout(connection: &mut Connection) -> RedisResult<()> {
+    let mut command = cmd("ANALYTICS.FUNNEL");
+    command.arg(shop::SITE).arg("SET").arg("checkout");
+    command
+        .arg("WITHIN")
+        .arg(format!("{}s", funnels::WITHIN / 1_000));
+    for condition in funnels::conditions() {
+        command.arg("STEP").arg(condition);
+    }
+    command.arg("BY").arg("device").arg("BY").arg("country");
+    command.exec(connection)
 }
 
 /// Alert rules of both sites: one of them fires every twelve minutes.

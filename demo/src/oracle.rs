@@ -42,6 +42,21 @@ impl Oracle {
         users.collect::<HashSet<_>>().len() as u64
     }
 
+    /// Users whose first event of all is in the window and has these values.
+    pub fn new_users(&self, window: (i64, i64), filter: Filter) -> u64 {
+        let before = self.within((i64::MIN, window.0), &[]);
+        let mut known: HashSet<&str> = before.map(|event| event.user.as_str()).collect();
+        let first = self
+            .within(window, &[])
+            .filter(|event| known.insert(&event.user));
+        let has = |event: &&Event| {
+            filter
+                .iter()
+                .all(|(name, value)| event.dimension(name) == Some(*value))
+        };
+        first.filter(has).count() as u64
+    }
+
     pub fn sum(&self, window: (i64, i64), filter: Filter, value: &str) -> f64 {
         let events = self.within(window, filter);
         events.filter_map(|event| event.value(value)).sum()
@@ -93,6 +108,19 @@ mod tests {
         assert!(a.0.windows(2).all(|pair| pair[0].time <= pair[1].time));
         let other = Plan { seed: 8, ..PLAN };
         assert!(Oracle::of(&other, shop::SITE).0 != a.0);
+    }
+
+    #[test]
+    fn somebody_is_new_once() {
+        let oracle = Oracle::of(&PLAN, shop::SITE);
+        let all = (i64::MIN, i64::MAX);
+        let middle = PLAN.until - 10 * 86_400_000;
+        let halves = [(i64::MIN, middle), (middle, i64::MAX)];
+        let [early, late] = halves.map(|window| oracle.new_users(window, &[]));
+        assert_eq!(early + late, oracle.users(all, &[]));
+        assert!(0 < late && late < oracle.users(halves[1], &[]));
+        let french: Filter = &[("country", "FR")];
+        assert_eq!(oracle.new_users(all, french), oracle.users(all, french));
     }
 
     #[test]

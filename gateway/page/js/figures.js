@@ -17,6 +17,12 @@ export function figuresOf(start, filters) {
   const of = (subject, more) => metric(info, subject, more ?? filters)
   const views = () => of('events', also(filters, 'event', VIEW))
   const figures = [{ id: 'visitors', name: 'Visitors', kind: 'count', parts: [of('users')], value: ([users]) => users }]
+  if (info?.returning) {
+    const unknown = 'Not known: the period begins before the site remembered who was there'
+    for (const [id, name] of [['new', 'New visitors'], ['returning', 'Returning']]) {
+      figures.push({ id, name, kind: 'count', parts: [of(`users:${id}`)], value: ([users]) => users, unknown })
+    }
+  }
   const visits = visitsOf(info)
   if (visits) {
     figures.push({ id: 'visits', name: 'Visits', kind: 'count', parts: [of('visits')], value: ([visits]) => visits })
@@ -82,15 +88,16 @@ export function Figures({ figures, now, before, chosen, onChoose, current }) {
         const missing = figure.parts.find((part) => part.missing)
         const none = !missing && figure.parts.some((part) => !part.metric)
         const number = now && !missing && !none ? of(now, figure) : null
+        const unknown = now && !missing && !none && number === null && figure.unknown
         const earlier = before && !missing && !none ? of(before, figure) : undefined
         return html`
           <li key=${figure.id}>
             <button class="figure" aria-pressed=${figure.id === chosen} disabled=${Boolean(missing || none)} data-figure=${figure.id} data-number=${number} data-before=${earlier}
-              title=${none ? 'Not counted by what is filtered' : missing ? `Needs the cube ${missing.missing}` : now ? `${exact(number)}${earlier === undefined ? '' : `, before: ${exact(earlier)}`}` : ''}
+              title=${unknown ? unknown : none ? 'Not counted by what is filtered' : missing ? `Needs the cube ${missing.missing}` : now ? `${exact(number)}${earlier === undefined ? '' : `, before: ${exact(earlier)}`}` : ''}
               onClick=${() => onChoose(figure.id)}>
               <span class="figure-name">${figure.name}</span>
               <span class="figure-number">${missing || !now ? NONE : write(figure, number)}</span>
-              ${missing ? html`<span class="change quiet">needs a cube</span>` : none ? html`<span class="change quiet">not by this</span>` : now && html`<${Change} now=${number} before=${earlier} lower=${figure.lower} />`}
+              ${missing ? html`<span class="change quiet">needs a cube</span>` : none ? html`<span class="change quiet">not by this</span>` : unknown ? html`<span class="change quiet">not known<span class="hidden">: ${unknown}</span></span>` : now && html`<${Change} now=${number} before=${earlier} lower=${figure.lower} />`}
             </button>
           </li>`
       })}

@@ -3,8 +3,10 @@ import { html, useEffect, useMemo } from './html.js'
 import { Status, useAnswers, usePaced } from './answers.js'
 import { VIEW, has, isOfVisits, metric, names, top } from './ask.js'
 import { Chart } from './chart.js'
+import { Cohorts, cohortsOf } from './cohorts.js'
 import { percent, pointName } from './format.js'
 import { Figures, figuresOf, metricsOf, write } from './figures.js'
+import { Funnels, funnelsOf } from './funnels.js'
 import { Clicks, Hours, WorldMap, clickQuestion } from './heat.js'
 import { Declare, Ranking } from './panel.js'
 import { Paths, pathsOf } from './paths.js'
@@ -38,7 +40,7 @@ function panelsOf(info) {
   return panels.filter((panel) => panel.dimensions.length)
 }
 
-function plan(start, route, period) {
+function plan(start, route, period, zone) {
   const { info } = start
   const { window, before } = period
   const figures = figuresOf(start, route.filters)
@@ -76,14 +78,18 @@ function plan(start, route, period) {
   if (values.length) questions.values = { query: 'get', window, metric: values }
   const hours = period.days >= 7 && period.days <= 35 ? metric(info, 'events', route.filters.length ? route.filters : [['event', VIEW]]) : null
   if (hours?.metric) questions.hours = { query: 'range', window, step: '1h', metric: [hours.metric], format: 'columns' }
-  return { questions, figures, figure, panels, paths, clicks, values, hours }
+  const cohorts = cohortsOf(info ?? {}, route, zone, Date.now())
+  if (cohorts.question) questions.cohorts = cohorts.question
+  const funnels = funnelsOf(info ?? {}, route, window)
+  if (funnels.question) Object.assign(questions, { funnel: funnels.question, funnels: { query: 'funnels' } })
+  return { questions, figures, figure, panels, paths, clicks, values, hours, cohorts, funnels }
 }
 
 export function Web({ start, route, navigate, reload, live, theme }) {
   const zone = start.info?.timezone ?? 'UTC'
   // A window that moves is asked for as it is now; one of days changes at midnight.
   const period = useMemo(() => resolve(route, zone, Date.now()), [route.period, route.compare, route.from, route.to, zone, live.day])
-  const { questions, figures, figure, panels, paths, clicks, values, hours } = useMemo(() => plan(start, route, period), [start, route, period])
+  const { questions, figures, figure, panels, paths, clicks, values, hours, cohorts, funnels } = useMemo(() => plan(start, route, period, zone), [start, route, period, live.day])
   const { answers, loading, failure, at, current, again } = useAnswers(start.site, questions)
   const refresh = usePaced(again, 10_000)
   useEffect(() => {
@@ -119,6 +125,8 @@ export function Web({ start, route, navigate, reload, live, theme }) {
           ${values.length > 0 && html`<${ValuesPanel} start=${start} answer=${answers.values} filters=${route.filters} loading=${loading} />`}
           ${hours?.metric && html`<${Hours} answer=${answers.hours} metric=${hours.metric} zone=${zone} start=${start} loading=${loading} />`}
         </div>
+        <${Funnels} funnels=${funnels} all=${answers.funnels} answer=${answers.funnel} route=${route} start=${start} zone=${zone} loading=${loading} navigate=${navigate} />
+        <${Cohorts} cohorts=${cohorts} answer=${answers.cohorts} route=${route} start=${start} zone=${zone} loading=${loading} onTab=${onTab('cohorts')} />
       </div>
     </div>`
 }

@@ -83,7 +83,9 @@ async function compare(page, check) {
     for (const [name, number] of Object.entries(expected)) {
       const shown = figures[name]?.[member]
       const part = /^p\d\d$/.test(name) ? 0.0101 : name === 'visitors' ? crowd(number) : 1e-9
-      if (!near(shown, number, part)) {
+      // Who returns is who came without who is new: as exact as the former.
+      const isNear = name === 'returning' ? Math.abs(shown - number) <= crowd(expected.visitors) * expected.visitors : near(shown, number, part)
+      if (!isNear) {
         wrong(check.search, name, member, 'shows', shown, 'the oracle says', number)
       }
     }
@@ -103,6 +105,12 @@ const api = async (path) => {
   return response.json()
 }
 
+/** So many whole days before today. */
+function window(days) {
+  const day = (back) => new Intl.DateTimeFormat('en-CA', { timeZone: plan.zone }).format(new Date(Date.now() - back * 86_400_000))
+  return `${day(days)}..${day(0)}`
+}
+
 const tests = {
   async the_numbers_are_those_of_the_oracle() {
     const page = await open()
@@ -115,19 +123,18 @@ const tests = {
   async the_numbers_are_those_of_the_api() {
     const page = await open()
     await visit(page, '?site=shop&period=28d&compare=none')
-    const day = (back) => new Intl.DateTimeFormat('en-CA', { timeZone: plan.zone }).format(new Date(Date.now() - back * 86_400_000))
-    const window = `${day(28)}..${day(0)}`
-    const { metrics } = await api(`shop/get?window=${window}&metric=users&metric=events&metric=revenue:sum`)
+    const days = window(28)
+    const { metrics } = await api(`shop/get?window=${days}&metric=users&metric=users:new&metric=users:returning&metric=events&metric=revenue:sum`)
     const figures = await figuresOf(page)
-    for (const [name, metric] of [['visitors', 'users'], ['events', 'events'], ['revenue', 'revenue:sum']]) {
+    for (const [name, metric] of [['visitors', 'users'], ['new', 'users:new'], ['returning', 'users:returning'], ['events', 'events'], ['revenue', 'revenue:sum']]) {
       if (figures[name].now !== metrics[metric]) wrong(name, figures[name].now, 'the API says', metrics[metric])
     }
-    const rows = await api(`shop/top?window=${window}&dimension=page&by=users&limit=100`)
+    const rows = await api(`shop/top?window=${days}&dimension=page&by=users&limit=100`)
     await showAll(page)
     const shown = await rowsOf(page, 'pages')
     const said = rows.map((row) => [row.value, row.users])
     if (JSON.stringify(shown) !== JSON.stringify(said)) wrong('pages', JSON.stringify(shown), 'the API says', JSON.stringify(said))
-    const series = await api(`shop/range?window=${window}&step=1d&metric=users`)
+    const series = await api(`shop/range?window=${days}&step=1d&metric=users`)
     await page.click('.legend .link')
     const cells = await page.$$eval('.chart tbody tr', (all) => all.map((row) => row.querySelector('td').textContent))
     if (cells.length !== series.length) wrong('the series has', cells.length, 'points, the API', series.length)
@@ -162,6 +169,98 @@ const tests = {
       if (!plan.steps[tab].length) wrong('the oracle has no step', tab)
       for (const [value, count] of plan.steps[tab]) if (shown.get(value) !== count) wrong('steps', tab, value, 'shows', shown.get(value), 'the oracle says', count)
     }
+  },
+
+  async funnels_are_those_of_the_oracle() {
+    const page = await open()
+    const { search, conditions, steps, values } = plan.funnel
+    await visit(page, search)
+    const shown = await page.$$eval('[data-panel="funnels"] tr[data-step]', (all) => all.map((it) => {
+      const [users, share, left, time] = it.querySelectorAll('td')
+      return { name: it.querySelector('.name').textContent, users: Number(users.dataset.number), share: Number(share.dataset.share), left: Number(left.dataset.left ?? 0), median: Number(time.dataset.median ?? 0) }
+    }))
+    const said = await api(`shop/funnels/checkout?window=${window(28)}&by=device&limit=20`)
+    if (shown.length !== steps.length) wrong('the funnel has', shown.length, 'steps')
+    shown.forEach((step, at) => {
+      const expected = { name: `${at + 1}. ${conditions[at]}`, users: steps[at], share: steps[at] / steps[0], left: at ? steps[at - 1] - steps[at] : 0, median: said.steps[at].median ?? 0 }
+      for (const [member, value] of Object.entries(expected)) {
+        if (typeof value === 'string' ? step[member] !== value : !near(step[member], value, 1e-9)) wrong('step', at + 1, member, 'shows', step[member], 'not', value)
+      }
+    })
+    if (!(steps.at(-1) > 0)) wrong('nobody buys anything')
+    const weak = await page.$$eval('[data-panel="funnels"] .weak', (all) => all.map((it) => it.closest('tr').dataset.step))
+    const kept = steps.map((count, at) => (at ? count / steps[at - 1] : 1))
+    if (weak.join() !== String(1 + kept.indexOf(Math.min(...kept)))) wrong('the weakest step is', weak, 'of', kept)
+    const rows = new Map(await page.$$eval('[data-panel="funnels"] tr[data-value]', (all) => all.map((it) => [it.dataset.value, [...it.querySelectorAll('td[data-number]')].map((cell) => Number(cell.dataset.number))])))
+    for (const [value, counts] of values) if (rows.get(value)?.join() !== counts.join()) wrong('the funnel of', value, 'shows', rows.get(value), 'the oracle says', counts)
+    await page.selectOption('[data-control="funnel-by"]', 'country')
+    await page.waitForSelector('[data-panel="funnels"] tr[data-value="DE"]')
+    await page.selectOption('[data-control="funnel-by"]', '')
+    await page.waitForFunction(() => !document.querySelector('[data-panel="funnels"] tr[data-value]') && !location.search.includes('funnel-by'))
+  },
+
+  async cohorts_are_those_of_the_api() {
+    const page = await open()
+    for (const period of ['week', 'month']) {
+      const [asked] = await Promise.all([page.waitForRequest((request) => request.url().endsWith('api/v1/query')), visit(page, `?site=shop&tab-cohorts=${period}`)])
+      const question = asked.postDataJSON().queries.find((it) => it.query === 'retention')
+      const { rows } = await api(`shop/retention?window=${question.window}&period=${period}`)
+      if (rows.length !== 12) wrong('there are', rows.length, period, 'cohorts')
+      const expected = rows.slice(rows.findIndex((row) => row.users !== 0)).map((row) => [row.time_ms, row.users, ...row.returned])
+      const shown = await page.$$eval('.cohorts tr[data-time]', (all) => all.map((it) => [
+        Number(it.dataset.time), ...[...it.querySelectorAll('td')].map((cell) => {
+          const number = cell.dataset.users ?? cell.dataset.number
+          return number === undefined ? null : Number(number)
+        })
+      ]))
+      if (JSON.stringify(shown) !== JSON.stringify(expected)) wrong(period, JSON.stringify(shown), 'the API says', JSON.stringify(expected))
+      const [text, title] = await page.$eval('.cohorts tbody tr td:nth-child(3)', (cell) => [cell.textContent.trim(), cell.title])
+      const [, users, returned] = expected[0]
+      if (Number.parseFloat(text) !== Number((100 * returned / users).toFixed(returned / users < 0.1 ? 1 : 0))) wrong('the first share is', text, 'of', returned, users)
+      if (!title.startsWith(`${returned.toLocaleString('en')} of ${users.toLocaleString('en')}`)) wrong('the first title is', title)
+    }
+  },
+
+  async people_and_funnels_that_are_off_partial_or_refused_are_said_in_words() {
+    const page = await open()
+    const says = async (panel, ...texts) => {
+      const text = await page.textContent(`[data-panel="${panel}"]`)
+      for (const part of texts) if (!text.includes(part)) wrong(panel, 'does not say', part, 'but', text)
+    }
+    await visit(page, '?site=api')
+    await says('cohorts', 'ANALYTICS.ALTER api RETURNING 365d')
+    await says('funnels', 'ANALYTICS.FUNNEL api SET')
+    if (await page.$('[data-figure="new"]')) wrong('a site that remembers nobody has new visitors')
+    await visit(page, '?site=shop&tab-funnel-by=page')
+    if (!(await page.$('[data-panel="funnels"] .problem'))) wrong('a dimension that the funnel does not have is no error')
+    await page.selectOption('[data-control="funnel-by"]', '')
+    await page.waitForSelector('[data-panel="funnels"] tr[data-step]')
+    await visit(page, '?site=shop&f=country%3DFR')
+    for (const panel of ['cohorts', 'funnels']) await says(panel, 'the filters do not apply')
+    // What the gateway would answer of a site that is too large, or remembers since lately.
+    await page.route('**/api/v1/query', async (route) => {
+      const response = await route.fetch()
+      const body = await response.json()
+      const { queries } = route.request().postDataJSON()
+      body.results.forEach(({ data }, at) => {
+        if (queries[at].query === 'retention') {
+          Object.assign(data, { sampling: 0.25, late: 7, since_ms: data.rows[1].time_ms })
+          Object.assign(data.rows[0], { users: null, returned: data.rows[0].returned.map(() => null) })
+          Object.assign(data.rows[1], { users: 100, returned: data.rows[1].returned.map(() => null) })
+        }
+        if (queries[at].query === 'funnel') Object.assign(data, { sampling: 0.5, partial: true, open: true, late: 3, standard_errors: [0.01, 0.02, 0.03, 0.04, 0.05], since_ms: data.counts.from_ms + 60_000 })
+        if (data.metrics && 'users:new' in data.metrics) data.metrics['users:new'] = null
+      })
+      await route.fulfill({ response, json: body })
+    })
+    await visit(page, '?site=shop')
+    await says('cohorts', 'not kept any more', '25%', '7 events', 'taken note of since')
+    await says('funnels', 'Partial: the funnel counts since', 'may still go on', 'Sampled: 50%', 'up to 5%', '3 events')
+    const figure = await page.textContent('[data-figure="new"]')
+    if (!figure.includes('\u2013') || !figure.includes('before the site remembered')) wrong('an unknown number is', figure)
+    const cell = await page.$eval('.cohorts tbody tr:nth-child(2) td:nth-child(3)', (it) => it.textContent)
+    if (!cell.includes('\u2013') || !cell.includes('Not known')) wrong('an unknown cell is', cell)
+    await page.unroute('**/api/v1/query')
   },
 
   async a_click_filters_and_the_browser_goes_back() {
@@ -301,7 +400,7 @@ const tests = {
     for (const colorScheme of ['light', 'dark']) {
       const page = await open({ colorScheme })
       await operate(page)
-      for (const search of ['?site=shop&period=28d', '?site=shop&f=country%3DFR&tab-devices=os', '?site=api&view=operations', '?site=shop&view=live', '?site=shop&view=settings']) {
+      for (const search of ['?site=shop&period=28d&tab-funnel-by=device', '?site=api', '?site=shop&f=country%3DFR&tab-devices=os', '?site=api&view=operations', '?site=shop&view=live', '?site=shop&view=settings']) {
         await visit(page, search)
         await page.waitForTimeout(300)
         await page.evaluate(axe)
@@ -387,7 +486,7 @@ const tests = {
   },
 
   async pictures() {
-    const views = [['web', '?site=shop&period=28d'], ['operations', '?site=api&view=operations&period=24h'], ['live', '?site=shop&view=live'], ['settings', '?site=shop&view=settings'], ['filtered', '?site=shop&period=28d&f=page%3D%2Fcart']]
+    const views = [['web', '?site=shop&period=28d&tab-funnel-by=device'], ['empty', '?site=api'], ['operations', '?site=api&view=operations&period=24h'], ['live', '?site=shop&view=live'], ['settings', '?site=shop&view=settings'], ['filtered', '?site=shop&period=28d&f=page%3D%2Fcart']]
     for (const colorScheme of ['light', 'dark']) {
       for (const width of [360, 768, 1280]) {
         const page = await open({ colorScheme, viewport: { width, height: 900 }, reducedMotion: 'reduce' })

@@ -5,7 +5,7 @@ use crate::gateway::{site, Gateway, ADMIN};
 use crate::redis_server::RedisServer;
 use analytics_demo::calendar::{Calendar, ZONE};
 use analytics_demo::oracle::Filter;
-use analytics_demo::{api, load, shop, Oracle, Plan, Visits};
+use analytics_demo::{api, funnels, load, shop, Funnel, Oracle, Plan, Visits};
 use serde_json::{json, Value};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -50,6 +50,8 @@ impl Expected<'_> {
                 "bounces": of_visits(visits.bounces as f64),
                 "duration": of_visits(visits.time),
                 "visitors": self.oracle.users(window, filter),
+                "new": self.oracle.new_users(window, filter),
+                "returning": self.oracle.users(window, filter) - self.oracle.new_users(window, filter),
                 "views": self.oracle.events(window, &views),
                 "events": self.oracle.events(window, filter),
                 "revenue": self.oracle.sum(window, filter, "revenue"),
@@ -98,6 +100,19 @@ impl Expected<'_> {
             "search": search,
             "before": before.take(20).map(|(from, _, n)| json!([from, n])).collect::<Value>(),
             "after": after.take(20).map(|(_, to, n)| json!([to, n])).collect::<Value>(),
+        })
+    }
+
+    /// How far people get, all of them and those of each device.
+    fn funnel(&self, search: &str, window: (i64, i64)) -> Value {
+        let funnel = Funnel::of(self.oracle);
+        let of = |device| json!([device, funnel.steps_of(window, "device", device)]);
+        let values = ["Mobile", "Desktop", "Tablet"].map(of);
+        json!({
+            "search": search,
+            "conditions": funnels::conditions(),
+            "steps": funnel.steps(window),
+            "values": values,
         })
     }
 
@@ -172,6 +187,7 @@ fn the_page_shows_what_the_oracle_counts() {
             web.visits("?site=shop&period=28d&tab-pages=exit", month, "pages", "exit"),
             web.visits("?site=shop&period=28d", month, "sources", "source"),
         ],
+        "funnel": web.funnel("?site=shop&period=28d&tab-funnel-by=device", month),
         "steps": web.around("?site=shop&period=28d&f=page%3D%2Fcart", month, "/cart"),
         "filtered": [
             web.web("?site=shop&period=28d", web.days(28), &[]),
