@@ -13,7 +13,7 @@ use super::entry::{Layout, KEY_BITS, LENGTHS};
 use super::table::{key_of, Table};
 use crate::memory::allocated;
 use crate::time::MINUTE;
-use crate::visitors::Visitor;
+use crate::visitors::{is_followed, Visitor};
 
 /// What the attempts of a funnel take from its site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,17 +73,6 @@ const GRACE: i64 = 5 * MINUTE;
 /// A user counts for at most `1 << MOST_SHIFT`.
 pub(super) const MOST_SHIFT: u32 = 32;
 
-/// The bits of a hash that an entry keeps, behind those of its partition. 0 is an empty slot.
-#[inline]
-fn key_in(visitor: Visitor, bits: u32) -> u64 {
-    let within = visitor.bits().checked_shl(bits).unwrap_or(0);
-    (within >> (64 - KEY_BITS)).max(1)
-}
-
-pub(super) fn is_followed(key: u64, shift: u32) -> bool {
-    key.trailing_zeros() >= shift
-}
-
 impl Progress {
     pub fn new(terms: &Terms) -> Progress {
         Progress {
@@ -127,7 +116,7 @@ impl Progress {
     /// When the attempts began that an event of a user may raise.
     #[inline]
     pub fn beginnings(&self, visitor: Visitor, terms: &Terms) -> [Option<i64>; 2] {
-        let key = key_in(visitor, terms.bits);
+        let key = visitor.key(terms.bits, KEY_BITS);
         if !self.is_of(terms) || !is_followed(key, self.shift) {
             return [None; 2];
         }
@@ -151,7 +140,7 @@ impl Progress {
         if !self.is_of(terms) {
             *self = Progress::new(terms);
         }
-        let key = key_in(visitor, terms.bits);
+        let key = visitor.key(terms.bits, KEY_BITS);
         if !is_followed(key, self.shift) {
             return Observed::NOTHING;
         }
@@ -257,7 +246,7 @@ impl Progress {
 
     /// Forgets a user. Returns whether anything was remembered.
     pub fn forget(&mut self, visitor: Visitor, terms: &Terms) -> bool {
-        let key = key_in(visitor, terms.bits);
+        let key = visitor.key(terms.bits, KEY_BITS);
         let found = self.find(key).filter(|_| self.is_of(terms));
         if let Some(table) = found.and_then(|(class, _)| self.tables.get_mut(class)) {
             table.remove(key);

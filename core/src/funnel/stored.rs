@@ -9,13 +9,13 @@
 
 use super::attempt::Rules;
 use super::entry::Layout;
-use super::progress::{is_followed, Progress, MOST_SHIFT};
+use super::progress::{Progress, MOST_SHIFT};
 use super::table::{key_of, Table};
 use super::{LEAST_STEPS, LONGEST, MOST_BY, MOST_STEPS};
 use crate::codec::{corrupt, Reader, Writer};
 use crate::error::Corrupt;
 use crate::time::{MAX_TIME, MIN_TIME};
-use crate::visitors::MOST_IN_PARTITION;
+use crate::visitors::{is_followed, MOST_IN_PARTITION};
 use std::collections::HashSet;
 
 impl Progress {

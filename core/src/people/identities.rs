@@ -20,7 +20,7 @@
 
 use super::table::{Entry, Table, KEY_BITS, MOST_DAY};
 use crate::time::{first_day_of, DayNumber, Granularity};
-use crate::visitors::Visitor;
+use crate::visitors::{is_followed, Visitor};
 
 /// What identities take from their site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,18 +142,6 @@ impl Seen {
     }
 }
 
-/// What an entry keeps of a user's hash.
-#[inline]
-fn key_of(visitor: Visitor, bits: u32) -> u64 {
-    let below = visitor.bits().checked_shl(bits).unwrap_or(0);
-    (below >> (u64::BITS - KEY_BITS)).max(1)
-}
-
-#[inline]
-fn is_followed(key: u64, shift: u32) -> bool {
-    key.trailing_zeros() >= shift
-}
-
 impl Identities {
     /// Made for an event of this day, which is in the middle of the days that entries can have.
     pub fn new(terms: &Terms, day: DayNumber) -> Identities {
@@ -187,7 +175,7 @@ impl Identities {
     /// Takes note of an event.
     #[inline]
     pub fn observe(&mut self, visitor: Visitor, day: DayNumber, terms: &Terms) -> Noted {
-        let key = key_of(visitor, terms.bits);
+        let key = visitor.key(terms.bits, KEY_BITS);
         if !is_followed(key, self.shift) {
             return Noted::Nothing;
         }
@@ -245,7 +233,7 @@ impl Identities {
         (first, last): (DayNumber, DayNumber),
         terms: &Terms,
     ) -> bool {
-        let key = key_of(visitor, terms.bits);
+        let key = visitor.key(terms.bits, KEY_BITS);
         let Some(last) = self.relative(last, terms) else {
             return false;
         };
@@ -268,7 +256,7 @@ impl Identities {
 
     /// Removes all that is remembered of a user. False where it is nothing.
     pub fn forget(&mut self, visitor: Visitor, terms: &Terms) -> bool {
-        let is_removed = self.table.remove(key_of(visitor, terms.bits));
+        let is_removed = self.table.remove(visitor.key(terms.bits, KEY_BITS));
         if is_removed {
             self.table.shrink();
         }

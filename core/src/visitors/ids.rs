@@ -113,6 +113,20 @@ impl Visitor {
     /// Whether it is followed where one in `1 << shift` visitors is.
     #[inline]
     pub fn is_followed(self, shift: u32) -> bool {
-        self.bits().trailing_zeros() >= shift
+        is_followed(self.bits(), shift)
     }
+
+    /// The bits of the hash that an entry keeps, `width` of them behind those of its partition. Never 0, which
+    /// is an empty slot.
+    #[inline]
+    pub fn key(self, partition_bits: u32, width: u32) -> u64 {
+        let within = self.bits().checked_shl(partition_bits).unwrap_or(0);
+        (within >> (u64::BITS - width)).max(1)
+    }
+}
+
+/// Whether the visitor of a hash or a key is followed where one in `1 << shift` is.
+#[inline]
+pub fn is_followed(bits: u64, shift: u32) -> bool {
+    bits.trailing_zeros() >= shift
 }

@@ -23,7 +23,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use ids::{Seed, ValueId, Visitor};
+pub use ids::{is_followed, Seed, ValueId, Visitor};
 pub use partition::{Observed, Partition, Previous, Terms};
 pub use step::{Amounts, Moment, Row, Spread, Step, Visit};
 pub use table::Layout;
