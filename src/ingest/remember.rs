@@ -1,4 +1,4 @@
-//! Remembers users from elsewhere, of whom nothing is counted.
+//! Remembers users from a list (`SEED`), and counts no event.
 
 use super::partitions::{Partitions, UsedPartitions};
 use crate::api::context::Ctx;

@@ -31,7 +31,7 @@ pub struct Funnel {
     definition: Definition,
     /// All events from this time on were taken. `i64::MIN`: all events.
     since: i64,
-    /// By which it is told from all others that the site has had.
+    /// No other funnel of the site has had it.
     number: u64,
     /// What was counted under another tag is not its own.
     tag: u64,

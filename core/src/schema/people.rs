@@ -37,7 +37,7 @@ pub struct Returning {
     horizon: i32,
     /// All events from this time on were taken note of.
     since: i64,
-    /// When it was switched on, by which one time is told from another.
+    /// When it was switched on. It is a part of the tag, so that a later time begins anew.
     begun: i64,
     tag: u64,
 }

@@ -1,6 +1,6 @@
 //! The page at `/`: a dashboard of one site. Its files are part of the binary (`assets.rs`); what it
 //! shows comes from the same paths as everybody's answers. `start.rs` has the one question that only
-//! the page asks: which sites there are for whoever opens it.
+//! the page asks: which sites its token may read.
 
 mod assets;
 mod start;

@@ -1,5 +1,5 @@
-//! `GET /api/v1/page`: what the page needs before it can ask anything: the sites that whoever opened
-//! it may read, which of them is shown, and that site's settings in the module.
+//! `GET /api/v1/page`: what the page needs before its first question: the sites that its token may
+//! read, which of them is shown, and that site's settings in the module.
 
 use crate::auth::{bearer, is_operator, refused};
 use crate::error::{ApiError, ApiResult, ErrorBody};
