@@ -35,6 +35,7 @@ pub fn router(state: &AppState) -> Router {
         .merge(live::routes())
         .merge(sites::api::routes())
         .merge(sites::schema::routes())
+        .merge(sites::funnels::routes())
         .merge(alerts::api::routes())
         .merge(alerts::rules::routes())
         .merge(page::routes())

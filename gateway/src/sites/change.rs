@@ -19,6 +19,9 @@ pub struct Change {
     /// What is counted of visits, as the words behind `VISITS`: `30m PATH page BY source`, or `off`.
     #[arg(long)]
     pub visits: Option<String>,
+    /// How long users are remembered, as the words behind `RETURNING`: `365d`, or `off`.
+    #[arg(long)]
+    pub returning: Option<String>,
     /// A host name whose pages send events here; may be repeated.
     #[arg(long = "domain")]
     pub domains: Option<Vec<String>>,
@@ -88,10 +91,9 @@ pub async fn save(redis: &Redis, name: &str, change: &Change) -> ApiResult<bool>
     check_name("goal", &change.goal)?;
     check_name("theme_dimension", &change.theme_dimension)?;
     check_name("goal_dimension", &change.goal_dimension)?;
-    let visits = change.visits.as_deref().map(visit_words).transpose()?;
+    let counted = counted_words(change)?;
     let mut create = cmd("ANALYTICS.CREATE");
-    create.arg(name);
-    create.arg(&visits);
+    create.arg(name).arg(&counted);
     if let Some(zone) = &change.tz {
         create.arg("TZ").arg(zone);
     }
@@ -102,9 +104,9 @@ pub async fn save(redis: &Redis, name: &str, change: &Change) -> ApiResult<bool>
         }
         Err(error) => return Err(error.into()),
     };
-    if let (false, Some(words)) = (made, &visits) {
+    if !made && !counted.is_empty() {
         redis
-            .query(cmd("ANALYTICS.ALTER").arg(name).arg(words))
+            .query(cmd("ANALYTICS.ALTER").arg(name).arg(&counted))
             .await?;
     }
     stored::change(redis, name, |site| {
@@ -115,21 +117,41 @@ pub async fn save(redis: &Redis, name: &str, change: &Change) -> ApiResult<bool>
     .await
 }
 
-/// The words of the option `VISITS`, which are no other options.
-fn visit_words(given: &str) -> ApiResult<Vec<&str>> {
-    let words: Vec<&str> = given.split_whitespace().collect();
-    let is_part = |pair: &[&str]| {
-        let parts = ["PATH", "BY", "VISITORS"];
-        matches!(pair, [word, _] if parts.iter().any(|part| word.eq_ignore_ascii_case(part)))
-    };
-    match words.split_first() {
-        Some((_, parts)) if parts.chunks(2).all(is_part) => {
-            Ok([&["VISITS"], words.as_slice()].concat())
-        }
-        _ => Err(ApiError::invalid(
+/// The options of the module that a change has, in the module's words.
+fn counted_words(change: &Change) -> ApiResult<Vec<&str>> {
+    let mut all = Vec::new();
+    if let Some(given) = &change.visits {
+        let about =
+            "a timeout with PATH, BY and VISITORS behind it, as 30m PATH page BY source, or off";
+        all.push("VISITS");
+        all.extend(option_words(
             "visits",
-            "visits is a timeout with PATH, BY and VISITORS behind it, as 30m PATH page BY source, or off",
-        )),
+            given,
+            &["PATH", "BY", "VISITORS"],
+            about,
+        )?);
+    }
+    if let Some(given) = &change.returning {
+        let about = "a horizon with VISITORS behind it, as 365d, or off";
+        all.push("RETURNING");
+        all.extend(option_words("returning", given, &["VISITORS"], about)?);
+    }
+    Ok(all)
+}
+
+/// The words of one option: a first one and pairs that begin with one of these, so that they are no
+/// other options.
+fn option_words<'a>(
+    field: &'static str,
+    given: &'a str,
+    parts: &[&str],
+    about: &str,
+) -> ApiResult<Vec<&'a str>> {
+    let words: Vec<&str> = given.split_whitespace().collect();
+    let is_part = |pair: &[&str]| matches!(pair, [word, _] if parts.iter().any(|part| word.eq_ignore_ascii_case(part)));
+    match words.split_first() {
+        Some((_, pairs)) if pairs.chunks(2).all(is_part) => Ok(words),
+        _ => Err(ApiError::invalid(field, format!("{field} is {about}"))),
     }
 }
 

@@ -5,6 +5,7 @@
 pub mod admin;
 pub mod api;
 pub mod change;
+pub mod funnels;
 pub mod key;
 mod registry;
 pub mod schema;

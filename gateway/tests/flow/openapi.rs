@@ -24,6 +24,7 @@ fn the_document_covers_what_is_served() {
         ("/api/v1/sites/{site}/alert-history", "get"),
         ("/api/v1/sites/{site}/retention", "get"),
         ("/api/v1/sites/{site}/funnels/{name}", "get"),
+        ("/api/v1/sites/{site}/funnels/{name}", "put"),
         ("/api/v1/sites/{site}/schema", "patch"),
         ("/api/v1/page", "get"),
         ("/api/v1/query", "post"),

@@ -1,6 +1,6 @@
 //! Cohorts and funnels over HTTP are those of the module.
 
-use crate::gateway::{site, Gateway, ADMIN};
+use crate::gateway::{command, site, Gateway, ADMIN};
 use crate::http::{get, post, Answer};
 use crate::redis_server::RedisServer;
 use serde_json::{json, Value};
@@ -124,4 +124,142 @@ fn they_are_asked_in_a_batch_and_refused_as_others_are() {
         shop.redis.ask("PING"),
         redis::Value::SimpleString("PONG".into())
     );
+}
+
+fn change(shop: &Shop, method: &'static str, path: &str, body: Value, token: &str) -> Answer {
+    let path = format!("/api/v1/sites/shop/{path}");
+    post(&shop.gateway, &path, body.to_string())
+        .method(method)
+        .header("content-type", "application/json")
+        .bearer(token)
+        .send()
+}
+
+#[test]
+fn the_settings_api_remembers_users_with_visits_and_forgets_them() {
+    let shop = Shop::new();
+    let patch = |body: Value| change(&shop, "PATCH", "settings", body, ADMIN);
+    let info = || shop.ask("info");
+    assert_eq!(patch(json!({"returning": "off"})).status, 200);
+    assert_eq!(info()["returning"], Value::Null);
+    let answer = shop.send("retention?window=30d&period=week");
+    assert_eq!(answer.status, 400, "{answer:?}");
+    let both = json!({"returning": "90d", "visits": "30m PATH page"});
+    assert_eq!(patch(both).status, 200);
+    assert_eq!(info()["returning"][0], "90d");
+    assert_eq!(info()["visits"][0], "30m");
+    let before = info();
+    for (returning, visits) in [
+        ("", "off"),
+        ("365d RETENTION", "off"),
+        ("365d RETENTION hour", "off"),
+        ("365d PATH page", "off"),
+        ("1d", "off"),
+        ("soon", "off"),
+        ("off VISITORS 5", "off"),
+        // What is right beside it does not change either.
+        ("off", "30m PATH"),
+    ] {
+        let answer = patch(json!({"returning": returning, "visits": visits}));
+        assert_eq!(answer.status, 400, "{returning} {answer:?}");
+        assert_eq!(info()["returning"], before["returning"], "{returning}");
+        assert_eq!(info()["visits"], before["visits"], "{returning}");
+    }
+    let told = command(&shop.redis, &["site", "add", "club", "--returning", "365d"]);
+    told.expect("is made");
+    let club = format!("{:?}", shop.redis.ask("ANALYTICS.INFO club"));
+    assert!(club.contains("365d"), "{club}");
+}
+
+#[test]
+fn the_settings_api_sets_changes_and_removes_funnels() {
+    let shop = Shop::new();
+    let put =
+        |name: &str, body: Value| change(&shop, "PUT", &format!("funnels/{name}"), body, ADMIN);
+    let buy = |by: &[&str]| {
+        json!({
+            "within": "1h", "steps": ["event=view&page=/pricing", "event=STEP"],
+            "exclude": ["event=logout"], "by": by,
+        })
+    };
+    let set = |body: Value| {
+        let answer = put("buy", body);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()["funnel"].clone()
+    };
+    assert_eq!(set(buy(&["source"])), "OK");
+    assert_eq!(set(buy(&["source"])), "unchanged");
+    assert_eq!(set(buy(&[])), "begun anew");
+    let listed = shop.ask("funnels");
+    let buy_now = listed
+        .as_array()
+        .expect("a list")
+        .iter()
+        .find(|it| it["name"] == "buy");
+    let buy_now = buy_now.expect("is listed");
+    assert_eq!(buy_now["within"], "1h");
+    assert_eq!(
+        buy_now["steps"],
+        json!(["event=view&page=/pricing", "event=STEP"])
+    );
+    assert_eq!(buy_now["exclude"], json!(["event=logout"]));
+    assert_eq!(buy_now["by"], json!([]));
+    shop.redis
+        .ask("ANALYTICS.MTRACK shop EVENT view eve DIM page /pricing EVENT STEP eve");
+    let steps = shop.ask("funnels/buy?window=24h")["steps"].clone();
+    assert_eq!(
+        (&steps[0]["users"], &steps[1]["users"]),
+        (&json!(1), &json!(1))
+    );
+
+    let one = json!({"within": "1h", "steps": ["event=view"]});
+    let many: Vec<String> = (0..40).map(|number| format!("event=e{number}")).collect();
+    for (name, body) in [
+        ("one", one),
+        ("many", json!({"within": "1h", "steps": many})),
+        (
+            "long",
+            json!({"within": "900d", "steps": ["event=a", "event=b"]}),
+        ),
+        (
+            "none",
+            json!({"within": "1h", "steps": ["event=a", "view"]}),
+        ),
+        ("a%20b", buy(&[])),
+        (
+            "extra",
+            json!({"within": "1h", "steps": ["event=a", "event=b"], "from": 1}),
+        ),
+    ] {
+        let answer = put(name, body);
+        assert_eq!(answer.status, 400, "{name} {answer:?}");
+    }
+    let names = |funnels: Value| -> Vec<Value> {
+        funnels
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|it| it["name"].clone())
+            .collect()
+    };
+    assert_eq!(names(shop.ask("funnels")).len(), 2);
+    let remove = || change(&shop, "DELETE", "funnels/buy", json!({}), ADMIN).status;
+    assert_eq!((remove(), remove()), (204, 404));
+    assert_eq!(names(shop.ask("funnels")), ["signup"]);
+    for (method, body) in [("PUT", buy(&[])), ("DELETE", json!({}))] {
+        assert_eq!(
+            change(&shop, method, "funnels/buy", body, "wrong").status,
+            401
+        );
+    }
+    let missing = post(
+        &shop.gateway,
+        "/api/v1/sites/none/funnels/buy",
+        buy(&[]).to_string(),
+    )
+    .method("PUT")
+    .header("content-type", "application/json")
+    .bearer(ADMIN)
+    .send();
+    assert_eq!(missing.status, 404, "{missing:?}");
 }
