@@ -3,6 +3,7 @@
 
 pub mod api;
 pub mod calendar;
+pub mod cohorts;
 pub mod event;
 pub mod funnels;
 pub mod load;
@@ -13,6 +14,7 @@ mod visitor;
 pub mod visits;
 pub mod year;
 
+pub use cohorts::Cohort;
 pub use event::Event;
 pub use funnels::Funnel;
 pub use oracle::Oracle;

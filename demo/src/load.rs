@@ -50,8 +50,13 @@ pub fn send(connection: &mut Connection, site: &str, events: &[Event]) -> RedisR
     Ok(counted)
 }
 
-/// The past; fails where one of the sites is there already.
-pub fn load(connection: &mut Connection, plan: &Plan) -> RedisResult<Loaded> {
+/// The past; fails where one of the sites is there already. `after` is called with the days that are
+/// loaded and the events so far.
+pub fn load(
+    connection: &mut Connection,
+    plan: &Plan,
+    mut after: impl FnMut(u64, usize),
+) -> RedisResult<Loaded> {
     create(connection, shop::SITE, SHOP)?;
     create(connection, api::SITE, API)?;
     checkout(connection)?;
@@ -69,6 +74,9 @@ pub fn load(connection: &mut Connection, plan: &Plan) -> RedisResult<Loaded> {
         match send(connection, site, &events) {
             Ok(count) => loaded.events += count,
             Err(error) => failed = Some(error),
+        }
+        if days.is_multiple_of(2) {
+            after(plan.days - days / 2, loaded.events);
         }
     });
     match failed {

@@ -36,7 +36,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let there: i64 = cmd("EXISTS").arg(shop::SITE).query(&mut connection)?;
     if there == 0 {
         let begun = Instant::now();
-        let loaded = load(&mut connection, &plan)?;
+        let mut said = 0;
+        let loaded = load(&mut connection, &plan, |days, events| {
+            let tenths = days * 10 / plan.days.max(1);
+            if tenths > said && tenths < 10 {
+                said = tenths;
+                eprintln!("{tenths}0 %: {days} of {} days, {events} events", plan.days);
+            }
+        })?;
         let seconds = begun.elapsed().as_secs_f64();
         eprintln!(
             "{} events of {} days in {seconds:.1} s",

@@ -34,6 +34,12 @@ export function cubeOf(info, dimensions) {
   return names(info, 'cubes').find((cube) => cube.split(',').sort().join(',') === wanted) ?? null
 }
 
+/** Whether rows of these dimensions, of one or of a cube, have numbers of users. */
+export function countsUsers(info, dimensions) {
+  const [kind, name] = dimensions.length > 1 ? ['cubes', cubeOf(info, dimensions)] : ['dimensions', dimensions[0]]
+  return info?.[kind]?.find((row) => row[0] === name)?.[1] !== 'nousers'
+}
+
 /** In front of the name of a dimension, an & that belongs to a value is doubled. */
 function escaped(info, value) {
   const known = ['event', ...names(info, 'dimensions')]

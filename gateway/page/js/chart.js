@@ -3,6 +3,8 @@
 import { html, useEffect, useRef, useState } from './html.js'
 import uPlot from 'uplot'
 import { clock } from './format.js'
+import { save, table } from './panel.js'
+import { dateIn } from './period.js'
 
 const HEIGHT = 240
 
@@ -27,18 +29,25 @@ function axisTimes(zone, step) {
     })
 }
 
+/** What a click on a series of days does: it shows the day; a range that is drawn, its days. */
+export function pickOf(step, navigate) {
+  return step === '1d' ? (from, to) => navigate({ period: 'custom', from, to }) : undefined
+}
+
 /**
  * `lines`: `{name, points, kind}`; `kind` is `main`, `before`, `second` or `warn`. `times` are
- * milliseconds, `write` how a number is written, `when` how a point in time is.
+ * milliseconds, `write` how a number is written, `when` how a point in time is. `onPick` gets the dates
+ * of the first and the last point that are picked.
  */
-export function Chart({ times, lines, zone, step, write, when, name, bars, theme, onPick }) {
+export function Chart({ times, lines, zone, step, write, when, name, bars, theme, onPick, site }) {
   const place = useRef(null)
   const tip = useRef(null)
   const [open, setOpen] = useState(false)
-  const shown = JSON.stringify([lines.map((line) => [line.name, line.kind]), bars, zone, step, theme])
+  const shown = JSON.stringify([lines.map((line) => [line.name, line.kind]), bars, zone, step, theme, Boolean(onPick)])
   const plot = useRef(null)
   const latest = useRef({})
-  latest.current = { times, lines, write, when }
+  const pick = (first, last) => onPick(dateIn(zone, times[first]), dateIn(zone, times[last]))
+  latest.current = { times, lines, write, when, pick }
 
   useEffect(() => {
     const { accent, quiet, line: grid, soft, warn, font } = colours()
@@ -58,14 +67,20 @@ export function Chart({ times, lines, zone, step, write, when, name, bars, theme
       width: place.current.clientWidth, height: HEIGHT, legend: { show: false },
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone),
       padding: [12, 18, 0, 0],
-      cursor: { y: false, drag: { x: Boolean(onPick), y: false, setScale: false }, points: { size: 7 } },
+      cursor: { y: false, drag: { x: Boolean(onPick), y: false, setScale: false, dist: 8 }, points: { size: 7 } },
       scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.08 : 1] } },
       axes: [
         { ...axis, grid: { show: false }, values: axisTimes(zone, step), space: 64, gap: 6, size: 30 },
         { ...axis, values: (_, ticks) => ticks.map((tick) => latest.current.write(tick)), size: (_, texts) => 18 + 7.2 * Math.max(3, ...(texts ?? []).map((text) => text.length)), gap: 8, space: 44 }
       ],
       series: [{}, ...series],
-      hooks: { setCursor: [moveTip] }
+      hooks: { setCursor: [moveTip], setSelect: [pickRange] }
+    }
+    function pickRange(u) {
+      if (!onPick || u.select.width <= 0) return
+      const [first, last] = [u.select.left, u.select.left + u.select.width].map((left) => u.posToIdx(left))
+      u.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false)
+      latest.current.pick(first, last)
     }
     function moveTip(u) {
       const box = tip.current
@@ -84,6 +99,19 @@ export function Chart({ times, lines, zone, step, write, when, name, bars, theme
       box.style.transform = `translateX(${Math.max(0, Math.min(most, at - width / 2))}px)`
     }
     plot.current = new uPlot(options, [times.map((ms) => ms / 1000), ...lines.map((line) => line.points)], place.current)
+    // The end of a range that is drawn is no click.
+    let down = 0
+    const over = plot.current.over
+    const press = (event) => { down = event.clientX }
+    const click = (event) => {
+      const { idx } = plot.current.cursor
+      if (Math.abs(event.clientX - down) < 8 && idx !== null && idx !== undefined) latest.current.pick(idx, idx)
+    }
+    if (onPick) {
+      over.style.cursor = 'pointer'
+      over.addEventListener('mousedown', press)
+      over.addEventListener('click', click)
+    }
     const watch = new ResizeObserver(() => {
       const width = place.current?.clientWidth
       if (width && plot.current) plot.current.setSize({ width, height: HEIGHT })
@@ -100,12 +128,18 @@ export function Chart({ times, lines, zone, step, write, when, name, bars, theme
     plot.current?.setData([times.map((ms) => ms / 1000), ...lines.map((line) => line.points)])
   }, [times, lines])
 
+  const csv = () => save(`${site}-${name.toLowerCase().replace(/[^a-z0-9]+/g, '-')}`, table([
+    ['time', ...lines.map((line) => line.name)], ...times.map((ms, at) => [new Date(ms).toISOString(), ...lines.map((line) => line.points[at])])
+  ]))
   return html`
     <figure class="chart" aria-label=${name}>
       <div class="plot" ref=${place} aria-hidden="true"></div>
       <div class="tip" ref=${tip} hidden aria-hidden="true"></div>
       <figcaption class="legend">
         ${lines.map((line) => html`<span class="key ${line.kind}"><i></i>${line.name}</span>`)}
+        <span class="spring"></span>
+        ${onPick && html`<span class="hint">Click a day, or draw over several, to see their hours</span>`}
+        <button class="link csv" aria-label=${`${name} as CSV`} onClick=${csv}>CSV</button>
         <button class="link" aria-expanded=${open} onClick=${() => setOpen(!open)}>${open ? 'Hide the table' : 'As a table'}</button>
       </figcaption>
       ${open && html`
@@ -113,7 +147,7 @@ export function Chart({ times, lines, zone, step, write, when, name, bars, theme
           <table class="plain">
             <thead><tr><th scope="col">Time</th>${lines.map((line) => html`<th scope="col" class="number">${line.name}</th>`)}</tr></thead>
             <tbody>${times.map((ms, at) => html`
-              <tr><th scope="row">${when(ms)}</th>${lines.map((line) => html`<td class="number">${write(line.points[at])}</td>`)}</tr>`)}
+              <tr><th scope="row">${onPick ? html`<button class="cell" title="Show this day" onClick=${() => pick(at, at)}>${when(ms)}</button>` : when(ms)}</th>${lines.map((line) => html`<td class="number">${write(line.points[at])}</td>`)}</tr>`)}
             </tbody>
           </table>
         </div>`}

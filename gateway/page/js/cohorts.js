@@ -26,7 +26,7 @@ function why(count, users) {
   return users === null || count === null ? 'Not known: not counted then, or not kept any more' : ''
 }
 
-export function Cohorts({ cohorts, answer, route, start, zone, loading, onTab }) {
+export function Cohorts({ cohorts, answer, route, start, zone, loading, onTab, navigate }) {
   const { period, question } = cohorts
   // The first cohorts may be older than the site.
   const all = answer?.data?.rows ?? []
@@ -43,6 +43,7 @@ export function Cohorts({ cohorts, answer, route, start, zone, loading, onTab })
         ? html`
           <div class="fill">
             <p>This site does not remember who was there before, so it has no new and returning visitors, and no cohorts.</p>
+            ${start.operator && html`<p><button class="button" onClick=${() => navigate({ view: 'settings' })}>Switch it on in the settings</button></p>`}
             <p class="quiet">From when it is switched on: <code>ANALYTICS.ALTER ${start.site} RETURNING 365d</code></p>
           </div>`
         : html`<${Answered} answer=${answer} loading=${loading} render=${() => (rows.length

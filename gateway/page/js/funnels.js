@@ -16,6 +16,21 @@ export function funnelsOf(info, route, window) {
   return { names, name, by, question }
 }
 
+/** A condition as people read it: what stands after the event's name and the page's is named. */
+export function conditionName(condition) {
+  const parts = []
+  // An & in front of a name and = begins the next part, unless it is doubled or a ? stands before it.
+  for (const part of condition.split(/(?<!&)&(?=[\w.:-]+=)/)) {
+    if (parts.at(-1)?.includes('?')) parts.push(`${parts.pop()}&${part}`)
+    else parts.push(part)
+  }
+  return parts.map((part) => {
+    const at = part.indexOf('=')
+    const [name, value] = [part.slice(0, at), part.slice(at + 1).replaceAll('&&', '&')]
+    return name === 'event' || name === 'page' ? label(name, value) : `${name} ${label(name, value)}`
+  }).join(' ')
+}
+
 export function Funnels({ funnels, all, answer, route, start, zone, loading, navigate }) {
   const { names, name, by, question } = funnels
   const pick = (event) => {
@@ -39,6 +54,7 @@ export function Funnels({ funnels, all, answer, route, start, zone, loading, nav
         ? html`
           <div class="fill">
             <p>This site counts no funnel: how many of those who begin something go on to each step of it, and where they leave.</p>
+            ${start.operator && html`<p><button class="button" onClick=${() => navigate({ view: 'settings' })}>Make one in the settings</button></p>`}
             <p class="quiet">From when it is set: <code>ANALYTICS.FUNNEL ${start.site} SET signup WITHIN 7d STEP event=pageview&page=/pricing STEP event=signup BY country</code></p>
           </div>`
         : html`
@@ -74,7 +90,7 @@ function Steps({ data }) {
           const drop = step.share_of_previous === null ? null : 1 - step.share_of_previous
           return html`
             <tr key=${at} data-step=${at + 1}>
-              <th scope="row"><span class="fillbar" style=${`--part:${(step.share ?? 0).toFixed(4)}`}></span><span class="name">${at + 1}. ${step.condition}</span></th>
+              <th scope="row"><span class="fillbar" style=${`--part:${(step.share ?? 0).toFixed(4)}`}></span><span class="name" title=${step.condition}>${at + 1}. ${conditionName(step.condition)}</span></th>
               <td class="number" data-number=${step.users} title=${exact(step.users)}>${compact(step.users)}</td>
               <td class="number" data-share=${step.share}>${percent(step.share)}</td>
               <td class="number" data-left=${left}>${at === 0 ? html`${NONE}<span class="hidden"> the first step</span>` : html`<span class=${at === weak ? 'weak' : ''}>${compact(left)} (${percent(drop)})</span>`}${at === weak && html`<span class="hidden"> the most</span>`}</td>

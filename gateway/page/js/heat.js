@@ -3,7 +3,7 @@
 import { html, useEffect, useState } from './html.js'
 import { cubeOf, has } from './ask.js'
 import { country, exact } from './format.js'
-import { Answered, Panel, save, table } from './panel.js'
+import { Answered, Declare, Panel, save, table } from './panel.js'
 
 /** Shades from none to most. */
 const SHADES = 6
@@ -20,13 +20,14 @@ export function clickQuestion(info, route, window) {
   return { question: { query: 'top', window, dimension: cube, by: 'events', limit: 10_000 }, byPage: cube.includes('page') }
 }
 
-export function Clicks({ clicks, answer, route, navigate, start, loading }) {
-  if (clicks.missing) return null
+export function Clicks({ clicks, answer, route, navigate, start, loading, reload }) {
   const all = (answer?.data ?? []).filter((row) => row['value:x'] !== '~other')
   const pages = new Map()
   for (const row of all) pages.set(row['value:page'] ?? '', (pages.get(row['value:page'] ?? '') ?? 0) + row.events)
   const order = [...pages].sort((a, b) => b[1] - a[1]).map(([page]) => page)
-  const page = order.includes(route.tabs.clicks) ? route.tabs.clicks : order[0]
+  const filtered = route.filters.find(([name]) => name === 'page')?.[1]
+  const page = filtered !== undefined && clicks.byPage ? filtered : order.includes(route.tabs.clicks) ? route.tabs.clicks : order[0]
+  const others = route.filters.some(([name]) => name !== 'page' || !clicks.byPage)
   const cells = all.filter((row) => (row['value:page'] ?? '') === page)
   const [width, height] = ['x', 'y'].map((axis) => 1 + Math.max(0, ...cells.map((row) => Number(row[`value:${axis}`]) || 0)))
   const counts = new Map(cells.map((row) => [`${row['value:x']},${row['value:y']}`, row.events]))
@@ -35,8 +36,9 @@ export function Clicks({ clicks, answer, route, navigate, start, loading }) {
   const pick = (event) => navigate({ tabs: { ...route.tabs, clicks: event.target.value } })
   return html`
     <${Panel} id="clicks" title="Clicks" csv=${cells.length ? csv : null}>
-      <${Answered} answer=${answer} loading=${loading} empty="No clicks in this period." render=${() => html`
-        ${clicks.byPage && html`<label class="inline">Page <select value=${page} onChange=${pick}>${order.map((name) => html`<option key=${name} value=${name}>${name}</option>`)}</select></label>`}
+      ${clicks.missing ? html`<${Declare} start=${start} cube=${clicks.missing} onDone=${reload} />` : html`<${Answered} answer=${answer} loading=${loading} empty="No clicks in this period." render=${() => html`
+        ${clicks.byPage && filtered === undefined && html`<label class="inline">Page <select value=${page} onChange=${pick}>${order.map((name) => html`<option key=${name} value=${name}>${name}</option>`)}</select></label>`}
+        ${cells.length === 0 ? html`<p class="quiet fill">No clicks on ${page} in this period.</p>` : html`
         <svg class="clicks" style=${`aspect-ratio:${width}/${height}`} viewBox=${`0 0 ${width} ${height}`} role="img" aria-label=${`Clicks on ${page || 'all pages'}: ${exact(cells.reduce((sum, row) => sum + row.events, 0))}, most at column ${[...counts].sort((a, b) => b[1] - a[1])[0]?.[0].replace(',', ', row ')}`}>
           <rect class="h0" width=${width} height=${height} />
           ${[...counts].map(([place, count]) => {
@@ -44,7 +46,8 @@ export function Clicks({ clicks, answer, route, navigate, start, loading }) {
             return html`<rect key=${place} x=${x} y=${y} width="1" height="1" class=${`h${shade(count, most)}`}><title>${`${exact(count)} clicks`}</title></rect>`
           })}
         </svg>
-        <p class="note">The page from its left edge to its right, from its top to its end.</p>`} />
+        <p class="note">The page from its left edge to its right, from its top to its end.</p>`}
+        ${others && html`<p class="note">Clicks are those of all visitors: ${clicks.byPage ? 'only a filter by page applies' : 'the filters do not apply'}.</p>`}`} />`}
     <//>`
 }
 

@@ -4,7 +4,7 @@ import { Status, useAnswers, usePaced } from './answers.js'
 import { has } from './ask.js'
 import { Chart } from './chart.js'
 import { clock, exact, label, pointName } from './format.js'
-import { Panel, Ranking } from './panel.js'
+import { Panel, Ranking, save, table } from './panel.js'
 
 const WINDOW = '30m'
 const SECONDS = 1_800
@@ -75,6 +75,10 @@ function Running({ start, route, live, theme }) {
     type: event.event, visitor_id: event.user, timestamp: event.time_ms, page_url: event.dimensions.page, data: { ...event.dimensions, ...event.values }
   }))
   const shown = [...events, ...logged]
+  const csv = () => save(`${start.site}-live`, table([
+    ['time', 'event', 'visitor', 'page', 'more'],
+    ...shown.map(({ timestamp, type, visitor_id, page_url, data }) => [new Date(timestamp).toISOString(), type, visitor_id, page_url, JSON.stringify(data ?? {})])
+  ]))
   return html`
     <${Status} failure=${failure} at=${at} loading=${loading} again=${again} zone=${zone} />
     ${live.connected === false && html`<div class="status" role="status" data-status="lost">The live stream is not connected; it is tried again by itself.</div>`}
@@ -86,10 +90,10 @@ function Running({ start, route, live, theme }) {
       <li><div class="figure"><span class="figure-name">Visitors today</span><span class="figure-number">${exact(live.figures?.unique_today)}</span></div></li>
     </ul>
     ${series
-      ? html`<${Chart} times=${series.times} lines=${series.lines} zone=${zone} step="1s" bars="thin" theme=${theme} name="Events of the last half hour, by second" write=${exact} when=${pointName(zone, '1s')} />`
+      ? html`<${Chart} times=${series.times} lines=${series.lines} zone=${zone} step="1s" bars="thin" theme=${theme} site=${start.site} name="Events of the last half hour, by second" write=${exact} when=${pointName(zone, '1s')} />`
       : html`<div class="chart tall quiet" aria-busy=${loading}>${answers.seconds?.error?.message ?? 'Loading…'}</div>`}
     <div class="grid">
-      <${Panel} id="stream" title="As they come">
+      <${Panel} id="stream" title="As they come" csv=${shown.length ? csv : null}>
         ${shown.length === 0
           ? html`<p class="quiet fill">Waiting for the first event.</p>`
           : html`<ol class="stream">${shown.slice(0, SHOWN).map((event, place) => html`<${Line} key=${`${event.timestamp}-${event.visitor_id}-${place}`} event=${event} zone=${zone} />`)}</ol>`}

@@ -2,9 +2,9 @@
 import { html, useEffect, useMemo } from './html.js'
 import { Status, useAnswers, usePaced } from './answers.js'
 import { metric, names, rowsOf, top } from './ask.js'
-import { Chart } from './chart.js'
+import { Chart, pickOf } from './chart.js'
 import { clock, compact, exact, kinds, label, milliseconds, percent, pointName, NONE } from './format.js'
-import { Answered, Panel, save, table } from './panel.js'
+import { Answered, Declare, Panel, save, table } from './panel.js'
 import { resolve } from './period.js'
 import { withFilter } from './route.js'
 
@@ -28,8 +28,10 @@ function plan(start, route, period) {
   const by = chosen(route.by, dimensions, PLACES)
   const { window } = period
   const filters = route.filters
-  const of = (subject, more) => metric(info, subject, more ?? filters).metric
-  const errors = filters.some(([name]) => name === 'event') ? null : of('events', [['event', ERROR], ...filters])
+  const of = (subject) => metric(info, subject, filters).metric
+  const ofErrors = filters.some(([name]) => name === 'event') ? {} : metric(info, 'events', [['event', ERROR], ...filters])
+  const errors = ofErrors.metric ?? null
+  const missing = metric(info, 'events', filters).missing ?? ofErrors.missing
   const metrics = {
     rate: of('events:rate'), events: of('events'), errors,
     ...Object.fromEntries(RANKS.map((rank) => [rank, value ? of(`${value}:${rank}`) : null]))
@@ -46,7 +48,7 @@ function plan(start, route, period) {
   if (ranks.length) questions.slow = { query: 'range', window, step: slowStep, metric: ranks, format: 'columns' }
   const places = top(info, window, by, 'events', filters, ROWS, value ? RANKS.map((rank) => `${value}:${rank}`) : [])
   if (places.question) questions.places = places.question
-  return { questions, metrics, values, dimensions, value, by, step, slowStep, places }
+  return { questions, metrics, missing, values, dimensions, value, by, step, slowStep, places }
 }
 
 export function Operations(props) {
@@ -54,7 +56,7 @@ export function Operations(props) {
   return html`<section class="panel wide welcome"><h2>No events yet</h2><p>Rates, percentiles and alerts of ${props.start.site} are here when it has counted something.</p></section>`
 }
 
-function Running({ start, route, navigate, live, theme }) {
+function Running({ start, route, navigate, reload, live, theme }) {
   const zone = start.info.timezone
   const period = useMemo(() => resolve(route, zone, Date.now()), [route.period, route.compare, route.from, route.to, zone, live.day])
   const asked = useMemo(() => plan(start, route, period), [start, route, period])
@@ -72,6 +74,7 @@ function Running({ start, route, navigate, live, theme }) {
   return html`
     <${Status} failure=${failure} at=${at} loading=${loading} again=${again} zone=${zone} />
     <div class=${current ? '' : 'fading'}>
+      ${asked.missing && html`<section class="panel wide"><${Declare} start=${start} cube=${asked.missing} onDone=${reload} /></section>`}
       <ul class="figures" aria-label="Figures" aria-busy=${!current}>
         <${Figure} id="rate" name="Events a second" number=${number('rate')} write=${kinds.rate} />
         <${Figure} id="events" name="Events" number=${number('events')} write=${compact} />
@@ -79,17 +82,17 @@ function Running({ start, route, navigate, live, theme }) {
           <${Figure} id="error-share" name="Error share" number=${share} write=${percent} />`}
         ${value && RANKS.map((rank) => html`<${Figure} key=${rank} id=${rank} name=${`${value} ${rank}`} number=${number(rank)} write=${writeValue} />`)}
       </ul>
-      <${Lines} answer=${answers.counts} name="Events and errors" zone=${zone} step=${asked.step} theme=${theme} loading=${loading} write=${compact}
+      <${Lines} answer=${answers.counts} name="Events and errors" start=${start} onPick=${pickOf(asked.step, navigate)} zone=${zone} step=${asked.step} theme=${theme} loading=${loading} write=${compact}
         lines=${[['Events', 'main', metrics.events], ['Errors', 'warn', metrics.errors]]} />
       ${value && html`
         <div class="line-head"><h2>${value}</h2>
           ${values.length > 1 && html`<label class="inline"><span class="hidden">Value</span><select value=${value} onChange=${(event) => navigate({ value: event.target.value })}>${values.map((name) => html`<option key=${name}>${name}</option>`)}</select></label>`}
         </div>
-        <${Lines} answer=${answers.slow} name=${`Percentiles of ${value}`} zone=${zone} step=${asked.slowStep} theme=${theme} loading=${loading} write=${writeValue}
+        <${Lines} answer=${answers.slow} name=${`Percentiles of ${value}`} start=${start} onPick=${pickOf(asked.slowStep, navigate)} zone=${zone} step=${asked.slowStep} theme=${theme} loading=${loading} write=${writeValue}
           lines=${[['p50', 'before', metrics.p50], ['p95', 'main', metrics.p95], ['p99', 'second', metrics.p99]]} />`}
       <div class="grid">
-        <${ByPlace} start=${start} asked=${asked} answers=${answers} loading=${loading} navigate=${navigate} route=${route} writeValue=${writeValue} />
-        <${Alerts} answer=${answers.alerts} loading=${loading} />
+        <${ByPlace} start=${start} asked=${asked} answers=${answers} loading=${loading} navigate=${navigate} route=${route} writeValue=${writeValue} reload=${reload} />
+        <${Alerts} answer=${answers.alerts} loading=${loading} start=${start} filtered=${route.filters.length > 0} />
         <${History} answer=${answers.history} loading=${loading} zone=${zone} start=${start} />
       </div>
     </div>`
@@ -99,7 +102,7 @@ function Figure({ id, name, number, write }) {
   return html`<li><div class="figure" data-figure=${id} data-number=${number}><span class="figure-name">${name}</span><span class="figure-number">${write(number)}</span></div></li>`
 }
 
-function Lines({ answer, name, zone, step, theme, loading, write, lines }) {
+function Lines({ answer, name, start, onPick, zone, step, theme, loading, write, lines }) {
   const data = answer?.data
   const shown = useMemo(() => {
     const now = Date.now()
@@ -109,11 +112,11 @@ function Lines({ answer, name, zone, step, theme, loading, write, lines }) {
   }, [answer])
   if (answer?.error) return html`<p class="problem tall" role="alert">${answer.error.message}</p>`
   if (!data || !shown.length) return html`<div class="chart tall quiet" aria-busy=${loading}>${loading ? 'Loading…' : 'The site has no answer for this.'}</div>`
-  return html`<${Chart} times=${data.time_ms} lines=${shown} zone=${zone} step=${step} name=${name} theme=${theme} write=${write} when=${pointName(zone, step)} />`
+  return html`<${Chart} times=${data.time_ms} lines=${shown} zone=${zone} step=${step} name=${name} site=${start.site} onPick=${onPick} theme=${theme} write=${write} when=${pointName(zone, step)} />`
 }
 
 /** Events and percentiles of each value of a dimension. */
-function ByPlace({ start, asked, answers, loading, navigate, route, writeValue }) {
+function ByPlace({ start, asked, answers, loading, navigate, route, writeValue, reload }) {
   const { by, dimensions, value, places } = asked
   const rankings = value ? RANKS : []
   const rows = rowsOf(answers.places, 'events').filter((row) => row.value !== '~other')
@@ -121,8 +124,8 @@ function ByPlace({ start, asked, answers, loading, navigate, route, writeValue }
   const most = Math.max(1, ...rows.map((row) => row.number))
   return html`
     <${Panel} id="places" title="By" wide csv=${rows.length ? csv : null} tabs=${['event', ...dimensions.filter((name) => name !== 'event')].map((name) => [name, name])} tab=${by} onTab=${(by) => navigate({ by })}>
-      ${places.missing
-        ? html`<p class="quiet fill">Under these filters this needs the cube <code>${places.missing}</code>.</p>`
+      ${places.none ? html`<p class="quiet fill">${places.none}</p>` : places.missing
+        ? html`<${Declare} start=${start} cube=${places.missing} onDone=${reload} />`
         : html`<${Answered} answer=${answers.places} loading=${loading} render=${() => html`
           <div class="scroll" tabindex="0" role="region" aria-label=${`Events and percentiles by ${by}`}>
             <table class="plain">
@@ -139,9 +142,10 @@ function ByPlace({ start, asked, answers, loading, navigate, route, writeValue }
     <//>`
 }
 
-function Alerts({ answer, loading }) {
+function Alerts({ answer, loading, start, filtered }) {
+  const csv = answer?.data?.length && (() => save(`${start.site}-rules`, table([['rule', 'metric', 'window', 'op', 'threshold', 'state'], ...answer.data.map((rule) => [rule.name, rule.metric, rule.window, rule.op, rule.threshold, rule.paused ? 'paused' : rule.state])])))
   return html`
-    <${Panel} id="alerts" title="Alert rules">
+    <${Panel} id="alerts" title="Alert rules" csv=${csv || null} note=${filtered && 'Alerts are those of the whole site: the filters do not apply.'}>
       <${Answered} answer=${answer} loading=${loading} empty="No rules yet: the settings of the site make one." render=${(rules) => html`
         <ul class="alerts">${[...rules].sort((a, b) => (b.state === 'firing') - (a.state === 'firing')).map((rule) => html`
           <li key=${rule.name} data-rule=${rule.name} data-state=${rule.state}>

@@ -1,10 +1,10 @@
 // The web view: who comes, from where, to which pages, and what they do there.
 import { html, useEffect, useMemo } from './html.js'
 import { Status, useAnswers, usePaced } from './answers.js'
-import { VIEW, has, isOfVisits, metric, names, top } from './ask.js'
-import { Chart } from './chart.js'
+import { VIEW, countsUsers, has, isOfVisits, metric, names, top } from './ask.js'
+import { Chart, pickOf } from './chart.js'
 import { Cohorts, cohortsOf } from './cohorts.js'
-import { percent, pointName } from './format.js'
+import { compact, percent, pointName } from './format.js'
 import { Figures, figuresOf, metricsOf, write } from './figures.js'
 import { Funnels, funnelsOf } from './funnels.js'
 import { Clicks, Hours, WorldMap, clickQuestion } from './heat.js'
@@ -17,6 +17,8 @@ import { ValuesPanel, valueMetrics } from './values.js'
 const ROWS = 100
 /** Beside the visitors or visits of a value, where visits are counted by it. */
 const BOUNCES = { metric: 'bounces:share', name: 'Bounce rate', write: percent }
+/** Beside the visitors of an event: how often it happened. */
+const TIMES = { metric: 'events', name: 'Events', write: compact }
 
 /** Each panel by the dimensions that it can show, of which the site has some. */
 const RANKINGS = [
@@ -36,7 +38,7 @@ const ELSEWHERE = new Set(['x', 'y', 'from', ...RANKINGS.flatMap((panel) => pane
 function panelsOf(info) {
   const panels = RANKINGS.map((panel) => ({ ...panel, dimensions: panel.dimensions.filter(([name]) => has(info, name)) }))
   const others = names(info, 'dimensions').filter((name) => name !== 'event' && !ELSEWHERE.has(name))
-  panels.push({ id: 'events', title: 'Events', dimensions: [['event', 'Events'], ...others.map((name) => [name, name])], by: 'events' })
+  panels.push({ id: 'events', title: 'Events', dimensions: [['event', 'Events'], ...others.map((name) => [name, name])] })
   return panels.filter((panel) => panel.dimensions.length)
 }
 
@@ -60,14 +62,16 @@ function plan(start, route, period, zone) {
   const panels = panelsOf(info).map((panel) => {
     const tab = panel.dimensions.some(([name]) => name === route.tabs[panel.id]) ? route.tabs[panel.id] : panel.dimensions[0][0]
     const isEnd = tab === 'entry' || tab === 'exit'
-    const by = isEnd ? 'visits' : panel.by ?? 'users'
+    const others = route.filters.map(([name]) => name).filter((name) => name !== tab)
+    const by = isEnd ? 'visits' : countsUsers(info, [tab, ...others]) ? 'users' : 'events'
     // Under the filter of another dimension there are rows of a cube, which has no visits.
-    const extra = isOfVisits(info, tab) && route.filters.every(([name]) => name === tab) ? BOUNCES : null
+    const isOfVisit = isOfVisits(info, tab) && route.filters.every(([name]) => name === tab)
+    const extra = isOfVisit ? BOUNCES : panel.id === 'events' && by === 'users' ? TIMES : null
     const limit = panel.id === 'countries' ? 300 : ROWS
-    const ranked = top(info, window, tab, by, route.filters, limit, extra && isEnd ? [extra.metric] : [])
+    const ranked = top(info, window, tab, by, route.filters, limit, extra && (isEnd || extra === TIMES) ? [extra.metric] : [])
     if (ranked.question) questions[panel.id] = ranked.question
     // Visits have rows of their own beside those of events.
-    if (extra && !isEnd) questions[`${panel.id}-visits`] = top(info, window, tab, 'visits', [], limit, [extra.metric]).question
+    if (extra === BOUNCES && !isEnd) questions[`${panel.id}-visits`] = top(info, window, tab, 'visits', [], limit, [extra.metric]).question
     return { ...panel, tab, by, ranked, extra }
   })
   const paths = pathsOf(info, route, window)
@@ -76,20 +80,21 @@ function plan(start, route, period, zone) {
   if (clicks?.question) questions.clicks = clicks.question
   const values = valueMetrics(info, route.filters)
   if (values.length) questions.values = { query: 'get', window, metric: values }
+  const hasValues = names(info, 'values').length > 0 && route.filters.every(([name]) => name !== 'entry' && name !== 'exit')
   const hours = period.days >= 7 && period.days <= 35 ? metric(info, 'events', route.filters.length ? route.filters : [['event', VIEW]]) : null
   if (hours?.metric) questions.hours = { query: 'range', window, step: '1h', metric: [hours.metric], format: 'columns' }
   const cohorts = cohortsOf(info ?? {}, route, zone, Date.now())
   if (cohorts.question) questions.cohorts = cohorts.question
   const funnels = funnelsOf(info ?? {}, route, window)
   if (funnels.question) Object.assign(questions, { funnel: funnels.question, funnels: { query: 'funnels' } })
-  return { questions, figures, figure, panels, paths, clicks, values, hours, cohorts, funnels }
+  return { questions, figures, figure, panels, paths, clicks, hasValues, hours, cohorts, funnels }
 }
 
 export function Web({ start, route, navigate, reload, live, theme }) {
   const zone = start.info?.timezone ?? 'UTC'
   // A window that moves is asked for as it is now; one of days changes at midnight.
   const period = useMemo(() => resolve(route, zone, Date.now()), [route.period, route.compare, route.from, route.to, zone, live.day])
-  const { questions, figures, figure, panels, paths, clicks, values, hours, cohorts, funnels } = useMemo(() => plan(start, route, period, zone), [start, route, period, live.day])
+  const { questions, figures, figure, panels, paths, clicks, hasValues, hours, cohorts, funnels } = useMemo(() => plan(start, route, period, zone), [start, route, period, live.day])
   const { answers, loading, failure, at, current, again } = useAnswers(start.site, questions)
   const refresh = usePaced(again, 10_000)
   useEffect(() => {
@@ -113,7 +118,7 @@ export function Web({ start, route, navigate, reload, live, theme }) {
       ${missing && html`<section class="panel wide"><${Declare} start=${start} cube=${missing.missing} onDone=${reload} /></section>`}
       <${Figures} figures=${figures} now=${numbers.now} before=${numbers.before} chosen=${figure.id} current=${current} onChoose=${(id) => navigate({ figure: id })} />
       ${answers.now?.error && html`<p class="problem" role="alert">${answers.now.error.message}</p>`}
-      <${Series} figure=${figure} answer=${answers.series} before=${answers['series-before']} period=${period} zone=${zone} theme=${theme} loading=${loading} />
+      <${Series} figure=${figure} answer=${answers.series} before=${answers['series-before']} period=${period} zone=${zone} theme=${theme} loading=${loading} start=${start} navigate=${navigate} />
       <div class="grid">
         <div class="stack">
           ${panels.filter((panel) => LEFT.has(panel.id)).map(ranking)}
@@ -122,11 +127,11 @@ export function Web({ start, route, navigate, reload, live, theme }) {
         </div>
         <div class="stack">
           ${panels.filter((panel) => !LEFT.has(panel.id)).map(ranking)}
-          ${values.length > 0 && html`<${ValuesPanel} start=${start} answer=${answers.values} filters=${route.filters} loading=${loading} />`}
+          ${hasValues && html`<${ValuesPanel} start=${start} answer=${answers.values} filters=${route.filters} loading=${loading} reload=${reload} />`}
           ${hours?.metric && html`<${Hours} answer=${answers.hours} metric=${hours.metric} zone=${zone} start=${start} loading=${loading} />`}
         </div>
         <${Funnels} funnels=${funnels} all=${answers.funnels} answer=${answers.funnel} route=${route} start=${start} zone=${zone} loading=${loading} navigate=${navigate} />
-        <${Cohorts} cohorts=${cohorts} answer=${answers.cohorts} route=${route} start=${start} zone=${zone} loading=${loading} onTab=${onTab('cohorts')} />
+        <${Cohorts} cohorts=${cohorts} answer=${answers.cohorts} route=${route} start=${start} zone=${zone} loading=${loading} onTab=${onTab('cohorts')} navigate=${navigate} />
       </div>
     </div>`
 }
@@ -140,7 +145,7 @@ function numbersOf(now, before) {
   return { now: now?.data?.metrics ?? null, before: before?.data?.metrics ?? null }
 }
 
-function Series({ figure, answer, before, period, zone, theme, loading }) {
+function Series({ figure, answer, before, period, zone, theme, loading, start, navigate }) {
   const { times, lines } = useMemo(() => {
     const points = (data) => data.time_ms.map((_, at) => figure.value(figure.parts.map((part) => data.metrics[part.metric]?.[at] ?? null)))
     if (!answer?.data) return { times: [], lines: [] }
@@ -157,7 +162,7 @@ function Series({ figure, answer, before, period, zone, theme, loading }) {
   }, [answer, before, figure.id])
   if (answer?.error) return html`<p class="problem tall" role="alert">${answer.error.message}</p>`
   if (!answer?.data) return html`<div class="chart tall quiet" aria-busy=${loading}>${loading ? 'Loading…' : 'The site has no answer for this.'}</div>`
-  return html`<${Chart} times=${times} lines=${lines} zone=${zone} step=${period.step} name=${`${figure.name} over time`} theme=${theme} write=${(number) => write(figure, number)} when=${pointName(zone, period.step)} />`
+  return html`<${Chart} times=${times} lines=${lines} zone=${zone} step=${period.step} name=${`${figure.name} over time`} site=${start.site} onPick=${pickOf(period.step, navigate)} theme=${theme} write=${(number) => write(figure, number)} when=${pointName(zone, period.step)} />`
 }
 
 function Welcome({ start, navigate }) {

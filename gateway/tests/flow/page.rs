@@ -4,8 +4,9 @@ use crate::clients::{prepared, run};
 use crate::gateway::{site, Gateway, ADMIN};
 use crate::redis_server::RedisServer;
 use analytics_demo::calendar::{Calendar, ZONE};
+use analytics_demo::cohorts::Period;
 use analytics_demo::oracle::Filter;
-use analytics_demo::{api, funnels, load, shop, Funnel, Oracle, Plan, Visits};
+use analytics_demo::{api, funnels, load, shop, Cohort, Funnel, Oracle, Plan, Visits};
 use serde_json::{json, Value};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -116,6 +117,20 @@ impl Expected<'_> {
         })
     }
 
+    /// The cohorts of the last twelve periods, from the first that has anybody.
+    fn cohorts(&self, period: Period, until: i64) -> Value {
+        let all = Cohort::all(self.oracle, self.calendar, period, until);
+        let first = all.len().saturating_sub(12);
+        let rows = all.iter().skip(first).skip_while(|row| row.users == 0);
+        rows.map(|row| {
+            let numbers = [json!(row.start), json!(row.users)].into_iter();
+            numbers
+                .chain(row.returned.iter().map(|count| json!(count)))
+                .collect::<Value>()
+        })
+        .collect()
+    }
+
     fn operations(&self, search: &str, window: (i64, i64)) -> Value {
         let rank = |rank| self.oracle.percentile(window, &[], "latency", rank);
         json!({
@@ -146,7 +161,7 @@ fn the_page_shows_what_the_oracle_counts() {
     };
     let client = redis::Client::open(redis.url()).expect("is an address");
     let mut connection = client.get_connection().expect("connects");
-    load::load(&mut connection, &plan).expect("is loaded");
+    load::load(&mut connection, &plan, |_, _| ()).expect("is loaded");
     let (key, _) = site(
         &redis,
         shop::SITE,
@@ -187,6 +202,7 @@ fn the_page_shows_what_the_oracle_counts() {
             web.visits("?site=shop&period=28d&tab-pages=exit", month, "pages", "exit"),
             web.visits("?site=shop&period=28d", month, "sources", "source"),
         ],
+        "cohorts": {"week": web.cohorts(Period::Week, plan.until), "month": web.cohorts(Period::Month, plan.until)},
         "funnel": web.funnel("?site=shop&period=28d&tab-funnel-by=device", month),
         "steps": web.around("?site=shop&period=28d&f=page%3D%2Fcart", month, "/cart"),
         "filtered": [
