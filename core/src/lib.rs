@@ -6,6 +6,7 @@
 //!
 //! ```text
 //! time  text  codec            calendar and windows, names and numbers, stored primitives
+//! table                        a hash table of entries of one length, and its bound
 //! sketch                       distinct counts, percentiles, sums, counters
 //! visitors                     the visits under way, and what an event does to one
 //! funnel                       the attempts of funnels that are under way, and what an event does to one
@@ -53,6 +54,7 @@ pub mod query;
 pub mod schema;
 pub mod site;
 pub mod sketch;
+pub mod table;
 pub mod text;
 pub mod time;
 pub mod visitors;

@@ -17,10 +17,11 @@
 
 use super::attempt::{Attempt, Attempts, Level, Rules, MOST_LEVELS};
 use super::{MOST_BY, MOST_STEPS};
+use crate::table;
 use crate::time::{MAX_TIME, MIN_TIME};
 use crate::visitors::ValueId;
 
-pub const KEY_BYTES: usize = 5;
+const KEY_BYTES: usize = 5;
 pub const KEY_BITS: u32 = 8 * KEY_BYTES as u32;
 const ATTEMPT_BYTES: usize = 8;
 const PREVIOUS_BYTES: usize = 2;
@@ -46,6 +47,38 @@ pub struct Layout {
     by: usize,
 }
 
+/// Entries of one length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    pub width: usize,
+}
+
+impl table::Shape for Shape {
+    const BEHIND: usize = 64;
+    const SMALLEST: usize = 0;
+
+    #[inline]
+    fn width(&self) -> usize {
+        self.width
+    }
+
+    #[inline]
+    fn key(entry: &[u8]) -> u64 {
+        // Entries are longer than a word.
+        let word = entry
+            .first_chunk()
+            .map_or(0, |word| u64::from_le_bytes(*word));
+        word & ((1 << KEY_BITS) - 1)
+    }
+
+    #[inline]
+    fn place(&self, key: u64) -> u64 {
+        key << (u64::BITS - KEY_BITS)
+    }
+}
+
+pub type Table = table::Table<Shape>;
+
 /// An entry under construction.
 pub struct Entry {
     bytes: [u8; MOST_BYTES],
@@ -68,8 +101,15 @@ impl Layout {
     }
 
     /// The bytes of the entries of a class.
-    pub fn width(self, class: usize) -> usize {
+    fn width(self, class: usize) -> usize {
         self.head() + self.time_bytes * LENGTHS.get(class).copied().unwrap_or(0)
+    }
+
+    /// The entries of a class.
+    pub fn shape(self, class: usize) -> Shape {
+        Shape {
+            width: self.width(class),
+        }
     }
 
     pub fn write(self, key: u64, attempts: &Attempts) -> Entry {
@@ -214,7 +254,7 @@ fn take(rest: &mut &[u8], bytes: usize) -> Option<u64> {
 
 /// At most 8 bytes.
 #[inline]
-pub fn number(bytes: &[u8]) -> u64 {
+fn number(bytes: &[u8]) -> u64 {
     let digits = bytes.iter().rev();
     digits.fold(0, |number, byte| number << 8 | u64::from(*byte))
 }

@@ -11,7 +11,7 @@
 //! which it began, and nothing that was counted is taken back.
 //!
 //! The users of a funnel are spread over the partitions of a site by their hash. In a partition, the attempts
-//! are entries of tables, one table for each length of entries (`entry.rs`, `table.rs`, `progress.rs`).
+//! are entries of tables, one table for each length of entries (`entry.rs`, `progress.rs`).
 
 mod attempt;
 mod entry;
@@ -19,7 +19,6 @@ mod entry;
 pub mod oracle;
 mod progress;
 mod stored;
-mod table;
 #[cfg(test)]
 mod tests;
 

@@ -1,19 +1,15 @@
 //! The attempts of a funnel in one partition: those of the users whose hashes begin with the same bits.
 //!
-//! - **Growth.** Before a table grows, attempts to which nothing can follow by the latest event are dropped,
-//!   where there are more than a few.
-//! - **Bound.** At `Terms::most` users, half of them are given up: those whose key does not end with one more
-//!   zero bit. From then on every user that is left counts for twice as many. When most attempts are over, it is
-//!   one bit less again.
-//!
-//! All of it follows from the events and their order, so that replicas agree.
+//! Where there is no room for one more entry, attempts to which nothing can follow by the latest event are dropped.
+//! At `Terms::most` users half of them are given up, and when most attempts are over, it is one bit less again
+//! (`table/room.rs`).
 
 use super::attempt::{Attempts, Moment, Rise, Rules, Step};
-use super::entry::{Layout, KEY_BITS, LENGTHS};
-use super::table::{key_of, Table};
+use super::entry::{Layout, Table, KEY_BITS, LENGTHS};
 use crate::memory::allocated;
+use crate::table::{is_followed, Bound, Shortage};
 use crate::time::MINUTE;
-use crate::visitors::{is_followed, Visitor};
+use crate::visitors::Visitor;
 
 /// What the attempts of a funnel take from its site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,12 +56,6 @@ impl Observed {
     };
 }
 
-/// So few users are all remembered, whether or not anything can follow.
-const FEW: usize = 64;
-
-/// How often a table grows for one entry. Keys that would need more are none of a secret seed.
-const MOST_STEPS: usize = 3;
-
 /// How late events may be by the latest one, for an attempt to be gone on with after its end has passed for
 /// others.
 const GRACE: i64 = 5 * MINUTE;
@@ -109,7 +99,8 @@ impl Progress {
     #[inline]
     fn find(&self, key: u64) -> Option<(usize, Attempts)> {
         let mut tables = self.tables.iter().enumerate();
-        let (class, entry) = tables.find_map(|(class, table)| Some((class, table.find(key)?)))?;
+        let (class, (_, entry)) =
+            tables.find_map(|(class, table)| Some((class, table.find(key)?)))?;
         Some((class, Layout::of(&self.rules).read(entry)?))
     }
 
@@ -175,73 +166,41 @@ impl Progress {
         let entry = layout.write(key, attempts);
         if class != Some(entry.class) {
             for class in self.tables.len()..=entry.class {
-                self.tables.push(Table::new(layout.width(class)));
+                self.tables.push(Table::new(layout.shape(class)));
             }
             if let Some(table) = class.and_then(|class| self.tables.get_mut(class)) {
                 table.remove(key);
             }
-            self.make_room(entry.class, class.is_none(), terms);
+            self.make_room(entry.class, terms);
             if !is_followed(key, self.shift) {
                 return false;
             }
         }
-        let Some(table) = self.tables.get_mut(entry.class) else {
-            return false;
-        };
-        for _ in 0..MOST_STEPS {
-            if table.put(entry.bytes()).is_ok() {
-                return true;
-            }
-            table.grow();
-        }
-        table.put(entry.bytes()).is_ok()
+        let table = self.tables.get_mut(entry.class);
+        table.is_some_and(|table| table.put(entry.bytes()))
     }
 
     /// For one more entry of a class.
-    fn make_room(&mut self, class: usize, is_new: bool, terms: &Terms) {
-        let most = terms.most.max(1);
-        let len = self.len();
-        let is_bound = is_new && len >= most;
-        let is_full = self.tables.get(class).is_none_or(Table::is_full);
-        if !is_bound && !is_full {
+    fn make_room(&mut self, class: usize, terms: &Terms) {
+        let Some(shortage) = Shortage::of(&self.tables, class, terms.most) else {
             return;
-        }
-        if is_bound || len >= FEW {
-            // Events that come a little late still find their attempts, unless room is short.
-            let grace = match is_bound {
-                true => 0,
-                false => terms.rules.within.min(GRACE),
-            };
-            self.drop_over(self.latest.saturating_sub(grace));
-        }
-        if self.shift > 0 && self.len() < most / 8 {
-            self.shift -= 1;
-        }
-        if is_bound && self.len() > most - most / 8 - 1 {
-            while self.len() > most / 4 * 3 && self.shift < MOST_SHIFT {
-                self.shift += 1;
-                let shift = self.shift;
-                self.retain(|key, _| is_followed(key, shift));
-            }
-        }
-        if let Some(table) = self.tables.get_mut(class).filter(|it| it.is_nearly_full()) {
-            table.grow();
-        }
-    }
-
-    /// Drops the users to whose attempts nothing can follow at this time.
-    fn drop_over(&mut self, time: i64) {
-        let (rules, layout) = (self.rules, Layout::of(&self.rules));
-        self.retain(|_, entry| {
+        };
+        // Events that come a little late still find their attempts, unless room is short.
+        let grace = match shortage {
+            Shortage::Bound => 0,
+            _ => terms.rules.within.min(GRACE),
+        };
+        let (time, layout) = (self.latest.saturating_sub(grace), Layout::of(&terms.rules));
+        let bound = Bound {
+            most: terms.most,
+            most_shift: MOST_SHIFT,
+            is_lifted: true,
+        };
+        let is_current = |entry: &[u8]| {
             let attempts = layout.read(entry);
-            attempts.is_some_and(|attempts| attempts.end(rules.within) >= time)
-        });
-    }
-
-    fn retain(&mut self, keep: impl Fn(u64, &[u8]) -> bool) {
-        for table in &mut self.tables {
-            table.retain(|entry| keep(key_of(entry), entry));
-        }
+            attempts.is_some_and(|attempts| attempts.end(terms.rules.within) >= time)
+        };
+        self.shift = shortage.make_room(&mut self.tables, class, self.shift, &bound, is_current);
     }
 
     /// Forgets a user. Returns whether anything was remembered.

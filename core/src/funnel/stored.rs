@@ -8,14 +8,14 @@
 //! The numbers of slots are stored, because the next growth follows from them.
 
 use super::attempt::Rules;
-use super::entry::Layout;
+use super::entry::{Layout, Shape, Table};
 use super::progress::{Progress, MOST_SHIFT};
-use super::table::{key_of, Table};
 use super::{LEAST_STEPS, LONGEST, MOST_BY, MOST_STEPS};
 use crate::codec::{corrupt, Reader, Writer};
 use crate::error::Corrupt;
+use crate::table::{is_followed, Filling, Shape as _};
 use crate::time::{MAX_TIME, MIN_TIME};
-use crate::visitors::{is_followed, MOST_IN_PARTITION};
+use crate::visitors::MOST_IN_PARTITION;
 use std::collections::HashSet;
 
 impl Progress {
@@ -91,19 +91,18 @@ impl Progress {
         keys: &mut HashSet<u64>,
     ) -> Result<Table, Corrupt> {
         let layout = Layout::of(&self.rules);
-        let width = layout.width(class);
+        let shape = layout.shape(class);
         let slots = reader.varint("slots of a funnel")?;
         let most = MOST_IN_PARTITION.saturating_sub(self.len());
-        let len = reader.count("users of a funnel", most, width)?;
-        let mut table = Table::for_reading(width, slots, len).ok_or(corrupt(
+        let len = reader.count("users of a funnel", most, shape.width())?;
+        let mut filling = Filling::for_reading(shape, slots, len).ok_or(corrupt(
             "slots of a funnel",
             "not as many as such a table has",
         ))?;
-        let mut last = 0;
         for _ in 0..len {
-            let entry = reader.raw("entry of a funnel", width)?;
-            let key = key_of(entry);
-            if key <= last || !is_followed(key, self.shift) || !keys.insert(key) {
+            let entry = reader.raw("entry of a funnel", shape.width())?;
+            let key = Shape::key(entry);
+            if !is_followed(key, self.shift) || !keys.insert(key) || !filling.push(entry) {
                 return Err(corrupt(
                     "entry of a funnel",
                     "not in order, given twice, or not followed",
@@ -115,11 +114,10 @@ impl Progress {
                 let ours = layout.write(key, &attempts);
                 ours.class == class && ours.bytes() == entry
             });
-            if !is_ours || table.put(entry).is_err() {
+            if !is_ours {
                 return Err(corrupt("entry of a funnel", "none that events make"));
             }
-            last = key;
         }
-        Ok(table)
+        Ok(filling.finish())
     }
 }

@@ -1,5 +1,5 @@
 use super::attempt::{Attempts, Matched, Moment, Rules};
-use super::entry::{Layout, KEY_BYTES};
+use super::entry::Layout;
 use super::oracle::{attempts, Event};
 use super::progress::{Progress, Terms};
 use super::*;
@@ -161,40 +161,6 @@ proptest! {
                 }
             }
         }
-    }
-
-    /// Entries come and go, in any order.
-    #[test]
-    fn a_table_holds_what_was_put_and_not_removed(
-        operations in prop::collection::vec((0..300u64, 0..3u8, any::<u8>()), 0..600),
-    ) {
-        use super::table::Table;
-        let key = |n: u64| crate::hash::hash(&n.to_le_bytes()) >> 24 | 1;
-        let mut table = Table::new(KEY_BYTES + 1);
-        let mut plain: BTreeMap<u64, u8> = BTreeMap::new();
-        for (n, operation, value) in operations {
-            if operation == 0 {
-                table.remove(key(n));
-                plain.remove(&key(n));
-            } else {
-                let entry = [&key(n).to_le_bytes()[..KEY_BYTES], &[value]].concat();
-                while table.is_full() || table.put(&entry).is_err() {
-                    table.grow();
-                }
-                plain.insert(key(n), value);
-            }
-            prop_assert_eq!(table.len(), plain.len());
-        }
-        let all: Vec<(u64, u8)> = table.iter().map(|it| (super::table::key_of(it), it[KEY_BYTES])).collect();
-        prop_assert_eq!(all, plain.iter().map(|(key, value)| (*key, *value)).collect::<Vec<_>>());
-        for n in 0..300 {
-            prop_assert_eq!(table.find(key(n)).map(|it| it[KEY_BYTES]), plain.get(&key(n)).copied());
-        }
-        let mut again = Table::for_reading(KEY_BYTES + 1, table.slots() as u64, table.len()).unwrap();
-        for entry in table.iter() {
-            again.put(entry).unwrap();
-        }
-        prop_assert_eq!(again, table);
     }
 }
 

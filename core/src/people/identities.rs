@@ -10,17 +10,15 @@
 //!
 //! Days are those of the site's zone.
 //!
-//! - **Growth.** A full table first drops the users who are beyond the horizon, and grows only where that
-//!   frees little.
-//! - **Bound.** At `Terms::most` entries, half of the users are given up: those whose key does not end with
-//!   one more zero bit. From then on every user that is left counts for twice as many. Nobody is followed
-//!   again later: somebody who was not would seem new.
-//!
-//! All of it follows from the events and their order, so that replicas agree.
+//! Where there is no room for one more, users who are beyond the horizon are dropped. At `Terms::most` entries half
+//! of the users are given up (`table/room.rs`). None of them is followed again later: a user who was not followed
+//! would seem new.
 
-use super::table::{Entry, Table, KEY_BITS, MOST_DAY};
+use super::entry::{Entry, Shape, Table, KEY_BITS, MOST_DAY};
+use crate::table::{is_followed, Bound, Shortage};
 use crate::time::{first_day_of, DayNumber, Granularity};
-use crate::visitors::{is_followed, Visitor};
+use crate::visitors::Visitor;
+use std::slice;
 
 /// What identities take from their site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,16 +74,9 @@ pub enum Noted {
     Seen(Seen),
 }
 
-/// So few users are all remembered, whether or not they are beyond the horizon.
-const FEW: usize = 64;
-
 /// How many days late events may be by the latest one, for a user to be found who is beyond the horizon for
 /// others.
 const GRACE: i32 = 2;
-
-/// So many times a table grows for one user. Keys of a few that lie near each other need more than one step
-/// of a small table; what needs more than these is none of a secret seed.
-const MOST_GROWTH: usize = 8;
 
 /// A user counts for at most `1 << MOST_SHIFT`.
 pub(super) const MOST_SHIFT: u32 = 24;
@@ -147,7 +138,7 @@ impl Identities {
     pub fn new(terms: &Terms, day: DayNumber) -> Identities {
         Identities {
             tag: terms.tag,
-            table: Table::default(),
+            table: Table::new(Shape),
             shift: 0,
             base: day - MOST_DAY / 2,
             latest: day,
@@ -183,7 +174,7 @@ impl Identities {
             Some(day) => day,
             None => return Noted::Late,
         };
-        let Some(before) = self.table.find(key) else {
+        let Some(before) = self.find(key) else {
             return self.insert(key, day, terms);
         };
         if before.last == day {
@@ -238,7 +229,7 @@ impl Identities {
             return false;
         };
         let first = (first - self.base).clamp(0, last);
-        let before = self.table.find(key);
+        let before = self.find(key);
         let entry = Entry {
             key,
             first: before.map_or(first, |it| it.first.min(first)),
@@ -256,11 +247,7 @@ impl Identities {
 
     /// Removes all that is remembered of a user. False where it is nothing.
     pub fn forget(&mut self, visitor: Visitor, terms: &Terms) -> bool {
-        let is_removed = self.table.remove(visitor.key(terms.bits, KEY_BITS));
-        if is_removed {
-            self.table.shrink();
-        }
-        is_removed
+        self.table.remove(visitor.key(terms.bits, KEY_BITS))
     }
 
     /// A day as entries have it. None for one that is decades before the first.
@@ -283,53 +270,48 @@ impl Identities {
         let base = day - MOST_DAY / 2;
         let ahead = base - self.base;
         let gone = day - terms.horizon - base;
-        self.table.rebuild(|entry| {
-            let last = entry.last - ahead;
-            (last >= gone.max(0)).then(|| Entry {
-                first: (entry.first - ahead).max(0),
-                last,
-                ..entry
-            })
+        self.table.retain(|bytes| {
+            let mut entry = Entry::of(bytes);
+            entry.first = (entry.first - ahead).max(0);
+            entry.last -= ahead;
+            let is_kept = entry.last >= gone.max(0);
+            if is_kept {
+                bytes.copy_from_slice(&entry.bytes());
+            }
+            is_kept
         });
         self.base = base;
         self.latest = self.latest.max(day);
     }
 
+    #[inline]
+    fn find(&self, key: u64) -> Option<Entry> {
+        self.table.find(key).map(|(_, entry)| Entry::of(entry))
+    }
+
+    #[inline]
     fn put(&mut self, entry: Entry) -> bool {
-        for _ in 0..MOST_GROWTH {
-            if self.table.put(entry).is_ok() {
-                return true;
-            }
-            self.table.grow();
-        }
-        self.table.put(entry).is_ok()
+        self.table.put(&entry.bytes())
     }
 
     /// For one more user.
     fn make_room(&mut self, terms: &Terms) {
-        let most = terms.most.max(1);
-        let is_bound = self.len() >= most;
-        if !is_bound && !self.table.is_full() {
+        let tables = slice::from_mut(&mut self.table);
+        let Some(shortage) = Shortage::of(tables, 0, terms.most) else {
             return;
-        }
-        if !is_bound && self.len() < FEW {
-            return self.table.grow();
-        }
-        let grace = if is_bound { 0 } else { GRACE };
+        };
+        let grace = match shortage {
+            Shortage::Bound => 0,
+            _ => GRACE,
+        };
         let gone = self.latest - terms.horizon - grace - self.base;
-        self.table
-            .rebuild(|entry| (entry.last >= gone).then_some(entry));
-        if is_bound && self.len() > most - most / 8 - 1 {
-            while self.len() > most / 4 * 3 && self.shift < MOST_SHIFT {
-                self.shift += 1;
-                let shift = self.shift;
-                self.table
-                    .rebuild(|entry| is_followed(entry.key, shift).then_some(entry));
-            }
-        }
-        if self.table.is_nearly_full() {
-            self.table.grow();
-        }
+        let bound = Bound {
+            most: terms.most,
+            most_shift: MOST_SHIFT,
+            is_lifted: false,
+        };
+        let is_current = |entry: &[u8]| Entry::of(entry).last >= gone;
+        self.shift = shortage.make_room(tables, 0, self.shift, &bound, is_current);
     }
 
     pub fn heap_bytes(&self) -> usize {

@@ -4,17 +4,17 @@
 //! event -> Seed: hash of the user -> People::observe -> Noted: new, seen in a period again, or late
 //! ```
 //!
-//! A user is remembered by an entry of eight bytes (`table.rs`): a part of a keyed hash, and the first and
+//! A user is remembered by an entry of eight bytes (`entry.rs`): a part of a keyed hash, and the first and
 //! the last day with an event (`identities.rs`). Users are spread over partitions by their hash, with a bound
 //! and sampling past it, as visitors are.
 //!
 //! What an event does to the counts follows from the entry before it: a user without one is new, and of
 //! others it is known whether this is their first event in the day, the week and the month.
 
+mod entry;
 mod identities;
 mod partition;
 mod stored;
-mod table;
 #[cfg(test)]
 mod tests;
 

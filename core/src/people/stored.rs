@@ -8,12 +8,13 @@
 //! Entries are little-endian, and ascend by their keys. The number of slots is stored, because the next
 //! growth follows from it.
 
+use super::entry::{Entry, Shape, Table, BYTES, MOST_DAY};
 use super::identities::{Identities, MOST_SHIFT};
 use super::partition::People;
-use super::table::{Table, MOST_DAY};
 use crate::codec::{corrupt, in_order, Page, Reader, Writer};
 use crate::error::Corrupt;
 use crate::funnel::{Progress, LEAST_BYTES as LEAST_FUNNEL, MOST_FUNNELS};
+use crate::table::{is_followed, Filling};
 use crate::time::{DayNumber, DAY, MAX_TIME, MIN_TIME};
 use crate::visitors::MOST_IN_PARTITION;
 
@@ -96,16 +97,14 @@ fn read_funnels(reader: &mut Reader) -> Result<Vec<Progress>, Corrupt> {
 
 impl Identities {
     fn encode(&self, writer: &mut Writer) {
-        writer.reserve(self.table.len() * size_of::<u64>());
+        writer.reserve(self.table.len() * BYTES);
         writer.raw(&self.tag.to_le_bytes());
         writer.u8(self.shift as u8);
         writer.signed(self.base.into());
         writer.signed(self.latest.into());
         writer.varint(self.table.slots() as u64);
         writer.varint(self.table.len() as u64);
-        for entry in self.table.raw_entries() {
-            writer.raw(&entry.to_le_bytes());
-        }
+        self.table.iter().for_each(|entry| writer.raw(entry));
     }
 
     fn decode(reader: &mut Reader) -> Result<Identities, Corrupt> {
@@ -120,23 +119,15 @@ impl Identities {
             return Err(corrupt("latest", "not among the days of entries"));
         }
         let slots = reader.varint("slots")?;
-        let len = reader.count("entries", MOST_IN_PARTITION, size_of::<u64>())?;
-        let mut table = Table::for_reading(slots, len)
-            .ok_or(corrupt("slots", "not as many as such a table has"))?;
-        let mut last = 0;
-        for _ in 0..len {
-            let bits = read_u64(reader, "entry")?;
-            let entry = table
-                .push_raw(bits, last)
-                .ok_or(corrupt("entry", "none of a partition, or not in order"))?;
-            if entry.key.trailing_zeros() < shift {
+        let table = read_table(reader, slots, |entry| {
+            if !is_followed(entry.key, shift) {
                 return Err(corrupt("entry", "of a user who is not followed"));
             }
-            if base + entry.last > latest {
-                return Err(corrupt("entry", "later than the latest"));
+            match base + entry.last > latest {
+                true => Err(corrupt("entry", "later than the latest")),
+                false => Ok(()),
             }
-            last = entry.key;
-        }
+        })?;
         Ok(Identities {
             tag,
             table,
@@ -145,6 +136,25 @@ impl Identities {
             latest,
         })
     }
+}
+
+fn read_table(
+    reader: &mut Reader,
+    slots: u64,
+    check: impl Fn(Entry) -> Result<(), Corrupt>,
+) -> Result<Table, Corrupt> {
+    let len = reader.count("entries", MOST_IN_PARTITION, BYTES)?;
+    let mut filling = Filling::for_reading(Shape, slots, len)
+        .ok_or(corrupt("slots", "not as many as such a table has"))?;
+    for _ in 0..len {
+        let bytes = reader.raw("entry", BYTES)?;
+        let entry = Entry::of(bytes);
+        if entry.first > entry.last || !filling.push(bytes) {
+            return Err(corrupt("entry", "none of a partition, or not in order"));
+        }
+        check(entry)?;
+    }
+    Ok(filling.finish())
 }
 
 fn read_u64(reader: &mut Reader, field: &'static str) -> Result<u64, Corrupt> {

@@ -1,7 +1,7 @@
 //! Partitions against plain lists of events.
 
+use super::entry::MOST_DAY;
 use super::identities::Terms;
-use super::table::{Entry, Table, MOST_DAY};
 use super::{Noted, People};
 use crate::memory::allocated;
 use crate::time::{first_day_of, DayNumber, Granularity, DAY};
@@ -135,27 +135,6 @@ proptest! {
             let pages = read.encode();
             prop_assert_eq!(People::decode(&pages).unwrap(), read);
         }
-    }
-
-    #[test]
-    fn removing_leaves_the_table_as_if_the_entry_had_never_been_put(
-        keys in prop::collection::btree_set(prop_oneof![1..1u64 << 36, 1..64u64], 1..60),
-        gone in any::<prop::sample::Index>(),
-    ) {
-        let entry = |key| Entry { key, first: 1, last: 2 };
-        let fill = |keys: &[u64]| {
-            let mut table = Table::for_reading(64, 64).unwrap();
-            keys.iter().for_each(|key| { let _ = table.put(entry(*key)); });
-            table
-        };
-        let keys: Vec<u64> = keys.into_iter().collect();
-        let mut table = fill(&keys);
-        let there: Vec<u64> = table.iter().map(|entry| entry.key).collect();
-        let gone = *gone.get(&there);
-        prop_assert!(table.remove(gone));
-        prop_assert!(!table.remove(gone));
-        let left: Vec<u64> = there.into_iter().filter(|key| *key != gone).collect();
-        prop_assert_eq!(table, fill(&left));
     }
 }
 

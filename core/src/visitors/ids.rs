@@ -1,5 +1,6 @@
 //! Hashes under the secret key of a site: of visitors, and of the values that an entry keeps in four bytes.
 
+use crate::table::is_followed;
 use siphasher::sip::SipHasher13;
 use std::num::NonZeroU64;
 
@@ -123,10 +124,4 @@ impl Visitor {
         let within = self.bits().checked_shl(partition_bits).unwrap_or(0);
         (within >> (u64::BITS - width)).max(1)
     }
-}
-
-/// Whether the visitor of a hash or a key is followed where one in `1 << shift` is.
-#[inline]
-pub fn is_followed(bits: u64, shift: u32) -> bool {
-    bits.trailing_zeros() >= shift
 }

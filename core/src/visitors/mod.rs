@@ -9,9 +9,10 @@
 //! every event: the first one adds a visit that is a bounce, later ones change what was added (`step.rs`).
 //!
 //! The visitors of a site are spread over partitions by their hash. A partition is a table of fixed-width
-//! entries (`table.rs`) with a bound: past it, only visitors whose hash ends with so many zero bits are
+//! entries (`entry.rs`, `table`) with a bound: past it, only visitors whose hash ends with so many zero bits are
 //! followed, and each of them counts for as many as are not (`partition.rs`).
 
+mod entry;
 mod ids;
 mod partition;
 mod paths;
@@ -19,14 +20,13 @@ mod paths;
 mod sampling_tests;
 mod step;
 mod stored;
-mod table;
 #[cfg(test)]
 mod tests;
 
-pub use ids::{is_followed, Seed, ValueId, Visitor};
+pub use entry::Layout;
+pub use ids::{Seed, ValueId, Visitor};
 pub use partition::{Observed, Partition, Previous, Terms};
 pub use step::{Amounts, Moment, Row, Spread, Step, Visit};
-pub use table::Layout;
 
 use crate::time::DAY;
 

@@ -1,19 +1,16 @@
 //! A partition: the visits under way of the visitors whose hashes begin with the same bits.
 //!
-//! - **Growth.** A table that is full, of more than a few visits, first drops those that have ended by the
-//!   latest event, and grows only where that frees little. A partition is small, so that this takes a fraction of a millisecond.
-//! - **Bound.** At `Terms::most` entries, half of the visitors are given up: those whose hash does not end
-//!   with one more zero bit. From then on every visitor that is left counts for twice as many. When most
-//!   visits have ended, it is one bit less again.
-//!
-//! All of it follows from the events and their order, so that replicas agree.
+//! Where there is no room for one more, visits that have ended by the latest event are dropped. At `Terms::most`
+//! entries half of the visitors are given up, and when most visits have ended, it is one bit less again
+//! (`table/room.rs`). A partition is small, so that this takes a fraction of a millisecond.
 
-use super::ids::{ValueId, Visitor};
+use super::entry::{last_of, Layout, Shape, Table};
+use super::ids::Visitor;
 use super::paths::Paths;
 use super::step::{Moment, Step, Visit};
-use super::table::{Layout, Table};
+use crate::table::{Bound, Shortage};
 use crate::time::MINUTE;
-use std::collections::HashSet;
+use std::slice;
 
 /// What a partition takes from its site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,16 +66,9 @@ impl Observed<'_> {
     };
 }
 
-/// So few visits are all remembered, whether or not they have ended: their partition expires as a whole.
-const FEW: usize = 64;
-
 /// How late events may be by the latest one, for a visit to be gone on with after its timeout has passed for
 /// others.
 const GRACE: i64 = 5 * MINUTE;
-
-/// So many times a table grows for one visitor. Hashes of a few that lie near each other need more than
-/// one step of a small table; what needs more than these is none of a secret seed.
-const MOST_GROWTH: usize = 8;
 
 /// A visitor counts for at most `1 << MOST_SHIFT`.
 pub(super) const MOST_SHIFT: u32 = 32;
@@ -87,7 +77,10 @@ impl Partition {
     pub fn new(terms: &Terms) -> Partition {
         Partition {
             tag: terms.tag,
-            table: Table::new(terms.layout, terms.bits),
+            table: Table::new(Shape {
+                layout: terms.layout,
+                bits: terms.bits,
+            }),
             paths: Paths::default(),
             shift: 0,
             latest: i64::MIN,
@@ -115,8 +108,21 @@ impl Partition {
         if self.tag != terms.tag || !visitor.is_followed(self.shift) {
             return None;
         }
-        let visit = self.table.find(visitor)?;
+        let (_, visit) = self.find(visitor)?;
         visit.has(time, terms.timeout).then_some(visit.start)
+    }
+
+    /// The visit of a visitor, and its slot.
+    #[inline]
+    fn find(&self, visitor: Visitor) -> Option<(usize, Visit)> {
+        let (slot, entry) = self.table.find(visitor.bits())?;
+        Some((slot, self.table.shape().layout.read(entry)))
+    }
+
+    /// Prefetches the visit of a visitor, which is looked up soon.
+    #[inline]
+    pub fn prefetch(&self, visitor: Visitor) {
+        self.table.prefetch(visitor.bits());
     }
 
     /// When the key has to expire after an event of this time: None where the expiry that it has is late
@@ -154,8 +160,9 @@ impl Partition {
         if !visitor.is_followed(self.shift) {
             return Observed::NOTHING;
         }
-        let known = self.table.find(visitor);
-        let step = Step::of(known.as_ref(), moment, terms.timeout);
+        let known = self.find(visitor);
+        let visit = known.as_ref().map(|(_, visit)| visit);
+        let step = Step::of(visit, moment, terms.timeout);
         let Some(visit) = step.visit() else {
             return Observed {
                 step,
@@ -163,11 +170,15 @@ impl Partition {
             };
         };
         self.latest = self.latest.max(moment.time.min(clock));
-        if known.is_none() {
-            self.make_room(terms);
-        }
-        if !visitor.is_followed(self.shift) || !self.put(visitor, visit) {
-            return Observed::NOTHING;
+        let entry = terms.layout.write(visitor, visit);
+        match known {
+            Some((slot, _)) => self.table.write(slot, entry.bytes()),
+            None => {
+                self.make_room(terms);
+                if !visitor.is_followed(self.shift) || !self.table.put(entry.bytes()) {
+                    return Observed::NOTHING;
+                }
+            }
         }
         if let (Some(id), Some(text), true) = (visit.exit, path, terms.keeps_paths) {
             if moment.path == Some(id) {
@@ -196,66 +207,45 @@ impl Partition {
         })
     }
 
-    fn put(&mut self, visitor: Visitor, visit: &Visit) -> bool {
-        for _ in 0..MOST_GROWTH {
-            if self.table.put(visitor, visit).is_ok() {
-                return true;
-            }
-            self.table.grow();
-        }
-        self.table.put(visitor, visit).is_ok()
-    }
-
     /// For one more visitor.
     fn make_room(&mut self, terms: &Terms) {
-        let most = terms.most.max(1);
-        let is_bound = self.len() >= most;
-        if !is_bound && !self.table.is_full() {
+        let tables = slice::from_mut(&mut self.table);
+        let Some(shortage) = Shortage::of(tables, 0, terms.most) else {
             return;
-        }
-        if !is_bound && self.len() < FEW {
-            return self.table.grow();
-        }
+        };
         // Events that come a little late still find their visits, unless room is short.
-        let grace = if is_bound {
-            0
-        } else {
-            terms.timeout.min(GRACE)
+        let grace = match shortage {
+            Shortage::Bound => 0,
+            _ => terms.timeout.min(GRACE),
         };
         let ended = self.latest.saturating_sub(terms.timeout + grace);
-        self.retain(|_, visit| visit.last > ended);
-        if self.shift > 0 && self.len() < most / 8 {
-            self.shift -= 1;
-        }
-        if is_bound && self.len() > most - most / 8 - 1 {
-            while self.len() > most / 4 * 3 && self.shift < MOST_SHIFT {
-                self.shift += 1;
-                let shift = self.shift;
-                self.retain(|visitor, _| visitor.is_followed(shift));
-            }
-        }
-        if self.table.is_nearly_full() {
-            self.table.grow();
-        }
+        let bound = Bound {
+            most: terms.most,
+            most_shift: MOST_SHIFT,
+            is_lifted: true,
+        };
+        let is_current = |entry: &[u8]| last_of(entry) > ended;
+        self.shift = shortage.make_room(tables, 0, self.shift, &bound, is_current);
+        self.drop_paths();
     }
 
     /// Removes the visit of a visitor. False where there is none.
     pub fn forget(&mut self, visitor: Visitor, terms: &Terms) -> bool {
-        let is_there = self.tag == terms.tag && self.table.find(visitor).is_some();
-        if is_there {
-            self.retain(|other, _| other != visitor);
+        let is_removed = self.tag == terms.tag && self.table.remove(visitor.bits());
+        if is_removed {
+            self.drop_paths();
         }
-        is_there
+        is_removed
     }
 
-    fn retain(&mut self, keep: impl FnMut(Visitor, &Visit) -> bool) {
-        self.table.rebuild(keep);
-        if self.paths.iter().len() > 0 {
-            let exits: HashSet<ValueId> = { self.table.iter() }
-                .filter_map(|(_, visit)| visit.exit)
-                .collect();
-            self.paths.retain(|id| exits.contains(&id));
-        }
+    /// Drops the texts of paths that no visit is at.
+    fn drop_paths(&mut self) {
+        let layout = self.table.shape().layout;
+        let exits = self
+            .table
+            .iter()
+            .filter_map(|entry| layout.read(entry).exit);
+        self.paths.retain(exits);
     }
 
     /// About the number of its allocations.

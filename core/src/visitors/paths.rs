@@ -4,6 +4,7 @@
 use super::ids::ValueId;
 use crate::memory::allocated;
 use crate::text::Kept;
+use std::collections::HashSet;
 
 /// No more are kept in a partition: the path before is then `~other`.
 pub const MOST_PATHS: usize = 1_024;
@@ -36,9 +37,13 @@ impl Paths {
         }
     }
 
-    /// Keeps those for which `keep` is true.
-    pub fn retain(&mut self, mut keep: impl FnMut(ValueId) -> bool) {
-        self.0.retain(|(id, _)| keep(*id));
+    /// Keeps those that are exits.
+    pub fn retain(&mut self, mut exits: impl Iterator<Item = ValueId>) {
+        let mut gone: HashSet<ValueId> = self.0.iter().map(|(id, _)| *id).collect();
+        while let (false, Some(exit)) = (gone.is_empty(), exits.next()) {
+            gone.remove(&exit);
+        }
+        self.0.retain(|(id, _)| !gone.contains(id));
         self.0.shrink_to_fit();
     }
 

@@ -2,43 +2,41 @@
 //!
 //! ```text
 //! version 1 | tag 8 | path 1 | by 1 | bits 1 | shift 1 | latest, expiry signed | slots, len varint
-//! len × entry       its words, little-endian; hashes ascending
+//! len × entry       hashes ascending
 //! n × (id, text)    the texts of paths; ids ascending
 //! ```
 //!
 //! The number of slots is stored, because the next growth follows from it.
 
+use super::entry::{Layout, Shape, Table};
 use super::ids::ValueId;
 use super::partition::{Partition, MOST_SHIFT};
 use super::paths::{Paths, MOST_PATHS};
-use super::table::{Layout, Table};
 use super::{LONGEST_PATH, MOST_BITS, MOST_BY, MOST_IN_PARTITION};
 use crate::codec::{corrupt, Page, Reader, Writer};
 use crate::error::Corrupt;
+use crate::table::{Filling, Shape as _};
 use crate::time::{MAX_TIME, MIN_TIME};
 
 const VERSION: u8 = 1;
 
 impl Partition {
     pub fn encode(&self) -> Vec<Page> {
-        let layout = self.table.layout();
+        let shape = self.table.shape();
+        let layout = shape.layout;
         let mut writer = Writer::new();
-        writer.reserve(self.table.len() * 4 * layout.words());
+        writer.reserve(self.table.len() * shape.width());
         writer.u8(VERSION);
         writer.raw(&self.tag.to_le_bytes());
         writer.u8(layout.path.into());
         writer.u8(layout.by);
-        writer.u8(self.table.bits() as u8);
+        writer.u8(shape.bits as u8);
         writer.u8(self.shift as u8);
         writer.signed(self.latest);
         writer.signed(self.expiry);
         writer.varint(self.table.slots() as u64);
         writer.varint(self.table.len() as u64);
-        for entry in self.table.raw_entries() {
-            for word in entry {
-                writer.raw(&word.to_le_bytes());
-            }
-        }
+        self.table.iter().for_each(|entry| writer.raw(entry));
         writer.varint(self.paths.iter().len() as u64);
         for (id, text) in self.paths.iter() {
             writer.turn_page();
@@ -75,27 +73,8 @@ impl Partition {
             return Err(corrupt("latest or expiry", "out of range"));
         }
         let slots = reader.varint("slots")?;
-        let bytes = 4 * layout.words();
-        let len = reader.count("entries", MOST_IN_PARTITION, bytes)?;
-        let mut table = Table::for_reading(layout, bits, slots, len)
-            .ok_or(corrupt("slots", "not as many as such a table has"))?;
-        let mut last = None;
-        let mut words = [0; super::table::MOST_WORDS];
-        for _ in 0..len {
-            let raw = reader.raw("entry", bytes)?;
-            let (chunks, _) = raw.as_chunks::<4>();
-            for (word, chunk) in words.iter_mut().zip(chunks) {
-                *word = u32::from_le_bytes(*chunk);
-            }
-            let entry = words.get(..layout.words()).unwrap_or_default();
-            let visitor = table
-                .push_raw(entry, last)
-                .ok_or(corrupt("entry", "none of a partition, or not in order"))?;
-            if !visitor.is_followed(shift) {
-                return Err(corrupt("entry", "of a visitor who is not followed"));
-            }
-            last = Some(visitor);
-        }
+        let shape = Shape { layout, bits };
+        let table = read_table(&mut reader, shape, shift, slots)?;
         let paths = read_paths(&mut reader)?;
         reader.finish()?;
         Ok(Partition {
@@ -107,6 +86,26 @@ impl Partition {
             expiry,
         })
     }
+}
+
+fn read_table(reader: &mut Reader, shape: Shape, shift: u32, slots: u64) -> Result<Table, Corrupt> {
+    let width = shape.width();
+    let len = reader.count("entries", MOST_IN_PARTITION, width)?;
+    let mut filling = Filling::for_reading(shape, slots, len)
+        .ok_or(corrupt("slots", "not as many as such a table has"))?;
+    let mut partition = None;
+    for _ in 0..len {
+        let entry = reader.raw("entry", width)?;
+        let visitor = shape.layout.checked(entry).filter(|visitor| {
+            let own = visitor.partition(shape.bits);
+            *partition.get_or_insert(own) == own && filling.push(entry)
+        });
+        let visitor = visitor.ok_or(corrupt("entry", "none of a partition, or not in order"))?;
+        if !visitor.is_followed(shift) {
+            return Err(corrupt("entry", "of a visitor who is not followed"));
+        }
+    }
+    Ok(filling.finish())
 }
 
 fn read_paths(reader: &mut Reader) -> Result<Paths, Corrupt> {

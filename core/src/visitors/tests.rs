@@ -1,9 +1,9 @@
 //! Partitions against a plain map from visitors to visits.
 
+use super::entry::Layout;
 use super::ids::{Seed, ValueId, Visitor};
 use super::partition::{Observed, Partition, Previous, Terms};
 use super::step::{Amounts, Moment, Row, Step, Visit};
-use super::table::Layout;
 use super::MOST_BY;
 use crate::memory::allocated;
 use crate::time::{DAY, HOUR, MINUTE};
