@@ -95,7 +95,7 @@ sanitize: ## the unit tests and the hostile module's under AddressSanitizer, wit
 loom: ## the owners of a bucket's memory, in every order of steps of two threads
 	RUSTFLAGS="--cfg loom" cargo test --release --lib --target-dir target/loom owners
 
-fuzz: ## hostile bytes for the decoders and parsers, FUZZ_SECONDS=900 for each of seven
+fuzz: ## hostile bytes for the decoders and parsers, FUZZ_SECONDS=900 for each of eight
 	@scripts/fuzz "$(FUZZ_SECONDS)"
 
 clean: ## remove all builds, and the data of make run

@@ -39,6 +39,7 @@ use analytics_core::bucket::Bucket;
 use analytics_core::event::{Batch, Event};
 use analytics_core::schema::Settings;
 use analytics_core::time::{Granularities, Granularity, Range};
+use analytics_core::visitors::Visitor;
 
 /// A call of more events is applied at once, without a loss of speed.
 pub const MOST_AT_ONCE: usize = 128;
@@ -267,31 +268,33 @@ impl PendingWrites {
 
     /// Whether all events of a call may wait, if their ids are new.
     #[inline]
-    pub fn accepts(&self, batch: &Batch, paths: &PathCache, users: UserPlaces) -> bool {
+    pub fn accepts(&mut self, batch: &Batch, paths: &PathCache, users: UserPlaces) -> bool {
         let events = &batch.events;
         let UserPlaces {
             mut visits,
             mut people,
             clock,
         } = users;
-        (1..=MOST_AT_ONCE).contains(&events.len())
-            && self.takes_events(clock)
-            && events.iter().all(|event| {
-                let path = paths.find(event.time);
-                path.is_some_and(|path| self.takes(path))
-                    && visits
-                        .as_mut()
-                        .is_none_or(|place| self.visits.accepts(event, place, clock))
-                    && people.as_mut().is_none_or(|place| {
-                        place.accepts(event, clock) && { &self.funnels }.accepts(
-                            event,
-                            batch,
-                            place,
-                            &self.visits,
-                            clock,
-                        )
-                    })
-            })
+        if !(1..=MOST_AT_ONCE).contains(&events.len()) || !self.takes_events(clock) {
+            return false;
+        }
+        if let Some(place) = &mut visits {
+            self.visits.find_visitors(events, place, clock.now);
+        }
+        events.iter().enumerate().all(|event| {
+            let path = paths.find(event.1.time);
+            path.is_some_and(|path| self.takes(path))
+                && visits
+                    .as_mut()
+                    .is_none_or(|place| self.visits.accepts(event, place, clock))
+                && people.as_mut().is_none_or(|place| {
+                    let (event, visitor) = (event.1, place.visitor(event.1));
+                    let (funnels, visits) = (&self.funnels, &self.visits);
+                    (place.people.returning().is_none()
+                        || place.accepts(visitor, event.time, clock))
+                        && funnels.accepts(visitor, (event, batch), place, visits, clock)
+                })
+        })
     }
 
     #[inline]
@@ -317,7 +320,7 @@ impl PendingWrites {
         // One event changes each bucket once.
         let is_one = batch.events.len() == 1;
         self.calls += u64::from(!is_one);
-        for event in &batch.events {
+        for (place, event) in batch.events.iter().enumerate() {
             let Some((number, path)) = paths
                 .find(event.time)
                 .and_then(|number| Some((number, paths.get(number)?)))
@@ -328,16 +331,20 @@ impl PendingWrites {
                 self.push_names(&path.buckets, is_one, names);
             }
             let (path, day) = (path.buckets, path.day);
-            if let Some(place) = users.people.as_mut().filter(|it| it.funnels().is_some()) {
-                late.funnels += u64::from(self.add_to_funnels(event, batch, place, clock, names));
+            let user = users.people.as_ref().map(|place| place.visitor(event));
+            let mut people = users.people.as_mut().zip(user);
+            if let Some((place, user)) = &mut people {
+                let event = (event, batch);
+                let is_late = self.add_to_funnels(*user, event, place, clock, names);
+                late.funnels += u64::from(is_late);
             }
             let noted = match &mut users.visits {
                 None => Noted::default(),
-                Some(place) => self.visits.add(event, batch, place, clock),
+                Some(visits) => self.visits.add((place, event), batch, visits, clock),
             };
-            let (observed, people) = match &mut users.people {
+            let (observed, people) = match people {
                 None => Default::default(),
-                Some(place) => place.add(event, day, clock.now),
+                Some((place, user)) => place.add(user, day, clock.now),
             };
             names.extend(people);
             late.visits += u64::from(noted.is_late);
@@ -363,22 +370,26 @@ impl PendingWrites {
         late
     }
 
-    /// Takes note of an accepted event for all funnels. Returns whether it was too late for one of them.
+    /// Takes note of an accepted event of this user for all funnels. Returns whether it was too late for one of
+    /// them.
     fn add_to_funnels<'c>(
         &mut self,
-        event: &Event<'c>,
-        batch: &Batch<'c>,
+        user: Visitor,
+        event: (&Event<'c>, &Batch<'c>),
         place: &mut PeoplePlace,
         clock: LatenessClock,
         names: &mut Vec<*mut RedisModuleString>,
     ) -> bool {
+        if place.funnels().is_none() {
+            return false;
+        }
         let mut funnels = std::mem::take(&mut self.funnels);
-        let (is_late, is_changed) = funnels.add(event, batch, place, clock, |buckets| {
+        let (is_late, is_changed) = funnels.add(user, event, place, clock, |buckets| {
             self.push_names(buckets, true, names);
         });
         self.funnels = funnels;
         if is_changed {
-            names.extend(place.find(event, clock.now).map(|(.., name)| name));
+            names.extend(place.find(user, clock.now).map(|(_, name)| name));
         }
         is_late
     }

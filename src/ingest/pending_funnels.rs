@@ -8,6 +8,7 @@ use super::pending_people::PeoplePlace;
 use super::pending_visits::PendingVisits;
 use analytics_core::apply::{Attempting, FunnelBatch};
 use analytics_core::event::{Batch, Event};
+use analytics_core::visitors::Visitor;
 
 #[derive(Default)]
 pub struct PendingFunnels {
@@ -24,13 +25,13 @@ impl PendingFunnels {
         self.batch.bytes()
     }
 
-    /// Whether all attempts that this event may raise or begin may wait: there is a handle on the partition of
-    /// its user, whose expiry stays, and their buckets take what is added to visits and attempts.
+    /// Whether all attempts that an event of this user may raise or begin may wait: there is a handle on the
+    /// partition, whose expiry stays, and their buckets take what is added to visits and attempts.
     #[inline]
-    pub fn accepts(
+    pub fn accepts<'c>(
         &self,
-        event: &Event,
-        batch: &Batch,
+        visitor: Visitor,
+        (event, batch): (&Event<'c>, &Batch<'c>),
         place: &mut PeoplePlace,
         visits: &PendingVisits,
         clock: LatenessClock,
@@ -42,28 +43,27 @@ impl PendingFunnels {
             let Some(attempting) = Attempting::of(funnel, seed, event, batch) else {
                 return true;
             };
-            if !place.has_lasting_partition(event, clock) {
+            if !place.accepts(visitor, event.time, clock) {
                 return false;
             }
             let (paths, terms) = (place.paths, place.people.funnel_terms(funnel));
             let under_way = place
-                .find(event, clock.now)
-                .and_then(|(contents, visitor, _)| {
-                    Some(contents.funnel(funnel.tag())?.beginnings(visitor, &terms))
-                });
+                .find(visitor, clock.now)
+                .and_then(|(contents, _)| contents.funnel(funnel.tag()))
+                .map(|progress| progress.beginnings(visitor, &terms));
             let mut times =
                 { under_way.into_iter().flatten().flatten() }.chain(attempting.begins());
             times.all(|time| visits.takes(paths, time))
         })
     }
 
-    /// Takes note of an accepted event. Passes the buckets of the attempts that it raises to `changed`. Returns
-    /// whether it was too late for a funnel, and whether its partition has changed.
+    /// Takes note of an accepted event of this user. Passes the buckets of the attempts that it raises to
+    /// `changed`. Returns whether it was too late for a funnel, and whether its partition has changed.
     #[inline]
     pub fn add<'c>(
         &mut self,
-        event: &Event<'c>,
-        batch: &Batch<'c>,
+        visitor: Visitor,
+        (event, batch): (&Event<'c>, &Batch<'c>),
         place: &mut PeoplePlace,
         clock: LatenessClock,
         mut changed: impl FnMut(&Buckets),
@@ -77,7 +77,7 @@ impl PendingFunnels {
                 continue;
             };
             let (paths, terms) = (place.paths, place.people.funnel_terms(funnel));
-            let Some((contents, visitor, _)) = place.find(event, clock.now) else {
+            let Some((contents, _)) = place.find(visitor, clock.now) else {
                 continue;
             };
             let Some(progress) = contents.funnel_mut(&terms, |tag| funnels.has(tag)) else {

@@ -48,48 +48,48 @@ impl<'p> PeoplePlace<'p> {
         (!funnels.is_empty()).then(|| (funnels, self.people.seed()))
     }
 
-    /// The partition of an event, and its user.
+    /// Who an event is of.
+    #[inline]
+    pub fn visitor(&self, event: &Event) -> Visitor {
+        self.people.visitor(event.user)
+    }
+
+    /// The partition of a user, and its key.
     #[inline]
     pub fn find(
         &mut self,
-        event: &Event,
+        visitor: Visitor,
         now: i64,
-    ) -> Option<(&mut People, Visitor, *mut RedisModuleString)> {
-        let visitor = self.people.visitor(event.user);
+    ) -> Option<(&mut People, *mut RedisModuleString)> {
         let partition = self.partitions.get_mut(self.people.partition_of(visitor))?;
         let name = partition.name().raw();
         // SAFETY: no other reference to a partition is alive while a call is checked or added.
         let contents = unsafe { partition.handle.contents(now) }?;
-        Some((contents, visitor, name))
+        Some((contents, name))
     }
 
-    /// Whether an event may wait.
+    /// Whether an event of this time and user may wait: there is a handle on the partition, whose expiry stays.
     #[inline]
-    pub fn accepts(&mut self, event: &Event, clock: LatenessClock) -> bool {
-        self.people.returning().is_none() || self.has_lasting_partition(event, clock)
-    }
-
-    /// Whether there is a handle on the partition of its user, whose expiry stays.
-    #[inline]
-    pub fn has_lasting_partition(&mut self, event: &Event, clock: LatenessClock) -> bool {
+    pub fn accepts(&mut self, visitor: Visitor, time: i64, clock: LatenessClock) -> bool {
         let kept = self.people.kept();
-        let by = clock.clock.unwrap_or(event.time);
-        self.find(event, clock.now)
-            .is_some_and(|(people, ..)| people.new_expiry(event.time, by, kept).is_none())
+        let by = clock.clock.unwrap_or(time);
+        self.find(visitor, clock.now)
+            .is_some_and(|(people, _)| people.new_expiry(time, by, kept).is_none())
     }
 
-    /// Takes note of an accepted event. Returns the key of its partition, too, where something changed.
+    /// Takes note of an accepted event of this day. Returns the key of its partition, too, where something
+    /// changed.
     #[inline]
     pub fn add(
         &mut self,
-        event: &Event,
+        visitor: Visitor,
         day: DayNumber,
         now: i64,
     ) -> (Observed, Option<*mut RedisModuleString>) {
         let Some(terms) = self.people.terms() else {
             return Default::default();
         };
-        let Some((people, visitor, name)) = self.find(event, now) else {
+        let Some((people, name)) = self.find(visitor, now) else {
             return Default::default();
         };
         let observed = Observed::from(people.observe(visitor, day, &terms));

@@ -10,7 +10,7 @@ use super::path_cache::{BucketIndex, Buckets, PathCache};
 use analytics_core::apply::{write_previous, VisitBatch, Visiting};
 use analytics_core::event::{Batch, Event};
 use analytics_core::schema::Visits;
-use analytics_core::visitors::{Partition, Step};
+use analytics_core::visitors::{Partition, Step, Visitor};
 
 #[derive(Default)]
 pub struct PendingVisits {
@@ -18,6 +18,8 @@ pub struct PendingVisits {
     paths: Vec<bool>,
     path_count: usize,
     used: Vec<BucketIndex>,
+    /// The visitors of the call that is checked, or was accepted: of each event.
+    visitors: Vec<Visitor>,
     batch: VisitBatch,
     slots: Vec<Option<u8>>,
     from: Vec<u8>,
@@ -28,6 +30,22 @@ pub struct VisitPlace<'p> {
     pub visits: &'p Visits,
     pub partitions: &'p mut Partitions<Partition>,
     pub paths: &'p PathCache,
+}
+
+impl VisitPlace<'_> {
+    /// The partition of a visitor, and its key.
+    #[inline]
+    fn find(
+        &mut self,
+        visitor: Visitor,
+        now: i64,
+    ) -> Option<(&mut Partition, *mut RedisModuleString)> {
+        let partition = self.partitions.get_mut(self.visits.partition_of(visitor))?;
+        let name = partition.name().raw();
+        // SAFETY: no other reference to a partition is alive while a call is checked or added.
+        let contents = unsafe { partition.handle.contents(now) }?;
+        Some((contents, name))
+    }
 }
 
 /// What became of an event.
@@ -96,16 +114,33 @@ impl PendingVisits {
         number.is_some_and(|number| self.paths.get(number) == Some(&true))
     }
 
-    /// Whether a visit that this event belongs to or begins may wait: there is a handle on its partition,
-    /// whose expiry stays.
+    /// Finds the visitors of a call that is checked, and prefetches their visits.
     #[inline]
-    pub fn accepts(&self, event: &Event, place: &mut VisitPlace, clock: LatenessClock) -> bool {
+    pub fn find_visitors(&mut self, events: &[Event], place: &mut VisitPlace, now: i64) {
         let visits = place.visits;
-        let visitor = visits.visitor_of(event.user, event.session);
-        let partition = place.partitions.get_mut(visits.partition_of(visitor));
-        // SAFETY: no other reference to a partition is alive while a call is checked.
-        let partition = partition.and_then(|it| unsafe { it.handle.contents(clock.now) });
-        let Some(partition) = partition else {
+        self.visitors.clear();
+        for event in events {
+            let visitor = visits.visitor_of(event.user, event.session);
+            if let Some((partition, _)) = place.find(visitor, now) {
+                partition.prefetch(visitor);
+            }
+            self.visitors.push(visitor);
+        }
+    }
+
+    /// Whether a visit that the event of this number belongs to or begins may wait: there is a handle on its
+    /// partition, whose expiry stays.
+    #[inline]
+    pub fn accepts(
+        &self,
+        (number, event): (usize, &Event),
+        place: &mut VisitPlace,
+        clock: LatenessClock,
+    ) -> bool {
+        let (visits, paths) = (place.visits, place.paths);
+        let visitor = self.visitors.get(number).copied();
+        let found = visitor.and_then(|it| Some((it, place.find(it, clock.now)?)));
+        let Some((visitor, (partition, _))) = found else {
             return false;
         };
         let terms = visits.terms();
@@ -114,43 +149,37 @@ impl PendingVisits {
             return false;
         }
         let beginning = partition.beginning(visitor, event.time, &terms);
-        self.takes(place.paths, event.time)
-            && beginning.is_none_or(|beginning| self.takes(place.paths, beginning))
+        self.takes(paths, event.time)
+            && beginning.is_none_or(|beginning| self.takes(paths, beginning))
     }
 
-    /// Takes note of an accepted event.
+    /// Takes note of the event of this number, which was accepted.
     #[inline]
     pub fn add<'c>(
         &mut self,
-        event: &Event<'c>,
+        (number, event): (usize, &Event<'c>),
         batch: &Batch<'c>,
         place: &mut VisitPlace,
         clock: LatenessClock,
     ) -> Noted<'_> {
-        let visits = place.visits;
-        let visiting = Visiting::of(visits, event, batch);
-        let Some(partition) = place
-            .partitions
-            .get_mut(visits.partition_of(visiting.visitor))
-        else {
+        let (visits, paths) = (place.visits, place.paths);
+        let visitor = self.visitors.get(number).copied();
+        let found = visitor.and_then(|it| Some((it, place.find(it, clock.now)?)));
+        let Some((visitor, (contents, name))) = found else {
             return Noted::default();
         };
-        let name = partition.name().raw();
-        // SAFETY: no other reference to a partition is alive while a call is added.
-        let Some(contents) = (unsafe { partition.handle.contents(clock.now) }) else {
-            return Noted::default();
-        };
+        let visiting = Visiting::of(visits, visitor, event, batch);
         let by = clock.clock.unwrap_or(event.time);
         let (moment, path) = (&visiting.moment, visiting.path);
-        let observed = contents.observe(visiting.visitor, moment, path, by, &visits.terms());
+        let observed = contents.observe(visitor, moment, path, by, &visits.terms());
         let from = write_previous(
             observed.previous.filter(|_| visits.counts_from()),
             &mut self.from,
         );
         let visit = observed.step.visit();
         let path = visit.and_then(|visit| {
-            let number = place.paths.find(visit.start)?;
-            Some((number, place.paths.get(number)?.buckets))
+            let number = paths.find(visit.start)?;
+            Some((number, paths.get(number)?.buckets))
         });
         if let Some((number, _)) = path {
             self.batch.add(visits, &visiting, &observed, number);

@@ -72,8 +72,9 @@ impl<'c> DirectVisits<'c> {
         };
         (self.command, self.clock) = (turn.command, turn.clock.clock);
         for event in &batch.events {
-            let visiting = Visiting::of(visits, event, batch);
-            let number = visits.partition_of(visiting.visitor);
+            let visitor = visits.visitor_of(event.user, event.session);
+            let visiting = Visiting::of(visits, visitor, event, batch);
+            let number = visits.partition_of(visitor);
             if directory.begin_visitors(number, turn.command, turn.clock.now) {
                 self.partitions.push(number);
             }

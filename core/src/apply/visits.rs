@@ -20,7 +20,12 @@ pub struct Visiting<'e> {
 
 impl<'e> Visiting<'e> {
     #[inline]
-    pub fn of(visits: &schema::Visits, event: &Event<'e>, batch: &Batch<'e>) -> Visiting<'e> {
+    pub fn of(
+        visits: &schema::Visits,
+        visitor: Visitor,
+        event: &Event<'e>,
+        batch: &Batch<'e>,
+    ) -> Visiting<'e> {
         let seed = visits.seed();
         let dimensions = batch.dimensions_of(event);
         let value_of = |name: &Name| match name.bytes() {
@@ -37,7 +42,7 @@ impl<'e> Visiting<'e> {
             *id = text.map(|text| seed.value(text));
         }
         Visiting {
-            visitor: visits.visitor_of(event.user, event.session),
+            visitor,
             moment: Moment {
                 time: event.time,
                 passive: event.passive,

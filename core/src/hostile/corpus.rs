@@ -1,5 +1,6 @@
 //! Payloads to begin with: together they have every field of both formats.
 
+use super::setup::{one_page, site, TIME};
 use super::{funnels, people, visits};
 use crate::alert::live::Feed;
 use crate::alert::{Rule, State};
@@ -12,15 +13,12 @@ use crate::event::Fingerprint;
 use crate::event::{Batch, Event, Run};
 use crate::hash::hash;
 use crate::ids::RecentIds;
-use crate::schema::{parse_alter, parse_options, Names, Settings};
+use crate::schema::{parse_alter, Names};
 use crate::site::{Replayed, Site};
 use crate::sketch::hll::Sketch;
 use crate::text::Text;
-use crate::time::{Granularity, Period, Retention, Zone};
+use crate::time::{Granularity, Period, Zone};
 use std::ops::Range;
-
-/// 2024-12-11T14:31:07Z.
-pub const TIME: i64 = 1_733_927_467_000;
 
 /// Of what site and period a bucket is.
 #[derive(Clone)]
@@ -28,16 +26,6 @@ pub struct Kind {
     pub site: Site,
     pub period: Period,
     pub zone: Zone,
-}
-
-pub fn site(options: &str, capacity: usize) -> Site {
-    let words: Vec<&[u8]> = options
-        .split_ascii_whitespace()
-        .map(str::as_bytes)
-        .collect();
-    let changes = parse_options(&words).unwrap();
-    let settings = Settings::new(Zone::UTC, Retention::default(), capacity);
-    Site::new(settings.with(&changes, false, 0).unwrap())
 }
 
 /// With every option of a site.
@@ -103,11 +91,6 @@ fn bucket(kind: &Kind, events: Range<u64>) -> Bucket {
     let mut bucket = Bucket::new(&kind.period);
     events.for_each(|n| record(&mut bucket, kind, n));
     bucket
-}
-
-fn one_page(pages: Vec<Page>) -> Page {
-    assert_eq!(pages.len(), 1);
-    pages.concat()
 }
 
 /// With the names under which `tests/golden` keeps them.

@@ -1,5 +1,6 @@
 //! Payloads of funnels: buckets that count them, partitions of attempts under way, and sites that have some.
 
+use super::setup::{one_page, TIME};
 use crate::apply::{Attempting, FunnelBatch, RowResolver};
 use crate::bucket::Bucket;
 use crate::codec::{Page, Reader, Writer};
@@ -14,9 +15,6 @@ use crate::site::Site;
 use crate::text::Text;
 use crate::time::{Granularity, Period, Piece, Retention, Zone, MAX_TIME, MINUTE, MIN_TIME};
 use crate::visitors::{Seed, Visitor};
-
-/// Wednesday, 2024-12-11 14:31:07 UTC.
-const TIME: i64 = 1_733_927_467_000;
 
 const SEED: Seed = Seed([7, 9]);
 
@@ -97,11 +95,6 @@ impl Made {
         });
         bucket.apply_funnels(&changes, capacity, |_| Some((n % 6) as u8));
     }
-}
-
-fn one_page(pages: Vec<Page>) -> Page {
-    assert_eq!(pages.len(), 1);
-    pages.concat()
 }
 
 /// With the names under which `tests/golden` keeps them.
@@ -211,7 +204,6 @@ pub fn check_partition(people: &People) {
     for time in [MIN_TIME, TIME + MINUTE, MAX_TIME - MINUTE] {
         let mut made = Made::new(Granularity::Hour, 100, 1_000, 0);
         made.people = people.clone();
-        assert!(made.people.heap_bytes() > 0);
         for n in 0..60 {
             made.take(n, time + n as i64 * 1_000);
         }

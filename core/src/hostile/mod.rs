@@ -20,6 +20,7 @@ mod memory;
 #[cfg(test)]
 mod mutation;
 pub mod people;
+mod setup;
 #[cfg(test)]
 mod tests;
 pub mod use_of_bucket;

@@ -1,5 +1,6 @@
 //! Payloads of people: buckets that count who is new and who returns, and partitions of users.
 
+use super::setup::{one_page, site, TIME};
 use crate::apply::RowResolver;
 use crate::bucket::Bucket;
 use crate::codec::Page;
@@ -9,26 +10,12 @@ use crate::query::answer::Answer;
 use crate::query::fold::{excess_of, Fold};
 use crate::query::metric::Metric;
 use crate::query::retention::{cohorts, sampling};
-use crate::schema::{parse_options, Settings};
-use crate::site::Site;
+use crate::schema::Settings;
 use crate::text::Text;
-use crate::time::{Granularity, Period, Piece, Retention, Zone, DAY, MAX_TIME, MIN_TIME};
+use crate::time::{Granularity, Period, Piece, DAY, MAX_TIME, MIN_TIME};
 
 const OPTIONS: &str = "RETURNING 90d VISITORS 40 PEOPLESEED 00112233445566778899aabbccddeeff 40 \
     DIM country DIM quiet NOUSERS";
-
-/// 2024-12-11T14:31:07Z.
-const TIME: i64 = 1_733_927_467_000;
-
-fn site(options: &str, capacity: usize) -> Site {
-    let words: Vec<&[u8]> = options
-        .split_ascii_whitespace()
-        .map(str::as_bytes)
-        .collect();
-    let changes = parse_options(&words).unwrap();
-    let settings = Settings::new(Zone::UTC, Retention::default(), capacity);
-    Site::new(settings.with(&changes, false, 0).unwrap())
-}
 
 /// A partition, and a bucket in whose period its users were seen.
 struct Made {
@@ -92,11 +79,6 @@ impl Made {
             bucket.apply_alone(resolved, slot, 4);
         });
     }
-}
-
-fn one_page(pages: Vec<Page>) -> Page {
-    assert_eq!(pages.len(), 1);
-    pages.concat()
 }
 
 /// With the names under which `tests/golden` keeps them.

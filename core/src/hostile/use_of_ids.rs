@@ -1,6 +1,6 @@
 //! All that may happen to the ids of a site once a payload was accepted for them.
 
-use super::corpus::TIME;
+use super::setup::TIME;
 use crate::event::Fingerprint;
 use crate::ids::RecentIds;
 use crate::time::{MAX_TIME, MIN_TIME};

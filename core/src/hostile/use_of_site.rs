@@ -1,6 +1,6 @@
 //! All that may happen to a site once a payload was accepted for one.
 
-use super::corpus::TIME;
+use super::setup::TIME;
 use crate::alert::{Message, Rule};
 use crate::apply::RowResolver;
 use crate::event::{Batch, Event, Run};

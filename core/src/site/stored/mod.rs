@@ -213,7 +213,7 @@ impl Site {
                 people = people.with_funnels(funnels);
             }
             if !people.remembers() {
-                return Err(corrupt("people", "of whom nothing is remembered"));
+                return Err(corrupt("people", "neither RETURNING nor a funnel"));
             }
             let settings = site.settings.with_people(Some(people));
             site.settings = settings.map_err(refused("funnels"))?;
