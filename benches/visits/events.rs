@@ -1,11 +1,12 @@
-//! The processor time of an event with visits, beside the same events without, in turn on one server.
+//! The processor time of an event with visits, people and funnels, beside the same events without, in turn on one
+//! server.
 
 use std::time::Duration;
 
 use testkit::bench::{measure, Requests, Series};
 use testkit::{Connection, Random, Server};
 
-use crate::{create, verdict, OPTIONS};
+use crate::{create, verdict};
 
 const ROUNDS: usize = 7;
 const ROUND: Duration = Duration::from_millis(500);
@@ -13,9 +14,59 @@ const USERS: u64 = 100_000;
 const PASS: u64 = 100_000;
 const MINUTE: i64 = 60_000;
 
-/// What an event may take more than one without visits.
-const TRACK: f64 = 1.7;
-const MTRACK: f64 = 2.5;
+/// What a site counts.
+struct Case {
+    name: &'static str,
+    options: &'static str,
+    has_funnels: bool,
+    /// What an event may take more than one of the first case: alone, and of a hundred in a call.
+    most: [Option<f64>; 2],
+}
+
+const fn case(name: &'static str, options: &'static str, most: [Option<f64>; 2]) -> Case {
+    Case {
+        name,
+        options,
+        has_funnels: false,
+        most,
+    }
+}
+
+const fn with_funnels(case: Case) -> Case {
+    Case {
+        has_funnels: true,
+        ..case
+    }
+}
+
+const OF_VISITS: [Option<f64>; 2] = [Some(1.7), Some(2.5)];
+const CASES: [Case; 7] = [
+    case("off", "", [None; 2]),
+    case("`VISITS 30m`", "VISITS 30m", OF_VISITS),
+    case(
+        "`PATH` and two `BY`",
+        "VISITS 30m PATH page BY country BY source",
+        OF_VISITS,
+    ),
+    case(
+        "`PATH` and `DIM from`",
+        "VISITS 30m PATH page DIM from",
+        OF_VISITS,
+    ),
+    case("`RETURNING 365d`", "RETURNING 365d", [Some(1.4), None]),
+    with_funnels(case("two funnels of four steps", "", [Some(1.8), None])),
+    with_funnels(case(
+        "`PATH` and two `BY`, `RETURNING`, two funnels",
+        "VISITS 30m PATH page BY country BY source RETURNING 365d",
+        [Some(2.6), Some(4.5)],
+    )),
+];
+
+/// Every event is a first step of one, and one event in 25 is a step of the other.
+const FUNNELS: [&str; 2] = [
+    "any WITHIN 1h STEP event=view STEP page=/page/1 STEP page=/page/2 STEP page=/page/3",
+    "pages WITHIN 1h STEP page=/page/5 STEP page=/page/6 STEP page=/page/7 STEP page=/page/8",
+];
 
 /// Events of eight arguments, alone or a hundred in a call.
 fn requests(site: &str, is_batch: bool, minute: i64) -> Requests {
@@ -49,32 +100,25 @@ pub fn run() {
     let mut connection = server.connection();
     // No event is too old while this runs, nor too far in the future.
     let minute = connection.now() + 2 * MINUTE;
-    println!(
-        "| nanoseconds an event | {} |",
-        OPTIONS.map(|it| it.0).join(" | ")
-    );
-    println!("|---|{}", "---|".repeat(OPTIONS.len()));
-    for (name, is_batch, limit) in [
-        ("TRACK, 8 arguments: AT DIM", false, TRACK),
-        ("MTRACK 100: AT DIM", true, MTRACK),
+    println!("| an event | ns | to one with all off | target |\n|---|---|---|---|");
+    for (name, is_batch) in [
+        ("`TRACK`, 8 arguments: `AT` `DIM`", false),
+        ("`MTRACK` of 100: `AT` `DIM`", true),
     ] {
-        row(&server, &mut connection, name, is_batch, (minute, limit));
+        rows(&server, &mut connection, name, is_batch, minute);
     }
-    println!("\nIn parentheses: times the events without visits; at most {TRACK} and {MTRACK}.");
 }
 
-fn row(
-    server: &Server,
-    connection: &mut Connection,
-    name: &str,
-    is_batch: bool,
-    (minute, limit): (i64, f64),
-) {
-    let sites: Vec<String> = (0..OPTIONS.len())
+fn rows(server: &Server, connection: &mut Connection, name: &str, is_batch: bool, minute: i64) {
+    let sites: Vec<String> = (0..CASES.len())
         .map(|number| format!("{}{number}", if is_batch { "batch" } else { "single" }))
         .collect();
-    for (site, (_, options)) in sites.iter().zip(OPTIONS) {
-        create(connection, site, options);
+    for (site, case) in sites.iter().zip(&CASES) {
+        create(connection, site, case.options);
+        for funnel in FUNNELS.iter().filter(|_| case.has_funnels) {
+            let line = format!("ANALYTICS.FUNNEL {site} SET {funnel}");
+            assert!(!connection.run(&line).is_error(), "{line}");
+        }
     }
     let requests: Vec<Requests> = sites
         .iter()
@@ -89,11 +133,12 @@ fn row(
             }
         }
     }
-    print!("| {name} |");
-    for own in &series {
+    for (own, case) in series.iter().zip(&CASES) {
         let times = 1.0 / own.rate_to(&series[0]);
-        let is_met = verdict(times <= limit);
-        print!(" {:.0} ({times:.2}: {is_met}) |", own.nanoseconds());
+        let target = case.most[usize::from(is_batch)].map_or(String::new(), |most| {
+            format!("{most}: {}", verdict(times <= most))
+        });
+        let (name, ns) = (format!("{name}: {}", case.name), own.nanoseconds());
+        println!("| {name} | {ns:.0} | {times:.2} | {target} |");
     }
-    println!();
 }
