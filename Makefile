@@ -3,6 +3,7 @@ PORT ?= 6379
 GATEWAY_PORT ?= 8080
 DEMO_REDIS_PORT ?= 6390
 DEMO_PORT ?= 8090
+DEMO_SCALE ?= 1
 FUZZ_SECONDS ?= 900
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -27,7 +28,7 @@ gateway: ## build the HTTP gateway and start it in front of that Redis, on GATEW
 	@scripts/gateway "$(PORT)" "$(GATEWAY_PORT)"
 
 demo: ## the page on port 8090 over a year of made-up events, with live traffic
-	@scripts/demo "$(DEMO_REDIS_PORT)" "$(DEMO_PORT)"
+	@scripts/demo "$(DEMO_REDIS_PORT)" "$(DEMO_PORT)" "$(DEMO_SCALE)"
 
 test: ## every test of the module; those of tests/flow drive real servers
 	@scripts/setup test

@@ -37,7 +37,8 @@ const HOURS: [f64; 24] = [
 ];
 
 impl Api<'_> {
-    fn requests_of(&self, day: u64) -> f64 {
+    /// On this day.
+    pub fn requests_of(&self, day: u64) -> f64 {
         let mut of_day = Random::of(&[self.seed, 8, day]);
         let week = [1.05, 1.08, 1.1, 1.06, 1.0, 0.62, 0.58];
         let weekday = self.calendar.date(day).weekday().to_monday_zero_offset() as usize;

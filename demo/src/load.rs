@@ -6,10 +6,13 @@ use crate::event::{mtrack, Event};
 use crate::year::Plan;
 use crate::{api, funnels, shop};
 use redis::{cmd, Connection, RedisResult};
+use std::sync::mpsc::sync_channel;
 
 /// Events a call, and calls that are under way together.
 const BATCH: usize = 200;
 const CALLS: usize = 16;
+/// Days that are made and wait.
+const DAYS: usize = 4;
 
 /// Dimensions, pairs of them by which the page may filter, visits, and who was there before.
 const SHOP: &str = "DIM page DIM source DIM country DIM browser DIM os DIM device DIM utm_source \
@@ -61,28 +64,27 @@ pub fn load(
     create(connection, api::SITE, API)?;
     checkout(connection)?;
     let mut loaded = Loaded { events: 0 };
-    let mut failed = None;
-    // The log keeps the latest events, for the page to show; those of the year would pass through it.
-    let mut days = 2 * plan.days;
-    plan.past(|site, events| {
-        days -= 1;
-        if days < 2 {
-            let mut log = cmd("ANALYTICS.ALTER");
-            log.arg(site).arg("LOG").arg(5_000);
-            failed = log.exec(connection).err().or(failed.take());
+    // The events of a day are made while those of the day before are sent.
+    let (days, made) = sync_channel(DAYS);
+    std::thread::scope(|scope| {
+        scope.spawn(move || plan.past(|site, events| _ = days.send((site, events))));
+        let mut left = 2 * plan.days;
+        for (site, events) in made {
+            left -= 1;
+            // The log keeps the latest events, for the page to show; those of the year would pass through it.
+            if left < 2 {
+                let mut log = cmd("ANALYTICS.ALTER");
+                log.arg(site).arg("LOG").arg(5_000);
+                log.exec(connection)?;
+            }
+            loaded.events += send(connection, site, &events)?;
+            if left.is_multiple_of(2) {
+                after(plan.days - left / 2, loaded.events);
+            }
         }
-        match send(connection, site, &events) {
-            Ok(count) => loaded.events += count,
-            Err(error) => failed = Some(error),
-        }
-        if days.is_multiple_of(2) {
-            after(plan.days - days / 2, loaded.events);
-        }
-    });
-    match failed {
-        Some(error) => Err(error),
-        None => rules(connection).map(|()| loaded),
-    }
+        RedisResult::Ok(())
+    })?;
+    rules(connection).map(|()| loaded)
 }
 
 /// The funnel of the shop, by what the first step has.

@@ -36,12 +36,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let there: i64 = cmd("EXISTS").arg(shop::SITE).query(&mut connection)?;
     if there == 0 {
         let begun = Instant::now();
+        let shares = plan.shares();
         let mut said = 0;
         let loaded = load(&mut connection, &plan, |days, events| {
-            let tenths = days * 10 / plan.days.max(1);
+            let share = (days as usize)
+                .checked_sub(1)
+                .map_or(0.0, |day| shares[day]);
+            let tenths = (10.0 * share) as u64;
             if tenths > said && tenths < 10 {
                 said = tenths;
-                eprintln!("{tenths}0 %: {days} of {} days, {events} events", plan.days);
+                eprintln!("{tenths}0 %: {events} events");
             }
         })?;
         let seconds = begun.elapsed().as_secs_f64();

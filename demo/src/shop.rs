@@ -12,7 +12,7 @@ pub const SITE: &str = "shop";
 pub const OUTAGE: u64 = 16;
 pub const CAMPAIGN: std::ops::RangeInclusive<u64> = 58..=67;
 /// From the start of its day, in hours.
-const OUTAGE_HOURS: (i64, i64) = (13, 17);
+pub const OUTAGE_HOURS: (i64, i64) = (13, 17);
 
 const PRODUCTS: [&str; 12] = [
     "wool-scarf",
@@ -91,7 +91,8 @@ impl<'c> Shop<'c> {
         shop
     }
 
-    fn visits_of(&self, day: u64) -> u64 {
+    /// On this day.
+    pub fn visits_of(&self, day: u64) -> u64 {
         let date = self.calendar.date(day);
         let grown = self.calendar.grown(day);
         let weekday = WEEK[date.weekday().to_monday_zero_offset() as usize];

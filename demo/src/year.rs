@@ -36,6 +36,20 @@ impl Plan {
         }
     }
 
+    /// About which part of all events of the past comes up to and with each day.
+    pub fn shares(&self) -> Vec<f64> {
+        const EVENTS_A_VISIT: f64 = 4.5;
+        let calendar = self.calendar();
+        let (shop, api) = (self.shop(&calendar), self.api(&calendar));
+        let mut sum = 0.0;
+        let sums = (0..self.days).map(|day| {
+            sum += EVENTS_A_VISIT * shop.visits_of(day) as f64 + api.requests_of(day);
+            sum
+        });
+        let sums: Vec<f64> = sums.collect();
+        sums.iter().map(|up_to| up_to / sum.max(1.0)).collect()
+    }
+
     /// The past of a site, in order, a call for each day.
     pub fn past(&self, mut each: impl FnMut(&'static str, Vec<Event>)) {
         let calendar = self.calendar();

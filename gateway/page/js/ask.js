@@ -89,3 +89,19 @@ export function top(info, window, dimension, by, filters, limit, more = []) {
 export function rowsOf(answer, by) {
   return (answer?.data ?? []).map((row) => ({ ...row, number: row[by], bound: row.error_bound }))
 }
+
+/** The questions for the numbers of a period and of the one that it is compared with. */
+export function numberQuestions({ window, before, named }, metrics) {
+  if (named) return { now: { query: 'compare', window, metric: metrics } }
+  const get = (window) => ({ query: 'get', window, metric: metrics })
+  return before ? { now: get(window), before: get(before) } : { now: get(window) }
+}
+
+/** Numbers by metric, from `compare` or from two answers of `get`. */
+export function numbersOf(now, before) {
+  if (Array.isArray(now?.data)) {
+    const of = (member) => Object.fromEntries(now.data.map((row) => [row.metric, row[member]]))
+    return { now: of('now'), before: of('before') }
+  }
+  return { now: now?.data?.metrics ?? null, before: before?.data?.metrics ?? null }
+}

@@ -1,6 +1,6 @@
 // A series over time: lines or bars, drawn by uPlot, with a table of the same numbers beside it for
 // whoever does not see it.
-import { html, useEffect, useRef, useState } from './html.js'
+import { html, useEffect, useMemo, useRef, useState } from './html.js'
 import uPlot from 'uplot'
 import { clock } from './format.js'
 import { save, table } from './panel.js'
@@ -34,31 +34,44 @@ export function pickOf(step, navigate) {
   return step === '1d' ? (from, to) => navigate({ period: 'custom', from, to }) : undefined
 }
 
+/** Of the present period, what leads to the point that goes on is a line of its own. */
+function drawnLines(lines, last) {
+  if (last < 1) return lines
+  return lines.flatMap((line) => (line.past ? [line] : [
+    { ...line, points: line.points.map((point, at) => (at === last ? null : point)) },
+    { ...line, dash: [5, 4], points: line.points.map((point, at) => (at === last || at === last - 1 ? point : null)) }
+  ]))
+}
+
 /**
- * `lines`: `{name, points, kind}`; `kind` is `main`, `before`, `second` or `warn`. `times` are
- * milliseconds, `write` how a number is written, `when` how a point in time is. `onPick` gets the dates
- * of the first and the last point that are picked.
+ * `lines`: `{name, points, kind}`; `kind` is `main`, `before`, `second`, `low` or `warn`; `past` ones
+ * are of the period before. `times` are milliseconds, `write` how a number is written, `when` how a point in
+ * time is. `onPick` gets the dates of the first and the last point that are picked. With `ongoing` the
+ * period ends now: its last point goes on, and what leads to it is dashed.
  */
-export function Chart({ times, lines, zone, step, write, when, name, bars, theme, onPick, site }) {
+export function Chart({ times, lines, zone, step, write, when, name, bars, theme, onPick, site, ongoing }) {
   const place = useRef(null)
   const tip = useRef(null)
   const [open, setOpen] = useState(false)
-  const shown = JSON.stringify([lines.map((line) => [line.name, line.kind]), bars, zone, step, theme, Boolean(onPick)])
+  const last = ongoing ? times.findLastIndex((ms) => ms <= Date.now()) : -1
+  const drawn = useMemo(() => drawnLines(lines, last), [lines, last])
+  const shown = JSON.stringify([drawn.map((line) => [line.name, line.kind]), bars, zone, step, theme, Boolean(onPick)])
   const plot = useRef(null)
   const latest = useRef({})
   const pick = (first, last) => onPick(dateIn(zone, times[first]), dateIn(zone, times[last]))
-  latest.current = { times, lines, write, when, pick }
+  latest.current = { times, lines, write, when, pick, last }
 
   useEffect(() => {
     const { accent, quiet, line: grid, soft, warn, font } = colours()
     const strokes = {
       main: { stroke: accent, fill: soft, width: 2 },
       second: { stroke: quiet, width: 1.5 },
+      low: { stroke: accent, width: 1 },
       warn: { stroke: warn, width: 1.5 },
       before: { stroke: quiet, width: 1.25, dash: [4, 4] }
     }
-    const series = lines.map((line) => ({
-      ...strokes[line.kind], label: line.name, points: { show: times.length === 1 },
+    const series = drawn.map((line) => ({
+      ...strokes[line.kind], ...(line.dash && { dash: line.dash }), label: line.name, points: { show: times.length === 1 },
       paths: bars && line.kind !== 'before' ? uPlot.paths.bars({ size: [0.8, 40], gap: bars === 'thin' ? 0 : 1 }) : undefined,
       ...(bars && line.kind === 'main' ? { fill: accent, width: 0 } : {})
     }))
@@ -92,13 +105,13 @@ export function Chart({ times, lines, zone, step, write, when, name, bars, theme
       }
       box.hidden = false
       const rows = lines.map((line) => `${line.name}  ${write(line.points[idx])}`)
-      box.textContent = [when(times[idx]), ...rows].join('\n')
+      box.textContent = [`${when(times[idx])}${idx === latest.current.last ? ', so far' : ''}`, ...rows].join('\n')
       const width = box.offsetWidth
       const at = left + u.bbox.left / devicePixelRatio
       const most = place.current.clientWidth - width
       box.style.transform = `translateX(${Math.max(0, Math.min(most, at - width / 2))}px)`
     }
-    plot.current = new uPlot(options, [times.map((ms) => ms / 1000), ...lines.map((line) => line.points)], place.current)
+    plot.current = new uPlot(options, [times.map((ms) => ms / 1000), ...drawn.map((line) => line.points)], place.current)
     // The end of a range that is drawn is no click.
     let down = 0
     const over = plot.current.over
@@ -125,8 +138,8 @@ export function Chart({ times, lines, zone, step, write, when, name, bars, theme
   }, [shown])
 
   useEffect(() => {
-    plot.current?.setData([times.map((ms) => ms / 1000), ...lines.map((line) => line.points)])
-  }, [times, lines])
+    plot.current?.setData([times.map((ms) => ms / 1000), ...drawn.map((line) => line.points)])
+  }, [times, drawn])
 
   const csv = () => save(`${site}-${name.toLowerCase().replace(/[^a-z0-9]+/g, '-')}`, table([
     ['time', ...lines.map((line) => line.name)], ...times.map((ms, at) => [new Date(ms).toISOString(), ...lines.map((line) => line.points[at])])
@@ -147,7 +160,7 @@ export function Chart({ times, lines, zone, step, write, when, name, bars, theme
           <table class="plain">
             <thead><tr><th scope="col">Time</th>${lines.map((line) => html`<th scope="col" class="number">${line.name}</th>`)}</tr></thead>
             <tbody>${times.map((ms, at) => html`
-              <tr><th scope="row">${onPick ? html`<button class="cell" title="Show this day" onClick=${() => pick(at, at)}>${when(ms)}</button>` : when(ms)}</th>${lines.map((line) => html`<td class="number">${write(line.points[at])}</td>`)}</tr>`)}
+              <tr><th scope="row">${at === last && html`<span class="quiet">so far </span>`}${onPick ? html`<button class="cell" title="Show this day" onClick=${() => pick(at, at)}>${when(ms)}</button>` : when(ms)}</th>${lines.map((line) => html`<td class="number">${write(line.points[at])}</td>`)}</tr>`)}
             </tbody>
           </table>
         </div>`}

@@ -68,7 +68,7 @@ export function write(figure, number) {
   return (writers[figure.kind] ?? exact)(number)
 }
 
-function Change({ now, before, lower }) {
+export function Change({ now, before, lower }) {
   if (before === undefined) return null
   if (now === null || before === null || before === 0) return html`<span class="change quiet">no comparison</span>`
   const part = now / before - 1
@@ -83,7 +83,7 @@ export function Figures({ figures, now, before, chosen, onChoose, current }) {
   const of = (numbers, figure) => figure.value(figure.parts.map((part) => numbers[part.metric] ?? null))
   const shown = figures.filter((figure) => !(figure.hidden && now && figure.parts.every((part) => part.metric) && figure.hidden(figure.parts.map((part) => now[part.metric] ?? null))))
   return html`
-    <ul class="figures" aria-label="Figures" aria-busy=${!current}>
+    <ul class=${`figures${shown.length > 9 ? ' many' : ''}`} aria-label="Figures" aria-busy=${!current}>
       ${shown.map((figure) => {
         const missing = figure.parts.find((part) => part.missing)
         const none = !missing && figure.parts.some((part) => !part.metric)

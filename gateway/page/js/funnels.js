@@ -84,7 +84,7 @@ function Steps({ data }) {
   return html`
     <div class="scroll" tabindex="0" role="region" aria-label="Steps of the funnel">
       <table class="plain funnel">
-        <thead><tr><th scope="col">Step</th><th scope="col" class="number">Visitors</th><th scope="col" class="number">Of the first</th><th scope="col" class="number">Left before it</th><th scope="col" class="number">Median time</th></tr></thead>
+        <thead><tr><th scope="col">Step</th><th scope="col" class="number">Visitors</th><th scope="col" class="number">Left before it</th><th scope="col" class="number">Of the first</th><th scope="col" class="number">Median time</th></tr></thead>
         <tbody>${steps.map((step, at) => {
           const left = at ? steps[at - 1].users - step.users : null
           const drop = step.share_of_previous === null ? null : 1 - step.share_of_previous
@@ -92,8 +92,8 @@ function Steps({ data }) {
             <tr key=${at} data-step=${at + 1}>
               <th scope="row"><span class="fillbar" style=${`--part:${(step.share ?? 0).toFixed(4)}`}></span><span class="name" title=${step.condition}>${at + 1}. ${conditionName(step.condition)}</span></th>
               <td class="number" data-number=${step.users} title=${exact(step.users)}>${compact(step.users)}</td>
-              <td class="number" data-share=${step.share}>${percent(step.share)}</td>
               <td class="number" data-left=${left}>${at === 0 ? html`${NONE}<span class="hidden"> the first step</span>` : html`<span class=${at === weak ? 'weak' : ''}>${compact(left)} (${percent(drop)})</span>`}${at === weak && html`<span class="hidden"> the most</span>`}</td>
+              <td class="number" data-share=${step.share}>${percent(step.share)}</td>
               <td class="number" data-median=${step.median} title=${step.p90 === null ? '' : `90 % take at most ${seconds(step.p90)}`}>${step.median === null ? html`${NONE}<span class="hidden"> ${at ? 'nobody reached it' : 'the first step'}</span>` : seconds(step.median)}</td>
             </tr>`
         })}

@@ -1,8 +1,9 @@
 // The operations view: how many events and errors, how slow, where; and what the alerts say.
 import { html, useEffect, useMemo } from './html.js'
 import { Status, useAnswers, usePaced } from './answers.js'
-import { metric, names, rowsOf, top } from './ask.js'
+import { metric, names, numberQuestions, numbersOf, rowsOf, top } from './ask.js'
 import { Chart, pickOf } from './chart.js'
+import { Change } from './figures.js'
 import { clock, compact, exact, kinds, label, milliseconds, percent, pointName, NONE } from './format.js'
 import { Answered, Declare, Panel, save, table } from './panel.js'
 import { resolve } from './period.js'
@@ -38,7 +39,7 @@ function plan(start, route, period) {
   }
   const asked = Object.values(metrics).filter(Boolean)
   const questions = { alerts: { query: 'alerts' }, history: { query: 'alert-history', limit: 50 } }
-  if (asked.length) questions.figures = { query: 'get', window, metric: asked }
+  if (asked.length) Object.assign(questions, numberQuestions(period, asked))
   const counts = [metrics.events, errors].filter(Boolean)
   const step = period.step === '1h' && period.days <= 1 ? '15m' : period.step
   if (counts.length) questions.counts = { query: 'range', window, step, metric: counts, format: 'columns' }
@@ -66,30 +67,33 @@ function Running({ start, route, navigate, reload, live, theme }) {
   useEffect(() => {
     if (live.events !== null) refresh()
   }, [live.events])
-  const numbers = answers.figures?.data?.metrics
-  const number = (name) => (numbers && metrics[name] ? numbers[metrics[name]] : null)
+  const numbers = numbersOf(answers.now, answers.before)
   const isTime = TIMES.includes(value)
   const writeValue = isTime ? milliseconds : exact
-  const share = number('events') ? number('errors') / number('events') : null
+  const of = (numbers, name) => {
+    if (!numbers) return undefined
+    if (name !== 'error-share') return numbers[metrics[name]] ?? null
+    return numbers[metrics.events] ? numbers[metrics.errors] / numbers[metrics.events] : null
+  }
+  const figure = (id, name, write, lower) => html`<${Figure} key=${id} id=${id} name=${name} number=${of(numbers.now, id)} before=${of(numbers.before, id)} write=${write} lower=${lower} />`
   return html`
     <${Status} failure=${failure} at=${at} loading=${loading} again=${again} zone=${zone} />
     <div class=${current ? '' : 'fading'}>
       ${asked.missing && html`<section class="panel wide"><${Declare} start=${start} cube=${asked.missing} onDone=${reload} /></section>`}
       <ul class="figures" aria-label="Figures" aria-busy=${!current}>
-        <${Figure} id="rate" name="Events a second" number=${number('rate')} write=${kinds.rate} />
-        <${Figure} id="events" name="Events" number=${number('events')} write=${compact} />
-        ${metrics.errors && html`<${Figure} id="errors" name="Errors" number=${number('errors')} write=${compact} />
-          <${Figure} id="error-share" name="Error share" number=${share} write=${percent} />`}
-        ${value && RANKS.map((rank) => html`<${Figure} key=${rank} id=${rank} name=${`${value} ${rank}`} number=${number(rank)} write=${writeValue} />`)}
+        ${figure('rate', 'Events a second', kinds.rate)}
+        ${figure('events', 'Events', compact)}
+        ${metrics.errors && html`${figure('errors', 'Errors', compact, true)}${figure('error-share', 'Error share', percent, true)}`}
+        ${value && RANKS.map((rank) => figure(rank, `${value} ${rank}`, writeValue, isTime))}
       </ul>
-      <${Lines} answer=${answers.counts} name="Events and errors" start=${start} onPick=${pickOf(asked.step, navigate)} zone=${zone} step=${asked.step} theme=${theme} loading=${loading} write=${compact}
+      <${Lines} answer=${answers.counts} name="Events and errors" period=${period} start=${start} onPick=${pickOf(asked.step, navigate)} zone=${zone} step=${asked.step} theme=${theme} loading=${loading} write=${compact}
         lines=${[['Events', 'main', metrics.events], ['Errors', 'warn', metrics.errors]]} />
       ${value && html`
         <div class="line-head"><h2>${value}</h2>
           ${values.length > 1 && html`<label class="inline"><span class="hidden">Value</span><select value=${value} onChange=${(event) => navigate({ value: event.target.value })}>${values.map((name) => html`<option key=${name}>${name}</option>`)}</select></label>`}
         </div>
-        <${Lines} answer=${answers.slow} name=${`Percentiles of ${value}`} start=${start} onPick=${pickOf(asked.slowStep, navigate)} zone=${zone} step=${asked.slowStep} theme=${theme} loading=${loading} write=${writeValue}
-          lines=${[['p50', 'before', metrics.p50], ['p95', 'main', metrics.p95], ['p99', 'second', metrics.p99]]} />`}
+        <${Lines} answer=${answers.slow} name=${`Percentiles of ${value}`} period=${period} start=${start} onPick=${pickOf(asked.slowStep, navigate)} zone=${zone} step=${asked.slowStep} theme=${theme} loading=${loading} write=${writeValue}
+          lines=${[['p50', 'low', metrics.p50], ['p95', 'main', metrics.p95], ['p99', 'second', metrics.p99]]} />`}
       <div class="grid">
         <${ByPlace} start=${start} asked=${asked} answers=${answers} loading=${loading} navigate=${navigate} route=${route} writeValue=${writeValue} reload=${reload} />
         <${Alerts} answer=${answers.alerts} loading=${loading} start=${start} filtered=${route.filters.length > 0} />
@@ -98,11 +102,12 @@ function Running({ start, route, navigate, reload, live, theme }) {
     </div>`
 }
 
-function Figure({ id, name, number, write }) {
-  return html`<li><div class="figure" data-figure=${id} data-number=${number}><span class="figure-name">${name}</span><span class="figure-number">${write(number)}</span></div></li>`
+function Figure({ id, name, number, before, write, lower }) {
+  return html`<li><div class="figure" data-figure=${id} data-number=${number} data-before=${before}><span class="figure-name">${name}</span><span class="figure-number">${write(number)}</span>
+    ${number !== undefined && html`<${Change} now=${number} before=${before} lower=${lower} />`}</div></li>`
 }
 
-function Lines({ answer, name, start, onPick, zone, step, theme, loading, write, lines }) {
+function Lines({ answer, name, period, start, onPick, zone, step, theme, loading, write, lines }) {
   const data = answer?.data
   const shown = useMemo(() => {
     const now = Date.now()
@@ -112,7 +117,7 @@ function Lines({ answer, name, start, onPick, zone, step, theme, loading, write,
   }, [answer])
   if (answer?.error) return html`<p class="problem tall" role="alert">${answer.error.message}</p>`
   if (!data || !shown.length) return html`<div class="chart tall quiet" aria-busy=${loading}>${loading ? 'Loading…' : 'The site has no answer for this.'}</div>`
-  return html`<${Chart} times=${data.time_ms} lines=${shown} zone=${zone} step=${step} name=${name} site=${start.site} onPick=${onPick} theme=${theme} write=${write} when=${pointName(zone, step)} />`
+  return html`<${Chart} times=${data.time_ms} lines=${shown} zone=${zone} step=${step} ongoing=${period.live} name=${name} site=${start.site} onPick=${onPick} theme=${theme} write=${write} when=${pointName(zone, step)} />`
 }
 
 /** Events and percentiles of each value of a dimension. */

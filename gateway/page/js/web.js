@@ -1,7 +1,7 @@
 // The web view: who comes, from where, to which pages, and what they do there.
 import { html, useEffect, useMemo } from './html.js'
 import { Status, useAnswers, usePaced } from './answers.js'
-import { VIEW, countsUsers, has, isOfVisits, metric, names, top } from './ask.js'
+import { VIEW, countsUsers, has, isOfVisits, metric, names, numberQuestions, numbersOf, top } from './ask.js'
 import { Chart, pickOf } from './chart.js'
 import { Cohorts, cohortsOf } from './cohorts.js'
 import { compact, percent, pointName } from './format.js'
@@ -48,10 +48,7 @@ function plan(start, route, period, zone) {
   const figures = figuresOf(start, route.filters)
   const metrics = metricsOf(figures)
   const questions = {}
-  if (metrics.length) {
-    questions.now = period.named ? { query: 'compare', window, metric: metrics } : { query: 'get', window, metric: metrics }
-    if (before && !period.named) questions.before = { query: 'get', window: before, metric: metrics }
-  }
+  if (metrics.length) Object.assign(questions, numberQuestions(period, metrics))
   const able = figures.filter((figure) => figure.parts.every((part) => part.metric))
   const figure = able.find(({ id }) => id === route.figure) ?? able[0] ?? figures[0]
   const ofSeries = metricsOf([figure])
@@ -123,26 +120,17 @@ export function Web({ start, route, navigate, reload, live, theme }) {
         <div class="stack">
           ${panels.filter((panel) => LEFT.has(panel.id)).map(ranking)}
           ${paths && html`<${Paths} paths=${paths} answer=${answers.paths} route=${route} start=${start} loading=${loading} onPick=${choose} onTab=${onTab('paths')} reload=${reload} />`}
-          ${clicks && html`<${Clicks} clicks=${clicks} answer=${answers.clicks} route=${route} navigate=${navigate} start=${start} loading=${loading} reload=${reload} />`}
+          ${hours?.metric && html`<${Hours} answer=${answers.hours} metric=${hours.metric} zone=${zone} start=${start} loading=${loading} />`}
         </div>
         <div class="stack">
           ${panels.filter((panel) => !LEFT.has(panel.id)).map(ranking)}
           ${hasValues && html`<${ValuesPanel} start=${start} answer=${answers.values} filters=${route.filters} loading=${loading} reload=${reload} />`}
-          ${hours?.metric && html`<${Hours} answer=${answers.hours} metric=${hours.metric} zone=${zone} start=${start} loading=${loading} />`}
+          ${clicks && html`<${Clicks} clicks=${clicks} answer=${answers.clicks} route=${route} navigate=${navigate} start=${start} loading=${loading} reload=${reload} />`}
         </div>
         <${Funnels} funnels=${funnels} all=${answers.funnels} answer=${answers.funnel} route=${route} start=${start} zone=${zone} loading=${loading} navigate=${navigate} />
         <${Cohorts} cohorts=${cohorts} answer=${answers.cohorts} route=${route} start=${start} zone=${zone} loading=${loading} onTab=${onTab('cohorts')} navigate=${navigate} />
       </div>
     </div>`
-}
-
-/** Numbers by metric, from `compare` or from two answers of `get`. */
-function numbersOf(now, before) {
-  if (Array.isArray(now?.data)) {
-    const of = (member) => Object.fromEntries(now.data.map((row) => [row.metric, row[member]]))
-    return { now: of('now'), before: of('before') }
-  }
-  return { now: now?.data?.metrics ?? null, before: before?.data?.metrics ?? null }
 }
 
 function Series({ figure, answer, before, period, zone, theme, loading, start, navigate }) {
@@ -156,13 +144,14 @@ function Series({ figure, answer, before, period, zone, theme, loading, start, n
     const lines = [{ name: figure.name, kind: 'main', points: main }]
     if (before?.data) {
       const earlier = points(before.data)
-      lines.push({ name: 'Before', kind: 'before', points: times.map((_, at) => earlier[at] ?? null) })
+      // Before its first event the site has nothing to compare with.
+      if (earlier.some(Boolean)) lines.push({ name: 'Before', kind: 'before', past: true, points: times.map((_, at) => earlier[at] ?? null) })
     }
     return { times, lines }
   }, [answer, before, figure.id])
   if (answer?.error) return html`<p class="problem tall" role="alert">${answer.error.message}</p>`
   if (!answer?.data) return html`<div class="chart tall quiet" aria-busy=${loading}>${loading ? 'Loading…' : 'The site has no answer for this.'}</div>`
-  return html`<${Chart} times=${times} lines=${lines} zone=${zone} step=${period.step} name=${`${figure.name} over time`} site=${start.site} onPick=${pickOf(period.step, navigate)} theme=${theme} write=${(number) => write(figure, number)} when=${pointName(zone, period.step)} />`
+  return html`<${Chart} times=${times} lines=${lines} zone=${zone} step=${period.step} ongoing=${period.live} name=${`${figure.name} over time`} site=${start.site} onPick=${pickOf(period.step, navigate)} theme=${theme} write=${(number) => write(figure, number)} when=${pointName(zone, period.step)} />`
 }
 
 function Welcome({ start, navigate }) {

@@ -202,6 +202,10 @@ fn the_page_shows_what_the_oracle_counts() {
             web.visits("?site=shop&period=28d&tab-pages=exit", month, "pages", "exit"),
             web.visits("?site=shop&period=28d", month, "sources", "source"),
         ],
+        "outage": {
+            "date": calendar.date(calendar.back(shop::OUTAGE)).to_string(),
+            "hours": (shop::OUTAGE_HOURS.0..shop::OUTAGE_HOURS.1).collect::<Vec<_>>(),
+        },
         "cohorts": {"week": web.cohorts(Period::Week, plan.until), "month": web.cohorts(Period::Month, plan.until)},
         "funnel": web.funnel("?site=shop&period=28d&tab-funnel-by=device", month),
         "steps": web.around("?site=shop&period=28d&f=page%3D%2Fcart", month, "/cart"),

@@ -2,22 +2,30 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { open, operate, pause, plan, visit, wrong } from './harness.mjs'
 
+/** What was measured: medians in milliseconds by period, the share of a core. */
+const speed = {}
+
 export default {
   async the_page_is_quick() {
     const page = await open()
-    const times = []
-    for (let turn = 0; turn < 5; turn += 1) {
-      await page.goto('about:blank')
-      const begun = Date.now()
-      await visit(page, '?site=shop&period=28d')
-      const all = Date.now() - begun
-      const first = await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0].startTime)
-      times.push([Math.round(first), all])
+    const periods = plan.limits ? ['28d', '365d'] : ['28d']
+    for (const period of periods) {
+      const times = []
+      for (let turn = 0; turn < (plan.limits ? 7 : 3); turn += 1) {
+        await page.goto('about:blank')
+        const begun = Date.now()
+        await visit(page, `?site=shop&period=${period}`)
+        const all = Date.now() - begun
+        const first = await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0].startTime)
+        times.push([Math.round(first), all])
+      }
+      const median = (place) => times.map((row) => row[place]).sort((a, b) => a - b)[(times.length - 1) / 2]
+      const [first, all] = [median(0), median(1)]
+      console.log(`${period}: first paint and all panels, in ms: ${JSON.stringify(times)}`)
+      speed[period] = { first, all }
+      if (plan.limits && (first > plan.limits.first || all > plan.limits.all)) wrong('too slow:', period, JSON.stringify(times))
     }
-    await writeFile(`${plan.folder}/times.json`, JSON.stringify(times))
-    console.log('first paint and all panels, in ms:', JSON.stringify(times))
-    const least = (place) => Math.min(...times.map((row) => row[place]))
-    if (plan.limits && (least(0) > plan.limits[0] || least(1) > plan.limits[1])) wrong('too slow:', JSON.stringify(times))
+    await writeFile(`${plan.folder}/speed.json`, JSON.stringify(speed))
   },
 
   async fifty_open_pages_cost_little() {
@@ -52,7 +60,9 @@ export default {
     control.abort()
     await Promise.all(pages)
     console.log(`50 open pages take ${(share * 100).toFixed(1)} % of a core`)
-    if (plan.limits && share > plan.limits[2]) wrong('50 open pages take', share, 'of a core')
+    speed.share = share
+    await writeFile(`${plan.folder}/speed.json`, JSON.stringify(speed))
+    if (plan.limits && share > plan.limits.share) wrong('50 open pages take', share, 'of a core')
   },
 
   async pictures() {

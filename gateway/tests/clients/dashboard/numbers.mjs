@@ -67,7 +67,7 @@ export default {
     const { search, conditions, steps, values } = plan.funnel
     await visit(page, search)
     const shown = await page.$$eval('[data-panel="funnels"] tr[data-step]', (all) => all.map((it) => {
-      const [users, share, left, time] = it.querySelectorAll('td')
+      const [users, left, share, time] = it.querySelectorAll('td')
       return { name: it.querySelector('.name').textContent, condition: it.querySelector('.name').title, users: Number(users.dataset.number), share: Number(share.dataset.share), left: Number(left.dataset.left ?? 0), median: Number(time.dataset.median ?? 0) }
     }))
     const names = ['add_to_cart', 'pageview /cart', 'pageview /checkout', 'pageview /checkout/payment', 'purchase']

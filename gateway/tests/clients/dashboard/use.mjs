@@ -75,6 +75,28 @@ export default {
     if (visitors.now !== total) wrong('the day has', visitors.now, 'visitors, the table', total)
   },
 
+  async an_outage_is_found_in_two_clicks() {
+    const page = await open()
+    await visit(page, '?site=api&view=operations&period=28d')
+    const series = '.chart[aria-label="Events and errors"]'
+    const errors = async () => {
+      await page.click(`${series} [aria-expanded="false"]`)
+      return page.$$eval(`${series} tbody tr`, (all) => all.map((row) => [row.querySelector('th').textContent, Number(row.querySelectorAll('td')[1].textContent.replaceAll(',', ''))]))
+    }
+    const most = (rows) => [...rows].sort((a, b) => b[1] - a[1])
+    const days = await errors()
+    const [day] = most(days)[0]
+    await page.click(`${series} tbody tr:nth-child(${1 + days.findIndex(([name]) => name === day)}) button`)
+    await page.waitForFunction(() => /period=custom/.test(location.search))
+    await answered(page)
+    if (new URL(page.url()).searchParams.get('from') !== plan.outage.date) wrong('the day with most errors is', page.url(), 'not', plan.outage.date)
+    await page.click(`${series} [aria-expanded="true"]`)
+    const total = new Map()
+    for (const [name, count] of await errors()) total.set(name.slice(-5, -3), (total.get(name.slice(-5, -3)) ?? 0) + count)
+    const hours = most([...total]).slice(0, 4).map(([hour]) => Number(hour)).sort((a, b) => a - b)
+    if (hours.join() !== plan.outage.hours.join()) wrong('the outage is at', hours, 'not at', plan.outage.hours)
+  },
+
   async a_filter_that_does_not_apply_says_so() {
     const page = await open()
     const says = async (panel, text) => {
