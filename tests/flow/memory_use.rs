@@ -191,7 +191,9 @@ fn a_storm_of_expiring_buckets_gives_all_memory_back() {
         assert_eq!(connection.run("ANALYTICS.TRACK during view ann"), 1);
         connection.run("ANALYTICS.UNIQUE site7 30d").int();
         slowest = slowest.max(begin.elapsed());
-        connection.run("DBSIZE").int() <= 106
+        // Listing all keys is slow while there are many. "during" gets more buckets when a minute turns.
+        connection.run("DBSIZE").int() < 200
+            && !connection.keys().iter().any(|key| key.starts_with("{site"))
     });
     println!("the slowest event and question took {slowest:?}");
     server.wait_for_replica(&replica);
