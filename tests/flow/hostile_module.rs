@@ -36,7 +36,7 @@ fn play(is_first: bool, stride: u64, turn: u64) -> Vec<String> {
             for deed in DEEDS {
                 let row = format!("{} | {point} | {}", scene.name, deed.line);
                 if !wanted.iter().all(|part| row.contains(part))
-                    || stage.is_beyond_redis(point, deed)
+                    || stage.is_beyond_redis(scene, point, deed)
                 {
                     continue;
                 }

@@ -13,62 +13,14 @@ use std::time::Instant;
 use crate::hostile_module_compare::{differences, same_reply, shown, shown_reply, Keys};
 use crate::hostile_module_file::hostile_file;
 use crate::hostile_module_scenes::{Deed, Scene, ALWAYS};
-use testkit::calendar::{buckets, floor, DAY, MINUTE};
+use crate::hostile_module_words::{Dictionary, Words};
+use testkit::calendar::{floor, MINUTE};
 use testkit::wait::time_limit;
 use testkit::ManualClock;
 use testkit::Reply;
 use testkit::State;
 use testkit::{cmd, encode, Arg, Connection};
 use testkit::{Server, ServerOptions};
-
-type Words = Vec<Vec<u8>>;
-
-/// What the words of a line stand for.
-pub struct Dictionary(BTreeMap<&'static str, Vec<u8>>);
-
-impl Dictionary {
-    fn new(now: i64) -> Dictionary {
-        let time = floor(now, MINUTE) - 2 * MINUTE;
-        let mut words = BTreeMap::new();
-        let all = buckets("shop", "UTC", time);
-        for (word, bucket) in ["$m", "$h", "$d", "$w", "$M"].into_iter().zip(all) {
-            words.insert(word, bucket.key.into_bytes());
-        }
-        let [before, ..] = buckets("shop", "UTC", time - MINUTE);
-        let [theirs, ..] = buckets("other", "UTC", time);
-        words.insert("$p", before.key.into_bytes());
-        words.insert("$theirs", theirs.key.into_bytes());
-        words.insert("$log", b"{shop}:events".to_vec());
-        words.insert("$alerts", b"{shop}:alerts".to_vec());
-        words.insert("$v", b"{shop}:visitors:0".to_vec());
-        let times = [
-            ("$t", time),
-            ("$pt", time - MINUTE),
-            ("$old", time - 3 * DAY),
-        ];
-        for (word, time) in times {
-            words.insert(word, time.to_string().into_bytes());
-        }
-        Dictionary(words)
-    }
-
-    pub fn words(&self, line: &str) -> Words {
-        let word = |word: &str| match self.0.get(word) {
-            Some(bytes) => bytes.clone(),
-            // In the middle of JSON.
-            None => {
-                let text = |word| String::from_utf8_lossy(&self.0[word]).into_owned();
-                let word = word.replace("$old", &text("$old"));
-                word.replace("$t", &text("$t")).into_bytes()
-            }
-        };
-        line.split_whitespace().map(word).collect()
-    }
-
-    fn name(&self, word: &str) -> Vec<u8> {
-        self.words(word).remove(0)
-    }
-}
 
 /// What was left of a command and of what ran in the middle of it.
 struct Outcome {
@@ -91,6 +43,7 @@ pub struct Stage {
     /// By the scene and what is executed before and after its command.
     known: BTreeMap<(&'static str, String), Rc<Outcome>>,
     is_first: bool,
+    reaches_expired: bool,
 }
 
 fn options(clock: &ManualClock) -> ServerOptions {
@@ -124,6 +77,25 @@ fn send(connection: &mut Connection, words: &[Vec<u8>]) -> std::io::Result<Reply
     connection.try_call(&args)
 }
 
+/// Whether what is executed in a keyspace event reaches expired keys, as on Redis 7.4 and Valkey.
+fn reaches_expired(connection: &mut Connection, clock: &mut ManualClock) -> bool {
+    connection.run("SET expired 1 PX 1").ok();
+    clock.step(20);
+    connection.run("HOSTILE.ON * * * 0 0").ok();
+    connection.run("GET missing");
+    let points = connection.run("HOSTILE.POINTS");
+    connection.run("HOSTILE.OFF");
+    let is_miss = |point: &Reply| point.bytes() == b"key keymiss missing";
+    let place = points.array().iter().position(is_miss);
+    let place = place.expect("a keyspace event of the missing key");
+    let line = format!("HOSTILE.ON * * * {place} 1 EXISTS expired");
+    connection.run(&line).ok();
+    connection.run("GET missing");
+    let done = connection.run("HOSTILE.OFF");
+    let exists = done.array().first().expect("a reply in the middle").bytes();
+    exists.ends_with(b" -> 1")
+}
+
 fn keys_of(connection: &mut Connection) -> Keys {
     let mut keys = Keys::new();
     for db in ["0", "1"] {
@@ -154,9 +126,9 @@ impl Stage {
             let reply = send(&mut third, &dictionary.words(line));
             assert!(reply.is_ok_and(|reply| !reply.is_error()), "{line}");
         }
-        let theirs_of_other = dictionary.0["$theirs"].clone();
+        let theirs_of_other = dictionary.name("$theirs");
         for (word, key) in [("$site", &b"other"[..]), ("$bucket", &theirs_of_other)] {
-            dictionary.0.insert(word, third.dump(key));
+            dictionary.insert(word, third.dump(key));
         }
         // Made once: the hashes of a site's visitors are those of a random seed.
         third
@@ -166,10 +138,12 @@ impl Stage {
             )
             .ok();
         let visited = third.dump(b"visited");
-        dictionary.0.insert("$visited", visited);
+        dictionary.insert("$visited", visited);
         cmd!(third, "PFADD", "hll", "yan", "ann", "xia");
         let hll = cmd!(third, "GET", "hll").bytes().to_vec();
-        dictionary.0.insert("$hll", hll);
+        dictionary.insert("$hll", hll);
+        let mut ours = ours;
+        let reaches_expired = reaches_expired(&mut ours, &mut clock);
         Stage {
             clock,
             start,
@@ -182,6 +156,7 @@ impl Stage {
             third,
             known: BTreeMap::new(),
             is_first,
+            reaches_expired,
         }
     }
 
@@ -222,7 +197,16 @@ impl Stage {
 
     /// Whether Redis itself does not take it that this is done there: a key that is being made has to be
     /// left where it is (`SET` of a server without any other module fails in the same way).
-    pub fn is_beyond_redis(&self, point: &str, deed: &Deed) -> bool {
+    pub fn is_beyond_redis(&self, scene: &Scene, point: &str, deed: &Deed) -> bool {
+        // In turn, the expired key that is renamed or persisted there is gone.
+        let mut expired = scene.setup.iter().filter_map(|line| {
+            let word = line.strip_prefix("PEXPIRE ")?;
+            word.strip_suffix(" 1")
+        });
+        let names = |word: &str| deed.line.split(' ').any(|it| it == word);
+        if self.reaches_expired && point.starts_with("key ") && expired.any(names) {
+            return true;
+        }
         // What is put under an expired key in its event, replicas get before the deletion.
         if let Some(name) = point.strip_prefix("key expired ") {
             let puts = deed.line.starts_with("XADD $log");
@@ -427,8 +411,8 @@ impl Stage {
         stage.dictionary = {
             let mut dictionary = Dictionary::new(start);
             for word in ["$site", "$bucket", "$visited", "$hll"] {
-                let bytes = stage.dictionary.0[word].clone();
-                dictionary.0.insert(word, bytes);
+                let bytes = stage.dictionary.name(word);
+                dictionary.insert(word, bytes);
             }
             dictionary
         };

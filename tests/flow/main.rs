@@ -41,6 +41,7 @@ mod hostile_module_events;
 mod hostile_module_file;
 mod hostile_module_scenes;
 mod hostile_module_stage;
+mod hostile_module_words;
 mod hostile_payloads;
 mod ids;
 mod import;
