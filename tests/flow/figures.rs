@@ -393,3 +393,42 @@ fn a_figure_that_is_measured_anew_is_found() {
         assert_eq!(differences(README, &mutated(SPEED, at)).len(), 1, "{start}");
     }
 }
+
+/// What `scripts/page-speed` wrote into the page of the page is within the limits that it measures with,
+/// and the page names these limits.
+#[test]
+fn the_page_is_as_quick_as_its_limits_say() {
+    let page = include_str!("../../docs/page.md");
+    let script = include_str!("../../scripts/page-speed");
+    let limit = |name: &str| {
+        let after = if name == "share" { "}" } else { "," };
+        let found = between(script, &format!("\"{name}\": "), after);
+        assert_eq!(found.len(), 1, "{name}");
+        plain(found[0]).parse::<f64>().expect("a number")
+    };
+    let (first, all, share) = (limit("first"), limit("all"), 100.0 * limit("share"));
+    let named = between(page, "the limits are ", " ms");
+    assert_eq!(named, [first.to_string()]);
+    assert_eq!(
+        plain(between(page, "300 ms, ", " ms and")[0]),
+        all.to_string()
+    );
+    assert_eq!(between(page, "ms and ", " %"), [share.to_string()]);
+    let part = part(page, "page-speed");
+    for (label, unit, most) in [
+        ("first contentful paint of a first visit", " ms", first),
+        ("all panels of a first visit", " ms", all),
+        ("first contentful paint", " ms", first),
+        ("all panels of the last 28 days", " ms", all),
+        ("all panels of the last 12 months", " ms", all),
+        ("50 open pages, of a core of the gateway", " %", share),
+    ] {
+        let row = row(part, label).expect(label);
+        let number = row[1].strip_suffix(unit).expect(label);
+        let number: f64 = plain(number).parse().expect("a number");
+        assert!(0.0 < number && number < most, "{label}: {number}");
+    }
+    let users = between(part, "a site of ", " users");
+    let users: f64 = plain(users[0]).parse().expect("a number");
+    assert!(users > 950_000.0, "{users}");
+}

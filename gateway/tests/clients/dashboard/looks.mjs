@@ -22,7 +22,7 @@ export default {
       const median = (place) => times.map((row) => row[place]).sort((a, b) => a - b)[(times.length - 1) / 2]
       const [first, all] = [median(0), median(1)]
       console.log(`${period}: first paint and all panels, in ms: ${JSON.stringify(times)}`)
-      speed[period] = { first, all }
+      speed[period] = { first, all, visit: times[0] }
       if (plan.limits && (first > plan.limits.first || all > plan.limits.all)) wrong('too slow:', period, JSON.stringify(times))
     }
     await writeFile(`${plan.folder}/speed.json`, JSON.stringify(speed))
