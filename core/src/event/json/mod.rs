@@ -11,6 +11,8 @@ mod object;
 mod reader;
 #[cfg(test)]
 mod reader_tests;
+#[cfg(test)]
+mod refusals_tests;
 mod text;
 mod timestamp;
 
