@@ -302,10 +302,11 @@ impl<'c> Query<'c> {
 
     /// The answers over a window and over the one before it, each for exactly its length: a slot at an edge
     /// counts by the part of it that is inside. None for the window before, where one of them is kept in part
-    /// only, or lies between two edges of what is kept.
+    /// only, or lies between two edges of what is kept; nothing of a metric that was not counted in all of it.
     pub fn compare(&self, metrics: &[Metric], window: &Window) -> Outcome<Compared> {
         let zone = &self.site().settings.zone;
         let ranges = [self.range_of(window)?, window.before(self.now, zone)?];
+        let [_, Range { from: begin, .. }] = ranges;
         let mut fold = Fold::new(metrics);
         let [now, before] = ranges.map(|range| self.covers(&fold, range));
         let (now, before) = (now?, before?);
@@ -316,8 +317,13 @@ impl<'c> Query<'c> {
         }
         let mut fold = fold.trimmed();
         let now = self.fill(&mut fold, &now, Cover::answered)?;
-        let before = self.fill(&mut fold, &before, Cover::answered)?;
+        let mut before = self.fill(&mut fold, &before, Cover::answered)?;
         stats::QUERY_UNIONS.add(fold.united());
+        for (metric, answer) in metrics.iter().zip(&mut before) {
+            if metric.since() > begin {
+                *answer = Answer::Nothing;
+            }
+        }
         Ok(Compared {
             now,
             before: Some(before),

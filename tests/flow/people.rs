@@ -1,259 +1,12 @@
-//! New and returning users, and cohorts: against an oracle over the raw events, to the last digit; and the same
-//! bytes after everything that copies or reloads them.
+//! New and returning users, and cohorts: against an oracle over the raw events, to the last digit.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use testkit::calendar::{at, floor, millis, DAY, HOUR, MINUTE};
-use testkit::state::assert_same_data;
-use testkit::{cmd, encode, Arg, Connection, Random, Server, State};
-
-const HORIZON: i64 = 90;
-const OPTIONS: &str = "RETURNING 90d DIM country CUBE country,plan DIM quiet NOUSERS \
-                       RETENTION minute 3h RETENTION hour 400d";
-
-#[derive(Clone, Debug)]
-struct Event {
-    time: i64,
-    user: u64,
-    country: Option<&'static str>,
-    plan: Option<&'static str>,
-}
-
-impl Event {
-    fn words(&self) -> Vec<String> {
-        let mut words = vec!["view".to_owned(), format!("user-{}", self.user)];
-        words.extend(["AT".to_owned(), self.time.to_string()]);
-        for (name, value) in [("country", self.country), ("plan", self.plan)] {
-            if let Some(value) = value {
-                words.extend(["DIM".to_owned(), name.to_owned(), value.to_owned()]);
-            }
-        }
-        words
-    }
-}
-
-/// The number of a day of the zone, of its week's Monday, and of the first of its month.
-fn days(time: i64, zone: &str) -> [i64; 3] {
-    let date = at(time, zone).date();
-    let epoch = jiff::civil::date(1970, 1, 1);
-    let number = |date: jiff::civil::Date| i64::from((date - epoch).get_days());
-    let weekday = i64::from(date.weekday().to_monday_zero_offset());
-    let day = number(date);
-    [day, day - weekday, number(date.first_of_month())]
-}
-
-/// The raw events by the rules of the docs, as plainly as can be.
-#[derive(Default)]
-struct Oracle {
-    /// Of each user the days with an event, since the user was new.
-    users: BTreeMap<u64, Vec<[i64; 3]>>,
-    /// The events of new users.
-    new: Vec<Event>,
-    late: u64,
-    /// By granularity, cohort and period, how many users were seen.
-    cells: [BTreeMap<(i64, i64), u64>; 3],
-    all: Vec<Event>,
-}
-
-impl Oracle {
-    fn take(&mut self, event: &Event, zone: &str) {
-        self.all.push(event.clone());
-        let now = days(event.time, zone);
-        let known = self.users.entry(event.user).or_default();
-        if let Some(last) = known.last() {
-            if now[0] == last[0] {
-                return;
-            }
-            if now[0] < last[0] {
-                self.late += 1;
-                return;
-            }
-            if now[0] - last[0] > HORIZON {
-                known.clear();
-            }
-        }
-        if known.is_empty() {
-            self.new.push(event.clone());
-        }
-        for (place, cells) in self.cells.iter_mut().enumerate() {
-            if known.iter().all(|before| before[place] != now[place]) {
-                let first = known.first().map_or(now[place], |first| first[place]);
-                *cells.entry((first, now[place])).or_default() += 1;
-            }
-        }
-        known.push(now);
-    }
-
-    fn new_in(&self, from: i64, to: i64, is_in: &dyn Fn(&Event) -> bool) -> i64 {
-        let new = self.new.iter();
-        let new = new.filter(|event| (from..to).contains(&event.time) && is_in(event));
-        new.count() as i64
-    }
-}
-
-/// Users who come often, seldom, once, and after longer than the horizon; some events are late.
-fn random_events(random: &mut Random, from: i64, to: i64, count: usize) -> Vec<Event> {
-    let mut events = Vec::new();
-    for number in 0..count {
-        let time = from + (to - from) / count as i64 * number as i64;
-        let active = 10 + 200 * number as u64 / count as u64;
-        let user = match random.below(4) {
-            0 => random.below(8),
-            1 => active,
-            2 => random.below(active),
-            _ => active.saturating_sub(random.below(60)),
-        };
-        let late = match random.below(20) {
-            0 => DAY,
-            1 => HOUR,
-            2 => random.below(3 * DAY as u64) as i64,
-            _ => 0,
-        };
-        events.push(Event {
-            time: (time - late).max(from),
-            user,
-            country: (!random.one_in(6)).then(|| *random.pick(&["FR", "DE"])),
-            plan: random.one_in(2).then(|| *random.pick(&["free", "paid"])),
-        });
-    }
-    events
-}
-
-/// Sends the events one by one and in calls of several.
-fn send(connection: &mut Connection, site: &str, events: &[Event], random: &mut Random) {
-    let mut rest = events;
-    while !rest.is_empty() {
-        let count = match random.below(3) {
-            0 => 1,
-            1 => 1 + random.below(5) as usize,
-            _ => 1 + random.below(150) as usize,
-        };
-        let (call, later) = rest.split_at(count.min(rest.len()));
-        rest = later;
-        let mut words = vec!["ANALYTICS.MTRACK".to_owned(), site.to_owned()];
-        for event in call {
-            words.push("EVENT".to_owned());
-            words.extend(event.words());
-        }
-        if let ([event], true) = (call, random.one_in(2)) {
-            words = vec!["ANALYTICS.TRACK".to_owned(), site.to_owned()];
-            words.extend(event.words());
-        }
-        let mut request = Vec::new();
-        let args: Vec<&dyn Arg> = words.iter().map(|word| word as &dyn Arg).collect();
-        encode(&mut request, &args);
-        let reply = &connection.exchange(&request, 1)[0];
-        assert!(!reply.is_error(), "{reply:?}");
-    }
-}
-
-fn check_new(connection: &mut Connection, site: &str, oracle: &Oracle, from: i64, to: i64) {
-    let window = format!("{from}..{to}");
-    let mut compare = |row: &str, is_in: &dyn Fn(&Event) -> bool| {
-        let line = format!("ANALYTICS.GET {site} {window} users:new{row} users:new:rate{row}");
-        let reply = connection.run(&line);
-        let expected = oracle.new_in(from, to, is_in);
-        assert_eq!(reply.array()[0], expected, "{line}");
-    };
-    compare("", &|_| true);
-    compare("@country=FR", &|event| event.country == Some("FR"));
-    compare("@plan=paid", &|event| event.plan == Some("paid"));
-    compare("@country=DE&plan=free", &|event| {
-        event.country == Some("DE") && event.plan == Some("free")
-    });
-    compare("@event=view", &|_| true);
-    let top = format!("ANALYTICS.TOP {site} {window} country BY users:new WITH users:returning");
-    for row in connection.run(&top).array() {
-        let row = row.array();
-        let country = row[0].text().to_owned();
-        let is_in = |event: &Event| event.country == Some(country.as_str());
-        assert_eq!(row[1], oracle.new_in(from, to, &is_in), "{top}");
-    }
-}
-
-/// Every cell of the matrix from the first event until now.
-fn check_cohorts(connection: &mut Connection, site: &str, oracle: &Oracle, zone: &str, now: i64) {
-    let from = oracle.all.iter().map(|event| event.time).min().unwrap() - 40 * DAY;
-    for (place, name) in ["day", "week", "month"].iter().enumerate() {
-        let line = format!("ANALYTICS.RETENTION {site} {from}..now {name}");
-        let reply = connection.run(&line);
-        let rows = reply.get("rows").array();
-        let mut cells = oracle.cells[place].clone();
-        let mut checked = 0;
-        let starts: Vec<i64> = rows.iter().map(|row| row.array()[0].int()).collect();
-        for row in rows {
-            let [start, users, returned] = row.array() else {
-                panic!("{row:?}");
-            };
-            let cohort = days(start.int(), zone)[place];
-            assert_eq!(
-                days(start.int(), zone)[0],
-                cohort,
-                "{line}: begins {start:?}"
-            );
-            let returned = returned.array();
-            let later = starts.iter().filter(|other| **other >= start.int());
-            assert_eq!(1 + returned.len(), later.clone().count(), "{line}");
-            for (period, count) in later.zip(std::iter::once(users).chain(returned)) {
-                let key = (cohort, days(*period, zone)[place]);
-                let expected = cells.remove(&key).unwrap_or(0) as i64;
-                assert_eq!(*count, expected, "{line}: {key:?}");
-                checked += i64::from(expected > 0);
-            }
-        }
-        assert!(cells.is_empty(), "{line}: {cells:?}");
-        assert!(checked > 10, "{checked}");
-        assert_eq!(*reply.get("late"), oracle.late as i64);
-        assert_eq!(*reply.get("horizon"), HORIZON * DAY);
-        assert_eq!(reply.get("sampling").double(), 1.0);
-        assert!(reply.get("since").is_nil());
-        assert!(starts.iter().all(|start| *start <= now));
-    }
-}
-
-/// Those who return, in windows of one day, week and month.
-fn check_returning(
-    connection: &mut Connection,
-    site: &str,
-    oracle: &Oracle,
-    zone: &str,
-    time: i64,
-) {
-    let zoned = at(time, zone);
-    let day = zoned.date();
-    let monday = day - jiff::Span::new().days(i64::from(day.weekday().to_monday_zero_offset()));
-    let first = day.first_of_month();
-    let ends = [
-        (day, day.tomorrow().unwrap()),
-        (monday, monday + jiff::Span::new().days(7)),
-        (first, first.last_of_month().tomorrow().unwrap()),
-    ];
-    for (place, (from, to)) in ends.into_iter().enumerate() {
-        let start =
-            |date: jiff::civil::Date| millis(&date.to_zoned(zoned.time_zone().clone()).unwrap());
-        let (from, to) = (start(from), start(to));
-        let line =
-            format!("ANALYTICS.GET {site} {from}..{to} users:returning users:returning:share");
-        let period = days(from, zone)[place];
-        let seen = oracle.cells[place]
-            .iter()
-            .filter(|((_, seen), _)| *seen == period);
-        let all: u64 = seen.clone().map(|(_, count)| count).sum();
-        let returning = seen.filter(|((first, _), _)| *first != period);
-        let returning: u64 = returning.map(|(_, count)| count).sum();
-        let reply = connection.run(&line);
-        assert_eq!(reply.array()[0], returning as i64, "{line}");
-        if all > 0 {
-            let share = reply.array()[1].double();
-            assert!(
-                (share - returning as f64 / all as f64).abs() < 1e-9,
-                "{line}"
-            );
-            let explain = connection.run(&format!("ANALYTICS.EXPLAIN {site} {from}..{to}"));
-            assert_eq!(*explain.get("people").get("returning"), "counted");
-        }
-    }
-}
+use crate::people_oracle::{
+    check_cohorts, check_new, check_returning, random_events, send, Oracle, OPTIONS,
+};
+use testkit::calendar::{at, floor, DAY, HOUR, MINUTE};
+use testkit::{cmd, Connection, Random, Server, State};
 
 #[test]
 fn new_and_returning_users_and_cohorts_are_those_of_the_raw_events() {
@@ -302,128 +55,6 @@ fn new_and_returning_users_and_cohorts_are_those_of_the_raw_events() {
 }
 
 #[test]
-fn calls_that_are_cut_otherwise_give_the_same_people() {
-    let server = Server::start();
-    let mut connection = server.connection();
-    let now = connection.now();
-    connection
-        .run(&format!(
-            "ANALYTICS.CREATE a VISITS 30m {OPTIONS} CAPACITY 5"
-        ))
-        .ok();
-    // The seeds go along.
-    for copy in ["b", "c", "d"] {
-        assert_eq!(cmd!(connection, "COPY", "a", copy), 1);
-    }
-    let mut random = Random::new(5);
-    // Live events, which wait, and days before them.
-    let mut events = random_events(&mut random, now - 40 * DAY, now - HOUR, 700);
-    events.extend(random_events(&mut random, now - 20 * MINUTE, now, 600));
-    for site in ["a", "b"] {
-        for event in &events {
-            let event = std::slice::from_ref(event);
-            send(&mut connection, site, event, &mut random);
-        }
-    }
-    send(&mut connection, "c", &events, &mut random);
-    for calls in events.chunks(400) {
-        send(&mut connection, "d", calls, &mut Random::new(2));
-    }
-    let mut digest = |key: &str| {
-        cmd!(connection, "DEBUG", "DIGEST-VALUE", key).array()[0]
-            .text()
-            .to_owned()
-    };
-    let mut compared = 0;
-    let keys = cmd!(server.connection(), "KEYS", "{a}:*");
-    for key in keys.array() {
-        let key = key.text();
-        // Partitions say when they expire, which differs with the time of sending.
-        if key.contains(":people:") || key.contains(":visitors:") {
-            continue;
-        }
-        let expected = digest(key);
-        for copy in ["{b}", "{c}", "{d}"] {
-            assert_eq!(digest(&key.replace("{a}", copy)), expected, "{key} {copy}");
-            compared += 1;
-        }
-    }
-    assert!(compared > 300, "{compared}");
-}
-
-#[test]
-fn replicas_files_and_copies_have_the_same_people() {
-    let chain = testkit::ReplicaChain::of(Server::with().aof());
-    let mut connection = chain.master.connection();
-    let now = connection.now();
-    let mut random = Random::new(7);
-    connection
-        .run(&format!("ANALYTICS.CREATE shop {OPTIONS} CAPACITY 5"))
-        .ok();
-    connection
-        .run("ANALYTICS.CREATE few RETURNING 31d VISITORS 20")
-        .ok();
-    connection.run("ANALYTICS.CREATE later").ok();
-    for round in 0..4 {
-        let from = now - (4 - round) * 10 * DAY;
-        let events = random_events(&mut random, from, from + 10 * DAY, 300);
-        for site in ["shop", "few", "later"] {
-            send(&mut connection, site, &events, &mut random);
-        }
-        let live = [
-            "ANALYTICS.TRACK shop view live",
-            "ANALYTICS.TRACK few view live",
-        ];
-        connection.pipeline(&live);
-        match round {
-            1 => connection.run("ANALYTICS.ALTER later RETURNING 60d").ok(),
-            2 => connection.run("ANALYTICS.ALTER shop RETURNING 60d").ok(),
-            _ => {}
-        }
-        chain.assert_agree(&format!("round {round}"));
-    }
-    let sampling = connection.run("ANALYTICS.INFO few");
-    assert!(sampling.get("people-sampling").double() < 1.0);
-    let partitions = cmd!(connection, "KEYS", "{*}:people:*");
-    assert!(partitions.array().len() > 30);
-    let expected = State::of(&mut connection);
-    for (key, dump, _) in expected.entries() {
-        assert!(!cmd!(connection, "RESTORE", "again", 0, dump, "REPLACE").is_error());
-        let again = cmd!(connection, "DUMP", "again");
-        assert_eq!(again.bytes(), dump, "{}", key.escape_ascii());
-        assert_eq!(cmd!(connection, "COPY", key, "copy", "REPLACE"), 1);
-        assert_eq!(cmd!(connection, "DUMP", "copy").bytes(), dump);
-        assert!(cmd!(connection, "MEMORY", "USAGE", key).int() > 0);
-    }
-    assert_eq!(connection.run("UNLINK again copy"), 2);
-    drop(connection);
-    let mut master = chain.master;
-    master.restart();
-    State::of(&mut master.connection()).assert_is(&expected, "the AOF");
-    let mut connection = master.connection();
-    connection.run("BGREWRITEAOF");
-    testkit::wait_until("the AOF is rewritten", || {
-        connection.info("persistence", "aof_rewrite_in_progress") == "0"
-    });
-    master.restart();
-    let mut connection = master.connection();
-    State::of(&mut connection).assert_is(&expected, "the rewritten AOF");
-    connection.run("DEBUG RELOAD").ok();
-    State::of(&mut connection).assert_is(&expected, "the RDB file");
-    // Those of other sites stay.
-    connection.run("ANALYTICS.ALTER later RETURNING off").ok();
-    assert_eq!(
-        cmd!(connection, "KEYS", "{later}:people:*").array().len(),
-        0
-    );
-    assert!(connection.run("ANALYTICS.DROP shop").int() > 0);
-    assert_eq!(cmd!(connection, "KEYS", "{shop}:*").array().len(), 0);
-    assert!(!cmd!(connection, "KEYS", "{few}:people:*")
-        .array()
-        .is_empty());
-}
-
-#[test]
 fn what_was_counted_before_the_site_remembered_anybody_is_null_and_not_0() {
     let mut clock = testkit::ManualClock::new();
     let server = Server::with().manual_clock(&clock).start();
@@ -469,6 +100,65 @@ fn what_was_counted_before_the_site_remembered_anybody_is_null_and_not_0() {
     connection.run("ANALYTICS.TRACK shop view cid");
     connection.run("ANALYTICS.ALTER shop RETURNING 365d").ok();
     assert!(connection.run("ANALYTICS.GET shop today users:new").array()[0].is_nil());
+}
+
+#[test]
+fn of_users_who_were_imported_nothing_is_known() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    connection.run("ANALYTICS.TRACK other view ann SESSION s");
+    connection.run("ANALYTICS.TRACK other view bob SESSION t");
+    for site in ["shop", "began"] {
+        connection
+            .run(&format!("ANALYTICS.CREATE {site} RETURNING 365d"))
+            .ok();
+    }
+    connection.run("ANALYTICS.TRACK began view cid");
+    let import = |connection: &mut Connection, site: &str, what: &str| {
+        let registers = cmd!(connection, "ANALYTICS.EXPORT", "other", "day", "now", what);
+        let registers = registers.bytes().to_vec();
+        let reply = cmd!(
+            connection,
+            "ANALYTICS.IMPORT",
+            site,
+            "day",
+            "now",
+            what,
+            registers
+        );
+        assert_eq!(reply, 1);
+    };
+    let get = "GET began today users users:new users:returning";
+    import(&mut connection, "began", "sessions");
+    assert_eq!(
+        connection.run(&format!("ANALYTICS.{get}")).ints(),
+        [1, 1, 0]
+    );
+    for (site, users) in [("shop", 2), ("began", 3)] {
+        import(&mut connection, site, "users");
+        let unknown = |connection: &mut Connection, users: i64| {
+            let metrics = "users users:new users:returning users:new:share";
+            for window in ["today", "this-week", "this-month"] {
+                let line = format!("ANALYTICS.GET {site} {window} {metrics}");
+                let reply = connection.run(&line);
+                assert_eq!(reply.array()[0], users, "{line}");
+                let unknown = &reply.array()[1..];
+                assert!(unknown.iter().all(|it| it.is_nil()), "{line}: {reply:?}");
+            }
+            let rows = connection.run(&format!("ANALYTICS.RETENTION {site} today day"));
+            assert!(rows.get("rows").at(0).array()[1].is_nil(), "{rows:?}");
+        };
+        unknown(&mut connection, users);
+        // Nor does a later event make it known.
+        connection.run(&format!("ANALYTICS.TRACK {site} view dora"));
+        unknown(&mut connection, users + 1);
+        let info = connection.run(&format!("ANALYTICS.INFO {site}"));
+        assert_eq!(
+            *info.get("people"),
+            users - 1,
+            "those who were imported are not remembered"
+        );
+    }
 }
 
 #[test]
@@ -540,30 +230,6 @@ fn people_expire_after_the_horizon_and_not_before_they_are_written() {
 }
 
 #[test]
-fn masters_and_replicas_with_another_clock_remember_alike() {
-    let mut clock = testkit::ManualClock::new();
-    let master = Server::with().manual_clock(&clock).start();
-    let mut connection = master.connection();
-    connection
-        .run(&format!(
-            "ANALYTICS.CREATE shop {OPTIONS} RETENTION minute 30d"
-        ))
-        .ok();
-    let replica = Server::with().replica_of(&master).start();
-    master.wait_for_replica(&replica);
-    let mut random = Random::new(3);
-    for _ in 0..3 {
-        let now = connection.now();
-        let events = random_events(&mut random, now - 5 * DAY, now, 100);
-        send(&mut connection, "shop", &events, &mut random);
-        connection.run("ANALYTICS.TRACK shop view live");
-        clock.step(6 * HOUR);
-    }
-    master.wait_for_replica(&replica);
-    assert_same_data(&mut connection, &mut replica.connection(), "the replica");
-}
-
-#[test]
 fn users_from_elsewhere_return_and_nothing_is_counted_for_them() {
     let chain = testkit::ReplicaChain::of(Server::with().aof());
     let mut connection = chain.master.connection();
@@ -614,6 +280,24 @@ fn users_from_elsewhere_return_and_nothing_is_counted_for_them() {
         .filter(|(_, returned)| *returned > 0)
         .collect();
     assert_eq!(seen, [(90, 1), (70, 1)]);
+    // How many came on those days is unknown: they were counted elsewhere.
+    let since = floor(now, DAY);
+    assert_eq!(*reply.get("since"), since);
+    let (today, before) = { reply.get("rows").array() }.split_last().expect("rows");
+    assert_eq!(today.array()[1], 1);
+    for row in before {
+        let row = row.array();
+        assert!(row[1].is_nil(), "{row:?}");
+        let (_, between) = row[2].array().split_last().expect("today");
+        assert!(between.iter().all(|it| it.is_nil()), "{row:?}");
+    }
+    let early = format!(
+        "ANALYTICS.SEED shop SEEN {} USER eva {first}",
+        now - 9 * DAY
+    );
+    assert_eq!(connection.run(&early), 1);
+    let again = connection.run("ANALYTICS.RETENTION shop 95d day");
+    assert_eq!(*again.get("since"), since);
     chain.assert_agree("after SEED");
     let expected = State::of(&mut connection);
     let mut master = chain.master;
@@ -670,6 +354,48 @@ fn one_person_is_removed_and_nobody_else() {
     let reply = connection.run(counted);
     assert_eq!((reply.array()[0].int(), reply.array()[1].int()), (13, 13));
     chain.assert_agree("after another visit");
+}
+
+/// Events that wait to be counted do not bring back who was removed.
+#[test]
+fn a_person_whose_events_wait_is_removed_for_good() {
+    let chain = testkit::ReplicaChain::of(Server::with().aof());
+    let mut connection = chain.master.connection();
+    connection
+        .run("ANALYTICS.CREATE shop RETURNING 365d VISITS 30m VISITORS 20")
+        .ok();
+    connection
+        .run("ANALYTICS.FUNNEL shop SET buy WITHIN 1h STEP event=view STEP event=pay")
+        .ok();
+    let lines: Vec<String> = (0..30)
+        .map(|n| format!("ANALYTICS.TRACK shop view user-{}", n % 3))
+        .chain(["ANALYTICS.FORGET shop user-1".to_owned()])
+        .collect();
+    let replies = connection.pipeline(&lines);
+    let forgotten = replies.last().expect("a reply");
+    for field in ["identity", "visit", "funnels"] {
+        assert_eq!(*forgotten.get(field), 1, "{field}");
+    }
+    // The events are counted now.
+    let get = "ANALYTICS.GET shop 1h events users:new visits funnel:buy:users";
+    assert_eq!(connection.run(get).ints(), [30, 3, 3, 3]);
+    let info = connection.run("ANALYTICS.INFO shop");
+    assert_eq!(
+        (info.get("people").int(), info.get("visitors").int()),
+        (2, 2)
+    );
+    let again = connection.run("ANALYTICS.FORGET shop user-1");
+    for field in ["identity", "visit", "funnels"] {
+        assert_eq!(*again.get(field), 0, "{field}");
+    }
+    assert_eq!(connection.run("ANALYTICS.TRACK shop pay user-1"), 1);
+    assert_eq!(
+        connection
+            .run("ANALYTICS.GET shop 1h funnel:buy:converted")
+            .ints(),
+        [0]
+    );
+    chain.assert_agree("after FORGET");
 }
 
 #[test]

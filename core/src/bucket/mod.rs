@@ -163,7 +163,8 @@ impl Bucket {
     }
 
     fn mark_people(&mut self, counts: bool) {
-        let is_first = self.total.events() == 0;
+        // Who was counted elsewhere may have been there before.
+        let is_first = self.total.events() == 0 && self.total.users().is_empty();
         match (self.more.as_mut().and_then(|it| it.people.as_mut()), counts) {
             (Some(_), true) | (None, false) => {}
             (Some(people), false) => people.set_incomplete(),
@@ -263,6 +264,10 @@ impl Bucket {
             if let Some(breakdown) = self.breakdowns.get_mut(position) {
                 is_new |= breakdown.import(facet.value, what, sketch, facet.capacity_or(capacity));
             }
+        }
+        let people = self.more.as_mut().and_then(|it| it.people.as_mut());
+        if let Some(people) = people.filter(|_| is_new && what == Distinct::Users) {
+            people.set_incomplete();
         }
         is_new
     }

@@ -16,7 +16,7 @@ use crate::time::Granularity;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct People {
-    /// Every event of the bucket was taken note of.
+    /// Every event of the bucket was taken note of, and no users were imported.
     is_complete: bool,
     /// By which the error of sampling is estimated: for every new user who counts for `w`, `w * (w - 1)`.
     excess: u64,
@@ -44,7 +44,7 @@ impl People {
         self.is_complete
     }
 
-    /// Some event of the bucket was not taken note of.
+    /// Some event or user of the bucket was not taken note of.
     pub fn set_incomplete(&mut self) {
         self.is_complete = false;
     }

@@ -170,6 +170,7 @@ fn ask(made: &Made) {
                 tag: funnel.tag(),
                 steps: funnel.steps() as u8,
                 seed,
+                since: funnel.since(),
             };
             let mut fold = FunnelFold::new(source);
             fold.add(&piece, &made.bucket);

@@ -1,5 +1,6 @@
 //! Cohorts: the users of the periods in which they came for the first time, and how many of them came back.
 
+use crate::bucket::tally::Tally;
 use crate::bucket::Bucket;
 use crate::error::{Error, Result};
 use crate::people::Age;
@@ -102,7 +103,7 @@ impl<'b> Known<'b> {
         };
         match bucket.people() {
             Some(people) if people.is_complete() => Known::Bucket(people),
-            None if bucket.total().events() == 0 => Known::Nobody,
+            None if is_empty(bucket.total()) => Known::Nobody,
             _ => Known::Nothing,
         }
     }
@@ -114,6 +115,11 @@ impl<'b> Known<'b> {
             Known::Bucket(people) => Some(people.cohort(age)),
         }
     }
+}
+
+/// Whether nobody was there. Without events there may be users that were imported.
+fn is_empty(tally: &Tally) -> bool {
+    tally.events() == 0 && tally.users().is_empty()
 }
 
 /// The part of the new users of these buckets that was followed, on average.

@@ -107,6 +107,16 @@ impl People {
         people.remembers().then_some(people)
     }
 
+    /// With people who were there before this time, when not all events were taken note of. None where that is
+    /// known already.
+    pub fn with_people_before(&self, time: i64) -> Option<People> {
+        let mut people = self.clone();
+        let returning = people.returning.as_mut()?;
+        let is_later = time > returning.since;
+        returning.since = time;
+        is_later.then_some(people)
+    }
+
     /// With a funnel, and what became of it. `since`: all events from then on are taken.
     pub fn with_funnel(&self, definition: Definition, since: i64) -> Result<(People, SetFunnel)> {
         let mut people = self.clone();

@@ -1,6 +1,7 @@
 //! What was counted of the attempts of a funnel, over many buckets.
 
 use super::percentiles::Percentiles;
+use super::state::events_of;
 use crate::bucket::funnels::{Counted, Steps};
 use crate::bucket::visits::{Cells, Sums, Table};
 use crate::bucket::{Bucket, OTHER};
@@ -18,6 +19,9 @@ pub struct FunnelSum {
     /// Slots at the edges of a window may count in part.
     steps: [f64; crate::funnel::MOST_STEPS],
     trims: bool,
+    /// There were events before the funnel counted, and there are some since.
+    is_before: bool,
+    is_since: bool,
 }
 
 impl FunnelSum {
@@ -27,6 +31,8 @@ impl FunnelSum {
             row,
             steps: Default::default(),
             trims: false,
+            is_before: false,
+            is_since: false,
         }
     }
 
@@ -36,10 +42,16 @@ impl FunnelSum {
 
     pub fn clear(&mut self) {
         self.steps = Default::default();
+        (self.is_before, self.is_since) = (false, false);
     }
 
     /// Adds a piece of a cover without minutes.
     pub fn add(&mut self, piece: &Piece, bucket: &Bucket) {
+        if events_of(piece, bucket.total()) > 0 {
+            let is_since = piece.period.range().to > self.source.since;
+            self.is_since |= is_since;
+            self.is_before |= !is_since;
+        }
         let Some(counted) = counted(bucket, self.source) else {
             return;
         };
@@ -66,6 +78,9 @@ impl FunnelSum {
     }
 
     pub fn answer(&self, measure: FunnelMeasure) -> Answer {
+        if self.is_before && !self.is_since {
+            return Answer::Nothing;
+        }
         let at = |step: usize| self.steps.get(step).copied().unwrap_or(0.0).max(0.0);
         let count = |step: usize| Answer::Count(at(step).round() as u64);
         let last = usize::from(self.source.steps).saturating_sub(1);

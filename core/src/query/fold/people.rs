@@ -12,7 +12,7 @@ pub struct NewUsers {
     count: u64,
     /// What `count` has of parts of slots that do not count.
     trimmed: f64,
-    /// There are events that were counted before the site remembered who was there.
+    /// There are events that were counted before the site remembered who was there, or users that were imported.
     is_unknown: bool,
     pieces: u32,
     /// Those who return, as counted in the one bucket that was added.
@@ -23,7 +23,8 @@ impl NewUsers {
     /// Adds what a piece counts of a row.
     pub fn add(&mut self, piece: &Piece, bucket: &Bucket, tally: &Tally, trims: bool) {
         let events = events_of(piece, tally);
-        if events == 0 {
+        let is_imported = tally.events() == 0 && !tally.users().is_empty();
+        if events == 0 && !is_imported {
             return;
         }
         let people = bucket.people();

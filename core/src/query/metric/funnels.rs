@@ -22,6 +22,8 @@ pub struct FunnelSource {
     pub tag: u64,
     pub steps: u8,
     pub seed: Seed,
+    /// Attempts that began before were not all counted.
+    pub since: i64,
 }
 
 impl FunnelSource {
@@ -31,6 +33,7 @@ impl FunnelSource {
             tag: funnel.tag(),
             steps: funnel.steps() as u8,
             seed,
+            since: funnel.since(),
         }
     }
 }
@@ -99,6 +102,7 @@ fn measure(name: &[u8], aggregate: Option<&[u8]>, names: Names) -> Result<Measur
             tag: 0,
             steps: MOST_STEPS as u8,
             seed: Seed([0; 2]),
+            since: i64::MIN,
         };
         return Ok(Measure::Funnel(of(MOST_STEPS)?, source));
     };

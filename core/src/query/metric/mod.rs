@@ -70,6 +70,16 @@ impl Metric {
         metric.map_err(|error| Error::new(format!("metric '{}': {error}", shown(text))))
     }
 
+    /// From when on everything that it measures was counted; `i64::MIN` where nothing says otherwise.
+    pub fn since(&self) -> i64 {
+        let terms = std::iter::once(&self.of).chain(&self.per);
+        let since = terms.map(|term| match term.measure {
+            Measure::Funnel(_, source) => source.since,
+            _ => i64::MIN,
+        });
+        since.max().unwrap_or(i64::MIN)
+    }
+
     /// All metrics of a query.
     pub fn parse_all<'t>(
         texts: impl ExactSizeIterator<Item = &'t [u8]>,
