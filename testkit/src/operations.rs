@@ -226,8 +226,10 @@ impl Operations {
 
     fn administration(&mut self) -> Words {
         let site = self.site().to_owned();
-        let mut words = match self.random.below(4) {
+        let mut words = match self.random.below(6) {
             0 => vec!["ANALYTICS.DROP".to_owned(), site],
+            4 => return self.funnel(&site),
+            5 => return self.person(&site),
             1 => {
                 let zone = *self.random.pick(&ZONES);
                 words(&format!("ANALYTICS.CREATE {site} TZ {zone}"))
@@ -238,6 +240,29 @@ impl Operations {
             words.extend(self.settings());
         }
         words
+    }
+
+    fn funnel(&mut self, site: &str) -> Words {
+        let verb = match self.random.below(5) {
+            0 => "SET buy WITHIN 1h STEP event=view STEP event=click STEP event=buy BY country",
+            1 => "SET buy WITHIN 20d STEP event=view STEP event=buy EXCLUDE event=click BY page",
+            2 => "SET home WITHIN 2d STEP event=view STEP event=view&page=/0 BY country BY page",
+            3 => "SET price WITHIN 1m STEP event=click STEP event=buy",
+            _ => "DEL buy",
+        };
+        words(&format!("ANALYTICS.FUNNEL {site} {verb}"))
+    }
+
+    /// What is done to one person, or to a few.
+    fn person(&mut self, site: &str) -> Words {
+        let user = self.random.below(500);
+        if self.random.one_in(2) {
+            return words(&format!("ANALYTICS.FORGET {site} user-{user}"));
+        }
+        let (first, other) = (self.time().min(self.now), self.random.below(500));
+        words(&format!(
+            "ANALYTICS.SEED {site} USER user-{user} {first} USER user-{other} 2024-02-29"
+        ))
     }
 
     fn single(&mut self) -> Words {

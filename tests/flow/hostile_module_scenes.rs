@@ -2,8 +2,8 @@
 //!
 //! In a line `$m $h $d $w $M` are the buckets of the time `$t`, from the minute to the month, `$p` that of
 //! the minute before, at whose time `$pt` is; `$log` and `$alerts` are the streams of the site, `$v` its
-//! visits under way. `$site` and `$bucket` are what DUMP says of another site and of its minute, `$visited`
-//! of one that counts visits.
+//! visits under way, `$q` its people. `$site` and `$bucket` are what DUMP says of another site and of its minute,
+//! `$visited` of one that counts visits, `$peopled` of one that remembers people and has a funnel.
 
 /// A command of ours, and what is there before it.
 pub struct Scene {
@@ -42,6 +42,24 @@ pub const ALWAYS: &[&str] = &[
     "ANALYTICS.TRACK other view eve AT $t DIM page /",
     "XADD entries 5-1 event view user zoe time $t",
     "XADD entries 6-1 event view user bob time $pt",
+];
+
+/// Words of lines, and the sites whose DUMP they are. Each is made once: the hashes of the users of a site are those
+/// of a random seed.
+pub const MADE_ONCE: [(&str, &str, &[&str]); 2] = [
+    (
+        "$visited",
+        "visited",
+        &["ANALYTICS.CREATE visited RETENTION minute 1d VISITS 30m PATH page BY country VISITORS 50 DIM from NOUSERS"],
+    ),
+    (
+        "$peopled",
+        "peopled",
+        &[
+            "ANALYTICS.CREATE peopled RETENTION minute 1d RETURNING 90d VISITORS 50 VISITS 30m",
+            "ANALYTICS.FUNNEL peopled SET buy WITHIN 1h STEP event=view STEP page=/b BY country",
+        ],
+    ),
 ];
 
 const SITE: &[&str] = &[
@@ -98,6 +116,28 @@ const VISITS_OVER: &[&str] = &[
     "RESTORE shop 0 $visited",
     "ANALYTICS.TRACK shop view ann AT $pt DIM page /a DIM country FR",
     "PEXPIRE $v 1",
+    "PEXPIRE $h 1",
+];
+/// People are remembered, and attempts under way, all of them in one partition.
+const PEOPLED: &[&str] = &[
+    "RESTORE shop 0 $peopled",
+    "ANALYTICS.TRACK shop view ann AT $old DIM country FR",
+    "ANALYTICS.MTRACK shop EVENT view ann AT $pt DIM page /b EVENT view bob AT $t",
+];
+/// The same, and the events wait.
+const PEOPLE_WAIT: &[&str] = &[
+    "RESTORE shop 0 $peopled",
+    "ANALYTICS.TRACK shop view ann AT $t DIM page /a DIM country FR",
+    "ANALYTICS.TRACK shop view bob AT $t DIM page /b",
+    "ANALYTICS.TRACK shop view ann AT $t DIM page /b",
+    "ANALYTICS.TRACK shop view cat AT $t DIM country FR",
+    "ANALYTICS.TRACK shop buy ann AT $t DIM page /b",
+];
+/// The people are forgotten when the command comes, and Redis has not removed them.
+const PEOPLE_OVER: &[&str] = &[
+    "RESTORE shop 0 $peopled",
+    "ANALYTICS.TRACK shop view ann AT $pt DIM country FR",
+    "PEXPIRE $q 1",
     "PEXPIRE $h 1",
 ];
 /// Events wait to be counted.
@@ -215,6 +255,52 @@ pub const SCENES: &[Scene] = &[
     ),
     writes("visits-drop", VISITED, "ANALYTICS.DROP shop"),
     writes(
+        "people-begin",
+        &["RESTORE shop 0 $peopled"],
+        "ANALYTICS.TRACK shop view ann AT $t DIM page /b DIM country FR",
+    ),
+    writes(
+        "people-go-on",
+        PEOPLED,
+        "ANALYTICS.MTRACK shop EVENT view ann AT $t DIM page /b EVENT view cat AT $t DIM country FR",
+    ),
+    writes(
+        "people-wait",
+        PEOPLE_WAIT,
+        "ANALYTICS.TRACK shop view dan AT $t DIM page /b",
+    ),
+    writes(
+        "people-over",
+        PEOPLE_OVER,
+        "ANALYTICS.TRACK shop view ann AT $t DIM page /b",
+    ),
+    writes(
+        "people-seed-new",
+        &["RESTORE shop 0 $peopled"],
+        "ANALYTICS.SEED shop USER ann 2024-01-01 USER bob 2024-02-01",
+    ),
+    writes(
+        "people-seed",
+        PEOPLED,
+        "ANALYTICS.SEED shop USER ann 2024-01-01 USER eve 2024-02-01",
+    ),
+    writes(
+        "people-seed-over",
+        PEOPLE_OVER,
+        "ANALYTICS.SEED shop USER ann 2024-01-01",
+    ),
+    writes("people-forget", PEOPLED, "ANALYTICS.FORGET shop ann"),
+    writes("people-forget-wait", PEOPLE_WAIT, "ANALYTICS.FORGET shop ann"),
+    writes("people-forget-over", PEOPLE_OVER, "ANALYTICS.FORGET shop ann"),
+    writes(
+        "people-funnel-changed",
+        PEOPLED,
+        "ANALYTICS.FUNNEL shop SET buy WITHIN 2h STEP event=view STEP page=/b",
+    ),
+    writes("people-funnel-removed", PEOPLED, "ANALYTICS.FUNNEL shop DEL buy"),
+    writes("people-off", PEOPLED, "ANALYTICS.ALTER shop RETURNING off"),
+    writes("people-drop", PEOPLED, "ANALYTICS.DROP shop"),
+    writes(
         "import-new",
         SITE,
         "ANALYTICS.IMPORT shop minute $t users $hll",
@@ -304,6 +390,19 @@ pub const DEEDS: &[Deed] = &[
     deed("PERSIST $v", &[]),
     deed("SET $v text", &["$v"]),
     deed("MOVE $v 1", &["$v"]),
+    deed("DEL $q", &["$q"]),
+    deed("UNLINK $q ; ANALYTICS.TRACK shop view zed AT $t", &["$q"]),
+    deed("RENAME $q away", &["$q"]),
+    deed("RENAME $q away ; RENAME away $q", &["$q"]),
+    deed("PEXPIRE $q -1", &["$q"]),
+    deed("PEXPIREAT $q 4102444800000", &[]),
+    deed("PERSIST $q", &[]),
+    deed("SET $q text", &["$q"]),
+    deed("MOVE $q 1", &["$q"]),
+    deed("ANALYTICS.FORGET shop ann", &[]),
+    deed("ANALYTICS.SEED shop USER zed 2024-01-01", &[]),
+    deed("ANALYTICS.FUNNEL shop DEL buy", &[]),
+    deed("ANALYTICS.ALTER shop RETURNING off", &["$q"]),
     deed("XADD $log 9999999999999-1 a b", &[]),
     deed("RENAME shop away", &["shop"]),
     deed("RENAME shop away ; RENAME away shop", &["shop"]),

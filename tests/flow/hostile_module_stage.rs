@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use crate::hostile_module_compare::{differences, same_reply, shown, shown_reply, Keys};
 use crate::hostile_module_file::hostile_file;
-use crate::hostile_module_scenes::{Deed, Scene, ALWAYS};
+use crate::hostile_module_scenes::{Deed, Scene, ALWAYS, MADE_ONCE};
 use crate::hostile_module_words::{Dictionary, Words};
 use testkit::calendar::{floor, MINUTE};
 use testkit::wait::time_limit;
@@ -130,15 +130,11 @@ impl Stage {
         for (word, key) in [("$site", &b"other"[..]), ("$bucket", &theirs_of_other)] {
             dictionary.insert(word, third.dump(key));
         }
-        // Made once: the hashes of a site's visitors are those of a random seed.
-        third
-            .run(
-                "ANALYTICS.CREATE visited RETENTION minute 1d VISITS 30m PATH page BY country \
-                 VISITORS 50 DIM from NOUSERS",
-            )
-            .ok();
-        let visited = third.dump(b"visited");
-        dictionary.insert("$visited", visited);
+        for (word, site, lines) in MADE_ONCE {
+            lines.iter().for_each(|line| third.run(line).ok());
+            let dump = third.dump(site.as_bytes());
+            dictionary.insert(word, dump);
+        }
         cmd!(third, "PFADD", "hll", "yan", "ann", "xia");
         let hll = cmd!(third, "GET", "hll").bytes().to_vec();
         dictionary.insert("$hll", hll);
@@ -410,7 +406,8 @@ impl Stage {
         stage.start = start;
         stage.dictionary = {
             let mut dictionary = Dictionary::new(start);
-            for word in ["$site", "$bucket", "$visited", "$hll"] {
+            let sites = MADE_ONCE.map(|(word, ..)| word);
+            for word in ["$site", "$bucket", "$hll"].into_iter().chain(sites) {
                 let bytes = stage.dictionary.name(word);
                 dictionary.insert(word, bytes);
             }

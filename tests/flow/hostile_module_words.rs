@@ -24,6 +24,7 @@ impl Dictionary {
         words.insert("$log", b"{shop}:events".to_vec());
         words.insert("$alerts", b"{shop}:alerts".to_vec());
         words.insert("$v", b"{shop}:visitors:0".to_vec());
+        words.insert("$q", b"{shop}:people:0".to_vec());
         let times = [
             ("$t", time),
             ("$pt", time - MINUTE),

@@ -11,7 +11,7 @@ fn counted(connection: &mut Connection, window: &str) -> [i64; 3] {
 }
 
 /// Has the server evict what ends first, until a key is gone.
-fn evict(connection: &mut Connection, key: &str) {
+pub fn evict(connection: &mut Connection, key: &str) {
     connection
         .run("CONFIG SET maxmemory-policy volatile-ttl")
         .ok();
