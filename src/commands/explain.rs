@@ -251,6 +251,7 @@ impl People {
         };
         let measures = [PeopleMeasure::New, PeopleMeasure::Returning].map(Measure::People);
         let mut fold = Fold::new(&measures.map(Metric::of_site));
+        fold.set_window(cover.window);
         let mut excess = 0.0;
         query.read(cover, |piece, bucket| {
             fold.add(piece, bucket);

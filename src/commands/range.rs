@@ -110,8 +110,12 @@ fn answers(grid: &Grid, metrics: &[Metric], buckets: &[Option<&Bucket>], now: i6
             continue;
         };
         for (cell, piece) in read.shares() {
-            if let Some(filled) = at.replace(cell).filter(|filled| *filled != cell) {
+            let before = at.replace(cell).filter(|filled| *filled != cell);
+            if let Some(filled) = before {
                 read_off(&mut fold, filled);
+            }
+            if let Some(range) = grid.cell(cell) {
+                fold.set_window(range);
             }
             fold.add(&piece, bucket);
             fold.add_visits(&piece, bucket);

@@ -288,6 +288,9 @@ impl<'c> Query<'c> {
         answered: fn(&Cover) -> Range,
     ) -> Outcome<Vec<Answer>> {
         fold.clear();
+        if let Some(cover) = covers.others.as_ref().or(covers.visits.as_ref()) {
+            fold.set_window(cover.window);
+        }
         if let Some(cover) = &covers.visits {
             self.read(cover, |piece, bucket| fold.add_visits(piece, bucket))?;
             fold.set_visit_seconds(seconds(answered(cover), self.now));

@@ -180,6 +180,17 @@ fn what_was_before_a_funnel_is_null_and_is_compared_with_nothing() {
     );
     let answers = connection.run(&before);
     assert!(answers.array().iter().all(|it| it.is_nil()), "{answers:?}");
+    // Also where the month has no other events.
+    let yesterday = now - 30 * HOUR;
+    connection.run(&format!("ANALYTICS.TRACK past view ann AT {yesterday}"));
+    assert_eq!(connection.run(&set.replace("shop", "past")).text(), "OK");
+    let window = format!(
+        "{}..{}",
+        floor(yesterday, HOUR),
+        floor(yesterday, HOUR) + HOUR
+    );
+    let answers = connection.run(&format!("ANALYTICS.GET past {window} {metrics}"));
+    assert!(answers.array().iter().all(|it| it.is_nil()), "{answers:?}");
     // Where nothing happened, nobody began.
     let quiet = format!(
         "ANALYTICS.GET shop {}..{} {metrics}",

@@ -306,6 +306,30 @@ fn users_from_elsewhere_return_and_nothing_is_counted_for_them() {
     State::of(&mut master.connection()).assert_is(&expected, "the AOF");
 }
 
+/// A bucket of a month that answers a day, as nothing else is in it, counts by months.
+#[test]
+fn users_from_a_list_return_on_the_first_day_that_is_counted() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    connection
+        .run("ANALYTICS.CREATE shop RETURNING 365d RETENTION minute off RETENTION hour off")
+        .ok();
+    let now = connection.now();
+    let users = |back: i64| format!("USER user-{back} {}", now - back * DAY);
+    let all = (1..=40).map(users).collect::<Vec<_>>().join(" ");
+    assert_eq!(connection.run(&format!("ANALYTICS.SEED shop {all}")), 40);
+    for back in 0..=40 {
+        connection.run(&format!("ANALYTICS.TRACK shop view user-{back} AT {now}"));
+    }
+    let day = at(now, "UTC").date();
+    for window in ["today".to_owned(), day.to_string(), format!("{day}..now")] {
+        let get = format!("ANALYTICS.GET shop {window} users users:new users:returning");
+        assert_eq!(connection.run(&get).ints(), [41, 1, 40], "{window}");
+    }
+    let range = connection.run("ANALYTICS.RANGE shop today 1d users:returning");
+    assert_eq!(range.at(0).at(0).array()[1], 40);
+}
+
 #[test]
 fn one_person_is_removed_and_nobody_else() {
     let chain = testkit::ReplicaChain::of(Server::with().aof());

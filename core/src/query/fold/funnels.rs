@@ -19,6 +19,8 @@ pub struct FunnelSum {
     /// Slots at the edges of a window may count in part.
     steps: [f64; crate::funnel::MOST_STEPS],
     trims: bool,
+    /// The end of the window, where it is given.
+    to: i64,
     /// There were events before the funnel counted, and there are some since.
     is_before: bool,
     is_since: bool,
@@ -31,6 +33,7 @@ impl FunnelSum {
             row,
             steps: Default::default(),
             trims: false,
+            to: i64::MAX,
             is_before: false,
             is_since: false,
         }
@@ -40,15 +43,20 @@ impl FunnelSum {
         self.trims = true;
     }
 
+    pub fn set_to(&mut self, to: i64) {
+        self.to = to;
+    }
+
     pub fn clear(&mut self) {
         self.steps = Default::default();
+        self.to = i64::MAX;
         (self.is_before, self.is_since) = (false, false);
     }
 
     /// Adds a piece of a cover without minutes.
     pub fn add(&mut self, piece: &Piece, bucket: &Bucket) {
         if events_of(piece, bucket.total()) > 0 {
-            let is_since = piece.period.range().to > self.source.since;
+            let is_since = piece.period.range().to.min(self.to) > self.source.since;
             self.is_since |= is_since;
             self.is_before |= !is_since;
         }

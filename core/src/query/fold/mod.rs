@@ -194,6 +194,16 @@ impl Fold {
         self.united + now.sum::<u64>()
     }
 
+    /// The window that is asked about, before anything is added: buckets may begin before it or end behind it.
+    pub fn set_window(&mut self, window: Range) {
+        for (_, state) in &mut self.rows {
+            state.set_from(window.from);
+        }
+        self.funnels
+            .iter_mut()
+            .for_each(|sum| sum.set_to(window.to));
+    }
+
     /// Removes what was added, and keeps the memory.
     pub fn clear(&mut self) {
         self.united = self.united();

@@ -7,8 +7,9 @@ use crate::query::answer::{rate, Answer};
 use crate::query::metric::PeopleMeasure;
 use crate::time::Piece;
 
-#[derive(Default)]
 pub struct NewUsers {
+    /// The beginning of the window, where it is given.
+    from: i64,
     count: u64,
     /// What `count` has of parts of slots that do not count.
     trimmed: f64,
@@ -19,7 +20,24 @@ pub struct NewUsers {
     counted: Option<u64>,
 }
 
+impl Default for NewUsers {
+    fn default() -> NewUsers {
+        NewUsers {
+            from: i64::MIN,
+            count: 0,
+            trimmed: 0.0,
+            is_unknown: false,
+            pieces: 0,
+            counted: None,
+        }
+    }
+}
+
 impl NewUsers {
+    pub fn set_from(&mut self, from: i64) {
+        self.from = from;
+    }
+
     /// Adds what a piece counts of a row.
     pub fn add(&mut self, piece: &Piece, bucket: &Bucket, tally: &Tally, trims: bool) {
         let events = events_of(piece, tally);
@@ -29,9 +47,11 @@ impl NewUsers {
         }
         let people = bucket.people();
         self.is_unknown |= people.is_none_or(|people| !people.is_complete());
-        // The cells of cohorts are of the whole site, and of all of the bucket's events.
+        // The cells of cohorts are of the whole site, and of all of the bucket's events. A bucket that begins
+        // before the window takes users from a list, who came in between, for users of its own.
         let is_all = events == tally.events() && std::ptr::eq(tally, bucket.total());
-        let has_cells = piece.period.granularity() >= crate::time::Granularity::Day;
+        let has_cells = piece.period.granularity() >= crate::time::Granularity::Day
+            && piece.period.start() >= self.from;
         self.counted = people
             .filter(|_| self.pieces == 0 && is_all && has_cells && !trims)
             .map(|people| people.returning());

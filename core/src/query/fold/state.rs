@@ -269,6 +269,13 @@ impl State {
         self.users.as_ref().map(Distinct::estimate)
     }
 
+    /// The beginning of the window that is asked about.
+    pub fn set_from(&mut self, from: i64) {
+        if let Some(new_users) = &mut self.new_users {
+            new_users.set_from(from);
+        }
+    }
+
     /// Those who return, where they were counted and not estimated.
     pub fn returning_counted(&self) -> Option<u64> {
         self.new_users.as_ref().and_then(NewUsers::counted)
