@@ -3,9 +3,8 @@
 use super::setup::{one_page, TIME};
 use crate::apply::{Attempting, FunnelBatch, RowResolver};
 use crate::bucket::Bucket;
-use crate::codec::{Page, Reader, Writer};
+use crate::codec::Page;
 use crate::event::{Batch, Event};
-use crate::funnel::Progress;
 use crate::people::People;
 use crate::query::answer::Answer;
 use crate::query::fold::{funnel_by, Fold, FunnelFold};
@@ -34,6 +33,8 @@ pub fn settings(capacity: usize, users: u64) -> Settings {
     }
     settings.with_people(Some(people)).unwrap()
 }
+
+const VALUES: [&[u8]; 7] = [b"/0", b"/1", b"/2", b"/3", b"/4", b"/5", b"/6"];
 
 /// A partition, and the bucket in which its attempts began.
 struct Made {
@@ -65,8 +66,7 @@ impl Made {
         event.set_kind(kinds[(n % 41 % 6) as usize]).unwrap();
         event.set_user(&(n % 60).to_le_bytes()).unwrap();
         for (name, value) in [("page", n % 3), ("country", n % 7)] {
-            let (name, value) = (Text::new(name.as_bytes()), format!("/{value}"));
-            let value = value.as_bytes().to_vec().leak();
+            let (name, value) = (Text::new(name.as_bytes()), VALUES[value as usize]);
             batch.add_dimension(&mut event, name, value).unwrap();
         }
         let people = self.settings.people.as_deref().unwrap();
@@ -228,7 +228,8 @@ pub fn check_partition(people: &People) {
 /// Attempts of other rules than those of the settings, which a payload may have.
 #[test]
 fn attempts_of_any_rules_are_stored_and_read() {
-    use crate::funnel::{Matched, Moment, Rules, Terms, MOST_BY};
+    use crate::codec::{Reader, Writer};
+    use crate::funnel::{Matched, Moment, Progress, Rules, Terms, MOST_BY};
     for (steps, by, within) in [(2, 0, 1), (8, 4, 90 * 86_400_000), (5, 1, 3_600_000)] {
         let rules = Rules { within, steps, by };
         let terms = Terms {

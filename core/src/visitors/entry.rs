@@ -11,7 +11,7 @@
 //! ```
 
 use super::ids::{ValueId, Visitor, HIGH_BITS, LOW_BITS};
-use super::{Visit, MOST_BY, MOST_VALUES};
+use super::{Terms, Visit, MOST_BY, MOST_VALUES};
 use crate::table;
 use crate::time::{MAX_TIME, MIN_TIME};
 use std::num::NonZeroU64;
@@ -42,6 +42,16 @@ pub struct Shape {
     pub layout: Layout,
     /// The number of partitions is `1 << bits`: all hashes of one start with the same bits.
     pub bits: u32,
+}
+
+impl Shape {
+    #[inline]
+    pub fn of(terms: &Terms) -> Shape {
+        Shape {
+            layout: terms.layout,
+            bits: terms.bits,
+        }
+    }
 }
 
 impl table::Shape for Shape {
@@ -134,7 +144,7 @@ impl Layout {
 
     /// The visitor and the visit of an entry. None where it is none that `write` makes.
     pub fn checked(self, entry: &[u8]) -> Option<Visitor> {
-        let visitor = Visitor(NonZeroU64::new(word(entry, 0))?);
+        let visitor = visitor_of(entry)?;
         let visit = self.read(entry);
         let is_ours = visit.is_possible() && self.write(visitor, &visit).bytes() == entry;
         is_ours.then_some(visitor)
@@ -155,6 +165,11 @@ impl Entry {
     pub fn bytes(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
     }
+}
+
+/// Of an entry. None of an empty slot.
+pub fn visitor_of(entry: &[u8]) -> Option<Visitor> {
+    NonZeroU64::new(word(entry, 0)).map(Visitor)
 }
 
 /// The time of the last event of an entry.

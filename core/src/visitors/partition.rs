@@ -4,7 +4,7 @@
 //! entries half of the visitors are given up, and when most visits have ended, it is one bit less again
 //! (`table/room.rs`). A partition is small, so that this takes a fraction of a millisecond.
 
-use super::entry::{last_of, Layout, Shape, Table};
+use super::entry::{last_of, visitor_of, Layout, Shape, Table};
 use super::ids::Visitor;
 use super::paths::Paths;
 use super::step::{Moment, Step, Visit};
@@ -77,10 +77,7 @@ impl Partition {
     pub fn new(terms: &Terms) -> Partition {
         Partition {
             tag: terms.tag,
-            table: Table::new(Shape {
-                layout: terms.layout,
-                bits: terms.bits,
-            }),
+            table: Table::new(Shape::of(terms)),
             paths: Paths::default(),
             shift: 0,
             latest: i64::MIN,
@@ -105,11 +102,32 @@ impl Partition {
     /// The beginning of the visit that an event of this time goes on with, if there is one.
     #[inline]
     pub fn beginning(&self, visitor: Visitor, time: i64, terms: &Terms) -> Option<i64> {
-        if self.tag != terms.tag || !visitor.is_followed(self.shift) {
+        if !self.is_of(terms) || !visitor.is_followed(self.shift) {
             return None;
         }
         let (_, visit) = self.find(visitor)?;
         visit.has(time, terms.timeout).then_some(visit.start)
+    }
+
+    #[inline]
+    fn is_of(&self, terms: &Terms) -> bool {
+        self.tag == terms.tag && self.table.shape() == Shape::of(terms)
+    }
+
+    /// Whether it has visitors of another partition. Only a payload that is restored under another key has.
+    fn has_others(&self, visitor: Visitor) -> bool {
+        let bits = self.table.shape().bits;
+        let first = self.table.iter().next().and_then(visitor_of);
+        first.is_some_and(|first| first.partition(bits) != visitor.partition(bits))
+    }
+
+    /// Drops all visits, but keeps the expiry.
+    #[cold]
+    fn clear(&mut self, terms: &Terms) {
+        *self = Partition {
+            expiry: self.expiry,
+            ..Partition::new(terms)
+        };
     }
 
     /// The visit of a visitor, and its slot.
@@ -152,10 +170,8 @@ impl Partition {
         clock: i64,
         terms: &Terms,
     ) -> Observed<'_> {
-        if self.tag != terms.tag {
-            let expiry = self.expiry;
-            *self = Partition::new(terms);
-            self.expiry = expiry;
+        if !self.is_of(terms) {
+            self.clear(terms);
         }
         if !visitor.is_followed(self.shift) {
             return Observed::NOTHING;
@@ -174,6 +190,9 @@ impl Partition {
         match known {
             Some((slot, _)) => self.table.write(slot, entry.bytes()),
             None => {
+                if self.has_others(visitor) {
+                    self.clear(terms);
+                }
                 self.make_room(terms);
                 if !visitor.is_followed(self.shift) || !self.table.put(entry.bytes()) {
                     return Observed::NOTHING;
@@ -231,7 +250,7 @@ impl Partition {
 
     /// Removes the visit of a visitor. False where there is none.
     pub fn forget(&mut self, visitor: Visitor, terms: &Terms) -> bool {
-        let is_removed = self.tag == terms.tag && self.table.remove(visitor.bits());
+        let is_removed = self.is_of(terms) && self.table.remove(visitor.bits());
         if is_removed {
             self.drop_paths();
         }

@@ -397,6 +397,38 @@ fn what_was_counted_under_other_settings_is_not_gone_on_with() {
     assert_eq!(partition.len(), 1);
 }
 
+/// A partition that is restored under the key of another one, or has other values under the same tag.
+#[test]
+fn visits_of_another_partition_or_layout_are_dropped_and_what_follows_is_read_again() {
+    let own = Terms {
+        bits: 4,
+        ..terms(true, 1, 100)
+    };
+    let other_layout = Terms {
+        layout: Layout { path: false, by: 3 },
+        ..own
+    };
+    let users = |number| {
+        (0..500)
+            .map(user)
+            .filter(move |it| it.partition(4) == number)
+    };
+    for (before, number) in [(own, 5), (other_layout, 3), (Terms { bits: 3, ..own }, 3)] {
+        let mut partition = Partition::new(&before);
+        for who in users(number) {
+            partition.observe(who, &at(0), None, 0, &before);
+        }
+        assert!(partition.len() > 10);
+        let mut read = Partition::decode(&partition.encode()).unwrap();
+        for (place, who) in users(3).enumerate() {
+            let step = read.observe(who, &at(1), None, 1, &own).step;
+            assert!(matches!(step, Step::Begun(_)));
+            assert_eq!(read.len(), place + 1);
+            assert_eq!(Partition::decode(&read.encode()).as_ref(), Ok(&read));
+        }
+    }
+}
+
 #[test]
 fn the_expiry_is_late_enough_and_seldom_moves() {
     let terms = terms(false, 0, 100);
