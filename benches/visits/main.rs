@@ -1,27 +1,25 @@
-//! What visits cost: processor time of events, memory, questions, growth; and how far the answers are off
-//! beyond the capacity.
+//! What visits, people and funnels cost: processor time of events, memory, questions, the longest step of a
+//! partition that grows; and how far the answers are off beyond the capacity.
 //!
 //!     cargo bench --bench visits               everything
 //!     cargo bench --bench visits -- memory     the tables with this in their name: events, memory,
-//!                                              questions, growth, partition, idle, beyond
+//!                                              questions, partition, idle, beyond
 //!     CHDB_PYTHON=python cargo bench --bench visits -- questions
 //!                                              with the same questions to ClickHouse, by a Python that
 //!                                              has the package chdb
 
 mod beyond;
 mod events;
-mod growth;
 mod memory;
 mod partition;
 mod questions;
 
 use testkit::{Connection, Filler};
 
-const TABLES: [(&str, fn()); 7] = [
+const TABLES: [(&str, fn()); 6] = [
     ("events", events::run),
     ("memory", memory::run),
     ("questions", questions::run),
-    ("growth", growth::run),
     ("partition", partition::run),
     ("idle", memory::idle),
     ("beyond", beyond::run),

@@ -432,3 +432,33 @@ fn the_page_is_as_quick_as_its_limits_say() {
     let users: f64 = plain(users[0]).parse().expect("a number");
     assert!(users > 950_000.0, "{users}");
 }
+
+/// The rows of the page about visits that are rows of the bench, and those that are not.
+fn rows_of_visits(visits: &str, speed: &str) -> (Vec<String>, Vec<String>) {
+    let (_, section) = visits
+        .split_once("## What it costs")
+        .expect("the page has a section about it");
+    let section = section.split("\n## ").next().unwrap_or_default();
+    let rows = section.lines().filter(|line| line.starts_with('|'));
+    let measured: Vec<&str> = part(speed, "visits").lines().collect();
+    rows.map(str::to_owned)
+        .partition(|row| measured.contains(&row.as_str()))
+}
+
+#[test]
+fn every_figure_of_the_page_about_visits_is_one_of_the_bench() {
+    let visits = include_str!("../../docs/visits.md");
+    let (same, others) = rows_of_visits(visits, SPEED);
+    assert!(same.len() > 12, "{same:?}");
+    let none: [String; 0] = [];
+    assert_eq!(others, none);
+    // A figure that is measured anew is found, in each row.
+    let figures = { same.iter() }.filter(|row| row.contains(|c: char| c.is_ascii_digit()));
+    for row in figures {
+        let from = SPEED.find("<!-- visits -->").expect("the bench is there");
+        let at = SPEED[from..].find(row.as_str()).expect("the row") + from;
+        let digit = row.rfind(|c: char| c.is_ascii_digit()).expect("a digit");
+        let (_, others) = rows_of_visits(visits, &mutated(SPEED, at + digit));
+        assert!(!others.is_empty(), "{row}");
+    }
+}
