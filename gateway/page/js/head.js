@@ -18,10 +18,11 @@ function Link({ patch, route, navigate, current, children }) {
 
 function Sites({ start, navigate }) {
   if (start.sites.length < 2) return html`<span class="brand">${start.site}</span>`
+  // Browsers measure the options in a lighter font than that of the name.
   const pick = (event) => navigate({ site: event.target.value, filters: [], tabs: {}, figure: '', value: '', by: '' })
   return html`
     <label class="brand"><span class="hidden">Site</span>
-      <select value=${start.site} onChange=${pick}>${start.sites.map((site) => html`<option key=${site} value=${site}>${site}</option>`)}</select>
+      <select value=${start.site} onChange=${pick} style=${`min-width:${Math.max(...start.sites.map((site) => site.length)) + 3}ch`}>${start.sites.map((site) => html`<option key=${site} value=${site}>${site}</option>`)}</select>
     </label>`
 }
 
