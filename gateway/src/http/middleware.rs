@@ -1,6 +1,7 @@
 //! What every request goes through: a panic becomes a 500, a time limit, headers of security, and
 //! the figures.
 
+use super::unread::Unread;
 use crate::error::ApiError;
 use crate::metrics::{Endpoint, RequestLabels};
 use crate::state::AppState;
@@ -64,15 +65,17 @@ fn panicked(state: &AppState, cause: &(dyn Any + Send)) -> Response<Body> {
 }
 
 /// Measures the request and ends it with the time limit: a body that does not come, or an answer that
-/// is not ready. What streams has begun its answer by then.
+/// is not ready. What streams has begun its answer by then. What a refused request still sends is
+/// read before the answer goes.
 async fn watch(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let method = method_name(request.method());
     let path = request.extensions().get::<MatchedPath>().cloned();
     let limit = state.config.http.request_timeout;
-    let response = match tokio::time::timeout(limit, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => too_slow().into_response(),
+    let (request, unread) = Unread::of(request);
+    let (response, unread) = match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => (response, Some(unread)),
+        Err(_) => (too_slow().into_response(), None),
     };
     let labels = RequestLabels {
         endpoint: Endpoint(path),
@@ -90,6 +93,9 @@ async fn watch(State(state): State<AppState>, request: Request, next: Next) -> R
         .requests
         .get_or_create(&labels)
         .observe(begun.elapsed().as_secs_f64());
+    if let Some(unread) = unread {
+        unread.discard().await;
+    }
     response
 }
 

@@ -7,6 +7,7 @@ mod limits;
 mod middleware;
 mod server;
 mod stalled;
+mod unread;
 
 pub use client::{ClientAddress, Proxies};
 pub use limits::Limits;
