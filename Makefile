@@ -46,6 +46,7 @@ lint: ## format, warnings, what rooms import, licences of the dependencies, the 
 	cargo fmt --all --check
 	@scripts/rooms core/src
 	@scripts/rooms src
+	@scripts/rooms gateway/src
 	cargo clippy --workspace --all-targets -- -D warnings
 	@scripts/licences
 	@scripts/timezones
@@ -68,16 +69,11 @@ gateway-test: ## every test of the gateway, with the official clients of its pro
 	cargo build --release --lib
 	cargo test -p analytics-gateway
 
-gateway-bench: ## what a request costs the gateway, the tables of docs/gateway.md
-	@scripts/setup
-	@scripts/gateway-data
-	cargo build --release --lib
-	cargo bench --quiet --profile gateway -p analytics-gateway --bench load
+gateway-bench: ## what a request costs the gateway, the table of docs/gateway.md
+	@scripts/gateway-bench load
 
 gateway-listeners: ## what 10,000 listeners cost the gateway, the table of docs/gateway-live.md
-	@scripts/setup
-	cargo build --release --lib
-	cargo bench --quiet --profile gateway -p analytics-gateway --bench listeners
+	@scripts/gateway-bench listeners
 
 faults: ## the tests of faults for longer: 100 power cuts, 50,000 operations on replicas, bucket handles and batches, 100,000 expiring buckets, the whole table of the hostile module, steady traffic at every minute of a day
 	@scripts/setup

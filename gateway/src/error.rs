@@ -1,6 +1,7 @@
 //! The error that every native path answers with, and its JSON:
 //! `{"error": {"code": "...", "message": "...", "field": "..."}}`.
 
+use axum::extract::rejection::JsonRejection;
 use axum::http::{header, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::Json;
@@ -92,6 +93,16 @@ impl ApiError {
             "internal",
             "the gateway failed; its log says why",
         )
+    }
+}
+
+/// A body that is no JSON of the right shape, or too large.
+impl From<JsonRejection> for ApiError {
+    fn from(rejection: JsonRejection) -> ApiError {
+        match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => ApiError::too_large(rejection.body_text()),
+            _ => ApiError::invalid("body", rejection.body_text()),
+        }
     }
 }
 

@@ -1,13 +1,15 @@
-//! What every handler has: the configuration, Redis, the sites, the figures, the way for events.
+//! What every handler has: the configuration, Redis, the sites, the figures, the limits.
 
 use crate::config::Config;
-use crate::ingest::Ingest;
-use crate::live::Live;
+use crate::enrich::Enrich;
+use crate::error::ApiResult;
+use crate::facts::{Facts, FactsCache};
+use crate::limits::Limits;
 use crate::metrics::Metrics;
-use crate::query::FactsCache;
 use crate::sites::Registry;
 use crate::store::{Redis, StoreError};
 use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
 /// Cheap to clone; `state.redis`, `state.sites` and so on reach the parts.
@@ -20,29 +22,39 @@ pub struct Parts {
     pub redis: Redis,
     pub sites: Registry,
     pub metrics: Arc<Metrics>,
-    pub ingest: Ingest,
-    pub live: Live,
+    pub limits: Limits,
+    pub enrich: Enrich,
     pub facts: FactsCache,
+    draining: AtomicBool,
 }
 
 impl AppState {
     pub async fn new(config: Config) -> Result<AppState, StoreError> {
         let redis = Redis::connect(&config.redis).await?;
-        let live = Live::default();
-        let for_events = Redis::connect(&config.redis).await?;
-        let for_events = for_events.observed_by(live.tap().clone());
-        let metrics = Arc::new(Metrics::default());
-        let sites = Registry::new(redis.clone());
-        let ingest = Ingest::new(&config, for_events, Arc::clone(&metrics));
         Ok(AppState(Arc::new(Parts {
-            config,
+            sites: Registry::new(redis.clone()),
             redis,
-            sites,
-            metrics,
-            ingest,
-            live,
+            metrics: Arc::new(Metrics::default()),
+            limits: Limits::new(&config.limits),
+            enrich: Enrich::new(&config.enrich),
             facts: FactsCache::default(),
+            draining: AtomicBool::new(false),
+            config,
         })))
+    }
+
+    /// What the module says of a site.
+    pub async fn facts_of(&self, site: &str) -> ApiResult<Arc<Facts>> {
+        self.facts.of(&self.redis, &self.metrics, site).await
+    }
+
+    /// The gateway stops: requests under way are finished, nothing new is begun.
+    pub fn start_draining(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
     }
 }
 

@@ -4,14 +4,10 @@
 //! Each target has a consumer group of its own on the stream, so that a target that does not answer
 //! keeps nothing from the others. Gateways share the groups: Redis gives an entry to one of them, and
 //! what was not acknowledged is claimed by one of them later (`worker.rs`). `message.rs` is what an
-//! alert says, `sender.rs` how it is sent, `target.rs` and `api.rs` the settings,
-//! `rules.rs` the rules of the module.
+//! alert says, `sender.rs` how it is sent.
 
-pub mod api;
 pub mod message;
-pub mod rules;
 mod sender;
-pub mod target;
 mod worker;
 
 use crate::state::AppState;

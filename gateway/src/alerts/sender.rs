@@ -5,8 +5,8 @@
 //! same id.
 
 use super::message::Alert;
-use super::target::{secret_bytes, Kind, Target};
 use crate::config::AlertsConfig;
+use crate::sites::target::{secret_bytes, Kind, Target};
 use base64::prelude::{Engine, BASE64_STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use lettre::message::Mailbox;

@@ -11,11 +11,10 @@
 
 use super::message::Alert;
 use super::sender::Sender;
-use super::target::{is_there, Target};
 use crate::error::ApiError;
-use crate::live::{entries, entry_list, stream_of};
+use crate::sites::target::{is_there, Target};
 use crate::state::AppState;
-use crate::store::{integer, text, StoreError};
+use crate::store::{entries, entry_list, integer, stream_of, text, StoreError};
 use redis::{cmd, Cmd, Value};
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,7 +56,7 @@ impl Worker {
     /// Until the target is no more.
     pub async fn run(self) {
         let pause = self.state.config.alerts.poll;
-        while self.is_wanted() && !self.state.ingest.is_draining() {
+        while self.is_wanted() && !self.state.is_draining() {
             match self.turn().await {
                 Ok(true) => continue,
                 Ok(false) => {}

@@ -37,6 +37,8 @@ pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
     checked(config)
 }
 
+const MOST_THREADS: usize = 256;
+
 fn checked(config: Config) -> Result<Config, ConfigError> {
     let wrong = |text: &str| Err(ConfigError(String::from(text)));
     let ingest = &config.ingest;
@@ -45,6 +47,9 @@ fn checked(config: Config) -> Result<Config, ConfigError> {
     }
     if config.http.tls_certificate.is_some() != config.http.tls_key.is_some() {
         return wrong("http.tls_certificate and http.tls_key go together");
+    }
+    if config.http.threads > MOST_THREADS {
+        return wrong("http.threads: 0 to 256");
     }
     if !(1..=10_000).contains(&ingest.batch_events) {
         return wrong("ingest.batch_events: 1 to 10000");

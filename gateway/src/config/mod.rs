@@ -31,6 +31,8 @@ pub struct Config {
 #[serde(default, deny_unknown_fields)]
 pub struct HttpConfig {
     pub listen: SocketAddr,
+    /// Threads that serve requests; 0 is one for each core.
+    pub threads: usize,
     /// PEM files; both or neither.
     pub tls_certificate: Option<PathBuf>,
     pub tls_key: Option<PathBuf>,
@@ -51,6 +53,7 @@ impl Default for HttpConfig {
     fn default() -> HttpConfig {
         HttpConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            threads: 0,
             tls_certificate: None,
             tls_key: None,
             trusted_proxies: Vec::new(),

@@ -1,6 +1,7 @@
 //! For monitoring: whether the process answers, whether it can do its work, and its figures.
 
 use crate::error::ApiError;
+use crate::metrics::refresh_sites;
 use crate::state::AppState;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
@@ -13,7 +14,7 @@ pub async fn healthz() -> &'static str {
 
 /// Redis answers, and the sites have been read.
 pub async fn readyz(State(state): State<AppState>) -> Result<&'static str, ApiError> {
-    if state.ingest.is_draining() {
+    if state.is_draining() {
         return Err(ApiError::unavailable("the gateway is stopping", 5));
     }
     state.redis.query(&redis::cmd("PING")).await?;
@@ -22,7 +23,8 @@ pub async fn readyz(State(state): State<AppState>) -> Result<&'static str, ApiEr
 }
 
 pub async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
-    crate::metrics::refresh_sites(&state).await;
+    let sites = state.sites.snapshot();
+    refresh_sites(&state.metrics, &sites, &state.redis).await;
     let content = "text/plain; version=0.0.4; charset=utf-8";
     ([(CONTENT_TYPE, content)], state.metrics.text())
 }

@@ -1,9 +1,11 @@
 //! Listening, and stopping: on SIGTERM or SIGINT no connection is taken any more, requests under
 //! way are finished, the queue is emptied, and only then the process ends.
 
-use super::router;
+use super::routes::router;
 use super::stalled::Stalled;
 use crate::config::{Config, HttpConfig};
+use crate::ingest::Ingest;
+use crate::live::Live;
 use crate::state::AppState;
 use axum_server::tls_rustls::RustlsConfig;
 use axum_server::Handle;
@@ -15,27 +17,14 @@ use tokio::signal::unix::{signal, SignalKind};
 
 pub async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     let state = AppState::new(config).await?;
-    let refresh = state.config.sites.refresh;
-    tokio::spawn(state.sites.clone().keep_fresh(refresh));
-    tokio::spawn({
-        let state = state.clone();
-        async move { state.ingest.limits().keep_small().await }
-    });
-
-    tokio::spawn({
-        let state = state.clone();
-        async move { state.ingest.probe().await }
-    });
-    tokio::spawn({
-        let state = state.clone();
-        async move { state.ingest.enrich().salts.keep_fresh(&state.redis).await }
-    });
-
-    crate::live::start(&state);
+    let live = Live::new(&state);
+    let ingest = Ingest::new(&state, live.tap().clone()).await?;
+    start_tasks(&state, &ingest);
+    crate::live::start(&live);
     crate::alerts::start(&state)?;
 
     let handle: Handle<SocketAddr> = Handle::new();
-    tokio::spawn(stop_on_signal(state.clone(), handle.clone())?);
+    tokio::spawn(stop_on_signal(state.clone(), live.clone(), handle.clone())?);
     tokio::spawn({
         let handle = handle.clone();
         async move {
@@ -45,7 +34,7 @@ pub async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
         }
     });
 
-    let app = router(&state).into_make_service_with_connect_info::<SocketAddr>();
+    let app = router(&state, &ingest, &live).into_make_service_with_connect_info::<SocketAddr>();
     let http = &state.config.http;
     let stalled = Stalled {
         limit: http.request_timeout,
@@ -67,9 +56,27 @@ pub async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
             server.serve(app).await?;
         }
     }
-    state.ingest.drained(http.drain).await;
+    ingest.drained(http.drain).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What goes on beside the requests for as long as the process lives.
+fn start_tasks(state: &AppState, ingest: &Ingest) {
+    let refresh = state.config.sites.refresh;
+    tokio::spawn(state.sites.clone().keep_fresh(refresh));
+    tokio::spawn({
+        let state = state.clone();
+        async move { state.limits.keep_small().await }
+    });
+    tokio::spawn({
+        let state = state.clone();
+        async move { state.enrich.salts.keep_fresh(&state.redis).await }
+    });
+    tokio::spawn({
+        let ingest = ingest.clone();
+        async move { ingest.probe().await }
+    });
 }
 
 fn set_timers(builder: &mut Builder<TokioExecutor>, http: &HttpConfig) {
@@ -81,6 +88,7 @@ fn set_timers(builder: &mut Builder<TokioExecutor>, http: &HttpConfig) {
 
 fn stop_on_signal(
     state: AppState,
+    live: Live,
     handle: Handle<SocketAddr>,
 ) -> std::io::Result<impl std::future::Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
@@ -91,8 +99,8 @@ fn stop_on_signal(
             _ = interrupt.recv() => {}
         }
         tracing::info!("stopping: requests under way are finished");
-        state.ingest.start_draining();
-        state.live.close();
+        state.start_draining();
+        live.close();
         handle.graceful_shutdown(Some(state.config.http.drain));
     })
 }

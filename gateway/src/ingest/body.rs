@@ -4,18 +4,23 @@ use super::unpack::unpacked;
 use crate::error::{ApiError, ApiResult};
 use crate::state::AppState;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, FromRequest, Request};
+use axum::extract::{DefaultBodyLimit, FromRef, FromRequest, Request};
 use axum::http::{header, HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use std::borrow::Cow;
 
 pub struct Body(pub Bytes);
 
-impl FromRequest<AppState> for Body {
+impl<S> FromRequest<S> for Body
+where
+    AppState: FromRef<S>,
+    S: Send + Sync,
+{
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &AppState) -> ApiResult<Body> {
-        read(request, state).await.map(Body).inspect_err(|error| {
+    async fn from_request(request: Request, state: &S) -> ApiResult<Body> {
+        let state = AppState::from_ref(state);
+        read(request, &state).await.map(Body).inspect_err(|error| {
             state.metrics.drop_event(match error.status {
                 StatusCode::PAYLOAD_TOO_LARGE => "too_large",
                 _ => "invalid",
@@ -27,12 +32,15 @@ impl FromRequest<AppState> for Body {
 async fn read(mut request: Request, state: &AppState) -> ApiResult<Bytes> {
     let is_packed = is_gzip(request.headers())?;
     let most = state.config.ingest.body_bytes.as_u64();
+    if announced(request.headers()).is_some_and(|bytes| bytes > most) {
+        return Err(too_large());
+    }
     let limit = usize::try_from(most).unwrap_or(usize::MAX);
     DefaultBodyLimit::max(limit).apply(&mut request);
     let bytes = Bytes::from_request(request, state)
         .await
         .map_err(|rejection| match rejection.into_response().status() {
-            StatusCode::PAYLOAD_TOO_LARGE => ApiError::too_large("the body is too large"),
+            StatusCode::PAYLOAD_TOO_LARGE => too_large(),
             _ => ApiError::invalid("body", "it cannot be read"),
         })?;
     if !is_packed {
@@ -42,6 +50,16 @@ async fn read(mut request: Request, state: &AppState) -> ApiResult<Bytes> {
         Cow::Owned(text) => Ok(Bytes::from(text)),
         Cow::Borrowed(_) => Err(ApiError::invalid("body", "it is no gzip")),
     }
+}
+
+/// How long the body is, before any of it is read.
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    let length = headers.get(header::CONTENT_LENGTH)?;
+    length.to_str().ok()?.parse().ok()
+}
+
+fn too_large() -> ApiError {
+    ApiError::too_large("the body is too large")
 }
 
 /// What `Content-Encoding` says of the body.

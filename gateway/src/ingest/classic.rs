@@ -3,13 +3,14 @@
 
 use super::body::Body;
 use super::failures::Failures;
+use super::intake::Ingest;
 use super::native::NativeEvent;
-use super::{Refusal, Source};
+use super::sink::Refusal;
+use super::source::Source;
 use crate::auth::Claim;
 use crate::enrich::host_of;
 use crate::error::{ApiError, ApiResult, ErrorBody};
 use crate::object::Object;
-use crate::state::AppState;
 use axum::extract::State;
 use axum::Json;
 use serde::Serialize;
@@ -17,7 +18,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub fn routes() -> OpenApiRouter<AppState> {
+pub fn routes() -> OpenApiRouter<Ingest> {
     OpenApiRouter::new().routes(routes!(event))
 }
 
@@ -38,19 +39,19 @@ struct Told {
     )
 )]
 async fn event(
-    State(state): State<AppState>,
+    State(ingest): State<Ingest>,
     source: Source,
     Body(body): Body,
 ) -> ApiResult<Json<Told>> {
     let Object(event): Object<NativeEvent> = serde_json::from_slice(&body).map_err(|error| {
-        state.metrics.drop_event("invalid");
+        ingest.state.metrics.drop_event("invalid");
         ApiError::invalid("body", format!("no event: {error}"))
     })?;
     let page = event.page_url.as_deref().and_then(host_of);
     let host = page.or_else(|| source.origin.as_deref().and_then(host_of));
     // The operator's default takes what names no site; a key that is sent has to be right.
-    let claim = match (&source.key, &host, &state.config.sites.default) {
-        (None, Some(host), _) if state.sites.loaded()?.of_domain(host).is_some() => Claim {
+    let claim = match (&source.key, &host, &ingest.state.config.sites.default) {
+        (None, Some(host), _) if ingest.state.sites.loaded()?.of_domain(host).is_some() => Claim {
             domain: Some(host),
             ..Claim::default()
         },
@@ -60,13 +61,11 @@ async fn event(
         },
         _ => Claim::default(),
     };
-    let site = source.site(&state, claim)?;
+    let site = source.site(&ingest.state, claim)?;
     let mut draft = event.into_draft()?;
     // An event without a visitor is taken as one of a browser.
     draft.is_web = draft.user.is_none();
-    let taken = state
-        .ingest
-        .take(&site, &source, vec![draft], Refusal::Whole);
+    let taken = ingest.take(&site, &source, vec![draft], Refusal::Whole);
     taken.await?;
     Ok(Json(Told {
         success: true,

@@ -1,6 +1,5 @@
 //! An event on its way: as an adapter read it (`Draft`), and as Redis is given it (`Event`).
 
-use super::pipeline::is_found;
 use crate::sites::key::hex;
 use redis::Cmd;
 use siphasher::sip128::{Hasher128, SipHasher24};
@@ -144,6 +143,12 @@ pub fn cut(text: &mut String, bytes: usize) {
         let end = (0..=bytes).rev().find(|at| text.is_char_boundary(*at));
         text.truncate(end.unwrap_or(0));
     }
+}
+
+/// Whether a step of the pipeline finds this dimension, rather than the event's own properties.
+pub fn is_found(name: &str) -> bool {
+    const FOUND: &[&str] = &["page", "source", "browser", "os", "device", "country"];
+    FOUND.contains(&name) || name.starts_with("utm_")
 }
 
 #[cfg(test)]

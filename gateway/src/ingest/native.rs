@@ -2,14 +2,17 @@
 //! them. One that is wrong fails the request, and none of them counts.
 
 use super::body::Body;
+use super::event::Draft;
 use super::failures::Failures;
+use super::intake::Ingest;
 use super::properties::{Identity, Properties, Stamp};
-use super::{numbered, Draft, Refusal, Source};
+use super::reason::numbered;
+use super::sink::Refusal;
+use super::source::Source;
 use crate::auth::Claim;
 use crate::error::{ApiError, ApiResult, ErrorBody};
 use crate::object::Object;
 use crate::sites::{IdMode, Site};
-use crate::state::AppState;
 use axum::extract::{Path, State};
 use axum::Json;
 use serde::{Deserialize, Serialize};
@@ -20,7 +23,7 @@ use utoipa_axum::routes;
 /// Events a request.
 const MOST: usize = 10_000;
 
-pub fn routes() -> OpenApiRouter<AppState> {
+pub fn routes() -> OpenApiRouter<Ingest> {
     OpenApiRouter::new()
         .routes(routes!(track))
         .routes(routes!(track_site))
@@ -113,22 +116,19 @@ fn read(body: &[u8]) -> ApiResult<Vec<Draft>> {
 }
 
 async fn take(
-    state: &AppState,
+    ingest: &Ingest,
     source: &Source,
     site: &Site,
     body: &[u8],
 ) -> ApiResult<Json<Tracked>> {
-    let mut drafts = read(body).inspect_err(|_| state.metrics.drop_event("invalid"))?;
+    let mut drafts = read(body).inspect_err(|_| ingest.state.metrics.drop_event("invalid"))?;
     if site.id_mode != IdMode::Supplied {
         // Who has no id is a browser's visitor.
         for draft in &mut drafts {
             draft.is_web = draft.user.is_none();
         }
     }
-    let taken = state
-        .ingest
-        .take(site, source, drafts, Refusal::Whole)
-        .await?;
+    let taken = ingest.take(site, source, drafts, Refusal::Whole).await?;
     Ok(Json(Tracked {
         success: true,
         counted: taken.counted,
@@ -146,12 +146,12 @@ async fn take(
     )
 )]
 async fn track(
-    State(state): State<AppState>,
+    State(ingest): State<Ingest>,
     source: Source,
     Body(body): Body,
 ) -> ApiResult<Json<Tracked>> {
-    let site = source.site(&state, Claim::default())?;
-    take(&state, &source, &site, &body).await
+    let site = source.site(&ingest.state, Claim::default())?;
+    take(&ingest, &source, &site, &body).await
 }
 
 /// Count events of the site in the path, with one of its write keys.
@@ -165,7 +165,7 @@ async fn track(
     )
 )]
 async fn track_site(
-    State(state): State<AppState>,
+    State(ingest): State<Ingest>,
     Path(name): Path<String>,
     source: Source,
     Body(body): Body,
@@ -174,6 +174,6 @@ async fn track_site(
         site: Some(&name),
         ..Claim::default()
     };
-    let site = source.site(&state, claim)?;
-    take(&state, &source, &site, &body).await
+    let site = source.site(&ingest.state, claim)?;
+    take(&ingest, &source, &site, &body).await
 }

@@ -4,10 +4,10 @@
 //! Steps that look at a browser do so only for events that a page sent (`Draft::is_web`): of an
 //! event from a server, agent and address are the server's.
 
-use super::event::{cut, new_id, Draft, Event};
+use super::event::{cut, is_found, new_id, Draft, Event};
 use super::event::{DIMENSIONS, NAME_BYTES, USER_BYTES, VALUES, VALUE_BYTES};
 use super::reason::Reason;
-use super::Source;
+use super::source::Source;
 use crate::enrich::{host_of, source_of, Enrich, Rotation};
 use crate::sites::{IdMode, Site};
 use url::Url;
@@ -255,10 +255,4 @@ fn limits(draft: &mut Draft, _: &Context) -> Result<(), Reason> {
         cut(value, VALUE_BYTES);
     }
     Ok(())
-}
-
-/// Whether a step of the pipeline finds this dimension, rather than the event's own properties.
-pub fn is_found(name: &str) -> bool {
-    const FOUND: &[&str] = &["page", "source", "browser", "os", "device", "country"];
-    FOUND.contains(&name) || name.starts_with("utm_")
 }

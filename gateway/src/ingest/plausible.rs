@@ -2,13 +2,15 @@
 //! them, with long and short keys, and as `text/plain`, too. Our own `/js/script.js` sends the same.
 
 use super::body::Body;
+use super::event::Draft;
 use super::failures::Failures;
+use super::intake::{Ingest, Taken};
 use super::properties::Property;
-use super::{Draft, Refusal, Source, Taken};
+use super::sink::Refusal;
+use super::source::Source;
 use crate::auth::Claim;
 use crate::error::{ApiResult, ErrorBody};
 use crate::object::Object;
-use crate::state::AppState;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -23,7 +25,7 @@ use utoipa_axum::routes;
 /// Sites that one event may be sent to, as `d: "a.com,b.com"`.
 const DOMAINS: usize = 8;
 
-pub fn routes() -> OpenApiRouter<AppState> {
+pub fn routes() -> OpenApiRouter<Ingest> {
     OpenApiRouter::new().routes(routes!(event))
 }
 
@@ -163,14 +165,14 @@ fn accepted(taken: Taken) -> Response {
     )
 )]
 async fn event(
-    State(state): State<AppState>,
+    State(ingest): State<Ingest>,
     source: Source,
     Body(body): Body,
 ) -> ApiResult<Response> {
     let event: PlausibleEvent = match serde_json::from_slice(&body) {
         Ok(Object(event)) => event,
         Err(error) => {
-            state.metrics.drop_event("invalid");
+            ingest.state.metrics.drop_event("invalid");
             return Ok(wrong("request", &format!("is no event: {error}")));
         }
     };
@@ -180,7 +182,7 @@ async fn event(
         ("domain", &event.domain),
     ] {
         if given.as_deref().is_none_or(|text| text.trim().is_empty()) {
-            state.metrics.drop_event("invalid");
+            ingest.state.metrics.drop_event("invalid");
             return Ok(wrong(field, "can't be blank"));
         }
     }
@@ -192,12 +194,12 @@ async fn event(
             domain: Some(domain.trim()),
             ..Claim::default()
         };
-        sites.push(source.site(&state, claim)?);
+        sites.push(source.site(&ingest.state, claim)?);
     }
     let mut taken = Taken::default();
     for site in sites {
         let drafts = vec![draft.clone()];
-        let one = state.ingest.take(&site, &source, drafts, Refusal::Each);
+        let one = ingest.take(&site, &source, drafts, Refusal::Each);
         let one = one.await?;
         taken.counted += one.counted;
         taken.dropped += one.dropped;

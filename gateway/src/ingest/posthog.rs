@@ -3,14 +3,16 @@
 //! recordings, surveys) is answered with an empty, well-formed nothing.
 
 use super::body::Body;
+use super::event::Draft;
+use super::intake::Ingest;
 use super::properties::{Identity, Stamp};
+use super::sink::Refusal;
 use super::skew::correction;
+use super::source::Source;
 use super::unpack::unpacked;
-use super::{Draft, Refusal, Source};
 use crate::auth::Claim;
 use crate::error::{ApiError, ApiResult};
 use crate::object::Object;
-use crate::state::AppState;
 use axum::extract::State;
 use axum::routing::{any, get, post};
 use axum::Json;
@@ -19,7 +21,7 @@ use serde_json::{json, Map, Value};
 use std::net::IpAddr;
 use utoipa_axum::router::OpenApiRouter;
 
-pub fn routes() -> OpenApiRouter<AppState> {
+pub fn routes() -> OpenApiRouter<Ingest> {
     let mut routes = OpenApiRouter::new();
     for path in ["/capture", "/batch", "/e", "/track_event", "/i/v0/e"] {
         routes = routes
@@ -128,11 +130,11 @@ impl Captured {
     }
 }
 
-async fn take(state: &AppState, source: &Source, body: &[u8]) -> ApiResult<()> {
-    let most = state.config.ingest.body_bytes.as_u64();
+async fn take(ingest: &Ingest, source: &Source, body: &[u8]) -> ApiResult<()> {
+    let most = ingest.state.config.ingest.body_bytes.as_u64();
     let body = unpacked(body, most)?;
     let wrong = |error: &dyn std::fmt::Display| {
-        state.metrics.drop_event("invalid");
+        ingest.state.metrics.drop_event("invalid");
         ApiError::invalid("body", format!("no event: {error}"))
     };
     let (key, sent, events) = match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
@@ -156,33 +158,33 @@ async fn take(state: &AppState, source: &Source, body: &[u8]) -> ApiResult<()> {
         key: key.as_deref().or(in_event.as_deref()),
         ..Claim::default()
     };
-    let site = source.site(state, claim)?;
+    let site = source.site(&ingest.state, claim)?;
     let sent = sent.as_ref().and_then(Stamp::instant);
     let correction = correction(sent, source.now);
     let drafts = events
         .into_iter()
         .filter_map(|event| event.into_draft(source, correction));
     let drafts = drafts.collect();
-    let taken = state.ingest.take(&site, source, drafts, Refusal::Each);
+    let taken = ingest.take(&site, source, drafts, Refusal::Each);
     taken.await.map(|_| ())
 }
 
 async fn capture(
-    State(state): State<AppState>,
+    State(ingest): State<Ingest>,
     source: Source,
     Body(body): Body,
 ) -> ApiResult<Json<Value>> {
-    take(&state, &source, &body).await?;
+    take(&ingest, &source, &body).await?;
     Ok(Json(json!({ "status": 1 })))
 }
 
 /// No event of the batch is to be sent again.
 async fn capture_v1(
-    State(state): State<AppState>,
+    State(ingest): State<Ingest>,
     source: Source,
     Body(body): Body,
 ) -> ApiResult<Json<Value>> {
-    take(&state, &source, &body).await?;
+    take(&ingest, &source, &body).await?;
     Ok(Json(json!({ "results": {} })))
 }
 

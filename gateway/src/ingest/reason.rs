@@ -1,6 +1,5 @@
 //! Why an event is not counted: a word for the metric, and an answer for the client.
 
-use super::numbered;
 use crate::error::ApiError;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,5 +53,16 @@ impl Reason {
             Reason::NoRandomness => ApiError::internal(),
         };
         numbered(error, index)
+    }
+}
+
+/// Which of a body's events was wrong, for the message.
+pub fn numbered(error: ApiError, index: Option<usize>) -> ApiError {
+    match (index, &error.field) {
+        (Some(index), Some(field)) => ApiError {
+            field: Some(format!("[{index}].{field}").into()),
+            ..error
+        },
+        _ => error,
     }
 }

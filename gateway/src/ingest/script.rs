@@ -1,6 +1,6 @@
 //! `GET /js/script.js`: the script for pages, less than 2 KB with gzip.
 
-use crate::state::AppState;
+use super::intake::Ingest;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::HeaderName;
 use axum::response::IntoResponse;
@@ -10,7 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 const SCRIPT: &str = include_str!("script.js");
 
-pub fn routes() -> OpenApiRouter<AppState> {
+pub fn routes() -> OpenApiRouter<Ingest> {
     OpenApiRouter::new()
         .route("/js/script.js", get(script))
         .layer(CompressionLayer::new())

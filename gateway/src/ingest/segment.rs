@@ -5,14 +5,16 @@
 //! Traits of people are not taken: they are names and addresses.
 
 use super::body::Body;
+use super::event::Draft;
 use super::failures::Failures;
+use super::intake::Ingest;
 use super::properties::{Identity, Properties, Stamp};
+use super::sink::Refusal;
 use super::skew::correction;
-use super::{Draft, Refusal, Source};
+use super::source::Source;
 use crate::auth::Claim;
 use crate::error::{ApiError, ApiResult, ErrorBody};
 use crate::object::Object;
-use crate::state::AppState;
 use axum::extract::{Path, State};
 use axum::Json;
 use serde::{Deserialize, Serialize};
@@ -26,7 +28,7 @@ use utoipa_axum::routes;
 const BATCH_BYTES: usize = 512 * 1_024;
 const EVENT_BYTES: usize = 33 * 1_024;
 
-pub fn routes() -> OpenApiRouter<AppState> {
+pub fn routes() -> OpenApiRouter<Ingest> {
     OpenApiRouter::new().routes(routes!(call))
 }
 
@@ -180,7 +182,7 @@ fn add_context(draft: &mut Draft, context: CallContext, source: &Source) {
     )
 )]
 async fn call(
-    State(state): State<AppState>,
+    State(ingest): State<Ingest>,
     Path(kind): Path<String>,
     source: Source,
     Body(body): Body,
@@ -192,17 +194,17 @@ async fn call(
     }
     let most = if is_batch { BATCH_BYTES } else { EVENT_BYTES };
     if body.len() > most {
-        state.metrics.drop_event("too_large");
+        ingest.state.metrics.drop_event("too_large");
         return Err(ApiError::too_large(
             "a batch has at most 500 KB, an event 32 KB",
         ));
     }
-    let (calls, sent, key) = read(&state, is_batch, &body)?;
+    let (calls, sent, key) = read(&ingest, is_batch, &body)?;
     let claim = Claim {
         key: source.basic_user.as_deref().or(key.as_deref()),
         ..Claim::default()
     };
-    let site = source.site(&state, claim)?;
+    let site = source.site(&ingest.state, claim)?;
     let sent = sent.as_ref().and_then(Stamp::instant);
     let correction = correction(sent, source.now);
     let mut drafts = Vec::with_capacity(calls.len());
@@ -215,10 +217,10 @@ async fn call(
         };
         match call.into_draft(kind, &source, correction) {
             Some(draft) => drafts.push(draft),
-            None => state.metrics.drop_event("unknown_call"),
+            None => ingest.state.metrics.drop_event("unknown_call"),
         }
     }
-    let taken = state.ingest.take(&site, &source, drafts, Refusal::Each);
+    let taken = ingest.take(&site, &source, drafts, Refusal::Each);
     taken.await?;
     Ok(Json(Told { success: true }))
 }
@@ -226,9 +228,9 @@ async fn call(
 type Calls = (Vec<Call>, Option<Stamp>, Option<String>);
 
 /// The calls of a body, when it was sent, and the key in it.
-fn read(state: &AppState, is_batch: bool, body: &[u8]) -> ApiResult<Calls> {
+fn read(ingest: &Ingest, is_batch: bool, body: &[u8]) -> ApiResult<Calls> {
     let wrong = |error: serde_json::Error| {
-        state.metrics.drop_event("invalid");
+        ingest.state.metrics.drop_event("invalid");
         ApiError::invalid("body", format!("no call: {error}"))
     };
     if !is_batch {
@@ -238,15 +240,15 @@ fn read(state: &AppState, is_batch: bool, body: &[u8]) -> ApiResult<Calls> {
     }
     let Object(batch): Object<Batch> = serde_json::from_slice(body).map_err(wrong)?;
     let Some(raws) = batch.batch else {
-        state.metrics.drop_event("invalid");
+        ingest.state.metrics.drop_event("invalid");
         return Err(ApiError::invalid("batch", "a batch has its calls in it"));
     };
     let mut calls = Vec::with_capacity(raws.len());
     for raw in raws {
         match serde_json::from_str(raw.get()) {
-            _ if raw.get().len() > EVENT_BYTES => state.metrics.drop_event("too_large"),
+            _ if raw.get().len() > EVENT_BYTES => ingest.state.metrics.drop_event("too_large"),
             Ok(Object(call)) => calls.push(call),
-            Err(_) => state.metrics.drop_event("invalid"),
+            Err(_) => ingest.state.metrics.drop_event("invalid"),
         }
     }
     Ok((calls, batch.sent_at, batch.write_key))

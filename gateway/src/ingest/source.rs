@@ -1,11 +1,10 @@
 //! Who sent a request with events, as an extractor: taking it counts against the address's limit.
 
-use crate::auth::{bearer, writer, Claim};
+use crate::auth::{bearer, writer, Claim, ClientAddress};
 use crate::error::{ApiError, ApiResult};
-use crate::http::ClientAddress;
 use crate::sites::Site;
 use crate::state::AppState;
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::{FromRef, FromRequestParts, Query};
 use axum::http::request::Parts;
 use axum::http::{header, HeaderMap, HeaderName, StatusCode};
 use axum::RequestPartsExt;
@@ -56,14 +55,18 @@ fn is_one(headers: &HeaderMap, name: &'static str) -> bool {
     text(headers, HeaderName::from_static(name)).as_deref() == Some("1")
 }
 
-impl FromRequestParts<AppState> for Source {
+impl<S> FromRequestParts<S> for Source
+where
+    AppState: FromRef<S>,
+    S: Send + Sync,
+{
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> ApiResult<Source> {
-        let ClientAddress(address) = parts.extract_with_state(state).await?;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> ApiResult<Source> {
+        let state = AppState::from_ref(state);
+        let ClientAddress(address) = parts.extract_with_state(&state).await?;
         state
-            .ingest
-            .limits()
+            .limits
             .take_events(address)
             .inspect_err(|_| state.metrics.drop_event("rate_limited"))?;
         let headers = &parts.headers;
@@ -94,7 +97,7 @@ impl Source {
                 StatusCode::NOT_FOUND => "unknown_domain",
                 _ => "unauthorized",
             });
-            state.ingest.limits().take_failure(self.address, error)
+            state.limits.take_failure(self.address, error)
         })
     }
 }

@@ -1,7 +1,7 @@
 //! The one subscription of a gateway: what all gateways, itself among them, say on the channel.
 
+use super::hubs::Live;
 use super::tap::{Word, CHANNEL};
-use crate::state::AppState;
 use crate::store::StoreError;
 use futures_util::StreamExt;
 use redis::aio::PubSub;
@@ -16,10 +16,10 @@ const PING: Duration = Duration::from_secs(10);
 
 /// Listens for as long as the process lives; a connection that ends is made again, to another node
 /// if there are more.
-pub async fn listen(state: AppState) {
+pub async fn listen(live: Live) {
     let mut node = 0;
     loop {
-        if let Err(error) = listen_once(&state, node).await {
+        if let Err(error) = listen_once(&live, node).await {
             tracing::warn!(%error, "the channel of live events is not heard");
         }
         node = node.wrapping_add(1);
@@ -37,20 +37,20 @@ async fn in_time<T>(
     }
 }
 
-async fn listen_once(state: &AppState, node: usize) -> Result<(), StoreError> {
-    let config = &state.config.redis;
+async fn listen_once(live: &Live, node: usize) -> Result<(), StoreError> {
+    let config = &live.state.config.redis;
     let limit = config.connection_timeout + config.response_timeout;
-    let client = state.redis.dedicated(node)?;
+    let client = live.state.redis.dedicated(node)?;
     let mut subscription: PubSub = in_time(limit, client.get_async_pubsub()).await?;
     in_time(limit, subscription.subscribe(CHANNEL)).await?;
-    state.live.announce_all();
+    live.announce_all();
     let (mut sink, mut messages) = subscription.split();
     let mut pings = interval(PING);
     loop {
         tokio::select! {
             message = messages.next() => {
                 let Some(message) = message else { return Ok(()) };
-                hear(state, message.get_payload_bytes());
+                hear(live, message.get_payload_bytes());
             }
             _ = pings.tick() => {
                 in_time::<redis::Value>(limit, sink.ping()).await?;
@@ -60,15 +60,15 @@ async fn listen_once(state: &AppState, node: usize) -> Result<(), StoreError> {
 }
 
 /// A word of another version of the gateway may not be one of this.
-fn hear(state: &AppState, payload: &[u8]) {
+fn hear(live: &Live, payload: &[u8]) {
     match serde_json::from_slice(payload) {
         Ok(Word::Wanted(site)) => {
             // Only sites that there are, so that others on the channel cannot fill the memory.
-            if state.sites.snapshot().site(&site).is_some() {
-                state.live.tap().want(site);
+            if live.state.sites.snapshot().site(&site).is_some() {
+                live.tap().want(site);
             }
         }
-        Ok(Word::Events(site, events)) => state.live.pass(&site, events),
+        Ok(Word::Events(site, events)) => live.pass(&site, events),
         Err(error) => tracing::debug!(%error, "a word of the live channel is not known"),
     }
 }

@@ -3,10 +3,10 @@
 //! it is too far behind, and that listener is closed.
 
 use super::event::LiveEvent;
+use super::hubs::Live;
 use super::log::Cursor;
 use super::sampler::Sampler;
 use super::stats::Stats;
-use crate::state::AppState;
 use crate::store::{integer, pairs, text, StoreError};
 use axum::extract::ws::Utf8Bytes;
 use jiff::tz::TimeZone;
@@ -52,7 +52,7 @@ struct Work {
 
 impl Hub {
     /// The hub, and its task, which ends when no listener is left.
-    pub fn start(state: &AppState, site: &str) -> Arc<Hub> {
+    pub fn start(live: &Live, site: &str) -> Arc<Hub> {
         let (frames, _) = broadcast::channel(BEHIND);
         let (sender, receiver) = mpsc::channel(QUEUE);
         let hub = Arc::new(Hub {
@@ -68,7 +68,7 @@ impl Hub {
             cursor: None,
             events: receiver,
         };
-        tokio::spawn(work.run(state.clone()));
+        tokio::spawn(work.run(live.clone()));
         hub
     }
 
@@ -92,61 +92,65 @@ impl Hub {
 }
 
 impl Work {
-    async fn run(mut self, state: AppState) {
-        let mut beats = interval(state.config.live.heartbeat);
+    async fn run(mut self, live: Live) {
+        let mut beats = interval(live.state.config.live.heartbeat);
         let mut polls = interval(POLL);
         for ticks in [&mut beats, &mut polls] {
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         }
         // The first tick is at once; the listener that comes first has its figures by then.
         beats.tick().await;
-        self.look(&state).await;
+        self.look(&live).await;
         loop {
             tokio::select! {
                 events = self.events.recv() => {
                     // A site's log has them all.
                     if let (Some(events), None) = (events, &self.cursor) {
-                        self.show(&state, events);
+                        self.show(&live, events);
                     }
                 }
-                _ = polls.tick() => self.poll(&state).await,
+                _ = polls.tick() => self.poll(&live).await,
                 _ = beats.tick() => {
-                    if state.live.remove_if_idle(&self.hub) {
+                    if live.remove_if_idle(&self.hub) {
                         return;
                     }
-                    self.beat(&state).await;
+                    self.beat(&live).await;
                 }
             }
         }
     }
 
-    async fn beat(&mut self, state: &AppState) {
+    async fn beat(&mut self, live: &Live) {
         match self
             .hub
             .stats
-            .message(state, &self.hub.site, "heartbeat")
+            .message(&live.state, &self.hub.site, "heartbeat")
             .await
         {
             Ok(text) => self.hub.send(Frame::Figures(text)),
             Err(error) => tracing::debug!(error = %error.message, "no heartbeat"),
         }
         self.hub.send(Frame::Tick);
-        self.look(state).await;
+        self.look(live).await;
     }
 
     /// Looks at the settings of the module: the zone, and whether there is a log.
-    async fn look(&mut self, state: &AppState) {
-        if let Err(error) = self.try_look(state).await {
+    async fn look(&mut self, live: &Live) {
+        if let Err(error) = self.try_look(live).await {
             tracing::debug!(%error, "the site's settings cannot be read");
         }
         if self.cursor.is_none() {
-            state.live.tap().announce(&self.hub.site);
+            live.tap().announce(&self.hub.site);
         }
     }
 
-    async fn try_look(&mut self, state: &AppState) -> Result<(), StoreError> {
+    async fn try_look(&mut self, live: &Live) -> Result<(), StoreError> {
         let site = &self.hub.site;
-        let info = state.redis.query(cmd("ANALYTICS.INFO").arg(site)).await?;
+        let info = live
+            .state
+            .redis
+            .query(cmd("ANALYTICS.INFO").arg(site))
+            .await?;
         let mut has_log = false;
         for (name, value) in pairs(info) {
             match text(&name) {
@@ -161,37 +165,37 @@ impl Work {
         if !has_log {
             self.cursor = None;
         } else if self.cursor.is_none() {
-            self.cursor = Some(Cursor::at_end(&state.redis, site).await?);
+            self.cursor = Some(Cursor::at_end(&live.state.redis, site).await?);
         }
         Ok(())
     }
 
-    async fn poll(&mut self, state: &AppState) {
+    async fn poll(&mut self, live: &Live) {
         if let Some(cursor) = &mut self.cursor {
-            match cursor.read(&state.redis).await {
+            match cursor.read(&live.state.redis).await {
                 Ok((events, skipped)) => {
                     self.sampler.skip(skipped);
-                    self.show(state, events);
+                    self.show(live, events);
                 }
                 Err(error) => tracing::debug!(%error, "the log cannot be read"),
             }
         }
         if let Some(event) = self.sampler.flush(Instant::now()) {
-            self.send(state, &event);
+            self.send(live, &event);
         }
     }
 
-    fn show(&mut self, state: &AppState, events: Vec<LiveEvent>) {
+    fn show(&mut self, live: &Live, events: Vec<LiveEvent>) {
         for event in events {
             if let Some(event) = self.sampler.offer(event, Instant::now()) {
-                self.send(state, &event);
+                self.send(live, &event);
             }
         }
     }
 
-    fn send(&self, state: &AppState, event: &LiveEvent) {
-        if let Some(site) = state.sites.snapshot().site(&self.hub.site) {
-            let json = event.json(site, &self.zone, state.ingest.enrich());
+    fn send(&self, live: &Live, event: &LiveEvent) {
+        if let Some(site) = live.state.sites.snapshot().site(&self.hub.site) {
+            let json = event.json(site, &self.zone, &live.state.enrich);
             self.hub.send(Frame::Event(json.into()));
         }
     }

@@ -5,8 +5,8 @@
 //! be moved with its slot in a cluster; this one goes over the connection that there is.
 
 use super::event::LiveEvent;
-use crate::store::{integer, pairs, text, Redis, StoreError};
-use redis::{cmd, Value};
+use crate::store::{entries, integer, pairs, stream_of, text, Redis, StoreError};
+use redis::cmd;
 
 /// Entries that are read at once; if there are more, what lies between is counted and skipped.
 const MOST: usize = 100;
@@ -18,19 +18,6 @@ pub struct Cursor {
     id: String,
     /// Entries that the stream had ever had at this place.
     added: i64,
-}
-
-/// `{shop}:events`; a name with a hash tag keeps it.
-pub fn stream_of(site: &str, what: &str) -> String {
-    let tagged = site
-        .split_once('{')
-        .and_then(|(_, rest)| rest.split_once('}'))
-        .is_some_and(|(tag, _)| !tag.is_empty());
-    if tagged {
-        format!("{site}:{what}")
-    } else {
-        format!("{{{site}}}:{what}")
-    }
 }
 
 /// The id of the last entry, and how many there have ever been.
@@ -50,37 +37,6 @@ async fn end_of(redis: &Redis, key: &str) -> Result<(String, i64), StoreError> {
     let id = field("last-generated-id").and_then(text).unwrap_or("0-0");
     let added = field("entries-added").and_then(integer).unwrap_or(0);
     Ok((String::from(id), added))
-}
-
-/// The entries of `XREAD` or `XREADGROUP` of one stream: ids and fields.
-pub fn entries(reply: Value) -> Vec<(String, Vec<Value>)> {
-    let stream = match reply {
-        Value::Map(streams) => streams.into_iter().next().map(|(_, entries)| entries),
-        Value::Array(streams) => match streams.into_iter().next() {
-            Some(Value::Array(stream)) => stream.into_iter().nth(1),
-            _ => None,
-        },
-        _ => None,
-    };
-    stream.map(entry_list).unwrap_or_default()
-}
-
-/// The entries of `XRANGE` or `XCLAIM`. One that was deleted meanwhile is left out.
-pub fn entry_list(reply: Value) -> Vec<(String, Vec<Value>)> {
-    let Value::Array(entries) = reply else {
-        return Vec::new();
-    };
-    let read = entries.into_iter().filter_map(|entry| match entry {
-        Value::Array(entry) => {
-            let mut entry = entry.into_iter();
-            match (entry.next()?, entry.next()?) {
-                (id, Value::Array(fields)) => Some((String::from(text(&id)?), fields)),
-                _ => None,
-            }
-        }
-        _ => None,
-    });
-    read.collect()
 }
 
 impl Cursor {
@@ -113,17 +69,5 @@ impl Cursor {
             (self.id, self.added) = (id, added);
         }
         Ok((events, skipped))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn streams_stand_in_the_slot_of_the_site() {
-        assert_eq!(stream_of("shop", "events"), "{shop}:events");
-        assert_eq!(stream_of("{eu}shop", "alerts"), "{eu}shop:alerts");
-        assert_eq!(stream_of("a{}b", "alerts"), "{a{}b}:alerts");
     }
 }

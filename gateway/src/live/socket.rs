@@ -5,10 +5,9 @@
 
 use super::admission::{check_origin, Seat};
 use super::hub::{Frame, Hub};
-use crate::auth::Reader;
+use super::hubs::Live;
+use crate::auth::{ClientAddress, Reader};
 use crate::error::{ApiError, ApiResult, ErrorBody};
-use crate::http::ClientAddress;
-use crate::state::AppState;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{close_code, CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::extract::State;
@@ -54,29 +53,28 @@ const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
     )
 )]
 pub async fn socket(
-    State(state): State<AppState>,
+    State(live): State<Live>,
     ClientAddress(address): ClientAddress,
     headers: HeaderMap,
     Reader(site): Reader,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> ApiResult<Response> {
-    state.ingest.limits().take_query(address)?;
+    live.state.limits.take_query(address)?;
     check_origin(&site, &headers)?;
     let upgrade = match upgrade {
         Ok(upgrade) => upgrade,
         Err(error) => return Ok(not_a_socket(error)),
     };
-    if state.live.is_closed() {
+    if live.is_closed() {
         return Err(ApiError::unavailable("the gateway is stopping", 5));
     }
-    let seat = state
-        .live
+    let seat = live
         .counts
-        .seat(&state, address, &state.metrics.web_sockets)?;
-    let (hub, frames) = state.live.join(&state, &site.name);
+        .seat(&live.state, address, &live.state.metrics.web_sockets)?;
+    let (hub, frames) = live.join(&site.name);
     let first = hub
         .stats
-        .message(&state, &site.name, "initial_stats")
+        .message(&live.state, &site.name, "initial_stats")
         .await?;
     let upgrade = upgrade
         .read_buffer_size(READ_BUFFER)
@@ -88,7 +86,7 @@ pub async fn socket(
         let connection = Connection {
             socket,
             hub,
-            state,
+            live,
             rate: RateLimiter::direct(Quota::per_second(RATE).allow_burst(BURST)),
             heard: Instant::now(),
             _seat: seat,
@@ -117,7 +115,7 @@ enum Asked {
 struct Connection {
     socket: WebSocket,
     hub: Arc<Hub>,
-    state: AppState,
+    live: Live,
     rate: DefaultDirectRateLimiter,
     /// When the client last sent anything.
     heard: Instant,
@@ -148,7 +146,7 @@ impl Connection {
             End::Silent => ("silent", close_code::POLICY, "no answer to pings"),
             End::Stopping => ("stopping", close_code::RESTART, "the gateway is stopping"),
         };
-        self.state.metrics.listener_closed(reason);
+        self.live.state.metrics.listener_closed(reason);
         let frame = CloseFrame {
             code,
             reason: Utf8Bytes::from_static(text),
@@ -216,7 +214,10 @@ impl Connection {
             }
             Some(Asked::RefreshStats) => {
                 let site = &self.hub.site;
-                let stats = self.hub.stats.message(&self.state, site, "refresh_stats");
+                let stats = self
+                    .hub
+                    .stats
+                    .message(&self.live.state, site, "refresh_stats");
                 stats.await.unwrap_or_else(|error| told(&error))
             }
             None => told(&ApiError::invalid(

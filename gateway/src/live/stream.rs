@@ -3,10 +3,9 @@
 
 use super::admission::{check_origin, Seat};
 use super::hub::Frame;
-use crate::auth::Reader;
+use super::hubs::Live;
+use crate::auth::{ClientAddress, Reader};
 use crate::error::{ApiError, ApiResult, ErrorBody};
-use crate::http::ClientAddress;
-use crate::state::AppState;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderName};
@@ -23,7 +22,7 @@ use utoipa::ToSchema;
 
 struct Listener {
     frames: Receiver<Frame>,
-    state: AppState,
+    live: Live,
     figures_only: bool,
     _seat: Seat,
 }
@@ -61,7 +60,7 @@ struct SentEvent {
     )
 )]
 pub async fn stream(
-    State(state): State<AppState>,
+    State(live): State<Live>,
     ClientAddress(address): ClientAddress,
     headers: HeaderMap,
     Reader(site): Reader,
@@ -69,25 +68,24 @@ pub async fn stream(
 ) -> ApiResult<impl IntoResponse> {
     let Query(wanted) =
         wanted.map_err(|_| ApiError::invalid("events", "true or false is accepted"))?;
-    state.ingest.limits().take_query(address)?;
+    live.state.limits.take_query(address)?;
     check_origin(&site, &headers)?;
-    if state.live.is_closed() {
+    if live.is_closed() {
         return Err(ApiError::unavailable("the gateway is stopping", 5));
     }
-    let seat = state
-        .live
+    let seat = live
         .counts
-        .seat(&state, address, &state.metrics.event_streams)?;
-    let (hub, frames) = state.live.join(&state, &site.name);
+        .seat(&live.state, address, &live.state.metrics.event_streams)?;
+    let (hub, frames) = live.join(&site.name);
     let first = hub
         .stats
-        .message(&state, &site.name, "initial_stats")
+        .message(&live.state, &site.name, "initial_stats")
         .await?;
     let first =
         futures_util::stream::iter([Ok::<_, Infallible>(Event::default().data(first.as_str()))]);
     let listener = Listener {
         frames,
-        state,
+        live,
         figures_only: wanted.events == Some(false),
         _seat: seat,
     };
@@ -108,7 +106,7 @@ async fn next(mut listener: Listener) -> Option<(Result<Event, Infallible>, List
             Ok(Frame::Tick) => {}
             Ok(Frame::Close) | Err(RecvError::Closed) => return None,
             Err(RecvError::Lagged(_)) => {
-                listener.state.metrics.listener_closed("slow");
+                listener.live.state.metrics.listener_closed("slow");
                 return None;
             }
         }

@@ -1,9 +1,8 @@
 //! Visitors and conversions of the sites that opted in, asked for when Prometheus asks.
 
-use super::{SiteLabels, WindowLabels};
-use crate::sites::Site;
-use crate::state::AppState;
-use crate::store::{integer, StoreError};
+use super::{Metrics, SiteLabels, WindowLabels};
+use crate::sites::{Site, Snapshot};
+use crate::store::{integer, Redis, StoreError};
 use futures_util::future::join_all;
 use redis::{cmd, Value};
 use std::sync::Arc;
@@ -13,12 +12,11 @@ use tokio::time::Instant;
 const SITES: usize = 200;
 
 /// Asks Redis anew. A site that cannot be asked keeps the figures that it had.
-pub async fn refresh(state: &AppState) {
-    let snapshot = state.sites.snapshot();
+pub async fn refresh(metrics: &Metrics, snapshot: &Snapshot, redis: &Redis) {
     let mut sites: Vec<&Arc<Site>> = snapshot.sites().filter(|site| site.prometheus).collect();
     sites.sort_by(|a, b| a.name.cmp(&b.name));
     sites.truncate(SITES);
-    let asked = sites.iter().map(|site| ask(state, site));
+    let asked = sites.iter().map(|site| ask(metrics, site, redis));
     for outcome in join_all(asked).await {
         if let Err(error) = outcome {
             tracing::warn!(%error, "the figures of a site cannot be had");
@@ -26,22 +24,21 @@ pub async fn refresh(state: &AppState) {
     }
 }
 
-async fn ask(state: &AppState, site: &Site) -> Result<(), StoreError> {
+async fn ask(metrics: &Metrics, site: &Site, redis: &Redis) -> Result<(), StoreError> {
     let begun = Instant::now();
     let windows = async {
-        let now = users(state, site, "5m", "users").await?;
-        let day = users(state, site, "24h", "users").await?;
-        let today = users(state, site, "today", "users").await?;
+        let now = users(redis, site, "5m", "users").await?;
+        let day = users(redis, site, "24h", "users").await?;
+        let today = users(redis, site, "today", "users").await?;
         let goal = format!("(users@event={})", site.goal);
-        let converted = users(state, site, "today", &goal).await?;
+        let converted = users(redis, site, "today", &goal).await?;
         Ok::<_, StoreError>((now, day, today, converted))
     };
     let (now, day, today, converted) = windows.await?;
-    state.metrics.redis_took("site_metrics", begun.elapsed());
+    metrics.redis_took("site_metrics", begun.elapsed());
     let labels = SiteLabels {
         site: site.name.clone(),
     };
-    let metrics = &state.metrics;
     metrics.current_visitors.get_or_create(&labels).set(now);
     for (window, users) in [("24h", day), ("today", today)] {
         let site = site.name.clone();
@@ -57,15 +54,10 @@ async fn ask(state: &AppState, site: &Site) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn users(
-    state: &AppState,
-    site: &Site,
-    window: &str,
-    metric: &str,
-) -> Result<i64, StoreError> {
+async fn users(redis: &Redis, site: &Site, window: &str, metric: &str) -> Result<i64, StoreError> {
     let mut command = cmd("ANALYTICS.GET");
     command.arg(&site.name).arg(window).arg(metric);
-    Ok(match state.redis.query(&command).await? {
+    Ok(match redis.query(&command).await? {
         Value::Array(numbers) => numbers.first().and_then(integer).unwrap_or(0),
         _ => 0,
     })

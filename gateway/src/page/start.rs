@@ -1,9 +1,8 @@
 //! `GET /api/v1/page`: what the page needs before its first question: the sites that its token may
 //! read, which of them is shown, and that site's settings in the module.
 
-use crate::auth::{bearer, is_operator, refused};
+use crate::auth::{bearer, is_operator, refused, ClientAddress};
 use crate::error::{ApiError, ApiResult, ErrorBody};
-use crate::http::ClientAddress;
 use crate::query::site_info;
 use crate::sites::Site;
 use crate::state::AppState;
@@ -60,7 +59,7 @@ pub async fn start(
     headers: HeaderMap,
     wanted: Result<Query<Wanted>, axum::extract::rejection::QueryRejection>,
 ) -> ApiResult<Json<Start>> {
-    let limits = state.ingest.limits();
+    let limits = &state.limits;
     limits.take_query(address)?;
     let Query(wanted) =
         wanted.map_err(|rejection| ApiError::invalid("query", rejection.body_text()))?;

@@ -1,9 +1,9 @@
 //! Asking the module, alone or several questions in one round trip.
 
-use super::facts::{facts, Facts};
 use super::question::Question;
 use super::Answer;
 use crate::error::{ApiError, ApiResult};
+use crate::facts::Facts;
 use crate::sites::Site;
 use crate::state::AppState;
 use crate::store::StoreError;
@@ -13,7 +13,7 @@ use std::time::Instant;
 
 pub async fn ask(state: &AppState, site: &Site, question: &Question) -> ApiResult<Answer> {
     let facts = match question.has_times() {
-        true => facts(state, &site.name).await?,
+        true => state.facts_of(&site.name).await?,
         false => Arc::new(Facts::default()),
     };
     let reply = one(state, question.name, &question.command).await?;

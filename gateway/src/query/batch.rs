@@ -1,14 +1,13 @@
 //! `POST /api/v1/query`: up to 64 questions about one site in one round trip, for pages.
 
 use super::ask;
-use super::facts::{facts, Facts};
 use super::failures::Failures;
 use super::params::Params;
 use super::question::{Question, NAMES};
 use super::Answer;
-use crate::auth::{bearer, reader};
+use crate::auth::{bearer, reader, ClientAddress};
 use crate::error::{ApiError, ApiResult};
-use crate::http::ClientAddress;
+use crate::facts::Facts;
 use crate::sites::Site;
 use crate::state::AppState;
 use axum::extract::rejection::JsonRejection;
@@ -95,8 +94,8 @@ async fn query(
     headers: HeaderMap,
     body: Result<Json<Batch>, JsonRejection>,
 ) -> ApiResult<Json<Results>> {
-    state.ingest.limits().take_query(address)?;
-    let Json(batch) = body.map_err(refused_body)?;
+    state.limits.take_query(address)?;
+    let Json(batch) = body?;
     let site = reader(&state, batch.site.as_deref(), bearer(&headers))?;
     if batch.queries.len() > MOST {
         let message = format!("a request has at most {MOST} questions");
@@ -106,14 +105,6 @@ async fn query(
     let questions: Vec<ApiResult<Question>> = asked.map(|asked| question(asked, &site)).collect();
     let results = answers(&state, &site, questions).await?;
     Ok(Json(Results { results }))
-}
-
-/// As the other bodies of the gateway: 400, and 413 for one that is too large.
-pub fn refused_body(rejection: JsonRejection) -> ApiError {
-    match rejection.status() {
-        axum::http::StatusCode::PAYLOAD_TOO_LARGE => ApiError::too_large(rejection.body_text()),
-        _ => ApiError::invalid("body", rejection.body_text()),
-    }
 }
 
 fn question(asked: Asked, site: &Site) -> ApiResult<Question> {
@@ -140,7 +131,7 @@ async fn answers(
             .filter_map(|question| question.as_ref().ok())
     };
     let facts = match well().any(Question::has_times) {
-        true => facts(state, &site.name).await?,
+        true => state.facts_of(&site.name).await?,
         false => Arc::new(Facts::default()),
     };
     let commands: Vec<Cmd> = well().map(|question| question.command.clone()).collect();

@@ -1,9 +1,9 @@
 //! The latest events of a site, from the stream that the module writes them to (`LOG`), and the latest
 //! messages of its alert rules, from another.
 
-use super::value::{list, word};
 use crate::alerts::message::Alert;
 use crate::sites::{key::hex, Site};
+use crate::store::{list, stream_of, word};
 use crate::time;
 use jiff::tz::TimeZone;
 use redis::{cmd, Cmd, Value};
@@ -34,19 +34,8 @@ pub struct LoggedEvent {
     pub values: Map<String, Json>,
 }
 
-/// A stream of a site, whose name may have a hash tag of its own.
-pub fn stream(site: &str, kind: &str) -> String {
-    let tag = site
-        .split_once('{')
-        .and_then(|(_, rest)| rest.split_once('}'));
-    match tag {
-        Some((tag, _)) if !tag.is_empty() => format!("{site}:{kind}"),
-        _ => format!("{{{site}}}:{kind}"),
-    }
-}
-
 pub fn command(site: &str, limit: usize, offset: usize) -> Cmd {
-    latest(&stream(site, "events"), limit.saturating_add(offset))
+    latest(&stream_of(site, "events"), limit.saturating_add(offset))
 }
 
 /// The latest entries of a stream.
@@ -138,16 +127,4 @@ pub fn shown(id: String, site: &Site) -> String {
     hash.update(id.as_bytes());
     let digest = hash.finalize();
     hex(digest.get(..8).unwrap_or_default())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_stream_is_named_as_the_module_names_it() {
-        assert_eq!(stream("shop", "events"), "{shop}:events");
-        assert_eq!(stream("{eu}shop", "alerts"), "{eu}shop:alerts");
-        assert_eq!(stream("a{}b", "events"), "{a{}b}:events");
-    }
 }

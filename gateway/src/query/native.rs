@@ -7,9 +7,8 @@ use super::log::LoggedEvent;
 use super::params::Params;
 use super::question::Question;
 use super::Answer;
-use crate::auth::Reader;
+use crate::auth::{ClientAddress, Reader};
 use crate::error::ApiResult;
-use crate::http::ClientAddress;
 use crate::sites::Site;
 use crate::state::AppState;
 use axum::extract::{FromRequestParts, Path, RawQuery, State};
@@ -52,7 +51,7 @@ impl FromRequestParts<AppState> for Asking {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> ApiResult<Asking> {
         let ClientAddress(address) = ClientAddress::from_request_parts(parts, state).await?;
-        state.ingest.limits().take_query(address)?;
+        state.limits.take_query(address)?;
         let Reader(site) = Reader::from_request_parts(parts, state).await?;
         let RawQuery(query) = match RawQuery::from_request_parts(parts, state).await {
             Ok(query) => query,

@@ -2,10 +2,10 @@
 
 use super::params::Params;
 use super::question::{start, Question, Shape};
-use super::value::{json, list, map_of, member, word};
+use super::value::json;
 use crate::error::ApiResult;
 use crate::sites::Site;
-use crate::store::integer;
+use crate::store::{integer, list, map_of, member, word};
 use crate::time;
 use jiff::tz::TimeZone;
 use redis::Value;

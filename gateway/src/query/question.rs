@@ -1,16 +1,16 @@
 //! The questions: for each read command of the module its parameters, the command, and the shape of
 //! its answer. The paths and the batch read the same parameters here.
 
-use super::facts::Facts;
 use super::log;
 use super::params::Params;
 use super::people;
 use super::range::{self, csv, Format};
-use super::value::{json, list, map_of, member, word};
+use super::value::json;
 use super::Answer;
 use crate::error::{ApiError, ApiResult};
+use crate::facts::Facts;
 use crate::sites::Site;
-use crate::store::integer;
+use crate::store::{integer, list, map_of, member, stream_of, word};
 use crate::time;
 use jiff::tz::TimeZone;
 use redis::{cmd, Cmd, Value};
@@ -409,7 +409,7 @@ fn history(mut params: Params, site: &Site) -> ApiResult<Question> {
     params.finish("limit")?;
     Ok(Question {
         name: "alert_history",
-        command: log::latest(&log::stream(&site.name, "alerts"), limit),
+        command: log::latest(&stream_of(&site.name, "alerts"), limit),
         shape: Shape::History,
     })
 }

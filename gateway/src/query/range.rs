@@ -1,9 +1,9 @@
 //! A series as rows, columns or CSV.
 
-use super::value::{json, list};
+use super::value::json;
 use super::Answer;
 use crate::error::{ApiError, ApiResult};
-use crate::store::integer;
+use crate::store::{integer, list};
 use crate::time;
 use jiff::tz::TimeZone;
 use redis::Value;

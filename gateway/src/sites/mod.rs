@@ -2,19 +2,16 @@
 //! (`stored.rs`), held in memory by every gateway (`registry.rs`), changed by the command line and
 //! the settings API through `stored::change`.
 
-pub mod admin;
-pub mod api;
 pub mod change;
-pub mod funnels;
 pub mod key;
 mod registry;
-pub mod schema;
 pub mod stored;
+pub mod target;
 
 pub use key::{Key, Secret};
 pub use registry::{Registry, Snapshot};
+pub use target::Target;
 
-use crate::alerts::target::Target;
 use serde::{Deserialize, Serialize};
 
 /// How the user of an event is found.

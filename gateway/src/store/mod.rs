@@ -3,9 +3,11 @@
 
 mod error;
 mod reply;
+mod streams;
 
 pub use error::{Failure, StoreError};
-pub use reply::{integer, number, pairs, text};
+pub use reply::{integer, list, map_of, member, number, pairs, text, word};
+pub use streams::{entries, entry_list, stream_of};
 
 use crate::config::RedisConfig;
 use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};

@@ -42,3 +42,32 @@ pub fn pairs(reply: Value) -> Vec<(Value, Value)> {
         _ => Vec::new(),
     }
 }
+
+/// A text, though it may be no UTF-8.
+pub fn word(value: &Value) -> String {
+    match value {
+        Value::BulkString(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        other => text(other).map(String::from).unwrap_or_default(),
+    }
+}
+
+pub fn list(value: &Value) -> &[Value] {
+    match value {
+        Value::Array(items) | Value::Set(items) => items,
+        _ => &[],
+    }
+}
+
+pub fn map_of(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    let pairs: &[(Value, Value)] = match value {
+        Value::Map(pairs) => pairs,
+        _ => &[],
+    };
+    pairs
+        .iter()
+        .filter_map(|(name, value)| Some((text(name)?, value)))
+}
+
+pub fn member<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
+    map_of(value).find_map(|(known, value)| (known == name).then_some(value))
+}

@@ -1,7 +1,7 @@
 //! Requests that nobody should send: each a clear status, nothing counted, nothing said that should
 //! not be.
 
-use crate::gateway::{site, Gateway};
+use crate::gateway::{site, Gateway, ADMIN};
 use crate::http::{get, post};
 use crate::redis_server::RedisServer;
 use serde_json::json;
@@ -116,6 +116,12 @@ fn who_sends_a_whole_body_sees_the_answer_that_refuses_it() {
         ("POST", "/track", key.as_str(), 413),
         ("POST", "/api/v1/query", "", 413),
         ("PATCH", "/api/v1/sites/shop/schema", "guess", 401),
+        ("PATCH", "/api/v1/sites/shop/schema", ADMIN, 413),
+        ("PATCH", "/api/v1/sites/shop/settings", ADMIN, 413),
+        ("PUT", "/api/v1/sites/shop/alerts/rule", ADMIN, 413),
+        ("PUT", "/api/v1/sites/shop/funnels/f", ADMIN, 413),
+        ("POST", "/api/v1/sites/shop/alert-targets", ADMIN, 413),
+        ("POST", "/api/v1/sites/shop/secrets/keys", ADMIN, 413),
         ("POST", "/metrics", "", 405),
         ("POST", "/nothing", "", 404),
     ] {
@@ -140,7 +146,7 @@ fn who_sends_a_whole_body_sees_the_answer_that_refuses_it() {
     let asks = b"POST /track HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n\
         content-length: 5000000\r\n\r\n";
     let answer = raw(&gateway, asks);
-    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
     assert_eq!(redis.events("shop"), 0.0);
 }
 

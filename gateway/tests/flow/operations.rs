@@ -59,6 +59,7 @@ fn settings_that_are_wrong_are_named() {
         ("REDIS__URLS", "[]", "redis.urls"),
         ("SITES__ADMIN_TOKEN", "short", "sites.admin_token"),
         ("HTTP__TLS_KEY", "/x", "http.tls_certificate"),
+        ("HTTP__THREADS", "1000", "http.threads"),
         ("HTTP__NOTHING", "1", "nothing"),
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_analytics-gateway"))

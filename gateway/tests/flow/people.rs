@@ -1,5 +1,6 @@
 //! Cohorts and funnels over HTTP are those of the module.
 
+use crate::answers::same;
 use crate::gateway::{command, site, Gateway, ADMIN};
 use crate::http::{get, post, Answer};
 use crate::redis_server::RedisServer;
@@ -40,8 +41,55 @@ impl Shop {
     }
 }
 
+/// The value behind this name, in a map as RESP2 has it.
+fn member<'v>(map: &'v Value, name: &str) -> &'v Value {
+    let map = map.as_array().expect("a map");
+    let pair = map.chunks_exact(2).find(|pair| pair[0] == name);
+    &pair.unwrap_or_else(|| panic!("no {name} in {map:?}"))[1]
+}
+
+/// The rows of an answer are those of a reply, with a name for each place.
+fn check_rows(rows: &Value, expected: &Value, names: &[&str]) {
+    let (rows, expected) = (rows.as_array().expect("rows"), expected.as_array());
+    let expected = expected.expect("rows");
+    assert!(!rows.is_empty());
+    assert_eq!(rows.len(), expected.len());
+    for (row, expected) in rows.iter().zip(expected) {
+        for (place, name) in names.iter().enumerate() {
+            assert!(
+                same(&row[name], &expected[place]),
+                "{name} {row} {expected}"
+            );
+        }
+    }
+}
+
+/// Cohorts and a funnel over HTTP, beside the replies of the module.
+pub fn check(http: &dyn Fn(&str) -> Value, ask: &dyn Fn(&str) -> Value) {
+    for period in ["day", "week", "month"] {
+        let cohorts = http(&format!("retention?window=60d&period={period}"));
+        let expected = ask(&format!("RETENTION 60d {period}"));
+        let names = ["time_ms", "users", "returned"];
+        check_rows(&cohorts["rows"], member(&expected, "rows"), &names);
+    }
+    let funnel = http("funnels/goal?window=7d&by=country&limit=2");
+    let expected = ask("FUNNEL_RO GET goal 7d BY country LIMIT 2");
+    let steps = [
+        "condition",
+        "users",
+        "share",
+        "share_of_previous",
+        "median",
+        "p90",
+    ];
+    check_rows(&funnel["steps"], member(&expected, "rows"), &steps);
+    let values = ["value", "users", "share", "error_bound"];
+    check_rows(&funnel["values"], member(&expected, "values"), &values);
+    assert_eq!(http("funnels")[0]["name"], "goal");
+}
+
 #[test]
-fn cohorts_and_funnels_are_those_of_the_module() {
+fn cohorts_and_funnels_have_their_rows_by_name() {
     let shop = Shop::new();
     let cohorts = shop.ask("retention?window=2026-06-01..2026-06-03&period=day");
     assert_eq!(cohorts["horizon_ms"], 365 * 86_400_000_i64);

@@ -3,15 +3,14 @@
 
 use super::figures::{count, get, share};
 use crate::error::{ApiError, ApiResult};
+use crate::facts::Facts;
 use crate::query::ask::{every, one};
-use crate::query::facts::{facts, Facts};
 use crate::query::failures::Failures;
 use crate::query::log::{self, LoggedEvent};
 use crate::query::native::Asking;
 use crate::query::params::Params;
-use crate::query::value::{list, word};
 use crate::state::AppState;
-use crate::store::integer;
+use crate::store::{integer, list, word};
 use crate::time;
 use axum::extract::State;
 use axum::Json;
@@ -102,7 +101,7 @@ async fn stats(
 ) -> ApiResult<Json<Stats>> {
     let period = period(&mut params, None)?;
     params.finish("period")?;
-    let facts = facts(&state, &site.name).await?;
+    let facts = state.facts_of(&site.name).await?;
     let metrics =
         ["events", "users"].map(|subject| facts.metric(subject, &[("event", &site.goal)]));
     let [letters, converted] = metrics.each_ref().map(String::as_str);
@@ -206,7 +205,7 @@ async fn letters(
 ) -> ApiResult<Json<Letters>> {
     let period = period(&mut params, Some("day"))?;
     params.finish("period")?;
-    let facts = facts(&state, &site.name).await?;
+    let facts = state.facts_of(&site.name).await?;
     let goal = [("event", &*site.goal)];
     let kinds = ["motivation", "anti_motivation"].map(|kind| {
         let kind = (site.goal_dimension.as_str(), kind);
@@ -297,7 +296,7 @@ async fn timeline(
     let limit = params.number("limit", 1..=100, 50)?;
     let offset = params.number("offset", 0..=log::DEEPEST, 0)?;
     params.finish("limit, offset")?;
-    let facts = facts(&state, &site.name).await?;
+    let facts = state.facts_of(&site.name).await?;
     let command = log::command(&site.name, limit, offset);
     let reply = one(&state, "events", &command).await?;
     let events = log::read(&reply, &site, offset, &facts.zone);

@@ -3,15 +3,14 @@
 
 use crate::error::{ApiError, ApiResult};
 use crate::query::ask::{every, one};
-use crate::query::facts::facts;
 use crate::query::failures::Failures;
 use crate::query::native::Asking;
 use crate::query::params::Params;
 use crate::query::range::series;
-use crate::query::value::{json, map_of, member};
+use crate::query::value::json;
 use crate::sites::Site;
 use crate::state::AppState;
-use crate::store::{integer, number};
+use crate::store::{integer, map_of, member, number};
 use crate::time;
 use axum::extract::State;
 use axum::Json;
@@ -173,7 +172,7 @@ async fn run(
     mut params: Params,
     metric: String,
 ) -> ApiResult<Json<Timeseries>> {
-    let zone = &facts(state, &site.name).await?.zone;
+    let zone = &state.facts_of(&site.name).await?.zone;
     let mut instant = |name: &'static str| match params.one(name)? {
         None => Ok(None),
         Some(text) => time::parse(&text, zone).map(Some).ok_or_else(|| {

@@ -7,13 +7,12 @@ mod refusal;
 mod request;
 
 use super::ask::every;
-use super::batch::refused_body;
-use super::facts::{facts, Facts};
-use super::value::{list, member};
-use crate::auth::{bearer, reader};
-use crate::http::ClientAddress;
+use crate::auth::{bearer, reader, ClientAddress};
+use crate::error::ApiError;
+use crate::facts::Facts;
 use crate::sites::Site;
 use crate::state::AppState;
+use crate::store::{list, member};
 use crate::time;
 use answer::{Order, Row};
 use axum::extract::rejection::JsonRejection;
@@ -89,10 +88,10 @@ async fn query(
     headers: HeaderMap,
     body: Result<Json<Request>, JsonRejection>,
 ) -> Result<Json<Results>, Refused> {
-    state.ingest.limits().take_query(address)?;
-    let Json(request) = body.map_err(refused_body)?;
+    state.limits.take_query(address)?;
+    let Json(request) = body.map_err(ApiError::from)?;
     let site = reader(&state, Some(&request.site_id), bearer(&headers))?;
-    let facts = facts(&state, &site.name).await?;
+    let facts = state.facts_of(&site.name).await?;
     let asked = Asked::read(&request, &facts)?;
     let order = Order::of(&request)?;
     let mut rows = asked.rows(&state, &site, &facts).await?;

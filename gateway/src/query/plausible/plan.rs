@@ -4,9 +4,8 @@
 use super::dates::Dates;
 use super::refusal::{refuse, Refused};
 use super::request::{is_of_visits, Filter, Sum, PAGEVIEW};
-use crate::query::facts::Facts;
-use crate::query::value::{list, word};
-use crate::store::number;
+use crate::facts::Facts;
+use crate::store::{list, number, word};
 use redis::{cmd, Cmd, Value};
 use std::collections::BTreeMap;
 

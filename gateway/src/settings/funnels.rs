@@ -1,10 +1,11 @@
 //! Funnels of a site over HTTP, changed with the operator's token. The module checks what a funnel may
 //! be; what it counts is a question (`query::people`).
 
-use super::change::find;
+use super::failures::Failures;
 use crate::auth::Admin;
 use crate::error::{ApiError, ApiResult, ErrorBody};
 use crate::object::Object;
+use crate::sites::change::find;
 use crate::state::AppState;
 use crate::store::text;
 use axum::extract::rejection::JsonRejection;
@@ -80,9 +81,8 @@ struct Set {
     responses(
         (status = 200, description = "It is counted from now on", body = Set),
         (status = 400, description = "The module refuses it", body = ErrorBody),
-        (status = 401, description = "Not the operator's token", body = ErrorBody),
         (status = 404, description = "There is no such site", body = ErrorBody),
-        (status = 503, description = "Redis is not reached", body = ErrorBody),
+        Failures,
     )
 )]
 async fn set(
@@ -91,8 +91,7 @@ async fn set(
     Path((site, name)): Path<(String, String)>,
     body: Result<Json<Object<Funnel>>, JsonRejection>,
 ) -> ApiResult<Json<Set>> {
-    let Json(Object(given)) =
-        body.map_err(|rejection| ApiError::invalid("body", rejection.body_text()))?;
+    let Json(Object(given)) = body?;
     find(&state.redis, &site).await?;
     let reply = state.redis.query(&given.command(&site, &name)?).await?;
     let word = match &reply {
@@ -114,9 +113,8 @@ async fn set(
     responses(
         (status = 204, description = "It is removed"),
         (status = 400, description = "The module refuses it", body = ErrorBody),
-        (status = 401, description = "Not the operator's token", body = ErrorBody),
         (status = 404, description = "There is no such site or funnel", body = ErrorBody),
-        (status = 503, description = "Redis is not reached", body = ErrorBody),
+        Failures,
     )
 )]
 async fn remove(

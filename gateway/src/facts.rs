@@ -1,10 +1,9 @@
 //! What the answers need of a site's settings in the module: its zone, dimensions and cubes. Held in
 //! memory for some seconds, so that a question is one command.
 
-use super::value::{list, map_of};
 use crate::error::ApiResult;
-use crate::state::AppState;
-use crate::store::{text, Failure};
+use crate::metrics::Metrics;
+use crate::store::{list, map_of, text, Failure, Redis};
 use crate::time;
 use jiff::tz::TimeZone;
 use quick_cache::sync::Cache;
@@ -46,26 +45,26 @@ impl FactsCache {
     pub fn forget(&self, site: &str) {
         self.0.remove(site);
     }
-}
 
-/// Those of the site; of one that has counted nothing yet, the zone is UTC.
-pub async fn facts(state: &AppState, site: &str) -> ApiResult<Arc<Facts>> {
-    if let Some((read, facts)) = state.facts.0.get(site) {
-        if read.elapsed() < FRESH {
-            return Ok(facts);
+    /// Those of the site; of one that has counted nothing yet, the zone is UTC.
+    pub async fn of(&self, redis: &Redis, metrics: &Metrics, site: &str) -> ApiResult<Arc<Facts>> {
+        if let Some((read, facts)) = self.0.get(site) {
+            if read.elapsed() < FRESH {
+                return Ok(facts);
+            }
         }
+        let begun = Instant::now();
+        let reply = redis.query(cmd("ANALYTICS.INFO").arg(site)).await;
+        metrics.redis_took("info", begun.elapsed());
+        let facts = match reply {
+            Ok(reply) => Arc::new(read(&reply)),
+            Err(error) if error.failure == Failure::Refused => Arc::new(Facts::default()),
+            Err(error) => return Err(error.into()),
+        };
+        let kept = (begun, Arc::clone(&facts));
+        self.0.insert(String::from(site), kept);
+        Ok(facts)
     }
-    let begun = Instant::now();
-    let reply = state.redis.query(cmd("ANALYTICS.INFO").arg(site)).await;
-    state.metrics.redis_took("info", begun.elapsed());
-    let facts = match reply {
-        Ok(reply) => Arc::new(read(&reply)),
-        Err(error) if error.failure == Failure::Refused => Arc::new(Facts::default()),
-        Err(error) => return Err(error.into()),
-    };
-    let kept = (begun, Arc::clone(&facts));
-    state.facts.0.insert(String::from(site), kept);
-    Ok(facts)
 }
 
 fn read(info: &Value) -> Facts {

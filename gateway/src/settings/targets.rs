@@ -1,9 +1,10 @@
 //! The targets of alerts over HTTP, with the operator's token.
 
-use super::target::{self, Kind, Target};
+use super::failures::Failures;
 use crate::auth::Admin;
-use crate::error::{ApiError, ApiResult, ErrorBody};
+use crate::error::{ApiResult, ErrorBody};
 use crate::sites::change::find;
+use crate::sites::target::{self, Kind, Target};
 use crate::state::AppState;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
@@ -63,9 +64,8 @@ impl From<Target> for ShownTarget {
     params(("site" = String, Path, description = "The name of the site")),
     responses(
         (status = 200, description = "The targets", body = Vec<ShownTarget>),
-        (status = 401, description = "Not the operator's token", body = ErrorBody),
         (status = 404, description = "There is no such site", body = ErrorBody),
-        (status = 503, description = "Redis is not reached", body = ErrorBody),
+        Failures,
     )
 )]
 async fn list(
@@ -85,9 +85,8 @@ async fn list(
     responses(
         (status = 201, description = "The target", body = MadeTarget),
         (status = 400, description = "The body is wrong", body = ErrorBody),
-        (status = 401, description = "Not the operator's token", body = ErrorBody),
         (status = 404, description = "There is no such site", body = ErrorBody),
-        (status = 503, description = "Redis is not reached", body = ErrorBody),
+        Failures,
     )
 )]
 async fn add(
@@ -96,7 +95,7 @@ async fn add(
     Path(name): Path<String>,
     given: Result<Json<NewTarget>, JsonRejection>,
 ) -> ApiResult<(StatusCode, Json<MadeTarget>)> {
-    let Json(new) = given.map_err(|rejection| ApiError::invalid("body", rejection.body_text()))?;
+    let Json(new) = given?;
     let config = &state.config.alerts;
     let target = target::add(&state.redis, config, &name, new.kind, &new.address).await?;
     state.sites.try_refresh().await;
@@ -116,9 +115,8 @@ async fn add(
     ),
     responses(
         (status = 204, description = "Removed"),
-        (status = 401, description = "Not the operator's token", body = ErrorBody),
         (status = 404, description = "There is no such site or target", body = ErrorBody),
-        (status = 503, description = "Redis is not reached", body = ErrorBody),
+        Failures,
     )
 )]
 async fn remove(

@@ -1,9 +1,11 @@
 //! The command line: `serve` (also without a word), `check`, and `site ...` for the settings.
 
+mod site;
+
 use crate::config::{load, Config, LogFormat};
 use crate::http;
-use crate::sites::admin::{self, SiteCommand};
 use clap::{Parser, Subcommand};
+use site::SiteCommand;
 use std::error::Error;
 use std::path::PathBuf;
 use tracing_subscriber::EnvFilter;
@@ -40,17 +42,20 @@ impl Cli {
             }
             Command::Serve => {
                 log_to_stderr(&config);
-                runtime()?.block_on(http::serve(config))
+                runtime(config.http.threads)?.block_on(http::serve(config))
             }
-            Command::Site(command) => runtime()?.block_on(admin::run(&config, command)),
+            Command::Site(command) => runtime(1)?.block_on(site::run(&config, command)),
         }
     }
 }
 
-fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
+/// With so many threads; 0 is one for each core.
+fn runtime(threads: usize) -> std::io::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if threads > 0 {
+        builder.worker_threads(threads);
+    }
+    builder.enable_all().build()
 }
 
 fn log_to_stderr(config: &Config) {

@@ -1,10 +1,12 @@
 //! `PATCH /api/v1/sites/{site}/schema`: what the module counts of a site, with the operator's token.
 //! The module checks everything; all of it is changed, or nothing.
 
+use super::failures::Failures;
 use crate::auth::Admin;
 use crate::error::{ApiError, ApiResult, ErrorBody};
 use crate::object::Object;
 use crate::query::site_info;
+use crate::sites::change::find;
 use crate::state::AppState;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
@@ -84,9 +86,8 @@ impl Schema {
     responses(
         (status = 200, description = "The settings now, as info answers them", body = Object),
         (status = 400, description = "The module refuses it", body = ErrorBody),
-        (status = 401, description = "Not the operator's token", body = ErrorBody),
         (status = 404, description = "There is no such site", body = ErrorBody),
-        (status = 503, description = "Redis is not reached", body = ErrorBody),
+        Failures,
     )
 )]
 async fn change(
@@ -95,9 +96,8 @@ async fn change(
     Path(name): Path<String>,
     body: Result<Json<Object<Schema>>, JsonRejection>,
 ) -> ApiResult<Json<serde_json::Value>> {
-    let Json(Object(schema)) =
-        body.map_err(|rejection| ApiError::invalid("body", rejection.body_text()))?;
-    let site = super::change::find(&state.redis, &name).await?;
+    let Json(Object(schema)) = body?;
+    let site = find(&state.redis, &name).await?;
     state.redis.query(&schema.command(&name)?).await?;
     state.facts.forget(&name);
     Ok(Json(site_info(&state, &site).await?))

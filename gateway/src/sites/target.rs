@@ -1,10 +1,9 @@
 //! Where the alerts of a site go, as the settings keep it, and how that is changed.
 
+use super::{key::hex, stored};
 use crate::config::AlertsConfig;
 use crate::error::{ApiError, ApiResult};
-use crate::live::stream_of;
-use crate::sites::{key::hex, stored};
-use crate::store::Redis;
+use crate::store::{stream_of, Redis};
 use base64::prelude::{Engine, BASE64_STANDARD};
 use lettre::Address;
 use redis::cmd;

@@ -5,12 +5,15 @@
 //! one of its read tokens or the operator's. `Admin` is the operator's token. `Writer` finds the
 //! site of events.
 
+mod client;
+
+pub use client::{ClientAddress, Proxies};
+
 use crate::error::{ApiError, ApiResult};
-use crate::http::ClientAddress;
 use crate::sites::key::same_secret;
 use crate::sites::{Site, Snapshot};
 use crate::state::AppState;
-use axum::extract::{FromRequestParts, Path, Query};
+use axum::extract::{FromRef, FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use axum::http::{header, HeaderMap, StatusCode};
 use axum::RequestPartsExt;
@@ -46,10 +49,15 @@ struct Named {
     token: Option<String>,
 }
 
-impl FromRequestParts<AppState> for Reader {
+impl<S> FromRequestParts<S> for Reader
+where
+    AppState: FromRef<S>,
+    S: Send + Sync,
+{
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> ApiResult<Reader> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> ApiResult<Reader> {
+        let state = &AppState::from_ref(state);
         let path: Option<Path<HashMap<String, String>>> = parts.extract().await.ok();
         let in_path = path.and_then(|Path(mut names)| names.remove("site"));
         let named = Query::<Named>::try_from_uri(&parts.uri).ok();
@@ -101,7 +109,7 @@ async fn guessed(state: &AppState, parts: &mut Parts, error: ApiError) -> ApiErr
         return error;
     }
     match parts.extract_with_state(state).await {
-        Ok(ClientAddress(address)) => state.ingest.limits().take_failure(address, error),
+        Ok(ClientAddress(address)) => state.limits.take_failure(address, error),
         Err(other) => other,
     }
 }

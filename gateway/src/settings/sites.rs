@@ -1,11 +1,11 @@
 //! The settings API: sites, keys and tokens over HTTP, with the operator's token.
 
-use super::change::{self, Change};
-use super::key::{Key, Secret};
-use super::{stored, IdMode, Site};
+use super::failures::Failures;
 use crate::auth::Admin;
 use crate::error::{ApiError, ApiResult, ErrorBody};
 use crate::object::Object;
+use crate::sites::change::{self, Change};
+use crate::sites::{stored, IdMode, Key, Secret, Site};
 use crate::state::AppState;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
@@ -87,10 +87,8 @@ impl From<Site> for Shown {
 type Given<T> = Result<Json<Object<T>>, JsonRejection>;
 
 fn body<T>(body: Given<T>) -> ApiResult<T> {
-    match body {
-        Ok(Json(Object(body))) => Ok(body),
-        Err(rejection) => Err(ApiError::invalid("body", rejection.body_text())),
-    }
+    let Json(Object(body)) = body?;
+    Ok(body)
 }
 
 /// All sites.
@@ -98,8 +96,7 @@ fn body<T>(body: Given<T>) -> ApiResult<T> {
     get, path = "/api/v1/sites", tag = "settings",
     responses(
         (status = 200, description = "The sites by name", body = Vec<Shown>),
-        (status = 401, description = "Not the operator's token", body = ErrorBody),
-        (status = 503, description = "Redis is not reached", body = ErrorBody),
+        Failures,
     )
 )]
 async fn list(State(state): State<AppState>, _: Admin) -> ApiResult<Json<Vec<Shown>>> {
@@ -114,9 +111,8 @@ async fn list(State(state): State<AppState>, _: Admin) -> ApiResult<Json<Vec<Sho
     params(("site" = String, Path, description = "The name of the site")),
     responses(
         (status = 200, description = "The settings", body = Shown),
-        (status = 401, description = "Not the operator's token", body = ErrorBody),
         (status = 404, description = "There is no such site", body = ErrorBody),
-        (status = 503, description = "Redis is not reached", body = ErrorBody),
+        Failures,
     )
 )]
 async fn show(
@@ -135,8 +131,7 @@ async fn show(
     responses(
         (status = 200, description = "The settings now", body = Shown),
         (status = 400, description = "A setting is wrong", body = ErrorBody),
-        (status = 401, description = "Not the operator's token", body = ErrorBody),
-        (status = 503, description = "Redis is not reached", body = ErrorBody),
+        Failures,
     )
 )]
 async fn save(
@@ -157,9 +152,8 @@ async fn save(
     params(("site" = String, Path, description = "The name of the site")),
     responses(
         (status = 204, description = "Forgotten"),
-        (status = 401, description = "Not the operator's token", body = ErrorBody),
         (status = 404, description = "There is no such site", body = ErrorBody),
-        (status = 503, description = "Redis is not reached", body = ErrorBody),
+        Failures,
     )
 )]
 async fn remove(
@@ -205,9 +199,8 @@ fn kind(word: &str) -> ApiResult<Secret> {
     responses(
         (status = 201, description = "The secret, shown once", body = Made),
         (status = 400, description = "The body is wrong", body = ErrorBody),
-        (status = 401, description = "Not the operator's token", body = ErrorBody),
         (status = 404, description = "There is no such site", body = ErrorBody),
-        (status = 503, description = "Redis is not reached", body = ErrorBody),
+        Failures,
     )
 )]
 async fn add_secret(
@@ -233,9 +226,8 @@ async fn add_secret(
     ),
     responses(
         (status = 204, description = "Removed"),
-        (status = 401, description = "Not the operator's token", body = ErrorBody),
         (status = 404, description = "There is no such site or id", body = ErrorBody),
-        (status = 503, description = "Redis is not reached", body = ErrorBody),
+        Failures,
     )
 )]
 async fn remove_secret(

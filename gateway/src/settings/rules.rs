@@ -1,6 +1,7 @@
 //! Alert rules of a site over HTTP: changed with the operator's token; what they have sent, for
 //! readers (`query`).
 
+use super::failures::Failures;
 use crate::auth::Admin;
 use crate::error::{ApiError, ApiResult, ErrorBody};
 use crate::object::Object;
@@ -73,9 +74,8 @@ impl Rule {
     responses(
         (status = 204, description = "It is evaluated from now on"),
         (status = 400, description = "The module refuses it", body = ErrorBody),
-        (status = 401, description = "Not the operator's token", body = ErrorBody),
         (status = 404, description = "There is no such site", body = ErrorBody),
-        (status = 503, description = "Redis is not reached", body = ErrorBody),
+        Failures,
     )
 )]
 async fn set(
@@ -84,8 +84,7 @@ async fn set(
     Path((site, rule)): Path<(String, String)>,
     body: Result<Json<Object<Rule>>, JsonRejection>,
 ) -> ApiResult<StatusCode> {
-    let Json(Object(given)) =
-        body.map_err(|rejection| ApiError::invalid("body", rejection.body_text()))?;
+    let Json(Object(given)) = body?;
     find(&state.redis, &site).await?;
     state.redis.query(&given.command(&site, &rule)).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -101,9 +100,8 @@ async fn set(
     responses(
         (status = 204, description = "It is removed"),
         (status = 400, description = "The module refuses it", body = ErrorBody),
-        (status = 401, description = "Not the operator's token", body = ErrorBody),
         (status = 404, description = "There is no such site or rule", body = ErrorBody),
-        (status = 503, description = "Redis is not reached", body = ErrorBody),
+        Failures,
     )
 )]
 async fn remove(

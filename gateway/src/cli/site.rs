@@ -1,11 +1,10 @@
 //! `analytics-gateway site ...`: what the operator does with sites from the command line.
 
-use super::change::{self, Change};
-use super::key::{Key, Secret};
-use super::stored;
-use crate::alerts::target::{self, Kind};
 use crate::config::Config;
 use crate::error::ApiError;
+use crate::sites::change::{self, Change};
+use crate::sites::target::{self, Kind};
+use crate::sites::{stored, Key, Secret};
 use crate::store::Redis;
 use clap::{Args, Subcommand};
 use std::error::Error;

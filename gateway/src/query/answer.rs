@@ -1,0 +1,23 @@
+//! The body of an answer.
+
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use axum::Json;
+
+#[derive(Debug)]
+pub enum Answer {
+    Json(serde_json::Value),
+    Csv(Vec<u8>),
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        match self {
+            Answer::Json(value) => Json(value).into_response(),
+            Answer::Csv(bytes) => {
+                let kind = [(header::CONTENT_TYPE, "text/csv; charset=utf-8")];
+                (kind, bytes).into_response()
+            }
+        }
+    }
+}
