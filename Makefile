@@ -7,7 +7,7 @@ DEMO_SCALE ?= 1
 FUZZ_SECONDS ?= 900
 PREFIX ?= /usr/local
 DESTDIR ?=
-BENCHES ?= load scale queries memory visits persistence core
+BENCHES ?= load scale queries memory visits people persistence core
 TESTS ?=
 .PHONY: help build run gateway demo gateway-test gateway-bench gateway-listeners test servers clickhouse lint optimized install package bench faults fuzz valgrind sanitize loom clean
 
@@ -38,7 +38,7 @@ test: ## every test of the module; those of tests/flow drive real servers
 servers: ## the flow tests on Redis 7.4 and Valkey 9.1, which are fetched; TESTS="cluster:: aof::" for some
 	@scripts/servers $(TESTS)
 
-clickhouse: build ## funnels beside ClickHouse's own windowFunnel, over the events of 100,000 random users
+clickhouse: build ## funnels and cohorts beside ClickHouse's own, over the events of 100,000 random users
 	@scripts/clickhouse
 
 lint: ## format, warnings, what rooms import, licences of the dependencies, the age of the time zones

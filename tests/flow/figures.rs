@@ -41,7 +41,7 @@ const NO_FIGURES: [&str; 1] = ["users in the last 24 hours"];
 const UNION_OF: &str = "50000";
 
 /// What stands between two texts, each time that a number does.
-fn between<'t>(text: &'t str, before: &str, after: &str) -> Vec<&'t str> {
+pub fn between<'t>(text: &'t str, before: &str, after: &str) -> Vec<&'t str> {
     let ends = text
         .match_indices(before)
         .map(|(at, _)| &text[at + before.len()..]);
@@ -62,7 +62,7 @@ fn plain(number: &str) -> String {
 }
 
 /// The part of the page that a bench prints.
-fn part<'t>(page: &'t str, bench: &str) -> &'t str {
+pub fn part<'t>(page: &'t str, bench: &str) -> &'t str {
     let (_, rest) = page
         .split_once(&format!("<!-- {bench} -->"))
         .expect("the bench is on the page");
@@ -77,7 +77,7 @@ fn cells(line: &str) -> Vec<&str> {
 }
 
 /// The row of a table whose first cell is this.
-fn row<'t>(part: &'t str, label: &str) -> Option<Vec<&'t str>> {
+pub fn row<'t>(part: &'t str, label: &str) -> Option<Vec<&'t str>> {
     let rows = part.lines().filter(|line| line.starts_with('|')).map(cells);
     rows.into_iter().find(|cells| cells[0] == label)
 }
@@ -337,7 +337,7 @@ fn differences(readme: &str, speed: &str) -> Vec<String> {
 }
 
 /// The text with the digit at this place made another one.
-fn mutated(text: &str, at: usize) -> String {
+pub fn mutated(text: &str, at: usize) -> String {
     let other = if text[at..].starts_with('7') {
         "3"
     } else {

@@ -32,6 +32,7 @@ mod explain;
 mod export;
 mod failover;
 mod figures;
+mod figures_people;
 mod funnels;
 mod funnels_oracle;
 mod funnels_stored;
