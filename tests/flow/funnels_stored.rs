@@ -75,11 +75,15 @@ fn replicas_files_and_copies_have_the_same_funnels() {
     make(
         &mut connection,
         "shop",
-        "CAPACITY 2 VISITS 30m PATH page RETURNING 90d",
+        "RETENTION minute 1d CAPACITY 2 VISITS 30m PATH page RETURNING 90d",
     );
-    connection.run("ANALYTICS.CREATE few VISITS 10m").ok();
+    connection
+        .run("ANALYTICS.CREATE few RETENTION minute 1d VISITS 10m")
+        .ok();
     connection.run("CONFIG SET analytics.visitor-capacity 10");
-    connection.run("ANALYTICS.CREATE later").ok();
+    connection
+        .run("ANALYTICS.CREATE later RETENTION minute 1d")
+        .ok();
     for round in 0..6 {
         let from = now - (6 - round) * 20 * MINUTE;
         let events = random_events(&mut random, from, from + 20 * MINUTE, 300);
