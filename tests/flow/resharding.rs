@@ -338,6 +338,9 @@ fn compare_values(load: &Load, alone: &mut Connection) {
         let site = load.sites.iter().find(is_of).expect("a key of a site");
         site.is_timed
     };
+    // Ids are kept by the quarter of an hour in which they arrive, and here they arrive later.
+    let quarter = |time| floor(time, 15 * MINUTE);
+    let has_turned = quarter(load.now) != quarter(alone.now());
     let mut seen = BTreeSet::new();
     let expected = State::of(alone);
     let expected: BTreeMap<&[u8], (&[u8], i64)> = expected
@@ -349,7 +352,7 @@ fn compare_values(load: &Load, alone: &mut Connection) {
         for (key, value, expiry) in state.entries() {
             let name = key.escape_ascii().to_string();
             assert!(seen.insert(name.clone()), "{name} is on two nodes");
-            if timed(key) {
+            if timed(key) && !(has_turned && name.ends_with(":ids")) {
                 let (same, absolute) = expected[key];
                 assert!(value == same, "{name}: another value");
                 // MIGRATE sends the time left, not the time of expiry.
