@@ -79,7 +79,7 @@ export function Chart({ times, lines, zone, step, write, when, name, bars, theme
     const options = {
       width: place.current.clientWidth, height: HEIGHT, legend: { show: false },
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone),
-      padding: [12, 18, 0, 0],
+      padding: [12, 26, 0, 0],
       cursor: { y: false, drag: { x: Boolean(onPick), y: false, setScale: false, dist: 8 }, points: { size: 7 } },
       scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.08 : 1] } },
       axes: [

@@ -53,7 +53,7 @@ export function Clicks({ clicks, answer, route, navigate, start, loading, reload
 
 const DAYS = ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday']
 
-export function Hours({ answer, metric, zone, start, loading }) {
+export function Hours({ answer, metric, unit, zone, start, loading }) {
   const format = new Intl.DateTimeFormat('en-US', { timeZone: zone, weekday: 'long', hour: '2-digit', hourCycle: 'h23' })
   const sums = DAYS.map(() => new Array(24).fill(0))
   answer?.data?.time_ms.forEach((ms, at) => {
@@ -70,7 +70,7 @@ export function Hours({ answer, metric, zone, start, loading }) {
           <thead><tr><td></td>${Array.from({ length: 24 }, (_, hour) => html`<th scope="col">${hour % 3 === 0 ? hour : html`<span class="hidden">${hour}</span>`}</th>`)}</tr></thead>
           <tbody>${sums.map((row, day) => html`
             <tr><th scope="row">${DAYS[day].slice(0, 3)}</th>
-              ${row.map((count, hour) => html`<td class=${`h${shade(count, most)}`} title=${`${DAYS[day]} ${hour}:00: ${exact(count)}`} data-number=${count}><span class="hidden">${exact(count)}</span></td>`)}
+              ${row.map((count, hour) => html`<td class=${`h${shade(count, most)}`} title=${`${DAYS[day]} ${hour}:00: ${exact(count)} ${unit}`} data-number=${count}><span class="hidden">${exact(count)}</span></td>`)}
             </tr>`)}
           </tbody>
         </table></div>`} />

@@ -115,6 +115,7 @@ function App() {
   const live = useLive(start, route.view === 'live')
   const [theme, setTheme] = useTheme()
   const [asksToken, setAsksToken] = useState(false)
+  useEffect(() => setAsksToken(false), [route.site, route.view])
   useEffect(() => {
     const view = { web: '', operations: 'operations, ', live: 'live, ', settings: 'settings, ' }[route.view]
     document.title = start ? `${start.site}: ${view}analytics` : 'Analytics'
@@ -152,8 +153,8 @@ function Login({ failure, onToken, onCancel }) {
   }
   const wrong = failure?.status === 401 && /does not open/.test(failure.message)
   return html`
-    <section class="panel login" aria-labelledby="login">
-      <h2 id="login">A token opens this page</h2>
+    <section class="panel login" aria-labelledby="login" onKeyDown=${(event) => event.key === 'Escape' && onCancel?.()}>
+      <h2 id="login">${onCancel ? 'Sign in with a token' : 'A token opens this page'}</h2>
       <p>A read token of a site shows its figures; the operator’s shows all sites and their settings. It is kept until this tab is closed.</p>
       <form onSubmit=${submit}>
         <label>Token <input type="password" autocomplete="off" spellcheck="false" value=${text} onInput=${(event) => setText(event.target.value)} aria-invalid=${wrong} placeholder="rt_…" required /></label>

@@ -13,6 +13,7 @@ export function Settings({ start, reload, askToken }) {
     return html`
       <section class="panel wide welcome">
         <h2>For the operator</h2>
+        <p>Here are the snippet for your pages, write keys and read tokens, what is counted and how long it is kept, visits, returning visitors, funnels and alerts.</p>
         <p>Settings are changed with the operator’s token, <code>sites.admin_token</code> of the gateway’s configuration. On the command line: <code>analytics-gateway site --help</code>.</p>
         <button class="button" onClick=${askToken}>Enter a token</button>
       </section>`

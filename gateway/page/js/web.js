@@ -78,7 +78,11 @@ function plan(start, route, period, zone) {
   const values = valueMetrics(info, route.filters)
   if (values.length) questions.values = { query: 'get', window, metric: values }
   const hasValues = names(info, 'values').length > 0 && route.filters.every(([name]) => name !== 'entry' && name !== 'exit')
-  const hours = period.days >= 7 && period.days <= 35 ? metric(info, 'events', route.filters.length ? route.filters : [['event', VIEW]]) : null
+  // A site without pages has no page views: its events are counted.
+  const byViews = !route.filters.length && has(info, 'page')
+  const hours = period.days >= 7 && period.days <= 35
+    ? { ...metric(info, 'events', byViews ? [['event', VIEW]] : route.filters), unit: byViews ? 'page views' : 'events' }
+    : null
   if (hours?.metric) questions.hours = { query: 'range', window, step: '1h', metric: [hours.metric], format: 'columns' }
   const cohorts = cohortsOf(info ?? {}, route, zone, Date.now())
   if (cohorts.question) questions.cohorts = cohorts.question
@@ -120,7 +124,7 @@ export function Web({ start, route, navigate, reload, live, theme }) {
         <div class="stack">
           ${panels.filter((panel) => LEFT.has(panel.id)).map(ranking)}
           ${paths && html`<${Paths} paths=${paths} answer=${answers.paths} route=${route} start=${start} loading=${loading} onPick=${choose} onTab=${onTab('paths')} reload=${reload} />`}
-          ${hours?.metric && html`<${Hours} answer=${answers.hours} metric=${hours.metric} zone=${zone} start=${start} loading=${loading} />`}
+          ${hours?.metric && html`<${Hours} answer=${answers.hours} metric=${hours.metric} unit=${hours.unit} zone=${zone} start=${start} loading=${loading} />`}
         </div>
         <div class="stack">
           ${panels.filter((panel) => !LEFT.has(panel.id)).map(ranking)}
