@@ -273,7 +273,7 @@ fn main() {
         10
     };
     let wanted = env::var("ROWS").unwrap_or_default();
-    println!("| request | us a request | us an event | times the floor | us of Redis, a request | events/s | median ms | p99 ms |");
+    println!("| request | µs a request | µs an event | times the floor | µs of Redis, a request | events/s | median ms | p99 ms |");
     println!("|---|---|---|---|---|---|---|---|");
     let floor = Floor::measure(scale);
     let setup = start_with_data(&[]);

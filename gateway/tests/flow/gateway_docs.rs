@@ -134,3 +134,41 @@ fn every_crate_of_the_gateway_is_in_the_table_with_its_reason() {
     assert!(crates.len() > 20, "{crates:?}");
     assert_eq!(crates, named);
 }
+
+/// The text about a bench, and the table that it printed.
+fn measured<'p>(page: &'p str, heading: &str, bench: &str) -> (String, &'p str) {
+    let (_, section) = page.split_once(heading).expect("there is such a section");
+    let section = section.split("\n## ").next().unwrap_or(section);
+    let marks = [
+        format!("<!-- {bench} -->"),
+        format!("<!-- end of {bench} -->"),
+    ];
+    let (before, rest) = section.split_once(&marks[0]).expect("the table begins");
+    let (table, after) = rest.split_once(&marks[1]).expect("the table ends");
+    (format!("{before}{after}"), table)
+}
+
+#[test]
+fn figures_of_the_text_are_those_that_the_bench_printed() {
+    for (name, heading, bench) in [("docs/gateway.md", "## How fast", "load")] {
+        let page = page(name);
+        let (text, table) = measured(&page, heading, bench);
+        let printed: BTreeSet<&str> = table
+            .split(|c: char| !c.is_ascii_digit() && c != '.')
+            .collect();
+        let mut figures = 0;
+        // What is wanted is not measured.
+        for line in text.lines().filter(|line| !line.starts_with("Goals: ")) {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            for pair in words.windows(2) {
+                let unit = pair[1].trim_end_matches(['.', ',', ':', ';', ')']);
+                if ["µs", "ms", "MB"].contains(&unit) {
+                    let number = pair[0].trim_start_matches('(');
+                    assert!(printed.contains(number), "{name}: {number} {unit}: {line}");
+                    figures += 1;
+                }
+            }
+        }
+        assert!(figures > 0, "{name}");
+    }
+}
