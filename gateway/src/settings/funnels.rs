@@ -1,14 +1,14 @@
 //! Funnels of a site over HTTP, changed with the operator's token. The module checks what a funnel may
 //! be; what it counts is a question (`query::people`).
 
+use super::body::{body, Given};
 use super::failures::Failures;
+use super::named::delete;
 use crate::auth::Admin;
 use crate::error::{ApiError, ApiResult, ErrorBody};
-use crate::object::Object;
 use crate::sites::change::find;
 use crate::state::AppState;
 use crate::store::text;
-use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::Json;
@@ -89,9 +89,9 @@ async fn set(
     State(state): State<AppState>,
     _: Admin,
     Path((site, name)): Path<(String, String)>,
-    body: Result<Json<Object<Funnel>>, JsonRejection>,
+    given: Given<Funnel>,
 ) -> ApiResult<Json<Set>> {
-    let Json(Object(given)) = body?;
+    let given = body(given)?;
     find(&state.redis, &site).await?;
     let reply = state.redis.query(&given.command(&site, &name)?).await?;
     let word = match &reply {
@@ -122,11 +122,5 @@ async fn remove(
     _: Admin,
     Path((site, name)): Path<(String, String)>,
 ) -> ApiResult<StatusCode> {
-    find(&state.redis, &site).await?;
-    let mut command = cmd("ANALYTICS.FUNNEL");
-    command.arg(&site).arg("DEL").arg(&name);
-    match state.redis.query(&command).await? {
-        redis::Value::Int(1) => Ok(StatusCode::NO_CONTENT),
-        _ => Err(ApiError::not_found("there is no such funnel")),
-    }
+    delete(&state, "ANALYTICS.FUNNEL", &site, &name, "funnel").await
 }

@@ -1,8 +1,10 @@
 //! The settings API, with the operator's token: sites with their keys and tokens, what the module
 //! counts of a site, its funnels and alert rules, and where its alerts go.
 
+mod body;
 mod failures;
 mod funnels;
+mod named;
 mod rules;
 mod schema;
 mod sites;

@@ -1,16 +1,15 @@
 //! Alert rules of a site over HTTP: changed with the operator's token; what they have sent, for
 //! readers (`query`).
 
+use super::body::{body, Given};
 use super::failures::Failures;
+use super::named::delete;
 use crate::auth::Admin;
-use crate::error::{ApiError, ApiResult, ErrorBody};
-use crate::object::Object;
+use crate::error::{ApiResult, ErrorBody};
 use crate::sites::change::find;
 use crate::state::AppState;
-use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::Json;
 use redis::{cmd, Cmd};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -82,9 +81,9 @@ async fn set(
     State(state): State<AppState>,
     _: Admin,
     Path((site, rule)): Path<(String, String)>,
-    body: Result<Json<Object<Rule>>, JsonRejection>,
+    given: Given<Rule>,
 ) -> ApiResult<StatusCode> {
-    let Json(Object(given)) = body?;
+    let given = body(given)?;
     find(&state.redis, &site).await?;
     state.redis.query(&given.command(&site, &rule)).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -109,11 +108,5 @@ async fn remove(
     _: Admin,
     Path((site, rule)): Path<(String, String)>,
 ) -> ApiResult<StatusCode> {
-    find(&state.redis, &site).await?;
-    let mut command = cmd("ANALYTICS.ALERT");
-    command.arg(&site).arg("DEL").arg(&rule);
-    match state.redis.query(&command).await? {
-        redis::Value::Int(1) => Ok(StatusCode::NO_CONTENT),
-        _ => Err(ApiError::not_found("there is no such rule")),
-    }
+    delete(&state, "ANALYTICS.ALERT", &site, &rule, "rule").await
 }

@@ -1,14 +1,13 @@
 //! `PATCH /api/v1/sites/{site}/schema`: what the module counts of a site, with the operator's token.
 //! The module checks everything; all of it is changed, or nothing.
 
+use super::body::{body, Given};
 use super::failures::Failures;
 use crate::auth::Admin;
 use crate::error::{ApiError, ApiResult, ErrorBody};
-use crate::object::Object;
 use crate::query::site_info;
 use crate::sites::change::find;
 use crate::state::AppState;
-use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::Json;
 use redis::{cmd, Cmd};
@@ -94,9 +93,9 @@ async fn change(
     State(state): State<AppState>,
     _: Admin,
     Path(name): Path<String>,
-    body: Result<Json<Object<Schema>>, JsonRejection>,
+    given: Given<Schema>,
 ) -> ApiResult<Json<serde_json::Value>> {
-    let Json(Object(schema)) = body?;
+    let schema = body(given)?;
     let site = find(&state.redis, &name).await?;
     state.redis.query(&schema.command(&name)?).await?;
     state.facts.forget(&name);

@@ -1,13 +1,12 @@
 //! The settings API: sites, keys and tokens over HTTP, with the operator's token.
 
+use super::body::{body, Given};
 use super::failures::Failures;
 use crate::auth::Admin;
 use crate::error::{ApiError, ApiResult, ErrorBody};
-use crate::object::Object;
 use crate::sites::change::{self, Change};
 use crate::sites::{stored, IdMode, Key, Secret, Site};
 use crate::state::AppState;
-use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::Json;
@@ -82,13 +81,6 @@ impl From<Site> for Shown {
             read_tokens: site.read_tokens.into_iter().map(ShownKey::from).collect(),
         }
     }
-}
-
-type Given<T> = Result<Json<Object<T>>, JsonRejection>;
-
-fn body<T>(body: Given<T>) -> ApiResult<T> {
-    let Json(Object(body)) = body?;
-    Ok(body)
 }
 
 /// All sites.
