@@ -39,11 +39,13 @@ impl PendingFunnels {
         let Some((funnels, seed)) = place.funnels() else {
             return true;
         };
+        // The same for all funnels, and looked up where the event is a step of one.
+        let mut is_lasting = None;
         funnels.list().iter().all(|funnel| {
             let Some(attempting) = Attempting::of(funnel, seed, event, batch) else {
                 return true;
             };
-            if !place.accepts(visitor, event.time, clock) {
+            if !*is_lasting.get_or_insert_with(|| place.accepts(visitor, event.time, clock)) {
                 return false;
             }
             let (paths, terms) = (place.paths, place.people.funnel_terms(funnel));
