@@ -5,7 +5,7 @@ use std::io::{self, BufReader, Write};
 use std::net::TcpStream;
 
 use crate::reply::Reply;
-use crate::wait::time_limit;
+use crate::wait::{time_limit, wait_until};
 
 /// Something that can be an argument of a command: bytes, text or a number.
 pub trait Arg {
@@ -180,6 +180,15 @@ impl Connection {
         let mut keys: Vec<String> = reply.texts().into_iter().map(str::to_owned).collect();
         keys.sort();
         keys
+    }
+
+    /// Writes the AOF anew, and waits until it is there.
+    #[track_caller]
+    pub fn rewrite_aof(&mut self) {
+        self.run("BGREWRITEAOF");
+        wait_until("the AOF is rewritten", || {
+            self.info("persistence", "aof_rewrite_in_progress") == "0"
+        });
     }
 
     /// The server's clock in milliseconds, for the `AT` of an event that is to lie now: the clock of

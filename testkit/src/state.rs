@@ -55,6 +55,21 @@ impl State {
         State(entries.map(|(key, it)| (key.clone(), it.clone())).collect())
     }
 
+    /// Fails where a value is another one when it is restored or copied, or occupies nothing.
+    #[track_caller]
+    pub fn assert_can_be_restored_and_copied(&self, connection: &mut Connection) {
+        for (key, dump, _) in self.entries() {
+            let name = key.escape_ascii();
+            assert!(!cmd!(connection, "RESTORE", "again", 0, dump, "REPLACE").is_error());
+            let again = cmd!(connection, "DUMP", "again");
+            assert_eq!(again.bytes(), dump, "{name}");
+            assert_eq!(cmd!(connection, "COPY", key, "copy", "REPLACE"), 1);
+            assert_eq!(cmd!(connection, "DUMP", "copy").bytes(), dump, "{name}");
+            assert!(cmd!(connection, "MEMORY", "USAGE", key).int() > 0, "{name}");
+        }
+        assert_eq!(connection.run("UNLINK again copy"), 2);
+    }
+
     /// Fails with the names of the keys that differ, and how.
     #[track_caller]
     pub fn assert_is(&self, expected: &State, whose: &str) {

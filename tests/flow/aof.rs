@@ -72,10 +72,7 @@ fn every_command_is_the_same_after_a_restart_and_after_a_power_cut() {
             }
             _ => {
                 let mut connection = server.connection();
-                connection.run("BGREWRITEAOF");
-                testkit::wait_until("the AOF is rewritten", || {
-                    connection.info("persistence", "aof_rewrite_in_progress") == "0"
-                });
+                connection.rewrite_aof();
                 server.restart();
             }
         }

@@ -175,10 +175,7 @@ fn every_command_and_every_callback_in_one_life_of_a_server() {
     assert!(!cmd!(connection, "EVAL", script, 0).is_error());
     connection.run("CONFIG SET activedefrag yes");
     connection.run("INFO analytics");
-    connection.run("BGREWRITEAOF");
-    wait_until("the AOF is rewritten", || {
-        connection.info("persistence", "aof_rewrite_in_progress") == "0"
-    });
+    connection.rewrite_aof();
     server.wait_for_replica(&replica);
     assert_same_data(&mut connection, &mut replica.connection(), "the replica");
     replica.stop();

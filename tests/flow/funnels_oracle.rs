@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::calls::send_in_calls;
 use testkit::calendar::{DAY, HOUR, MINUTE};
-use testkit::{encode, Arg, Connection, Random};
+use testkit::{Connection, Random};
 
 /// A funnel, as it is given and as the oracle takes it: of each step and exclusion, a type and a page.
 pub struct Funnel {
@@ -200,32 +201,9 @@ pub fn random_events(random: &mut Random, from: i64, to: i64, count: usize) -> V
     events
 }
 
-/// Sends the events in calls of several.
+/// Sends the events one by one and in calls of several.
 pub fn send(connection: &mut Connection, site: &str, events: &[Event], random: &mut Random) {
-    let mut rest = events;
-    while !rest.is_empty() {
-        let count = match random.below(3) {
-            0 => 1,
-            1 => 1 + random.below(5) as usize,
-            _ => 1 + random.below(200) as usize,
-        };
-        let (call, later) = rest.split_at(count.min(rest.len()));
-        rest = later;
-        let mut words = vec!["ANALYTICS.MTRACK".to_owned(), site.to_owned()];
-        for event in call {
-            words.push("EVENT".to_owned());
-            words.extend(event.words());
-        }
-        if let [event] = call {
-            words = vec!["ANALYTICS.TRACK".to_owned(), site.to_owned()];
-            words.extend(event.words());
-        }
-        let mut request = Vec::new();
-        let args: Vec<&dyn Arg> = words.iter().map(|word| word as &dyn Arg).collect();
-        encode(&mut request, &args);
-        let reply = &connection.exchange(&request, 1)[0];
-        assert!(!reply.is_error(), "{reply:?}");
-    }
+    send_in_calls(connection, site, events.iter().map(Event::words), random);
 }
 
 pub fn make(connection: &mut Connection, site: &str, options: &str) {

@@ -3,7 +3,7 @@
 use testkit::calendar::{DAY, HOUR, MINUTE, SECOND};
 use testkit::replicas::other_settings;
 use testkit::state::{assert_same_data, refused_line};
-use testkit::{cmd, wait_until, Cluster, Connection, ManualClock, Random, Server, State};
+use testkit::{cmd, Cluster, Connection, ManualClock, Random, Server, State};
 
 fn info(connection: &mut Connection, field: &str) -> i64 {
     connection.run("ANALYTICS.INFO shop").get(field).int()
@@ -204,10 +204,7 @@ fn ids_are_the_same_bytes_on_replicas_and_wherever_they_are_copied_and_reloaded(
     for how in ["restart", "rewrite"] {
         if how == "rewrite" {
             connection.run("CONFIG SET aof-use-rdb-preamble no").ok();
-            connection.run("BGREWRITEAOF");
-            wait_until("the AOF is rewritten", || {
-                connection.info("persistence", "aof_rewrite_in_progress") == "0"
-            });
+            connection.rewrite_aof();
         }
         server.restart();
         connection = server.connection();

@@ -12,6 +12,7 @@ mod alert_states;
 mod aof;
 mod batches;
 mod bucket_handles;
+mod calls;
 mod clients;
 mod cluster;
 mod cluster_load;

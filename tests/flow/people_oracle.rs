@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::calls::send_in_calls;
 use testkit::calendar::{at, millis, DAY, HOUR};
-use testkit::{encode, Arg, Connection, Random, Reply};
+use testkit::{Connection, Random, Reply};
 
 pub const HORIZON: i64 = 90;
 pub const OPTIONS: &str = "RETURNING 90d DIM country CUBE country,plan DIM quiet NOUSERS \
@@ -120,30 +121,7 @@ pub fn random_events(random: &mut Random, from: i64, to: i64, count: usize) -> V
 
 /// Sends the events one by one and in calls of several.
 pub fn send(connection: &mut Connection, site: &str, events: &[Event], random: &mut Random) {
-    let mut rest = events;
-    while !rest.is_empty() {
-        let count = match random.below(3) {
-            0 => 1,
-            1 => 1 + random.below(5) as usize,
-            _ => 1 + random.below(150) as usize,
-        };
-        let (call, later) = rest.split_at(count.min(rest.len()));
-        rest = later;
-        let mut words = vec!["ANALYTICS.MTRACK".to_owned(), site.to_owned()];
-        for event in call {
-            words.push("EVENT".to_owned());
-            words.extend(event.words());
-        }
-        if let ([event], true) = (call, random.one_in(2)) {
-            words = vec!["ANALYTICS.TRACK".to_owned(), site.to_owned()];
-            words.extend(event.words());
-        }
-        let mut request = Vec::new();
-        let args: Vec<&dyn Arg> = words.iter().map(|word| word as &dyn Arg).collect();
-        encode(&mut request, &args);
-        let reply = &connection.exchange(&request, 1)[0];
-        assert!(!reply.is_error(), "{reply:?}");
-    }
+    send_in_calls(connection, site, events.iter().map(Event::words), random);
 }
 
 pub fn check_new(connection: &mut Connection, site: &str, oracle: &Oracle, from: i64, to: i64) {

@@ -91,24 +91,13 @@ fn replicas_files_and_copies_have_the_same_people() {
     let partitions = cmd!(connection, "KEYS", "{*}:people:*");
     assert!(partitions.array().len() > 30);
     let expected = State::of(&mut connection);
-    for (key, dump, _) in expected.entries() {
-        assert!(!cmd!(connection, "RESTORE", "again", 0, dump, "REPLACE").is_error());
-        let again = cmd!(connection, "DUMP", "again");
-        assert_eq!(again.bytes(), dump, "{}", key.escape_ascii());
-        assert_eq!(cmd!(connection, "COPY", key, "copy", "REPLACE"), 1);
-        assert_eq!(cmd!(connection, "DUMP", "copy").bytes(), dump);
-        assert!(cmd!(connection, "MEMORY", "USAGE", key).int() > 0);
-    }
-    assert_eq!(connection.run("UNLINK again copy"), 2);
+    expected.assert_can_be_restored_and_copied(&mut connection);
     drop(connection);
     let mut master = chain.master;
     master.restart();
     State::of(&mut master.connection()).assert_is(&expected, "the AOF");
     let mut connection = master.connection();
-    connection.run("BGREWRITEAOF");
-    testkit::wait_until("the AOF is rewritten", || {
-        connection.info("persistence", "aof_rewrite_in_progress") == "0"
-    });
+    connection.rewrite_aof();
     master.restart();
     let mut connection = master.connection();
     State::of(&mut connection).assert_is(&expected, "the rewritten AOF");
@@ -226,10 +215,7 @@ fn an_aof_of_commands_makes_the_same_people() {
     server.restart();
     State::of(&mut server.connection()).assert_is(&expected, "the commands");
     let mut connection = server.connection();
-    connection.run("BGREWRITEAOF");
-    testkit::wait_until("the AOF is rewritten", || {
-        connection.info("persistence", "aof_rewrite_in_progress") == "0"
-    });
+    connection.rewrite_aof();
     server.restart();
     State::of(&mut server.connection()).assert_is(&expected, "the rewritten file");
 }
