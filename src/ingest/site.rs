@@ -77,6 +77,16 @@ impl OpenSite {
         }
     }
 
+    /// Frees a new site that was not stored, and the directory that a command has made for it.
+    #[cold]
+    fn free(&mut self) {
+        // SAFETY: made by `make`, and not stored: nothing but this and its directory points to it.
+        unsafe {
+            directories::drop_of(self.value.as_ref().directory(), self.value.as_ptr());
+            value::free_unowned(self.value.as_ptr());
+        }
+    }
+
     pub fn is_new(&self) -> bool {
         self.is_new
     }
@@ -129,12 +139,10 @@ fn may_be_inside_of_an_event(flags: u32) -> bool {
 }
 
 impl Drop for OpenSite {
-    /// Frees a new site that was not stored.
     #[inline]
     fn drop(&mut self) {
         if self.is_new {
-            // SAFETY: made by `make`, and not stored.
-            unsafe { value::free_unowned(self.value.as_ptr()) };
+            self.free();
         }
     }
 }

@@ -340,3 +340,22 @@ fn a_site_does_not_keep_what_a_long_call_needed() {
     let (warm, end) = (each[9], each[59]);
     assert!((end - warm) / 50 < 5_000, "{each:?}");
 }
+
+/// A site that was never stored leaves nothing, though a command has looked for its buckets.
+#[test]
+fn events_that_are_too_late_for_a_site_that_is_not_there_keep_no_memory() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    let mut used = Vec::new();
+    for turn in 0..6 {
+        let lines: Vec<String> = (0..1_000)
+            .map(|n| format!("ANALYTICS.TRACK site{turn}-{n} view u AT 2000-01-01"))
+            .collect();
+        assert!(connection.pipeline(&lines).iter().all(|reply| *reply == 0));
+        let bytes = connection.info("analytics", "analytics_memory_bytes");
+        used.push(bytes.parse::<i64>().expect("a number of bytes"));
+    }
+    assert!(connection.keys().is_empty());
+    // A directory takes more than a kilobyte.
+    assert!(used[5] - used[1] < 400_000, "{used:?}");
+}
