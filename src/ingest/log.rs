@@ -10,7 +10,7 @@ use crate::api::key::Key;
 use crate::api::stream::{EntryId, Stream};
 use crate::api::string::{OwnedString, StringRef};
 use crate::api::words::Words;
-use crate::store::cluster;
+use crate::store::{changes, cluster};
 use analytics_core::error::{shown, Error};
 use analytics_core::event::log::{self, Log};
 use analytics_core::schema::keys::events_stream;
@@ -62,6 +62,10 @@ impl OpenLog {
         request: &Request,
         numbers: &[usize],
     ) -> Outcome {
+        // A stream that foreign code has removed meanwhile is not made again here, for that runs more of it.
+        if self.exists && !stream(ctx, guard, &self.name)?.exists() {
+            return Err(changes::refusal());
+        }
         let mut ids = Vec::with_capacity(numbers.len());
         for number in numbers {
             let fields = self.fields(words, request, *number);
@@ -78,7 +82,7 @@ impl OpenLog {
             // Trimming cannot be undone, so it waits until all entries are appended.
             let is_last = ids.len() == numbers.len();
             let stream = stream(ctx, guard, &self.name).ok().filter(|_| is_last);
-            let (trimmed, first) = stream.map_or((None, None), |stream| self.trim(&stream));
+            let (trimmed, first) = stream.map_or((None, None), |mut stream| self.trim(&mut stream));
             let limit = trimmed.map(|len| {
                 let len = len.to_string();
                 [&b"MAXLEN"[..], b"=", len.as_bytes()].map(OwnedString::new)
@@ -101,7 +105,7 @@ impl OpenLog {
 
     /// How many entries are left of too many, and the first that is left of those that are too old: each
     /// where any was removed.
-    fn trim(&self, stream: &Stream) -> (Option<usize>, Option<EntryId>) {
+    fn trim(&self, stream: &mut Stream) -> (Option<usize>, Option<EntryId>) {
         let is_bounded = self.log.entries > 0;
         let trimmed = is_bounded.then(|| stream.trim(self.log.entries)).flatten();
         let first = self.keeps_from.and_then(|id| stream.trim_before(id));

@@ -191,7 +191,6 @@ impl<'c> Tracked<'c, '_> {
         request: &Request<'c>,
         write: &mut DirectWrite<'c>,
     ) -> Outcome<TrackOutcome> {
-        let opened = Changes::until_now();
         let outcome = TrackOutcome {
             counted: request.batch.events.len() as u64,
             ..TrackOutcome::default()
@@ -201,19 +200,6 @@ impl<'c> Tracked<'c, '_> {
             None => Vec::new(),
         };
         self.append_to_stream(guard, request, &numbers)?;
-        let may_have_run = self.log.is_some();
-        let has_changed = ids.is_some() && opened.refuse_more().is_err();
-        if may_have_run
-            && (has_changed || !directories::accept(site.value(guard), &request.batch, self.clock))
-        {
-            // Foreign code ran when the stream was opened, and has detached the directory.
-            let logged = Tracked {
-                log: self.log.filter(|log| !log.exists()),
-                changes: Changes::until_now(),
-                ..self
-            };
-            return logged.apply_now(guard, site, request, write);
-        }
         if let Some(ids) = &mut ids {
             for id in request.batch.events.iter().filter_map(|event| event.id) {
                 ids.insert(guard, id);
@@ -383,7 +369,8 @@ impl<'c> Tracked<'c, '_> {
             && events.any(|event| event.time > self.clock.now)
     }
 
-    /// Appends to the log where its stream is there: that may fail, and comes before any change.
+    /// Appends to the log where its stream is there: that may fail, and comes before any change. It runs no
+    /// foreign code, unless it fails.
     fn append_to_stream(
         &self,
         guard: &mut WriteGuard,

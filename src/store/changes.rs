@@ -33,13 +33,14 @@ impl Changes {
     pub fn refuse_more(self) -> Result<(), Failure> {
         match self == Changes::until_now() {
             true => Ok(()),
-            false => Err(changed()),
+            false => Err(refusal()),
         }
     }
 }
 
+/// The failure of a command whose keys were changed while it opened them.
 #[cold]
-fn changed() -> Failure {
+pub fn refusal() -> Failure {
     Error::new(
         "keys of this module were changed by another module while this command opened its own; \
          nothing was done, send it again",

@@ -194,6 +194,41 @@ fn a_site_that_goes_as_soon_as_a_key_of_it_is_made() {
     }
 }
 
+/// A log that goes while a bucket is opened, and would come back by a change that runs more foreign code.
+#[test]
+fn a_log_that_goes_in_the_middle_of_an_event_is_not_made_again_by_it() {
+    for server in both() {
+        let replica = Server::with().replica_of(&server).start();
+        server.wait_for_replica(&replica);
+        let mut connection = server.connection();
+        let time = past(&mut connection);
+        let create = "ANALYTICS.CREATE shop RETENTION minute 1d LOG 100";
+        connection.run(create).ok();
+        let event = format!("ANALYTICS.TRACK shop view ann AT {time}");
+        assert_eq!(connection.run(&event), 1);
+        let keys = connection.keys();
+        let key = |part: &str| keys.iter().find(|key| key.contains(part)).expect("a key");
+        let (hour, month) = (key(":hour:"), key(":month:"));
+        connection.run("DEBUG SET-ACTIVE-EXPIRE 0").ok();
+        cmd!(connection, "PEXPIRE", hour, 1);
+        std::thread::sleep(Duration::from_millis(20));
+        let goes = format!("HOSTILE.ON key {hour} expired 0 1 DEL {{shop}}:events");
+        connection.run(&goes).ok();
+        let goes = format!("HOSTILE.ON key {{shop}}:events new 0 1 DEL {month}");
+        connection.run(&goes).ok();
+        let reply = connection.run(&event);
+        let done = connection.run("HOSTILE.OFF");
+        assert!(reply.is_error(), "{reply:?}: {done:?}");
+        assert_eq!(done.at(0).text(), "DEL {shop}:events -> 1");
+        server.wait_for_replica(&replica);
+        assert_same_data(&mut connection, &mut replica.connection(), "the replica");
+        assert_eq!(cmd!(connection, "EXISTS", month), 1);
+        assert_eq!(connection.run(&event), 1);
+        assert_eq!(connection.run("XLEN {shop}:events"), 1);
+        assert_no_errors(&mut connection, "the log");
+    }
+}
+
 /// What runs on another thread, in a timer, in the server's cron: between our commands, never within.
 #[test]
 fn commands_of_threads_and_timers_are_as_those_of_any_client() {
