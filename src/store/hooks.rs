@@ -12,7 +12,7 @@ pub struct Hooks {
     pub flush: fn(PendingId),
     /// The same, and no more events wait for the value.
     pub flush_and_detach: fn(PendingId),
-    /// A site is about to leave its key: the events that wait in its directory are applied, and the
+    /// A site is about to leave its key or its address: the events that wait in its directory are applied, and the
     /// directory is dropped. The pointer is the address of the site's value.
     pub drop_directory: fn(PendingId, *const c_void),
     /// A site has come to a key.

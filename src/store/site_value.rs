@@ -91,6 +91,12 @@ impl SiteValue {
         self.found.set(None);
     }
 
+    fn drop_directory(&self) {
+        hooks::run(|hooks| {
+            (hooks.drop_directory)(self.directory(), std::ptr::from_ref(self).cast())
+        });
+    }
+
     pub fn set_directory(&self, directory: PendingId) {
         self.directory.store(directory, Relaxed);
     }
@@ -136,9 +142,12 @@ impl Value for SiteValue {
 
     fn mark_unlinked(&self) {
         self.is_unlinked.store(true, Relaxed);
-        hooks::run(|hooks| {
-            (hooks.drop_directory)(self.directory(), std::ptr::from_ref(self).cast())
-        });
+        self.drop_directory();
+    }
+
+    /// A directory is found by the address of its site.
+    fn leaves_address(&self) {
+        self.drop_directory();
     }
 
     fn entered_key(&self, db: c_int, name: &[u8]) {

@@ -60,6 +60,9 @@ pub trait Value: Sized + 'static {
         true
     }
 
+    /// Called before the value may be moved to another address.
+    fn leaves_address(&self) {}
+
     /// # Safety
     /// `value` was a box, and Redis is done with it. Any thread may call this.
     unsafe fn free(value: *mut Self) {
@@ -447,6 +450,7 @@ unsafe extern "C" fn defrag<T: Value>(
             return 0;
         }
         hooks::flush_and_detach(T::pending((*value).cast()));
+        value_of::<T>(*value).leaves_address();
         let moved = api!(RedisModule_DefragAlloc(ctx, *value));
         if !moved.is_null() {
             *value = moved;

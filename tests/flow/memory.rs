@@ -2,7 +2,7 @@
 
 use testkit::calendar::{floor, HOUR};
 use testkit::sites::fill_site;
-use testkit::{cmd, is_valkey, wait_until, Server, State};
+use testkit::{cmd, is_valkey, wait_until, Connection, Server, State};
 
 use crate::types::bucket;
 
@@ -156,6 +156,16 @@ fn active_defragmentation_moves_values_and_changes_none() {
     for n in (0..40).filter(|n| n % 3 != 0) {
         connection.run(&format!("ANALYTICS.DROP shop{n}")).int();
     }
+    // The buckets of some sites are held for their next events, which wait.
+    let again = |connection: &mut Connection| {
+        for n in 0..100 {
+            let event = format!("ANALYTICS.TRACK tiny{} view ann AT {time}", 3 * n);
+            connection.pipeline(&vec![event; 5]);
+        }
+        let waiting = connection.info("analytics", "analytics_events_waiting");
+        waiting.parse::<i64>().expect("a number of events")
+    };
+    assert!(again(&mut connection) > 150);
     let before = State::of(&mut connection);
     wait_until("something has moved", || {
         let hits = connection.info("stats", "active_defrag_hits");
@@ -173,4 +183,7 @@ fn active_defragmentation_moves_values_and_changes_none() {
     );
     assert_eq!(event, 1);
     assert_eq!(connection.run("ANALYTICS.UNIQUE shop0 1d"), 201);
+    // A site that has moved lets its events wait again.
+    connection.run("CONFIG SET activedefrag no").ok();
+    assert!(again(&mut connection) > 150);
 }
