@@ -54,8 +54,8 @@ impl<'g> Key<'g> {
 
     #[inline]
     fn open(ctx: Ctx, name: StringRef, mode: i32) -> Key<'g> {
-        // SAFETY: the context and the string are valid. A null handle stands for a key that
-        // does not exist, and every call below accepts it.
+        // SAFETY: the context and the string are valid. The handle is null where a key that does not
+        // exist is opened for reading: the calls of `Key` accept that. For writing it is never null.
         let raw = unsafe { api!(RedisModule_OpenKey(ctx.raw(), name.raw(), mode)) };
         Key {
             raw: raw.cast(),
@@ -93,21 +93,6 @@ impl<'g> Key<'g> {
             Ok(None)
         }
     }
-
-    /// When the key expires, if it does.
-    pub fn expiry(&self) -> Option<i64> {
-        // SAFETY: the handle is open or null.
-        let time = unsafe { api!(RedisModule_GetAbsExpire(self.raw)) };
-        (time != i64::from(raw::REDISMODULE_NO_EXPIRE)).then_some(time)
-    }
-
-    /// Whether the server counts every use of a key, for eviction.
-    pub fn counts_uses(&self) -> bool {
-        let mut uses = -1;
-        // SAFETY: the handle is open or null; the number is -1 under any other policy.
-        unsafe { api!(RedisModule_GetLFU(self.raw, &mut uses)) };
-        uses >= 0
-    }
 }
 
 impl<'g> Deref for WritableKey<'g> {
@@ -134,16 +119,31 @@ impl WritableKey<'_> {
         unsafe { api!(RedisModule_ModuleTypeSetValue(self.raw, kind, value)) };
     }
 
+    /// When the key expires, if it does.
+    pub fn expiry(&self) -> Option<i64> {
+        // SAFETY: the handle is open.
+        let time = unsafe { api!(RedisModule_GetAbsExpire(self.raw)) };
+        (time != i64::from(raw::REDISMODULE_NO_EXPIRE)).then_some(time)
+    }
+
+    /// Whether the server counts every use of a key, for eviction.
+    pub fn counts_uses(&self) -> bool {
+        let mut uses = -1;
+        // SAFETY: the handle is open; the number is -1 under any other policy.
+        unsafe { api!(RedisModule_GetLFU(self.raw, &mut uses)) };
+        uses >= 0
+    }
+
     /// Sets the expiry of the key.
     pub fn expire_at(&self, time: i64) {
-        // SAFETY: the handle is open for writing or null. The call refuses a time before 1970, which is
+        // SAFETY: the handle is open for writing. The call refuses a time before 1970, which is
         // over like 1.
         unsafe { api!(RedisModule_SetAbsExpire(self.raw, time.max(1))) };
     }
 
     /// Deletes the key; a large value is freed in the background.
     pub fn unlink(self) {
-        // SAFETY: the handle is open for writing or null.
+        // SAFETY: the handle is open for writing.
         unsafe { api!(RedisModule_UnlinkKey(self.raw)) };
     }
 }

@@ -102,7 +102,7 @@ impl<'c> Stream<'c> {
 
     /// Removes the oldest entries beyond `most`, in whole nodes, which is cheap. Returns how many entries
     /// remain, if any was removed.
-    pub fn trim(&self, most: u64) -> Option<usize> {
+    pub fn trim(&mut self, most: u64) -> Option<usize> {
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         // SAFETY: the key is open for writing, and of a stream.
         unsafe {
@@ -118,7 +118,7 @@ impl<'c> Stream<'c> {
 
     /// Removes entries that are older than one, in whole nodes, which is cheap. Returns the id of the first
     /// that remains, if any was removed.
-    pub fn trim_before(&self, id: EntryId) -> Option<EntryId> {
+    pub fn trim_before(&mut self, id: EntryId) -> Option<EntryId> {
         // SAFETY: the key is open for writing, and of a stream.
         let trimmed = unsafe {
             let approximately = raw::REDISMODULE_STREAM_TRIM_APPROX as c_int;
@@ -171,7 +171,7 @@ impl<'c> Stream<'c> {
     }
 }
 
-/// A walk through a stream, which must not be changed meanwhile.
+/// A walk through a stream, which it borrows, because the stream must not be changed meanwhile.
 pub struct Entries<'s, 'c> {
     stream: &'s Stream<'c>,
     begun: bool,

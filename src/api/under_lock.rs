@@ -6,12 +6,14 @@ use std::cell::RefCell;
 /// Made at the first use, and never freed.
 pub struct UnderLock<T>(RefCell<Option<T>>);
 
-// SAFETY: only commands and callbacks that run under the server's lock use it, not the functions that
-// free values on a background thread.
+// SAFETY: used under the server's lock only, by the contract of `new`.
 unsafe impl<T> Sync for UnderLock<T> {}
 
 impl<T: Default> UnderLock<T> {
-    pub const fn new() -> UnderLock<T> {
+    /// # Safety
+    /// It is used by commands and by callbacks that run under the server's lock, not by the functions that
+    /// free values on a background thread.
+    pub const unsafe fn new() -> UnderLock<T> {
         UnderLock(RefCell::new(None))
     }
 

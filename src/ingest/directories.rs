@@ -27,8 +27,9 @@ use analytics_core::people::People;
 use analytics_core::schema::keys::check_site_name;
 use analytics_core::visitors::Partition;
 
-/// Waiting events of a site are applied when they take this much memory, which is some two hundred events;
-/// earlier where there are so many directories that all would take more than the second bound.
+/// What waits of a site is applied when its events, its changes of visits or its attempts of funnels take
+/// this much memory, which is some two hundred events; earlier where there are so many directories that the
+/// events of all would take more than the second bound.
 const MAX_BYTES: usize = 20_480;
 const MAX_BYTES_OF_ALL: usize = 16 << 20;
 
@@ -37,7 +38,9 @@ const TIDIED: usize = 1_024;
 
 /// `act` runs no foreign code, so that the directories are never in use here.
 fn with<T: Default>(act: impl FnOnce(&mut Directories) -> T) -> T {
-    static DIRECTORIES: UnderLock<Directories> = UnderLock::new();
+    static DIRECTORIES: UnderLock<Directories> =
+        // SAFETY: commands and callbacks use it, under the server's lock; what frees values does not.
+        unsafe { UnderLock::new() };
     DIRECTORIES.with(act)
 }
 

@@ -122,7 +122,10 @@ impl VisitBatch {
 
     /// The memory that is in use.
     pub fn bytes(&self) -> usize {
-        size_of_val(&*self.changes) + size_of_val(&*self.rows) + self.texts.len()
+        size_of_val(&*self.changes)
+            + size_of_val(&*self.rows)
+            + size_of_val(&*self.spreads)
+            + self.texts.len()
     }
 
     /// The number of the buckets of the change that was added last.
