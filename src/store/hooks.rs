@@ -12,8 +12,8 @@ pub struct Hooks {
     pub flush: fn(PendingId),
     /// The same, and no more events wait for the value.
     pub flush_and_detach: fn(PendingId),
-    /// A site is about to leave its key or its address: the events that wait in its directory are applied, and the
-    /// directory is dropped. The pointer is the address of the site's value.
+    /// A site is about to leave its key or its address: the events that wait in its directory are applied,
+    /// and the directory is dropped. The pointer is the address of the site's value.
     pub drop_directory: fn(PendingId, *const c_void),
     /// A site has come to a key.
     pub site_entered: fn(c_int, &[u8], &Site),
