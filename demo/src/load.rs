@@ -16,7 +16,7 @@ const DAYS: usize = 4;
 
 /// Dimensions, pairs of them by which the page may filter, visits, and who was there before.
 const SHOP: &str = "DIM page DIM source DIM country DIM browser DIM os DIM device DIM utm_source \
-    DIM utm_medium DIM utm_campaign DIM x NOUSERS DIM y NOUSERS VAL load VAL engagement VAL revenue \
+    DIM utm_medium DIM utm_campaign DIM currency NOUSERS DIM x NOUSERS DIM y NOUSERS VAL load VAL engagement VAL revenue \
     CUBE event,page CUBE event,country CUBE event,device CUBE event,source \
     CUBE country,page CUBE country,device CUBE country,source CUBE page,x,y NOUSERS \
     VISITS 30m PATH page BY source BY country BY device DIM from NOUSERS CUBE from,page NOUSERS \
@@ -62,7 +62,7 @@ pub fn load(
 ) -> RedisResult<Loaded> {
     create(connection, shop::SITE, SHOP)?;
     create(connection, api::SITE, API)?;
-    checkout(connection)?;
+    set_funnels(connection)?;
     let mut loaded = Loaded { events: 0 };
     // The events of a day are made while those of the day before are sent.
     let (days, made) = sync_channel(DAYS);
@@ -87,8 +87,8 @@ pub fn load(
     rules(connection).map(|()| loaded)
 }
 
-/// The funnel of the shop, by what the first step has.
-fn checkout(connection: &mut Connection) -> RedisResult<()> {
+/// The funnels of the shop, by what the first step of each has.
+fn set_funnels(connection: &mut Connection) -> RedisResult<()> {
     let mut command = cmd("ANALYTICS.FUNNEL");
     command.arg(shop::SITE).arg("SET").arg("checkout");
     command
@@ -98,6 +98,18 @@ fn checkout(connection: &mut Connection) -> RedisResult<()> {
         command.arg("STEP").arg(condition);
     }
     command.arg("BY").arg("device").arg("BY").arg("country");
+    command.exec(connection)?;
+    // A visit says where it comes from with its first page: purchases by source and campaign.
+    let mut command = cmd("ANALYTICS.FUNNEL");
+    command.arg(shop::SITE).arg("SET").arg("purchase");
+    command.arg("WITHIN").arg("1h");
+    command.arg("STEP").arg("event=pageview");
+    command.arg("STEP").arg("event=purchase");
+    command
+        .arg("BY")
+        .arg("source")
+        .arg("BY")
+        .arg("utm_campaign");
     command.exec(connection)
 }
 

@@ -50,6 +50,11 @@ const SOURCES: [(&str, f64); 9] = [
     ("Facebook", 4.0),
     ("DuckDuckGo", 2.5),
 ];
+/// A campaign, of which part of the visits of a source it is, and the medium.
+const CAMPAIGNS: [(&str, &str, f64, &str); 2] = [
+    ("Google", "brand-search", 0.2, "cpc"),
+    ("Instagram", "new-arrivals", 0.35, "social"),
+];
 /// The weight of each hour of the day.
 const HOURS: [f64; 24] = [
     1.6, 1.0, 0.7, 0.5, 0.5, 0.8, 1.8, 3.2, 4.4, 5.0, 5.2, 5.4, 5.9, 5.5, 5.0, 4.9, 5.0, 5.4, 6.2,
@@ -72,7 +77,26 @@ struct Arrival {
     time: i64,
     user: u64,
     source: &'static str,
+    /// That of ten days.
     campaign: bool,
+}
+
+impl Arrival {
+    /// Source, medium and name of the campaign that led here.
+    fn utm(&self, random: &mut Random) -> Option<[(&'static str, String); 3]> {
+        let names = ["utm_source", "utm_medium", "utm_campaign"];
+        let of = |values: [&str; 3]| {
+            let [source, medium, campaign] = values.map(String::from);
+            let [first, second, third] = names;
+            [(first, source), (second, medium), (third, campaign)]
+        };
+        if self.campaign {
+            return Some(of(["newsletter", "email", "autumn-outlet"]));
+        }
+        let (source, name, part, medium) = CAMPAIGNS.iter().find(|it| it.0 == self.source)?;
+        let is_led = random.chance(*part);
+        is_led.then(|| of([source.to_lowercase().as_str(), medium, name]))
+    }
 }
 
 impl<'c> Shop<'c> {
@@ -300,20 +324,13 @@ impl Trip<'_> {
 
     fn view(&mut self, page: &str, arrival: Option<&Arrival>) {
         let load = 320.0 * (0.45 * self.random.normal()).exp();
+        let utm = arrival.and_then(|arrival| arrival.utm(self.random));
         let view = self.send("pageview", page);
         view.values.push(("load", load.round()));
         if let Some(arrival) = arrival {
             view.dimensions
                 .push(("source", String::from(arrival.source)));
-            if arrival.campaign {
-                for (name, value) in [
-                    ("utm_source", "newsletter"),
-                    ("utm_medium", "email"),
-                    ("utm_campaign", "autumn-outlet"),
-                ] {
-                    view.dimensions.push((name, String::from(value)));
-                }
-            }
+            view.dimensions.extend(utm.into_iter().flatten());
         }
         if matches!(page, "/" | "/checkout/payment") && self.random.chance(0.35) {
             self.click(page);
@@ -364,6 +381,7 @@ impl Trip<'_> {
         let revenue = (18.0 + self.random.wait(46.0)) * 100.0;
         let purchase = self.send("purchase", "/thanks");
         purchase.values.push(("revenue", revenue.round() / 100.0));
+        purchase.dimensions.push(("currency", String::from("EUR")));
         self.leave("/thanks");
     }
 
