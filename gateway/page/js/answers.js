@@ -8,10 +8,12 @@ const PAUSES = [2_000, 5_000, 10_000, 30_000]
 
 /**
  * `{answers, key, loading, failure, at, again}`: `key` is that of the questions that the answers are
- * for, so that a view does not show numbers of another period as those of this one.
+ * for, so that a view does not show numbers of another period as those of this one. `moving` is a window
+ * that goes on with the clock: it is taken as it is whenever they are asked.
  */
-export function useAnswers(site, questions) {
-  const key = JSON.stringify([site, questions])
+export function useAnswers(site, questions, moving) {
+  const text = JSON.stringify([site, questions])
+  const key = moving ? text.replaceAll(moving, '') : text
   const [state, setState] = useState({ answers: {}, key: '', loading: true, failure: null, at: 0 })
   const [turn, setTurn] = useState(0)
   const failures = useRef(0)

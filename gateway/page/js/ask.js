@@ -91,10 +91,10 @@ export function rowsOf(answer, by) {
 }
 
 /** The questions for the numbers of a period and of the one that it is compared with. */
-export function numberQuestions({ window, before, named }, metrics) {
+export function numberQuestions({ window, before, named, upTo = before }, metrics) {
   if (named) return { now: { query: 'compare', window, metric: metrics } }
   const get = (window) => ({ query: 'get', window, metric: metrics })
-  return before ? { now: get(window), before: get(before) } : { now: get(window) }
+  return before ? { now: get(window), before: get(upTo) } : { now: get(window) }
 }
 
 /** Numbers by metric, from `compare` or from two answers of `get`. */

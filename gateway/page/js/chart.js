@@ -3,10 +3,13 @@
 import { html, useEffect, useMemo, useRef, useState } from './html.js'
 import uPlot from 'uplot'
 import { clock } from './format.js'
-import { save, table } from './panel.js'
+import { Scroll, save, table } from './panel.js'
 import { dateIn } from './period.js'
 
 const HEIGHT = 240
+const DAY = 86_400
+/** What lies between the ticks of a series of days: days, months and years. */
+const DAYS = [1, 2, 3, 4, 7, 14, 30, 60, 90, 180, 365, 730].map((days) => days * DAY)
 
 function colours() {
   const style = getComputedStyle(document.documentElement)
@@ -24,8 +27,8 @@ function axisTimes(zone, step) {
   return (_, ticks, __, ___, increment) =>
     ticks.map((tick) => {
       const ms = tick * 1000
-      if (increment >= 86_400 * 27) return month(ms)
-      return increment >= 86_400 || (step !== '1s' && hour(ms) === '00:00') ? day(ms) : hour(ms)
+      if (increment >= DAY * 27) return month(ms)
+      return increment >= DAY || (step !== '1s' && hour(ms) === '00:00') ? day(ms) : hour(ms)
     })
 }
 
@@ -44,8 +47,9 @@ function drawnLines(lines, last) {
 }
 
 /**
- * `lines`: `{name, points, kind}`; `kind` is `main`, `before`, `second`, `low` or `warn`; `past` ones
- * are of the period before. `times` are milliseconds, `write` how a number is written, `when` how a point in
+ * `lines`: `{name, points, kind}`; `kind` is `main`, `before`, `second`, `low` or `warn`; without one it is
+ * not drawn, but stands in the tip and the table. `past` ones are of the period before, and `write` of a line
+ * is its own. `times` are milliseconds, `write` how a number is written, `when` how a point in
  * time is. `onPick` gets the dates of the first and the last point that are picked. With `ongoing` the
  * period ends now: its last point goes on, and what leads to it is dashed.
  */
@@ -54,12 +58,13 @@ export function Chart({ times, lines, zone, step, write, when, name, bars, theme
   const tip = useRef(null)
   const [open, setOpen] = useState(false)
   const last = ongoing ? times.findLastIndex((ms) => ms <= Date.now()) : -1
-  const drawn = useMemo(() => drawnLines(lines, last), [lines, last])
+  const drawn = useMemo(() => drawnLines(lines.filter((line) => line.kind), last), [lines, last])
+  const text = (line, at) => (line.write ?? write)(line.points[at])
   const shown = JSON.stringify([drawn.map((line) => [line.name, line.kind]), bars, zone, step, theme, Boolean(onPick)])
   const plot = useRef(null)
   const latest = useRef({})
   const pick = (first, last) => onPick(dateIn(zone, times[first]), dateIn(zone, times[last]))
-  latest.current = { times, lines, write, when, pick, last }
+  latest.current = { times, lines, write, text, when, pick, last }
 
   useEffect(() => {
     const { accent, quiet, line: grid, soft, warn, font } = colours()
@@ -83,7 +88,7 @@ export function Chart({ times, lines, zone, step, write, when, name, bars, theme
       cursor: { y: false, drag: { x: Boolean(onPick), y: false, setScale: false, dist: 8 }, points: { size: 7 } },
       scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.08 : 1] } },
       axes: [
-        { ...axis, grid: { show: false }, values: axisTimes(zone, step), space: 64, gap: 6, size: 30 },
+        { ...axis, grid: { show: false }, values: axisTimes(zone, step), ...(step.endsWith('d') && { incrs: DAYS }), space: 64, gap: 6, size: 30 },
         { ...axis, values: (_, ticks) => ticks.map((tick) => latest.current.write(tick)), size: (_, texts) => 18 + 7.2 * Math.max(3, ...(texts ?? []).map((text) => text.length)), gap: 8, space: 44 }
       ],
       series: [{}, ...series],
@@ -98,18 +103,18 @@ export function Chart({ times, lines, zone, step, write, when, name, bars, theme
     function moveTip(u) {
       const box = tip.current
       const { idx, left } = u.cursor
-      const { times, lines, write, when } = latest.current
+      const { times, lines, text, when } = latest.current
       if (idx === null || idx === undefined || left < 0) {
         box.hidden = true
         return
       }
       box.hidden = false
-      const rows = lines.map((line) => `${line.name}  ${write(line.points[idx])}`)
+      const rows = lines.map((line) => `${line.name}  ${text(line, idx)}`)
       box.textContent = [`${when(times[idx])}${idx === latest.current.last ? ', so far' : ''}`, ...rows].join('\n')
       const width = box.offsetWidth
       const at = left + u.bbox.left / devicePixelRatio
-      const most = place.current.clientWidth - width
-      box.style.transform = `translateX(${Math.max(0, Math.min(most, at - width / 2))}px)`
+      // Beside the point, towards the middle, so that the point itself is in sight.
+      box.style.transform = `translateX(${at > place.current.clientWidth / 2 ? at - width - 14 : at + 14}px)`
     }
     plot.current = new uPlot(options, [times.map((ms) => ms / 1000), ...drawn.map((line) => line.points)], place.current)
     // The end of a range that is drawn is no click.
@@ -149,20 +154,20 @@ export function Chart({ times, lines, zone, step, write, when, name, bars, theme
       <div class="plot" ref=${place} aria-hidden="true"></div>
       <div class="tip" ref=${tip} hidden aria-hidden="true"></div>
       <figcaption class="legend">
-        ${lines.map((line) => html`<span class="key ${line.kind}"><i></i>${line.name}</span>`)}
+        ${lines.map((line) => line.kind && html`<span class="key ${line.kind}"><i></i>${line.name}</span>`)}
         <span class="spring"></span>
         ${onPick && html`<span class="hint">Click a day, or draw over several, to see their hours</span>`}
         <button class="link csv" aria-label=${`${name} as CSV`} onClick=${csv}>CSV</button>
         <button class="link" aria-expanded=${open} onClick=${() => setOpen(!open)}>${open ? 'Hide the table' : 'As a table'}</button>
       </figcaption>
       ${open && html`
-        <div class="scroll" tabindex="0" role="region" aria-label=${`${name} as a table`}>
+        <${Scroll} name=${`${name} as a table`}>
           <table class="plain">
             <thead><tr><th scope="col">Time</th>${lines.map((line) => html`<th scope="col" class="number">${line.name}</th>`)}</tr></thead>
             <tbody>${times.map((ms, at) => html`
-              <tr><th scope="row">${at === last && html`<span class="quiet">so far </span>`}${onPick ? html`<button class="cell" title="Show this day" onClick=${() => pick(at, at)}>${when(ms)}</button>` : when(ms)}</th>${lines.map((line) => html`<td class="number">${write(line.points[at])}</td>`)}</tr>`)}
+              <tr><th scope="row">${at === last && html`<span class="quiet">so far </span>`}${onPick ? html`<button class="cell" title="Show this day" onClick=${() => pick(at, at)}>${when(ms)}</button>` : when(ms)}</th>${lines.map((line) => html`<td class="number">${text(line, at)}</td>`)}</tr>`)}
             </tbody>
           </table>
-        </div>`}
+        <//>`}
     </figure>`
 }

@@ -1,7 +1,7 @@
 // Cohorts: how many of those who came for the first time in a week or a month were seen in the ones after.
 import { html } from './html.js'
 import { clock, exact, percent, NONE } from './format.js'
-import { Answered, Panel, save, table } from './panel.js'
+import { Answered, Panel, Scroll, save, table } from './panel.js'
 import { addDays, dateIn } from './period.js'
 
 const TABS = [['week', 'Weeks'], ['month', 'Months']]
@@ -48,19 +48,19 @@ export function Cohorts({ cohorts, answer, route, start, zone, loading, onTab, n
           </div>`
         : html`<${Answered} answer=${answer} loading=${loading} render=${() => (rows.length
           ? html`
-            <p class="note">Of the visitors who were new in a ${period}, the share that was seen ${period === 'week' ? '1, 2, 3 weeks' : '1, 2, 3 months'} later and so on. The last number of a row is that of the present ${period}, which goes on.</p>
-            <div class="scroll" tabindex="0" role="region" aria-label="Who comes back">
+            <p class="note">Of the visitors who were new in a ${period}, the share that was seen ${period === 'week' ? '1, 2, 3 weeks' : '1, 2, 3 months'} later and so on. <span class="so-far">Outlined</span> is the present ${period}, so far: it goes on.</p>
+            <${Scroll} name="Who comes back">
               <table class="cohorts">
                 <thead><tr><th scope="col">New in the ${period} of</th><th scope="col" class="number">Visitors</th>${later.map((at) => html`<th scope="col" class="number"><span class="hidden">${period} </span>+${at}</th>`)}</tr></thead>
-                <tbody>${rows.map((row) => html`
+                <tbody>${rows.map((row, place) => html`
                   <tr key=${row.time_ms} data-time=${row.time_ms}>
                     <th scope="row">${name(row.time_ms)}</th>
-                    <td class="number" data-users=${row.users} title=${why(0, row.users)}>${exact(row.users)}</td>
+                    <td class=${`number${place === rows.length - 1 ? ' so-far' : ''}`} data-users=${row.users} title=${why(0, row.users)}>${exact(row.users)}${place === rows.length - 1 && html`<span class="hidden"> so far</span>`}</td>
                     ${row.returned.map((count, at) => html`<${Cell} count=${count} users=${row.users} isLast=${at === row.returned.length - 1} />`)}
                   </tr>`)}
                 </tbody>
               </table>
-            </div>`
+            <//>`
           : html`<p class="quiet fill">No new visitors in the last ${PERIODS} ${period}s.</p>`)} />`}
       ${notes.map((text) => html`<p class="note" key=${text}>${text}</p>`)}
     <//>`
@@ -72,8 +72,8 @@ function Cell({ count, users, isLast }) {
   // A share of a half has the full shade: more are rare, and the text stays legible.
   const shade = part === null ? 0 : Math.min(1, part * 2)
   return html`
-    <td class="number" style=${`--part:${shade.toFixed(3)}`} data-number=${count} title=${said || `${exact(count)} of ${exact(users)}${isLast ? ', so far' : ''}`}>
-      ${part === null ? NONE : percent(part)}${said && html`<span class="hidden"> ${said}</span>`}</td>`
+    <td class=${`number${isLast ? ' so-far' : ''}`} style=${`--part:${shade.toFixed(3)}`} data-number=${count} title=${said || `${exact(count)} of ${exact(users)}${isLast ? ', so far' : ''}`}>
+      ${part === null ? NONE : percent(part)}${said ? html`<span class="hidden"> ${said}</span>` : isLast && html`<span class="hidden"> so far</span>`}</td>`
 }
 
 function notesOf(data, rows, period, day, route) {

@@ -1,7 +1,7 @@
 // The figures at the top: what each needs of the site, how it is asked for and written. A figure that
 // the site does not have is not there.
 import { html } from './html.js'
-import { kinds, exact, percent, NONE } from './format.js'
+import { kinds, exact, percent, points, NONE } from './format.js'
 import { VIEW, also, metric, names, visitsOf } from './ask.js'
 
 const ratio = (a, b) => (a === null || a === undefined || !b ? null : a / b)
@@ -17,10 +17,12 @@ export function figuresOf(start, filters) {
   const of = (subject, more) => metric(info, subject, more ?? filters)
   const views = () => of('events', also(filters, 'event', VIEW))
   const figures = [{ id: 'visitors', name: 'Visitors', kind: 'count', parts: [of('users')], value: ([users]) => users }]
+  // Who is new is decided with somebody's first event, which was seldom on the page of a filter.
+  const isWithin = filters.some(([name]) => ['event', 'page', visitsOf(info)?.path].includes(name))
   if (info?.returning) {
     const unknown = 'Not known: the period begins before the site remembered who was there'
     for (const [id, name] of [['new', 'New visitors'], ['returning', 'Returning']]) {
-      figures.push({ id, name, kind: 'count', parts: [of(`users:${id}`)], value: ([users]) => users, unknown })
+      figures.push({ id, name, kind: 'count', parts: [isWithin ? { metric: null } : of(`users:${id}`)], value: ([users]) => users, unknown })
     }
   }
   const visits = visitsOf(info)
@@ -65,17 +67,19 @@ export function metricsOf(figures) {
 const writers = { ...kinds, decimal: exact }
 
 export function write(figure, number) {
-  return (writers[figure.kind] ?? exact)(number)
+  return (writers[figure.kind] ?? exact)(number, figure.currency)
 }
 
-export function Change({ now, before, lower }) {
+/** Numbers change by a percentage, shares by points. */
+export function Change({ now, before, lower, isShare }) {
   if (before === undefined) return null
-  if (now === null || before === null || before === 0) return html`<span class="change quiet">no comparison</span>`
-  const part = now / before - 1
-  const direction = Math.abs(part) < 0.0005 ? 'same' : part > 0 ? 'up' : 'down'
-  const words = { same: 'unchanged', up: `up ${percent(part)}`, down: `down ${percent(-part)}` }
+  if (now === null || before === null || (before === 0 && !isShare)) return html`<span class="change quiet">no comparison</span>`
+  const part = isShare ? now - before : now / before - 1
+  const direction = Math.abs(part) < (isShare ? 0.00005 : 0.0005) ? 'same' : part > 0 ? 'up' : 'down'
+  const text = isShare ? points(part) : percent(Math.abs(part))
+  const words = { same: 'unchanged', up: `up ${text}`, down: `down ${text}` }
   const better = direction === 'same' ? '' : (direction === 'up') !== Boolean(lower) ? ' better' : ' worse'
-  return html`<span class=${`change${better}`}><span aria-hidden="true">${{ same: '=', up: '↑', down: '↓' }[direction]}</span> <span class="hidden">${words[direction]}</span><span aria-hidden="true">${percent(Math.abs(part))}</span></span>`
+  return html`<span class=${`change${better}`}><span aria-hidden="true">${{ same: '=', up: '↑', down: '↓' }[direction]}</span> <span class="hidden">${words[direction]}</span><span aria-hidden="true" title=${isShare ? 'Percentage points' : undefined}>${text}</span></span>`
 }
 
 /** `now` and `before` are numbers by metric; `before` is null without a comparison. */
@@ -93,11 +97,11 @@ export function Figures({ figures, now, before, chosen, onChoose, current }) {
         return html`
           <li key=${figure.id}>
             <button class="figure" aria-pressed=${figure.id === chosen} disabled=${Boolean(missing || none)} data-figure=${figure.id} data-number=${number} data-before=${earlier}
-              title=${unknown ? unknown : none ? 'Not counted by what is filtered' : missing ? `Needs the cube ${missing.missing}` : now ? `${exact(number)}${earlier === undefined ? '' : `, before: ${exact(earlier)}`}` : ''}
+              title=${unknown ? unknown : none ? 'The site does not count this by what is filtered' : missing ? `Not counted together: ${missing.missing}` : now ? `${exact(number)}${earlier === undefined ? '' : `, before: ${exact(earlier)}`}` : ''}
               onClick=${() => onChoose(figure.id)}>
               <span class="figure-name">${figure.name}</span>
               <span class="figure-number">${missing || !now ? NONE : write(figure, number)}</span>
-              ${missing ? html`<span class="change quiet">needs a cube</span>` : none ? html`<span class="change quiet">not by this</span>` : unknown ? html`<span class="change quiet">not known<span class="hidden">: ${unknown}</span></span>` : now && html`<${Change} now=${number} before=${earlier} lower=${figure.lower} />`}
+              ${missing ? html`<span class="change quiet">not counted yet</span>` : none ? html`<span class="change quiet">not with this filter</span>` : unknown ? html`<span class="change quiet">not known<span class="hidden">: ${unknown}</span></span>` : now && html`<${Change} now=${number} before=${earlier} lower=${figure.lower} isShare=${figure.kind === 'percent'} />`}
             </button>
           </li>`
       })}

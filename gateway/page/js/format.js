@@ -25,6 +25,12 @@ export function percent(part) {
   return `${places(hundredths !== 0 && Math.abs(hundredths) < 10 ? 1 : 0).format(hundredths)}%`
 }
 
+/** The difference of two shares: 3.2 points. */
+export function points(difference) {
+  const hundredths = Math.abs(difference * 100)
+  return `${hundredths.toFixed(hundredths < 0.005 ? 0 : hundredths < 0.1 ? 2 : 1)} points`
+}
+
 export function seconds(number) {
   if (number === null || number === undefined) return NONE
   const total = Math.round(number)
@@ -45,7 +51,7 @@ export const kinds = {
   seconds,
   milliseconds,
   rate: (number) => (number === null || number === undefined ? NONE : `${places(number < 10 ? 2 : 0).format(number)}/s`),
-  money: (number) => (number === null || number === undefined ? NONE : compact(Math.round(number * 100) / 100))
+  money: (number, currency) => (number === null || number === undefined ? NONE : `${compact(Math.round(number * 100) / 100)}${currency ? ` ${currency}` : ''}`)
 }
 
 export function country(code) {

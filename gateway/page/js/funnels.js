@@ -1,7 +1,7 @@
 // Funnels: how far people get from step to step, where they leave, and how long it takes them.
 import { html } from './html.js'
 import { compact, exact, label, percent, seconds, NONE } from './format.js'
-import { Answered, Panel, save, table } from './panel.js'
+import { Answered, Panel, Scroll, save, table } from './panel.js'
 
 const VALUES = 20
 
@@ -82,9 +82,10 @@ function Steps({ data }) {
   if (!steps[0]?.users) return html`<p class="quiet fill">Nobody began in this period.</p>`
   const weak = weakest(steps)
   return html`
-    <div class="scroll" tabindex="0" role="region" aria-label="Steps of the funnel">
+    ${weak !== null && html`<p><b>${percent(1 - steps[weak].share_of_previous)}</b> of those who reached <b>${conditionName(steps[weak - 1].condition)}</b> left before <b>${conditionName(steps[weak].condition)}</b>: the weakest step.</p>`}
+    <${Scroll} name="Steps of the funnel">
       <table class="plain funnel">
-        <thead><tr><th scope="col">Step</th><th scope="col" class="number">Visitors</th><th scope="col" class="number">Left before it</th><th scope="col" class="number">Of the first</th><th scope="col" class="number">Median time</th></tr></thead>
+        <thead><tr><th scope="col">Step</th><th scope="col" class="number">Reached it</th><th scope="col" class="number">Left before it</th><th scope="col" class="number">Of all who began</th><th scope="col" class="number" title="Half of them take at most so long from the step before">Median time to it</th></tr></thead>
         <tbody>${steps.map((step, at) => {
           const left = at ? steps[at - 1].users - step.users : null
           const drop = step.share_of_previous === null ? null : 1 - step.share_of_previous
@@ -99,13 +100,13 @@ function Steps({ data }) {
         })}
         </tbody>
       </table>
-    </div>`
+    <//>`
 }
 
 function Values({ data, by }) {
   if (!data.values.length) return null
   return html`
-    <div class="scroll" tabindex="0" role="region" aria-label=${`The funnel by ${by}`}>
+    <${Scroll} name=${`The funnel by ${by}`}>
       <table class="plain">
         <thead><tr><th scope="col">${by}</th>${data.steps.map((_, at) => html`<th scope="col" class="number">Step ${at + 1}</th>`)}<th scope="col" class="number">Reach the end</th></tr></thead>
         <tbody>${data.values.map((row) => html`
@@ -116,7 +117,7 @@ function Values({ data, by }) {
           </tr>`)}
         </tbody>
       </table>
-    </div>`
+    <//>`
 }
 
 function Notes({ data, zone, route }) {

@@ -1,7 +1,7 @@
 // The head: which site, which view, who is there now; below it the period and the filters.
 import { html, useState } from './html.js'
 import { compact, label } from './format.js'
-import { COMPARISONS, PERIODS, addDays, dateIn, isDate } from './period.js'
+import { COMPARISONS, PERIODS, addDays, dateIn, inWords, isDate, resolve } from './period.js'
 import { VIEWS, withFilter } from './route.js'
 
 const THEMES = [['system', 'System'], ['light', 'Light'], ['dark', 'Dark']]
@@ -82,6 +82,7 @@ function Controls({ route, navigate, start }) {
           <select value=${route.period} onChange=${pick} data-control="period">${PERIODS.map(([id, name]) => html`<option key=${id} value=${id}>${name}</option>`)}</select></label>
         <label><span class="hidden">Compare with</span>
           <select value=${route.compare} onChange=${(event) => navigate({ compare: event.target.value })} data-control="compare">${COMPARISONS.map(([id, name]) => html`<option key=${id} value=${id}>${name}</option>`)}</select></label>
+        <p class="quiet" data-control="dates">${inWords(resolve(route, start.info, Date.now()), dateIn(zone, Date.now()))}</p>
       </div>
     </div>`
 }

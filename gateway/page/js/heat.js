@@ -3,7 +3,8 @@
 import { html, useEffect, useState } from './html.js'
 import { cubeOf, has } from './ask.js'
 import { country, exact } from './format.js'
-import { Answered, Declare, Panel, save, table } from './panel.js'
+import { Answered, Panel, Scroll, save, table } from './panel.js'
+import { Uncounted } from './uncounted.js'
 
 /** Shades from none to most. */
 const SHADES = 6
@@ -36,7 +37,7 @@ export function Clicks({ clicks, answer, route, navigate, start, loading, reload
   const pick = (event) => navigate({ tabs: { ...route.tabs, clicks: event.target.value } })
   return html`
     <${Panel} id="clicks" title="Clicks" csv=${cells.length ? csv : null}>
-      ${clicks.missing ? html`<${Declare} start=${start} cube=${clicks.missing} onDone=${reload} />` : html`<${Answered} answer=${answer} loading=${loading} empty="No clicks in this period." render=${() => html`
+      ${clicks.missing ? html`<${Uncounted} start=${start} cube=${clicks.missing} onDone=${reload} />` : html`<${Answered} answer=${answer} loading=${loading} empty="No clicks in this period." render=${() => html`
         ${clicks.byPage && filtered === undefined && html`<label class="inline">Page <select value=${page} onChange=${pick}>${order.map((name) => html`<option key=${name} value=${name}>${name}</option>`)}</select></label>`}
         ${cells.length === 0 ? html`<p class="quiet fill">No clicks on ${page} in this period.</p>` : html`
         <svg class="clicks" style=${`aspect-ratio:${width}/${height}`} viewBox=${`0 0 ${width} ${height}`} role="img" aria-label=${`Clicks on ${page || 'all pages'}: ${exact(cells.reduce((sum, row) => sum + row.events, 0))}, most at column ${[...counts].sort((a, b) => b[1] - a[1])[0]?.[0].replace(',', ', row ')}`}>
@@ -65,7 +66,7 @@ export function Hours({ answer, metric, unit, zone, start, loading }) {
   return html`
     <${Panel} id="hours" title="Hours of the week" csv=${answer?.data ? csv : null}>
       <${Answered} answer=${answer} loading=${loading} render=${() => html`
-        <div class="scroll" tabindex="0" role="region" aria-label="Hours of the week">
+        <${Scroll} name="Hours of the week">
         <table class="heat">
           <thead><tr><td></td>${Array.from({ length: 24 }, (_, hour) => html`<th scope="col">${hour % 3 === 0 ? hour : html`<span class="hidden">${hour}</span>`}</th>`)}</tr></thead>
           <tbody>${sums.map((row, day) => html`
@@ -73,7 +74,8 @@ export function Hours({ answer, metric, unit, zone, start, loading }) {
               ${row.map((count, hour) => html`<td class=${`h${shade(count, most)}`} title=${`${DAYS[day]} ${hour}:00: ${exact(count)} ${unit}`} data-number=${count}><span class="hidden">${exact(count)}</span></td>`)}
             </tr>`)}
           </tbody>
-        </table></div>`} />
+        </table><//>
+        <p class="note">${exact(sums.flat().reduce((sum, count) => sum + count, 0))} ${unit}; the darker, the more. Times of ${zone}.</p>`} />
     <//>`
 }
 

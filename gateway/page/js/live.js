@@ -4,13 +4,14 @@ import { Status, useAnswers, usePaced } from './answers.js'
 import { has } from './ask.js'
 import { Chart } from './chart.js'
 import { clock, exact, label, pointName } from './format.js'
-import { Panel, Ranking, save, table } from './panel.js'
+import { Panel, save, table } from './panel.js'
+import { Ranking } from './ranking.js'
 
 const WINDOW = '30m'
 const SECONDS = 1_800
 /** Events that are kept, and shown. */
-const MOST = 40
-const SHOWN = 24
+const MOST = 60
+const SHOWN = 36
 const PANELS = [['page', 'Pages'], ['source', 'Sources'], ['country', 'Countries'], ['endpoint', 'Endpoints'], ['event', 'Events']]
 
 function plan(start) {
@@ -83,7 +84,7 @@ function Running({ start, route, live, theme }) {
     <${Status} failure=${failure} at=${at} loading=${loading} again=${again} zone=${zone} />
     ${live.connected === false && html`<div class="status" role="status" data-status="lost">The live stream is not connected; it is tried again by itself.</div>`}
     <ul class="figures" aria-label="Now">
-      <li><div class="figure big" data-figure="now" data-number=${live.figures?.current_visitors}><span class="figure-name">Visitors now</span><span class="figure-number">${exact(live.figures?.current_visitors)}</span><span class="change quiet">of five minutes</span></div></li>
+      <li><div class="figure big" data-figure="now" data-number=${live.figures?.current_visitors}><span class="figure-name">Visitors now</span><span class="figure-number">${exact(live.figures?.current_visitors)}</span><span class="change quiet">in the last 5 minutes</span></div></li>
       <li><div class="figure"><span class="figure-name">Visitors, half an hour</span><span class="figure-number">${exact(numbers?.users)}</span></div></li>
       <li><div class="figure"><span class="figure-name">Events, half an hour</span><span class="figure-number">${exact(numbers?.events)}</span></div></li>
       <li><div class="figure" data-figure="today" data-number=${live.figures?.total_events}><span class="figure-name">Events today</span><span class="figure-number">${exact(live.figures?.total_events)}</span></div></li>
@@ -93,7 +94,7 @@ function Running({ start, route, live, theme }) {
       ? html`<${Chart} times=${series.times} lines=${series.lines} zone=${zone} step="1s" bars="thin" theme=${theme} site=${start.site} name="Events of the last half hour, by second" write=${exact} when=${pointName(zone, '1s')} />`
       : html`<div class="chart tall quiet" aria-busy=${loading}>${answers.seconds?.error?.message ?? 'Loading…'}</div>`}
     <div class="grid">
-      <${Panel} id="stream" title="As they come" csv=${shown.length ? csv : null}>
+      <${Panel} id="stream" title="Latest events" csv=${shown.length ? csv : null}>
         ${shown.length === 0
           ? html`<p class="quiet fill">Waiting for the first event.</p>`
           : html`<ol class="stream">${shown.slice(0, SHOWN).map((event, place) => html`<${Line} key=${`${event.timestamp}-${event.visitor_id}-${place}`} event=${event} zone=${zone} />`)}</ol>`}

@@ -5,9 +5,10 @@ import { metric, names, numberQuestions, numbersOf, rowsOf, top } from './ask.js
 import { Chart, pickOf } from './chart.js'
 import { Change } from './figures.js'
 import { clock, compact, exact, kinds, label, milliseconds, percent, pointName, NONE } from './format.js'
-import { Answered, Declare, Panel, save, table } from './panel.js'
+import { Answered, Panel, Scroll, save, table } from './panel.js'
 import { resolve } from './period.js'
-import { withFilter } from './route.js'
+import { withFilter, withTab } from './route.js'
+import { Missing, Uncounted, note } from './uncounted.js'
 
 const RANKS = ['p50', 'p95', 'p99']
 const ROWS = 50
@@ -15,6 +16,8 @@ const ROWS = 50
 const TIMES = ['latency', 'duration', 'response_time', 'load']
 const PLACES = ['endpoint', 'route', 'page', 'event']
 const ERROR = 'error'
+/** Dimensions that say where somebody is on a page: rates by them say nothing. */
+const PARTS = ['x', 'y', 'from', 'event']
 
 function chosen(given, known, preferred) {
   if (known.includes(given)) return given
@@ -32,7 +35,6 @@ function plan(start, route, period) {
   const of = (subject) => metric(info, subject, filters).metric
   const ofErrors = filters.some(([name]) => name === 'event') ? {} : metric(info, 'events', [['event', ERROR], ...filters])
   const errors = ofErrors.metric ?? null
-  const missing = metric(info, 'events', filters).missing ?? ofErrors.missing
   const metrics = {
     rate: of('events:rate'), events: of('events'), errors,
     ...Object.fromEntries(RANKS.map((rank) => [rank, value ? of(`${value}:${rank}`) : null]))
@@ -49,7 +51,12 @@ function plan(start, route, period) {
   if (ranks.length) questions.slow = { query: 'range', window, step: slowStep, metric: ranks, format: 'columns' }
   const places = top(info, window, by, 'events', filters, ROWS, value ? RANKS.map((rank) => `${value}:${rank}`) : [])
   if (places.question) questions.places = places.question
-  return { questions, metrics, missing, values, dimensions, value, by, step, slowStep, places }
+  const missing = []
+  const all = metric(info, 'events', filters).missing
+  note(missing, all, 'all figures')
+  note(missing, ofErrors.missing, 'errors')
+  note(missing, places.missing, `the table by ${by}`)
+  return { questions, metrics, missing, isNone: Boolean(all), values, dimensions, value, by, step, slowStep, places }
 }
 
 export function Operations(props) {
@@ -59,10 +66,10 @@ export function Operations(props) {
 
 function Running({ start, route, navigate, reload, live, theme }) {
   const zone = start.info.timezone
-  const period = useMemo(() => resolve(route, zone, Date.now()), [route.period, route.compare, route.from, route.to, zone, live.day])
+  const period = useMemo(() => resolve(route, start.info ?? {}, Date.now()), [route.period, route.compare, route.from, route.to, start, live.day, live.events])
   const asked = useMemo(() => plan(start, route, period), [start, route, period])
   const { metrics, values, dimensions, value, by } = asked
-  const { answers, loading, failure, at, current, again } = useAnswers(start.site, asked.questions)
+  const { answers, loading, failure, at, current, again } = useAnswers(start.site, asked.questions, period.upTo)
   const refresh = usePaced(again, 10_000)
   useEffect(() => {
     if (live.events !== null) refresh()
@@ -75,75 +82,102 @@ function Running({ start, route, navigate, reload, live, theme }) {
     if (name !== 'error-share') return numbers[metrics[name]] ?? null
     return numbers[metrics.events] ? numbers[metrics.errors] / numbers[metrics.events] : null
   }
+  const common = { period, start, navigate, zone, theme, loading }
   const figure = (id, name, write, lower) => html`<${Figure} key=${id} id=${id} name=${name} number=${of(numbers.now, id)} before=${of(numbers.before, id)} write=${write} lower=${lower} />`
+  const missing = html`<${Missing} start=${start} missing=${asked.missing} onDone=${reload} />`
   return html`
     <${Status} failure=${failure} at=${at} loading=${loading} again=${again} zone=${zone} />
     <div class=${current ? '' : 'fading'}>
-      ${asked.missing && html`<section class="panel wide"><${Declare} start=${start} cube=${asked.missing} onDone=${reload} /></section>`}
+      ${asked.isNone && missing}
       <ul class="figures" aria-label="Figures" aria-busy=${!current}>
         ${figure('rate', 'Events a second', kinds.rate)}
         ${figure('events', 'Events', compact)}
         ${metrics.errors && html`${figure('errors', 'Errors', compact, true)}${figure('error-share', 'Error share', percent, true)}`}
         ${value && RANKS.map((rank) => figure(rank, `${value} ${rank}`, writeValue, isTime))}
       </ul>
-      <${Lines} answer=${answers.counts} name="Events and errors" period=${period} start=${start} onPick=${pickOf(asked.step, navigate)} zone=${zone} step=${asked.step} theme=${theme} loading=${loading} write=${compact}
-        lines=${[['Events', 'main', metrics.events], ['Errors', 'warn', metrics.errors]]} />
+      <div class="grid charts">
+        <div><h2>Events</h2><${Lines} ...${common} answer=${answers.counts} name="Events" step=${asked.step} write=${compact} lines=${[{ name: 'Events', kind: 'main', metric: metrics.events }]} /></div>
+        ${metrics.errors && html`<div><h2>Errors, of all events</h2><${Lines} ...${common} answer=${answers.counts} name="Errors" step=${asked.step} write=${percent}
+          lines=${[{ name: 'Error share', kind: 'warn', metric: metrics.errors, of: metrics.events }, { name: 'Errors', metric: metrics.errors, write: exact }, { name: 'Events', metric: metrics.events, write: exact }]} /></div>`}
+      </div>
       ${value && html`
         <div class="line-head"><h2>${value}</h2>
           ${values.length > 1 && html`<label class="inline"><span class="hidden">Value</span><select value=${value} onChange=${(event) => navigate({ value: event.target.value })}>${values.map((name) => html`<option key=${name}>${name}</option>`)}</select></label>`}
         </div>
-        <${Lines} answer=${answers.slow} name=${`Percentiles of ${value}`} period=${period} start=${start} onPick=${pickOf(asked.slowStep, navigate)} zone=${zone} step=${asked.slowStep} theme=${theme} loading=${loading} write=${writeValue}
-          lines=${[['p50', 'low', metrics.p50], ['p95', 'main', metrics.p95], ['p99', 'second', metrics.p99]]} />`}
+        <${Lines} ...${common} answer=${answers.slow} name=${`Percentiles of ${value}`} step=${asked.slowStep} write=${writeValue}
+          lines=${[{ name: 'p50', kind: 'low', metric: metrics.p50 }, { name: 'p95', kind: 'main', metric: metrics.p95 }, { name: 'p99', kind: 'second', metric: metrics.p99 }]} />`}
       <div class="grid">
         <${ByPlace} start=${start} asked=${asked} answers=${answers} loading=${loading} navigate=${navigate} route=${route} writeValue=${writeValue} reload=${reload} />
         <${Alerts} answer=${answers.alerts} loading=${loading} start=${start} filtered=${route.filters.length > 0} />
         <${History} answer=${answers.history} loading=${loading} zone=${zone} start=${start} />
+        ${!asked.isNone && missing}
       </div>
     </div>`
 }
 
 function Figure({ id, name, number, before, write, lower }) {
   return html`<li><div class="figure" data-figure=${id} data-number=${number} data-before=${before}><span class="figure-name">${name}</span><span class="figure-number">${write(number)}</span>
-    ${number !== undefined && html`<${Change} now=${number} before=${before} lower=${lower} />`}</div></li>`
+    ${number !== undefined && html`<${Change} now=${number} before=${before} lower=${lower} isShare=${id === 'error-share'} />`}</div></li>`
 }
 
-function Lines({ answer, name, period, start, onPick, zone, step, theme, loading, write, lines }) {
+/** `lines` are those of the chart, each with its `metric`, or with its share `of` another. */
+function Lines({ answer, name, period, start, navigate, zone, step, theme, loading, write, lines }) {
   const data = answer?.data
   const shown = useMemo(() => {
     const now = Date.now()
-    return lines.filter(([, , metric]) => metric && data?.metrics[metric]).map(([name, kind, metric]) => ({
-      name, kind, points: data.metrics[metric].map((point, at) => (data.time_ms[at] > now ? null : point))
+    return lines.filter(({ metric }) => data?.metrics[metric]).map((line) => ({
+      ...line,
+      points: data.metrics[line.metric].map((point, at) => {
+        if (data.time_ms[at] > now) return null
+        if (!line.of) return point
+        const all = data.metrics[line.of][at]
+        return all ? point / all : null
+      })
     }))
   }, [answer])
   if (answer?.error) return html`<p class="problem tall" role="alert">${answer.error.message}</p>`
   if (!data || !shown.length) return html`<div class="chart tall quiet" aria-busy=${loading}>${loading ? 'Loading…' : 'The site has no answer for this.'}</div>`
-  return html`<${Chart} times=${data.time_ms} lines=${shown} zone=${zone} step=${step} ongoing=${period.live} name=${name} site=${start.site} onPick=${onPick} theme=${theme} write=${write} when=${pointName(zone, step)} />`
+  return html`<${Chart} times=${data.time_ms} lines=${shown} zone=${zone} step=${step} ongoing=${period.live} name=${name} site=${start.site} onPick=${pickOf(step, navigate)} theme=${theme} write=${write} when=${pointName(zone, step)} />`
 }
 
-/** Events and percentiles of each value of a dimension. */
+/** Events and percentiles of each value of a dimension; the head of a column sorts by it. */
 function ByPlace({ start, asked, answers, loading, navigate, route, writeValue, reload }) {
   const { by, dimensions, value, places } = asked
   const rankings = value ? RANKS : []
-  const rows = rowsOf(answers.places, 'events').filter((row) => row.value !== '~other')
-  const csv = () => save(`${start.site}-${by}`, table([[by, 'events', ...rankings], ...rows.map((row) => [row.value, row.number, ...rankings.map((rank) => row[`${value}:${rank}`])])]))
+  const columns = [['events', 'Events'], ...rankings.map((rank) => [rank, `${value} ${rank}`])]
+  const [sorted, direction] = (route.tabs.sort ?? '').split('-')
+  const column = columns.some(([id]) => id === sorted) || sorted === 'name' ? sorted : 'events'
+  const isUp = direction === 'up'
+  const unsorted = rowsOf(answers.places, 'events').map((row) => ({
+    ...row, name: label(by, row.value), events: row.number, ...Object.fromEntries(rankings.map((rank) => [rank, row[`${value}:${rank}`]]))
+  }))
+  const order = (a, b) => (column === 'name' ? b.name.localeCompare(a.name) : (b[column] ?? -1) - (a[column] ?? -1)) * (isUp ? -1 : 1)
+  // All others are no value to compare.
+  const rows = unsorted.sort((a, b) => (a.value === '~other') - (b.value === '~other') || order(a, b))
+  const csv = () => save(`${start.site}-${by}`, table([[by, 'events', ...rankings], ...rows.map((row) => [row.value, ...columns.map(([id]) => row[id])])]))
   const most = Math.max(1, ...rows.map((row) => row.number))
+  const sort = (id) => navigate(withTab(route, 'sort', `${id}-${id === column ? (isUp ? 'down' : 'up') : id === 'name' ? 'up' : 'down'}`))
+  const head = ([id, name]) => html`
+    <th key=${id} scope="col" class=${id === 'name' ? '' : 'number'} aria-sort=${id === column ? (isUp ? 'ascending' : 'descending') : undefined}>
+      <button class="cell" data-sort=${id} onClick=${() => sort(id)}>${name}<span aria-hidden="true">${id === column ? (isUp ? ' ↑' : ' ↓') : ''}</span></button></th>`
+  const tabs = ['event', ...dimensions.filter((name) => !PARTS.includes(name))].map((name) => [name, name])
   return html`
-    <${Panel} id="places" title="By" wide csv=${rows.length ? csv : null} tabs=${['event', ...dimensions.filter((name) => name !== 'event')].map((name) => [name, name])} tab=${by} onTab=${(by) => navigate({ by })}>
+    <${Panel} id="places" title="By" wide csv=${rows.length ? csv : null} tabs=${tabs} tab=${by} onTab=${(by) => navigate({ by })}>
       ${places.none ? html`<p class="quiet fill">${places.none}</p>` : places.missing
-        ? html`<${Declare} start=${start} cube=${places.missing} onDone=${reload} />`
+        ? html`<${Uncounted} start=${start} cube=${places.missing} onDone=${reload} />`
         : html`<${Answered} answer=${answers.places} loading=${loading} render=${() => html`
-          <div class="scroll" tabindex="0" role="region" aria-label=${`Events and percentiles by ${by}`}>
+          <${Scroll} name=${`Events and percentiles by ${by}`}>
             <table class="plain">
-              <thead><tr><th scope="col">${by}</th><th scope="col" class="number">Events</th>${rankings.map((rank) => html`<th scope="col" class="number">${value} ${rank}</th>`)}</tr></thead>
+              <thead><tr>${[['name', by], ...columns].map(head)}</tr></thead>
               <tbody>${rows.map((row) => html`
                 <tr key=${row.value} data-value=${row.value}>
-                  <th scope="row"><span class="fillbar" style=${`--part:${(row.number / most).toFixed(4)}`}></span>
-                    <button class="cell" aria-pressed=${route.filters.some(([name, given]) => name === by && given === row.value)} onClick=${() => navigate(withFilter(route, by, row.value))}>${label(by, row.value)}</button></th>
+                  <th scope="row"><span class="fillbar" style=${`--part:${row.value === '~other' ? 0 : (row.number / most).toFixed(4)}`}></span>
+                    ${row.value === '~other' ? html`<span class="cell">${row.name}</span>` : html`<button class="cell" aria-pressed=${route.filters.some(([name, given]) => name === by && given === row.value)} onClick=${() => navigate(withFilter(route, by, row.value))}>${row.name}</button>`}</th>
                   <td class="number" data-number=${row.number} title=${exact(row.number)}>${compact(row.number)}</td>
-                  ${rankings.map((rank) => html`<td class="number" data-aggregate=${rank} data-number=${row[`${value}:${rank}`]}>${writeValue(row[`${value}:${rank}`])}</td>`)}
+                  ${rankings.map((rank) => html`<td class="number" data-aggregate=${rank} data-number=${row[rank]}>${writeValue(row[rank])}</td>`)}
                 </tr>`)}</tbody>
             </table>
-          </div>`} />`}
+          <//>`} />`}
     <//>`
 }
 
@@ -164,7 +198,7 @@ function History({ answer, loading, zone, start }) {
   const when = clock(zone, { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit' })
   const csv = answer?.data?.length && (() => save(`${start.site}-alerts`, table([['time', 'rule', 'state', 'value', 'threshold'], ...answer.data.map((row) => [row.time, row.rule, row.state, row.value, row.threshold])])))
   return html`
-    <${Panel} id="history" title="What they sent" csv=${csv || null}>
+    <${Panel} id="history" title="Alert history" csv=${csv || null}>
       <${Answered} answer=${answer} loading=${loading} empty="No alert has fired yet." render=${(rows) => html`
         <ol class="alerts history">${rows.map((row, at) => html`
           <li key=${at} data-rule=${row.rule} data-state=${row.state}><time>${when(row.time_ms)}</time> <span class=${`state ${row.state}`}>${row.state}</span> <b>${row.rule}</b>

@@ -5,15 +5,16 @@ import { call, sitePath } from './api.js'
 import { Counted, Kept, Returning, Visits } from './counting.js'
 import { Said, useDoing } from './doing.js'
 import { clock } from './format.js'
-import { Panel } from './panel.js'
+import { Copy, Panel } from './panel.js'
 import { FunnelForms, Rules } from './rules.js'
 
 export function Settings({ start, reload, askToken }) {
   if (!start.operator) {
     return html`
+      <${Panel} id="snippet" title="Snippet" wide><${Tag} host=${start.domain ?? start.site} /><//>
       <section class="panel wide welcome">
         <h2>For the operator</h2>
-        <p>Here are the snippet for your pages, write keys and read tokens, what is counted and how long it is kept, visits, returning visitors, funnels and alerts.</p>
+        <p>Here are write keys and read tokens, what is counted and how long it is kept, visits, returning visitors, funnels and alerts.</p>
         <p>Settings are changed with the operator’s token, <code>sites.admin_token</code> of the gateway’s configuration. On the command line: <code>analytics-gateway site --help</code>.</p>
         <button class="button" onClick=${askToken}>Enter a token</button>
       </section>`
@@ -40,23 +41,22 @@ function Forms({ start, reload }) {
     </div>`
 }
 
+function Tag({ host }) {
+  const base = document.baseURI.replace(/[?#].*$/, '').replace(/\/$/, '')
+  const text = `<script defer data-domain="${host}" src="${base}/js/script.js"></script>`
+  return html`<p>Into the head of every page:</p><pre><code>${text}</code></pre><p><${Copy} text=${text} /></p>`
+}
+
 function Snippet({ site, onSaved }) {
   const [state, run] = useDoing(onSaved)
   const [domains, setDomains] = useState(site.domains.join(' '))
-  const [copied, setCopied] = useState(false)
-  const host = site.domains[0]
-  const base = document.baseURI.replace(/[?#].*$/, '').replace(/\/$/, '')
-  const text = `<script defer data-domain="${host ?? site.name}" src="${base}/js/script.js"></script>`
   const save = (event) => {
     event.preventDefault()
     run(() => call('PATCH', sitePath(site.name, 'settings'), { domains: domains.split(/[\s,]+/).filter(Boolean) }), 'Saved.')
   }
-  const copy = () => navigator.clipboard?.writeText(text).then(() => setCopied(true), () => setCopied(false))
   return html`
     <${Panel} id="snippet" title="Snippet">
-      <p>Into the head of every page:</p>
-      <pre><code>${text}</code></pre>
-      <button class="button" onClick=${copy}>${copied ? 'Copied' : 'Copy'}</button>
+      <${Tag} host=${site.domains[0] ?? site.name} />
       <form onSubmit=${save}>
         <label>Host names whose pages send events here <input value=${domains} onInput=${(event) => setDomains(event.target.value)} placeholder="shop.example" /></label>
         <button class="button" disabled=${state.busy}>Save</button>

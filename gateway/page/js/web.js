@@ -8,17 +8,20 @@ import { compact, percent, pointName } from './format.js'
 import { Figures, figuresOf, metricsOf, write } from './figures.js'
 import { Funnels, funnelsOf } from './funnels.js'
 import { Clicks, Hours, WorldMap, clickQuestion } from './heat.js'
-import { Declare, Ranking } from './panel.js'
 import { Paths, pathsOf } from './paths.js'
 import { resolve } from './period.js'
+import { Ranking } from './ranking.js'
 import { withFilter, withTab } from './route.js'
-import { ValuesPanel, valueMetrics } from './values.js'
+import { Missing, note } from './uncounted.js'
+import { ValuesPanel, missingOf, valueMetrics } from './values.js'
 
 const ROWS = 100
+/** So many rows of the period before, so that a value that had few is still known. */
+const EARLIER = 300
 /** Beside the visitors or visits of a value, where visits are counted by it. */
-const BOUNCES = { metric: 'bounces:share', name: 'Bounce rate', write: percent }
+const BOUNCES = { id: 'extra', metric: 'bounces:share', name: 'Bounce rate', write: percent }
 /** Beside the visitors of an event: how often it happened. */
-const TIMES = { metric: 'events', name: 'Events', write: compact }
+const TIMES = { id: 'extra', metric: 'events', name: 'Events', write: compact }
 
 /** Each panel by the dimensions that it can show, of which the site has some. */
 const RANKINGS = [
@@ -32,7 +35,7 @@ const RANKINGS = [
 ]
 /** The panels of the left column; the others stand in the right. */
 const LEFT = new Set(['pages', 'countries'])
-const ELSEWHERE = new Set(['x', 'y', 'from', ...RANKINGS.flatMap((panel) => panel.dimensions.map(([name]) => name))])
+const ELSEWHERE = new Set(['x', 'y', 'from', 'currency', ...RANKINGS.flatMap((panel) => panel.dimensions.map(([name]) => name))])
 
 /** The panels that this site can fill. What has no panel of its own stands beside the events. */
 function panelsOf(info) {
@@ -44,7 +47,7 @@ function panelsOf(info) {
 
 function plan(start, route, period, zone) {
   const { info } = start
-  const { window, before } = period
+  const { window, before, upTo = before } = period
   const figures = figuresOf(start, route.filters)
   const metrics = metricsOf(figures)
   const questions = {}
@@ -67,16 +70,18 @@ function plan(start, route, period, zone) {
     const limit = panel.id === 'countries' ? 300 : ROWS
     const ranked = top(info, window, tab, by, route.filters, limit, extra && (isEnd || extra === TIMES) ? [extra.metric] : [])
     if (ranked.question) questions[panel.id] = ranked.question
+    if (ranked.question && upTo) questions[`${panel.id}-before`] = { ...ranked.question, window: upTo, with: [], limit: EARLIER }
     // Visits have rows of their own beside those of events.
     if (extra === BOUNCES && !isEnd) questions[`${panel.id}-visits`] = top(info, window, tab, 'visits', [], limit, [extra.metric]).question
     return { ...panel, tab, by, ranked, extra }
   })
   const paths = pathsOf(info, route, window)
-  if (paths?.question) questions.paths = paths.question
+  Object.assign(questions, paths?.questions)
   const clicks = clickQuestion(info, route, window)
   if (clicks?.question) questions.clicks = clicks.question
   const values = valueMetrics(info, route.filters)
   if (values.length) questions.values = { query: 'get', window, metric: values }
+  if (values.length && has(info, 'currency')) questions.currency = top(info, window, 'currency', 'events', [], 2).question
   const hasValues = names(info, 'values').length > 0 && route.filters.every(([name]) => name !== 'entry' && name !== 'exit')
   // A site without pages has no page views: its events are counted.
   const byViews = !route.filters.length && has(info, 'page')
@@ -88,15 +93,22 @@ function plan(start, route, period, zone) {
   if (cohorts.question) questions.cohorts = cohorts.question
   const funnels = funnelsOf(info ?? {}, route, window)
   if (funnels.question) Object.assign(questions, { funnel: funnels.question, funnels: { query: 'funnels' } })
-  return { questions, figures, figure, panels, paths, clicks, hasValues, hours, cohorts, funnels }
+  const missing = []
+  for (const { name, parts } of figures) for (const cube of new Set(parts.map((part) => part.missing))) note(missing, cube, name)
+  for (const { title, ranked } of panels) note(missing, ranked.missing, title)
+  note(missing, missingOf(info, route.filters), 'Values')
+  note(missing, clicks?.missing, 'Clicks')
+  note(missing, paths?.missing, 'From page to page')
+  const isNone = Boolean(metric(info, 'events', route.filters).missing)
+  return { questions, figures, figure, panels, paths, clicks, hasValues, hours, cohorts, funnels, missing, isNone }
 }
 
 export function Web({ start, route, navigate, reload, live, theme }) {
   const zone = start.info?.timezone ?? 'UTC'
   // A window that moves is asked for as it is now; one of days changes at midnight.
-  const period = useMemo(() => resolve(route, zone, Date.now()), [route.period, route.compare, route.from, route.to, zone, live.day])
-  const { questions, figures, figure, panels, paths, clicks, hasValues, hours, cohorts, funnels } = useMemo(() => plan(start, route, period, zone), [start, route, period, live.day])
-  const { answers, loading, failure, at, current, again } = useAnswers(start.site, questions)
+  const period = useMemo(() => resolve(route, start.info ?? {}, Date.now()), [route.period, route.compare, route.from, route.to, start, live.day, live.events])
+  const { questions, figures: plain, figure: first, panels, paths, clicks, hasValues, hours, cohorts, funnels, missing, isNone } = useMemo(() => plan(start, route, period, zone), [start, route, period, live.day])
+  const { answers, loading, failure, at, current, again } = useAnswers(start.site, questions, period.upTo)
   const refresh = usePaced(again, 10_000)
   useEffect(() => {
     if (period.live && live.events !== null) refresh()
@@ -105,34 +117,40 @@ export function Web({ start, route, navigate, reload, live, theme }) {
   const numbers = numbersOf(answers.now, answers.before)
   const choose = (dimension, value) => navigate(withFilter(route, dimension, value))
   const onTab = (panel) => (tab) => navigate(withTab(route, panel, tab))
-  const missing = figures.flatMap((figure) => figure.parts).find((part) => part.missing)
+  // Money of several currencies is a sum without one.
+  const currencies = answers.currency?.data ?? []
+  const currency = currencies.length === 1 ? currencies[0].value : ''
+  const figures = plain.map((figure) => (figure.kind === 'money' ? { ...figure, currency } : figure))
+  const figure = figures[plain.indexOf(first)]
   const isNew = !start.info || start.info.events === 0
   if (isNew) return html`<${Welcome} start=${start} navigate=${navigate} />`
   const ranking = (panel) => html`
     <${Ranking} key=${panel.id} id=${panel.id} title=${panel.title} tabs=${panel.dimensions} tab=${panel.tab} onTab=${onTab(panel.id)}
       ranked=${panel.ranked} answer=${answers[panel.id]} loading=${loading} route=${route} start=${start} onPick=${choose} more=${reload}
-      by=${panel.by} extra=${panel.extra} beside=${answers[`${panel.id}-visits`]}
+      by=${panel.by} extra=${panel.extra} beside=${answers[`${panel.id}-visits`]} before=${answers[`${panel.id}-before`]} limit=${EARLIER}
       renderAbove=${panel.id === 'countries' ? (rows) => html`<${WorldMap} rows=${rows} onPick=${(value) => choose('country', value)} />` : undefined} />`
+  const uncounted = html`<${Missing} start=${start} missing=${missing} onDone=${reload} />`
   return html`
     <${Status} failure=${failure} at=${at} loading=${loading} again=${again} zone=${zone} />
     <div class=${current ? '' : 'fading'}>
-      ${missing && html`<section class="panel wide"><${Declare} start=${start} cube=${missing.missing} onDone=${reload} /></section>`}
+      ${isNone && uncounted}
       <${Figures} figures=${figures} now=${numbers.now} before=${numbers.before} chosen=${figure.id} current=${current} onChoose=${(id) => navigate({ figure: id })} />
       ${answers.now?.error && html`<p class="problem" role="alert">${answers.now.error.message}</p>`}
       <${Series} figure=${figure} answer=${answers.series} before=${answers['series-before']} period=${period} zone=${zone} theme=${theme} loading=${loading} start=${start} navigate=${navigate} />
       <div class="grid">
         <div class="stack">
           ${panels.filter((panel) => LEFT.has(panel.id)).map(ranking)}
-          ${paths && html`<${Paths} paths=${paths} answer=${answers.paths} route=${route} start=${start} loading=${loading} onPick=${choose} onTab=${onTab('paths')} reload=${reload} />`}
+          ${paths && html`<${Paths} paths=${paths} answers=${answers} route=${route} start=${start} loading=${loading} navigate=${navigate} onPick=${choose} onTab=${onTab('paths')} reload=${reload} />`}
           ${hours?.metric && html`<${Hours} answer=${answers.hours} metric=${hours.metric} unit=${hours.unit} zone=${zone} start=${start} loading=${loading} />`}
         </div>
         <div class="stack">
           ${panels.filter((panel) => !LEFT.has(panel.id)).map(ranking)}
-          ${hasValues && html`<${ValuesPanel} start=${start} answer=${answers.values} filters=${route.filters} loading=${loading} reload=${reload} />`}
+          ${hasValues && html`<${ValuesPanel} start=${start} answer=${answers.values} filters=${route.filters} loading=${loading} reload=${reload} currency=${currency} />`}
           ${clicks && html`<${Clicks} clicks=${clicks} answer=${answers.clicks} route=${route} navigate=${navigate} start=${start} loading=${loading} reload=${reload} />`}
         </div>
         <${Funnels} funnels=${funnels} all=${answers.funnels} answer=${answers.funnel} route=${route} start=${start} zone=${zone} loading=${loading} navigate=${navigate} />
         <${Cohorts} cohorts=${cohorts} answer=${answers.cohorts} route=${route} start=${start} zone=${zone} loading=${loading} onTab=${onTab('cohorts')} navigate=${navigate} />
+        ${!isNone && uncounted}
       </div>
     </div>`
 }

@@ -32,6 +32,8 @@ pub struct Start {
     operator: bool,
     /// Whether the site's answers need no token.
     public: bool,
+    /// The host name whose pages send events, if one is known.
+    domain: Option<String>,
     /// The event that is the site's conversion.
     goal: String,
     /// As `info` answers it; null for a site that has counted nothing.
@@ -94,6 +96,7 @@ pub async fn start(
         site: site.name.clone(),
         operator,
         public: site.public,
+        domain: site.domains.first().cloned(),
         goal: site.goal.clone(),
         info: site_info(&state, site).await?,
         timestamp: crate::time::now_ms(),

@@ -65,11 +65,23 @@ impl Expected<'_> {
                 .map(|(value, n)| json!([value, n]))
                 .collect::<Value>()
         };
+        // The users of each value now and before.
+        let both = |dimension: &str| {
+            let earlier = self.oracle.top(before, filter, dimension);
+            let rows = self.oracle.top(now, filter, dimension).into_iter();
+            rows.take(20)
+                .map(|(value, n)| {
+                    let known = earlier.iter().find(|row| row.0 == value);
+                    json!([value, n, known.map_or(0, |row| row.1)])
+                })
+                .collect::<Value>()
+        };
         json!({
             "search": search,
             "figures": figures(now),
             "before": figures(before),
             "rows": {"pages": top("page"), "sources": top("source"), "devices": top("device")},
+            "changes": {"pages": both("page"), "devices": both("device")},
         })
     }
 
@@ -92,13 +104,17 @@ impl Expected<'_> {
         json!({"search": search, "panel": panel, "dimension": dimension, "rows": rows, "steps": steps})
     }
 
-    /// What leads to a page, and where it leads.
+    /// What leads to a page, and where it leads; how many visits end there.
     fn around(&self, search: &str, window: (i64, i64), page: &str) -> Value {
         let steps = self.visits.steps(window);
         let before = steps.iter().filter(|(_, to, _)| *to == page);
         let after = steps.iter().filter(|(from, _, _)| *from == page);
+        let exits = self.visits.top(window, "exit");
+        let ends = exits.iter().find(|(exit, _)| exit == page);
         json!({
             "search": search,
+            "ends": ends.map_or(0, |(_, totals)| totals.visits),
+            "times": after.clone().map(|step| step.2).sum::<u64>(),
             "before": before.take(20).map(|(from, _, n)| json!([from, n])).collect::<Value>(),
             "after": after.take(20).map(|(_, to, n)| json!([to, n])).collect::<Value>(),
         })

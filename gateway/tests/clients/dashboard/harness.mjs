@@ -89,6 +89,13 @@ export async function compare(page, check) {
     }
     if (shown.size === 0) wrong(check.search, panel, 'is empty')
   }
+  for (const [panel, expected] of Object.entries(check.changes ?? {})) {
+    const shown = new Map(await page.$$eval(`[data-panel="${panel}"] li[data-value]`, (all) => all.map((it) => [it.dataset.value, it.querySelector('.gain').dataset.extra])))
+    for (const [value, now, before] of expected) {
+      const gain = Number(shown.get(value) ?? NaN)
+      if (!(Math.abs(gain - (now - before)) <= crowd(now) * now + crowd(before) * before)) wrong(check.search, panel, value, 'changes by', gain, 'the oracle says', now, 'after', before)
+    }
+  }
 }
 
 export const api = async (path) => {

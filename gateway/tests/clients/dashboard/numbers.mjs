@@ -51,7 +51,7 @@ export default {
       for (const [value, count] of steps) if (paths.get(value) !== count) wrong('the step', value, 'shows', paths.get(value), 'the oracle says', count)
     }
     await page.click('[data-panel="sources"] .rows-head button')
-    const shares = await page.$$eval('[data-panel="sources"] .extra', (all) => all.map((it) => Number(it.dataset.extra)))
+    const shares = await page.$$eval('[data-panel="sources"] .row .extra', (all) => all.map((it) => Number(it.dataset.extra)))
     if (shares.some((share, at) => at && share > shares[at - 1])) wrong('sources are not sorted by their bounce rate:', shares)
     for (const tab of ['before', 'after']) {
       await visit(page, `${plan.steps.search}&tab-paths=${tab}`)
@@ -59,7 +59,22 @@ export default {
       const shown = new Map(await rowsOf(page, 'paths'))
       if (!plan.steps[tab].length) wrong('the oracle has no step', tab)
       for (const [value, count] of plan.steps[tab]) if (shown.get(value) !== count) wrong('steps', tab, value, 'shows', shown.get(value), 'the oracle says', count)
+      if (tab === 'before') continue
+      // Who is new was decided elsewhere.
+      if (!(await page.textContent('[data-figure="new"]')).includes('not with this filter')) wrong('new visitors of a page are', await page.textContent('[data-figure="new"]'))
+      const { ends, times } = plan.steps
+      if (!(ends > 0) || shown.get('~end') !== ends) wrong('visits that end', shown.get('~end'), 'the oracle says', ends)
+      const share = await page.$eval('[data-panel="paths"] li[data-value="~end"] .share', (it) => Number.parseFloat(it.textContent) / 100)
+      if (!near(share, ends / (ends + times), 0.02)) wrong('the end of the visit has a share of', share, 'not', ends, 'of', ends + times)
     }
+    // A page is chosen in the panel itself, too.
+    await visit(page, '?site=shop&period=28d')
+    await page.selectOption('[data-control="paths-page"]', '/cart')
+    await page.waitForSelector('[data-panel="paths"] li[data-value="~end"]')
+    if (await page.$('.chip')) wrong('a page that is chosen in the panel filters the others')
+    await showAll(page)
+    const chosen = new Map(await rowsOf(page, 'paths'))
+    for (const [value, count] of plan.steps.after) if (chosen.get(value) !== count) wrong('after the page that is chosen', value, 'shows', chosen.get(value), 'the oracle says', count)
   },
 
   async funnels_are_those_of_the_oracle() {
@@ -83,6 +98,10 @@ export default {
     const weak = await page.$$eval('[data-panel="funnels"] .weak', (all) => all.map((it) => it.closest('tr').dataset.step))
     const kept = steps.map((count, at) => (at ? count / steps[at - 1] : 1))
     if (weak.join() !== String(1 + kept.indexOf(Math.min(...kept)))) wrong('the weakest step is', weak, 'of', kept)
+    const at = kept.indexOf(Math.min(...kept))
+    const words = `${Math.round(100 * (1 - kept[at]))}% of those who reached ${names[at - 1]} left before ${names[at]}`
+    const sentence = await page.textContent('[data-panel="funnels"]')
+    if (!sentence.includes(words)) wrong('the weakest step is not said:', words, 'in', sentence)
     const rows = new Map(await page.$$eval('[data-panel="funnels"] tr[data-value]', (all) => all.map((it) => [it.dataset.value, [...it.querySelectorAll('td[data-number]')].map((cell) => Number(cell.dataset.number))])))
     for (const [value, counts] of values) if (rows.get(value)?.join() !== counts.join()) wrong('the funnel of', value, 'shows', rows.get(value), 'the oracle says', counts)
     await page.selectOption('[data-control="funnel-by"]', 'country')
@@ -126,7 +145,7 @@ export default {
     const without = await page.$$eval('.panel', (all) => all.filter((it) => !it.querySelector('.csv')).map((it) => it.dataset.panel))
     if (without.length) wrong('panels without CSV:', without)
     await showAll(page)
-    for (const [panel, head] of [['sources', 'source,Visitors,share,Bounce rate'], ['events', 'event,Visitors,share,Events'], ['pages', 'page,Visitors,share'], ['countries', 'country,Visitors,share,Bounce rate'], ['devices', 'device,Visitors,share,Bounce rate']]) {
+    for (const [panel, head] of [['sources', 'source,Visitors,share,Bounce rate,Change'], ['events', 'event,Visitors,share,Events,Change'], ['pages', 'page,Visitors,share,Change'], ['countries', 'country,Visitors,share,Bounce rate,Change'], ['devices', 'device,Visitors,share,Bounce rate,Change']]) {
       const lines = await file(`[data-panel="${panel}"] .csv`)
       const shown = await rowsOf(page, panel)
       if (lines[0] !== head) wrong('the head of the CSV is', lines[0])

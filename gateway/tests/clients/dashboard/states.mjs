@@ -48,6 +48,24 @@ export default {
     await page.unroute('**/api/v1/query')
   },
 
+  async what_is_so_far_or_cut_off_is_marked() {
+    const page = await open({ viewport: { width: 360, height: 900 } })
+    await visit(page, '?site=shop&period=28d&tab-funnel-by=device')
+    const ends = await page.$$eval('.cohorts tr[data-time]', (all) => all.map((row) => [...row.querySelectorAll('td')].map((cell) => cell.classList.contains('so-far') && cell.textContent.includes('so far'))))
+    // Of each cohort the present week, of the last one its size.
+    ends.forEach((row, at) => {
+      if (row.some((marked, place) => marked !== (place === row.length - 1 && (row.length > 1 || at === ends.length - 1)))) wrong('of cohort', at, 'so far are', row)
+    })
+    const cut = await page.$$eval('.scroll', (all) => all.map((it) => [it.getAttribute('aria-label'), it.scrollWidth - it.clientWidth > 4, it.classList.contains('cut') && it.nextElementSibling?.className.includes('cut-note')]))
+    if (!cut.some(([, isWide]) => isWide)) wrong('no table is too wide', JSON.stringify(cut))
+    for (const [name, isWide, isMarked] of cut) if (isWide !== isMarked) wrong(name, 'is too wide:', isWide, 'and says so:', isMarked)
+    await page.$eval('[data-panel="funnels"] .scroll', (it) => { it.scrollLeft = it.scrollWidth })
+    await page.waitForFunction(() => !document.querySelector('[data-panel="funnels"] .scroll').classList.contains('cut'))
+    if (!/points/.test(await page.textContent('[data-figure="bounces"] .change'))) wrong('the bounce rate does not change by points')
+    if (/points/.test(await page.textContent('[data-figure="visitors"] .change'))) wrong('visitors change by points')
+    if (!/EUR/.test(await page.textContent('[data-figure="revenue"]'))) wrong('revenue has no currency')
+  },
+
   async redis_gone_and_back() {
     const page = await open()
     await visit(page, '?site=shop&period=today')

@@ -1,5 +1,5 @@
 // What people do with the page: filters, the address, tokens, settings, what comes live.
-import { answered, api, compare, figuresOf, open, operate, plan, visit, wrong } from './harness.mjs'
+import { answered, api, compare, figuresOf, near, open, operate, plan, visit, window, wrong } from './harness.mjs'
 
 export default {
   async a_click_filters_and_the_browser_goes_back() {
@@ -34,12 +34,25 @@ export default {
     await visit(page, '?site=shop&period=7d&f=country%3DFR&tab-devices=browser')
     const cube = await page.getAttribute('[data-panel="devices"] .declare', 'data-cube')
     if (cube !== 'country,browser') wrong('the panel asks for the cube', cube)
-    if (await page.$('[data-panel="devices"] .declare button')) wrong('a reader is offered what only the operator may do')
+    if (await page.$('[data-panel="devices"] .declare .button, [data-panel="missing"] .button')) wrong('a reader is offered what only the operator may do')
+    const listed = () => page.$$eval('[data-panel="missing"] li', (all) => all.map((it) => [it.dataset.cube, it.textContent]))
+    const list = await listed()
+    if (new Set(list.map(([cube]) => cube.split(',').sort().join())).size !== list.length) wrong('a cube is listed twice:', JSON.stringify(list))
+    const text = list.find(([name]) => name === cube)?.[1] ?? ''
+    for (const part of ['country and browser', 'for Devices', 'ANALYTICS.ALTER shop CUBE country,browser', 'Copy']) if (!text.includes(part)) wrong('the list of what is missing does not say', part, 'but', JSON.stringify(list))
+    // Numbers that are right stand under no warning.
+    const above = await page.evaluate(() => {
+      const [list, figures] = ['[data-panel="missing"]', '.figures'].map((name) => document.querySelector(name))
+      return Boolean(list.compareDocumentPosition(figures) & Node.DOCUMENT_POSITION_FOLLOWING)
+    })
+    if (above) wrong('what is missing stands above figures that are there')
+    await page.click('[data-panel="devices"] .declare button')
+    if ((await page.evaluate(() => document.activeElement.id)) !== 'panel-missing') wrong('the panel does not lead to the list')
     await operate(page)
     await page.reload()
     await answered(page)
-    await page.click('[data-panel="devices"] .declare button')
-    await page.waitForFunction(() => !document.querySelector('[data-panel="devices"] .declare'))
+    await page.click('[data-panel="missing"] li[data-cube="country,browser"] button')
+    await page.waitForFunction(() => !document.querySelector('[data-panel="devices"] .declare') && !document.querySelector('li[data-cube="country,browser"]'))
     const { cubes } = await api('shop/info')
     if (!cubes.some(([name]) => name === 'country,browser')) wrong('the cube is not declared:', JSON.stringify(cubes))
   },
@@ -78,7 +91,7 @@ export default {
   async an_outage_is_found_in_two_clicks() {
     const page = await open()
     await visit(page, '?site=api&view=operations&period=28d')
-    const series = '.chart[aria-label="Events and errors"]'
+    const series = '.chart[aria-label="Errors"]'
     const errors = async () => {
       await page.click(`${series} [aria-expanded="false"]`)
       return page.$$eval(`${series} tbody tr`, (all) => all.map((row) => [row.querySelector('th').textContent, Number(row.querySelectorAll('td')[1].textContent.replaceAll(',', ''))]))
@@ -97,6 +110,81 @@ export default {
     if (hours.join() !== plan.outage.hours.join()) wrong('the outage is at', hours, 'not at', plan.outage.hours)
   },
 
+  async errors_have_a_scale_of_their_own() {
+    const page = await open()
+    await visit(page, '?site=api&view=operations&period=28d')
+    await page.click('.chart[aria-label="Errors"] [aria-expanded="false"]')
+    const rows = await page.$$eval('.chart[aria-label="Errors"] tbody tr', (all) => all.map((row) => [...row.querySelectorAll('td')].map((cell) => Number.parseFloat(cell.textContent.replaceAll(',', '')))))
+    if (rows.length !== 28) wrong('the errors have', rows.length, 'days')
+    for (const [share, errors, events] of rows) if (!near(share, 100 * errors / events, 0.05) && Math.abs(share - 100 * errors / events) > 0.5) wrong('the share of errors is', share, 'of', errors, 'and', events)
+    const figures = await figuresOf(page)
+    const total = rows.reduce((sum, [, errors]) => sum + errors, 0)
+    if (total !== figures.errors.now) wrong('the days have', total, 'errors, the figure', figures.errors.now)
+    if (!(await page.textContent('[data-control="dates"]')).includes('no comparison: the site begins on')) wrong('a site that is younger than the period before is compared with it')
+    if (figures.errors.before !== null) wrong('there are', figures.errors.before, 'errors of a time before the site')
+    await visit(page, '?site=api&view=operations')
+    if (!/points/.test(await page.textContent('[data-figure="error-share"] .change'))) wrong('a share does not change by points')
+  },
+
+  async the_table_of_endpoints_is_sorted_by_its_heads() {
+    const page = await open()
+    await visit(page, '?site=api&view=operations&period=28d')
+    const table = '[data-panel="places"] table'
+    const column = (name) => page.$$eval(`${table} tbody td[data-aggregate="${name}"]`, (all) => all.map((cell) => Number(cell.dataset.number)))
+    const sorted = () => page.$$eval(`${table} th[aria-sort]`, (all) => all.map((head) => [head.textContent.trim(), head.getAttribute('aria-sort')]))
+    const falls = (numbers) => numbers.every((number, at) => !at || number <= numbers[at - 1])
+    if (JSON.stringify(await sorted()) !== JSON.stringify([['Events \u2193', 'descending']])) wrong('at first it is sorted by', JSON.stringify(await sorted()))
+    await page.click(`${table} [data-sort="p99"]`)
+    await page.waitForFunction(() => location.search.includes('tab-sort=p99'))
+    const down = await column('p99')
+    if (down.length < 5 || !falls(down)) wrong('p99 is not sorted:', down)
+    // Enter, on the head that has the focus, turns the order round; the address has it.
+    await page.keyboard.press('Enter')
+    await page.waitForFunction(() => location.search.includes('p99-up'))
+    if (JSON.stringify(await column('p99')) !== JSON.stringify([...down].reverse())) wrong('p99 is not turned round:', await column('p99'))
+    if (JSON.stringify(await sorted()) !== JSON.stringify([['latency p99 \u2191', 'ascending']])) wrong('it is sorted by', JSON.stringify(await sorted()))
+    await page.reload()
+    await answered(page)
+    if (falls(await column('p99'))) wrong('the order is not in the address')
+    await page.click(`${table} [data-sort="name"]`)
+    await page.waitForFunction(() => location.search.includes('name-up'))
+    const names = await page.$$eval(`${table} tbody tr`, (all) => all.map((row) => row.dataset.value))
+    if (names.join() !== [...names].sort().join()) wrong('the endpoints are not sorted:', names)
+    const tabs = await page.$$eval('[data-panel="places"] .tabs button', (all) => all.map((it) => it.textContent))
+    await visit(page, '?site=shop&view=operations')
+    const others = await page.$$eval('[data-panel="places"] .tabs button', (all) => all.map((it) => it.textContent))
+    if (!tabs.includes('status') || !others.includes('country') || others.some((name) => ['x', 'y', 'from'].includes(name))) wrong('operations are shown by', tabs, others)
+  },
+
+  async a_period_says_its_dates_and_whether_today_is_in_it() {
+    const page = await open()
+    const date = (back) => new Date(Date.parse(`${window(back).slice(0, 10)}T00:00:00Z`))
+    const written = new Intl.DateTimeFormat('en-GB', { timeZone: 'UTC', day: 'numeric', month: 'short', year: 'numeric' })
+    // Browsers put narrow spaces beside a dash.
+    const plain = (text) => text.replace(/\s+/g, ' ')
+    const range = (from, to) => plain(written.formatRange(date(from), date(to)))
+    const said = async (search) => {
+      await visit(page, `?site=shop&${search}`)
+      return plain(await page.textContent('[data-control="dates"]'))
+    }
+    const week = `${range(7, 1)}, without today; before: ${range(14, 8)}`
+    if ((await said('')) !== week) wrong('the last 7 days are', await said(''), 'not', week)
+    const since = (date(0).getUTCDay() + 6) % 7
+    const running = await said('period=this-week')
+    if (!running.startsWith(`${range(since, 0)}, today until now; before: ${range(since + 7, 7)} until `)) wrong('this week is', running)
+    const { visitors } = await figuresOf(page)
+    const [row] = await api('shop/compare?window=this-week&metric=users')
+    if (visitors.now !== row.now || visitors.before !== row.before) wrong('this week has', JSON.stringify(visitors), 'the API says', JSON.stringify(row))
+    const last = await said('period=last-week&compare=none')
+    if (!last.startsWith(range(since + 7, since + 1))) wrong('last week is', last)
+    const month = await said('period=this-month')
+    // The site may have begun within the month before.
+    if (!/, today until now; (before: .* until \d\d:\d\d|no comparison: the site begins on .*)$/.test(month)) wrong('this month is', month)
+    const day = window(1).slice(0, 10)
+    const custom = await said(`period=custom&from=${day}&to=${window(0).slice(0, 10)}`)
+    if (!custom.includes(', with today')) wrong('a period with today is', custom)
+  },
+
   async a_filter_that_does_not_apply_says_so() {
     const page = await open()
     const says = async (panel, text) => {
@@ -106,17 +194,18 @@ export default {
     await visit(page, '?site=shop&period=28d&f=country%3DFR')
     for (const panel of ['cohorts', 'funnels']) await says(panel, 'the filters do not apply')
     await says('clicks', 'only a filter by page applies')
-    await says('paths', 'not counted by country')
+    await says('paths', 'the filters do not apply')
     await visit(page, '?site=shop&period=28d&f=page%3D%2F')
     if ((await page.textContent('[data-panel="clicks"]')).includes('applies')) wrong('clicks on a page are filtered by it')
     if (!(await page.$('[data-panel="clicks"] svg'))) wrong('the page has no clicks')
     await visit(page, '?site=shop&f=country%3DFR&f=os%3DiOS')
-    await says('values', 'country,os')
+    await says('values', 'country and os')
+    await says('missing', 'country,os')
     await visit(page, '?site=api&view=operations&f=endpoint%3D%2Fv1%2Fsearch&f=region%3Deu-west')
     await says('alerts', 'the filters do not apply')
-    if ((await page.getAttribute('.declare', 'data-cube')) !== 'endpoint,region') wrong('operations do not name the cube')
+    if ((await page.getAttribute('[data-panel="missing"] li', 'data-cube')) !== 'endpoint,region') wrong('operations do not name the cube')
     await visit(page, '?site=api&view=operations&f=endpoint%3D%2Fv1%2Fsearch&by=status')
-    if (await page.$('.declare')) wrong('operations ask for a cube that is there')
+    if (await page.$('.declare, [data-panel="missing"]')) wrong('operations ask for a cube that is there')
     if (!(await page.$('[data-figure="errors"]'))) wrong('errors of an endpoint are not shown')
   },
 
@@ -147,6 +236,10 @@ export default {
     await page.fill('.login input', plan.token)
     await page.click('.login .button')
     await page.waitForSelector('.welcome')
+    await page.click('nav >> text=Settings')
+    await page.waitForSelector('[data-panel="snippet"]')
+    if (!(await page.textContent('[data-panel="snippet"]')).includes('<script defer data-domain="closed"')) wrong('a reader does not see the snippet')
+    if (await page.$('[data-panel="keys"], form')) wrong('a reader sees forms')
     await page.reload()
     await page.waitForSelector('.welcome')
     if (page.url().includes('rt_')) wrong('the token stands in the address')
