@@ -185,7 +185,7 @@ fn the_page_shows_what_the_oracle_counts() {
     );
     site(&redis, api::SITE, &["--public", "true"]);
     let (_, token) = site(&redis, "closed", &[]);
-    let gateway = Gateway::with(&redis, &[("REDIS__RESPONSE_TIMEOUT", "800ms")]);
+    let gateway = Gateway::with(&redis, &[("REDIS__RESPONSE_TIMEOUT", "3s")]);
 
     let calendar = plan.calendar();
     let of_shop = Oracle::of(&plan, shop::SITE);
