@@ -7,11 +7,17 @@ use crate::text::Text;
 use crate::time::{parse_instant, Retention, Zone};
 use proptest::prelude::*;
 use serde_json::{json, Map, Value as Json};
+use std::sync::Mutex;
 
 const NOW: i64 = 1_733_927_467_000;
 
-fn leaked(bytes: &[u8]) -> &'static [u8] {
-    bytes.to_vec().leak()
+/// Memory that lasts as long as what is read, which borrows it. Its address is kept, so that a checker of
+/// leaks finds it in use.
+fn lasting(bytes: Vec<u8>) -> &'static mut [u8] {
+    static ADDRESSES: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+    let bytes = bytes.leak();
+    ADDRESSES.lock().unwrap().push(bytes.as_ptr().addr());
+    bytes
 }
 
 pub(super) struct Found {
@@ -40,8 +46,8 @@ fn read_with(json: &[u8], settings: &Settings, strict: bool) -> Result<Found, St
         timed: false,
     };
     let events = Events {
-        json: leaked(json),
-        buffer: vec![0; json.len()].leak(),
+        json: lasting(json.to_vec()),
+        buffer: lasting(vec![0; json.len()]),
         now: NOW,
         settings,
         strict,
@@ -196,7 +202,7 @@ fn expected(events: &[Json]) -> Batch<'static> {
             .as_str()
             .map(|text| parse_instant("AT", text.as_bytes(), &Zone::UTC).unwrap());
         let mut event = batch.begin(iso.or(time.as_i64()).unwrap_or(NOW));
-        event.set_kind(leaked(&text_of(&json["event"]))).unwrap();
+        event.set_kind(lasting(text_of(&json["event"]))).unwrap();
         event.set_user(&text_of(&json["user_id"])).unwrap();
         if !json["session_id"].is_null() {
             event.set_session(&text_of(&json["session_id"])).unwrap();
@@ -205,14 +211,14 @@ fn expected(events: &[Json]) -> Batch<'static> {
             event.set_id(&text_of(&json["id"])).unwrap();
         }
         for (name, value) in json["properties"].as_object().unwrap() {
-            let name = Text::new(leaked(name.as_bytes()));
+            let name = Text::new(lasting(name.as_bytes().to_vec()));
             match value {
                 Json::Number(number) => {
                     let number = number.as_f64().unwrap() + 0.0;
                     batch.add_value(&mut event, name, number).unwrap();
                 }
                 Json::String(_) | Json::Bool(_) => {
-                    let value = leaked(&text_of(value));
+                    let value = lasting(text_of(value));
                     batch.add_dimension(&mut event, name, value).unwrap();
                 }
                 _ => {}
