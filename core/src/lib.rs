@@ -10,7 +10,7 @@
 //! sketch                       distinct counts, percentiles, sums, counters
 //! visitors                     the visits under way, and what an event does to one
 //! funnel                       the attempts of funnels that are under way, and what an event does to one
-//! people                       who was there before, and what an event says of it
+//! people                       who was there before, and who is new
 //! schema                       names, options, settings, cubes, limits: no state
 //! event                        what comes in, and its entry in a log
 //! ids                          the ids of recent events: an event counts once

@@ -38,7 +38,7 @@ pub fn notifies_of_trimmed_keys() -> bool {
     valkey_options() == 0 && all & raw::REDISMODULE_NOTIFY_KEY_TRIMMED as c_int != 0
 }
 
-/// Redis 8.4: an event says that all keys of a slot that has moved away are detached at once.
+/// Redis 8.4: an event means that all keys of a slot that has moved away are detached at once.
 pub fn notifies_of_trimmed_slots() -> bool {
     let event = raw::RedisModuleEvent {
         id: raw::REDISMODULE_EVENT_CLUSTER_SLOT_MIGRATION_TRIM,

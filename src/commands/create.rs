@@ -76,7 +76,7 @@ pub fn create(ctx: Ctx, words: Words) -> Outcome {
     Ok(())
 }
 
-/// Completes what is given of visits and of people: the bounds, and seeds. Only a master says which seeds
+/// Completes what is given of visits and of people: the bounds, and seeds. Only a master may give seeds
 /// they are.
 pub fn fill_seeds(changes: &mut [Change], before: Option<&Settings>, origin: Origin) -> Outcome {
     let refuse = |option: &str| Error::new(format!("{option} is for replication only"));

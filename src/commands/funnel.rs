@@ -106,7 +106,7 @@ fn read(ctx: Ctx, words: Words, accepted: &[Argument]) -> Outcome {
     }
 }
 
-/// What a master says behind `SET`.
+/// What a master adds behind `SET`.
 struct Resolved {
     seed: Seed,
     visitors: u64,

@@ -230,7 +230,7 @@ fn log_refusal<T: Value>(ctx: Ctx, corrupt: Corrupt) {
     static QUIET_UNTIL: AtomicI64 = AtomicI64::new(0);
     static UNLOGGED: AtomicU64 = AtomicU64::new(0);
     let now = ctx.now();
-    // After the clock was set back, the time of the last line says nothing.
+    // After the clock was set back, the time of the last line is in the future.
     if (1..=1_000).contains(&(QUIET_UNTIL.load(Relaxed) - now)) {
         UNLOGGED.fetch_add(1, Relaxed);
         return;

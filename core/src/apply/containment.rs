@@ -5,8 +5,8 @@
 //! already, so that most events update one sketch.
 //!
 //! ```text
-//! user ann: in the minute             no other bucket is updated
-//! user bob: not in the minute, inserted; not updated: day, week, month, for bob is in the hour
+//! user ann: in the minute                no other bucket is updated
+//! user bob: inserted into the minute     already in the hour, so that day, week and month are skipped
 //! ```
 //!
 //! A sketch never loses a user, but a table may move rows to `~other`. From then on every user is

@@ -17,7 +17,7 @@ pub struct Attempting<'e> {
 }
 
 impl<'e> Attempting<'e> {
-    /// None where the event is nothing to the funnel.
+    /// None where the event matches neither a step nor the end of the funnel.
     #[inline]
     pub fn of(
         funnel: &Funnel,

@@ -25,7 +25,8 @@ pub struct RowBatch {
     has_sessions: bool,
     /// The site remembers who was there before.
     counts_people: bool,
-    /// What events say of their users, in the order of their indexes: most say nothing.
+    /// Of the users that are counted as new or returning, with the indexes of their events, ascending. Most
+    /// events have none.
     seen: Vec<(u32, Seen)>,
     has_new_users: bool,
     span: Span,
@@ -322,12 +323,12 @@ impl RowBatch {
         self.counts_people
     }
 
-    /// What events say of their users, with their indexes.
+    /// Of the users that are counted as new or returning, with the indexes of their events.
     pub fn seen(&self) -> &[(u32, Seen)] {
         &self.seen
     }
 
-    /// What the event of this index says of its user.
+    /// The same of the event of this index.
     pub fn seen_of(&self, index: usize) -> Option<Seen> {
         let found = self
             .seen

@@ -175,7 +175,7 @@ impl Bucket {
         }
     }
 
-    /// Counts what an event says of its user.
+    /// Counts the user of an event as new or returning.
     #[inline]
     pub(crate) fn add_seen(&mut self, seen: Seen) {
         let granularity = self.granularity;
@@ -223,12 +223,12 @@ impl Bucket {
         let named = |it: &Breakdown| it.is(facet.kind, facet.name);
         match self.breakdowns.get(likely) {
             Some(it) if named(it) => likely,
-            _ => self.search(facet),
+            _ => self.search_or_new(facet),
         }
     }
 
     #[inline(never)]
-    fn search(&mut self, facet: &Facet) -> usize {
+    fn search_or_new(&mut self, facet: &Facet) -> usize {
         let named = |it: &Breakdown| it.is(facet.kind, facet.name);
         match self.breakdowns.iter().position(named) {
             Some(position) => position,

@@ -1,8 +1,8 @@
 //! Who was seen in the period of a bucket, where the site remembers who was there before.
 //!
 //! In buckets of days, weeks and months, users are counted by the period of their first event, when they are
-//! seen for the first time in the period: the cells of their cohorts. Buckets of all granularities say
-//! whether every event of theirs was taken note of.
+//! seen for the first time in the period: the cells of their cohorts. Buckets of all granularities
+//! hold whether every event of theirs was taken note of.
 //!
 //! ```text
 //! stored:  complete 1 | excess | n | n × (age | users)      ages ascending, in days; no users are 0

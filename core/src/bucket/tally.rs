@@ -148,7 +148,7 @@ impl Tally {
         }
         let rest = self.rest.get_or_insert_default();
         for (id, number) in ids.iter().zip(numbers) {
-            let measured = rest.measured(*id);
+            let measured = rest.measured_or_new(*id);
             measured.slots.include(slot, &number.summary);
             if let Some(bin) = number.bin {
                 measured.quantiles.insert_into(bin);
@@ -172,7 +172,7 @@ impl Tally {
             let ours = self.rest.get_or_insert_default();
             ours.sessions.merge(&theirs.sessions);
             for value in &theirs.values {
-                let measured = ours.measured(value.id);
+                let measured = ours.measured_or_new(value.id);
                 measured.slots.merge(&value.slots);
                 measured.quantiles.merge(&value.quantiles);
             }
@@ -306,7 +306,7 @@ impl Rest {
     }
 
     #[inline]
-    fn measured(&mut self, id: u8) -> &mut Measured {
+    fn measured_or_new(&mut self, id: u8) -> &mut Measured {
         // Where a tally has all values of its bucket, the index of each is its id.
         let likely = usize::from(id);
         let index = match self.values.get(likely) {

@@ -149,7 +149,7 @@ pub struct ResolvedEvent<'e, 'a> {
     pub numbers: &'e [Number],
     /// The site remembers who was there before.
     pub counts_people: bool,
-    /// What it says of its user, where that is counted.
+    /// Whether its user is new, and since when the user is there, where that is counted.
     pub seen: Option<Seen>,
 }
 

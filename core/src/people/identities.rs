@@ -49,7 +49,7 @@ pub struct Identities {
 /// their first days.
 pub type Age = u16;
 
-/// What an event says of its user that is counted.
+/// What is counted of the user of an event: whether new, and since when there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen {
     /// The user counts for `1 << shift`.

@@ -3,8 +3,8 @@
 //! A site records the times of its first and its last event. Its buckets may have others: where the key of the
 //! site was deleted, evicted or replaced by an older copy. What a window answers must not depend on that.
 //!
-//! The coarsest buckets say to a slot when the first and the last event were: a day, of a month. The finer
-//! bucket of that slot says it more closely, if it has all of its events.
+//! The coarsest buckets give the first and the last event to a slot: to a day, for a month. The finer
+//! bucket of that slot gives it more closely, if it has all of its events.
 
 use crate::bucket::Bucket;
 use crate::time::{cover, Granularity, Period, Range, Retention, Sources, MIN_TIME};

@@ -12,7 +12,7 @@ pub struct Cube {
     pub name: Name,
     parts: Vec<Part>,
     pub users: bool,
-    /// Rows that a bucket keeps of it; 0 is as many as the site says.
+    /// Rows that a bucket keeps of it; 0 is the capacity of the site.
     pub capacity: u32,
 }
 

@@ -50,7 +50,7 @@ pub enum Change {
 pub struct Rows {
     pub name: Name,
     pub users: bool,
-    /// 0: as many rows as the site says.
+    /// 0: the capacity of the site.
     pub capacity: u32,
 }
 

@@ -27,12 +27,12 @@ pub struct Facet<'a> {
     pub value: Text<'a>,
     /// Whether distinct users are counted there.
     pub users: bool,
-    /// Rows that a bucket keeps of the breakdown; 0 is as many as the site says.
+    /// Rows that a bucket keeps of the breakdown; 0 is the capacity of the site.
     pub capacity: u32,
 }
 
 impl Facet<'_> {
-    /// `of_site`: what the site says.
+    /// `of_site`: the capacity of the site.
     #[inline]
     pub fn capacity_or(&self, of_site: usize) -> usize {
         capacity_or(self.capacity, of_site)

@@ -231,7 +231,7 @@ impl Counted {
                 slot: change.slot,
                 amounts,
             };
-            if let Some(table) = self.table_for(axis, text.is_some()) {
+            if let Some(table) = self.table_or_new(axis, text.is_some()) {
                 table.add(&addition, capacity, last);
             }
         }
@@ -260,7 +260,7 @@ impl Counted {
         }
     }
 
-    fn table_for(&mut self, axis: &Axis, is_new: bool) -> Option<&mut Table<Steps>> {
+    fn table_or_new(&mut self, axis: &Axis, is_new: bool) -> Option<&mut Table<Steps>> {
         let at = self.tables.iter().position(|table| table.axis() == axis);
         if at.is_none() && is_new && self.tables.len() < MOST_BY {
             self.tables.reserve_exact(1);

@@ -131,7 +131,7 @@ impl Visits {
         }
         for (number, axis, addition) in rows {
             let last = self.last;
-            if let Some(table) = self.table_for(number, axis, &addition, places) {
+            if let Some(table) = self.table_or_new(number, axis, &addition, places) {
                 table.add(&addition, capacity, last);
             }
         }
@@ -143,7 +143,7 @@ impl Visits {
 
     /// None for an addition to a value that the bucket does not have any more.
     #[inline]
-    fn table_for(
+    fn table_or_new(
         &mut self,
         number: u8,
         axis: &Axis,

@@ -159,7 +159,7 @@ impl<A: Sums> Table<A> {
     pub fn add(&mut self, addition: &Addition<A>, capacity: usize, latest: i64) {
         let place = self.find(addition.id);
         if let Some(spill) = &mut self.spill {
-            if spill.takes(place, addition) {
+            if spill.raise_if_in_other(place, addition) {
                 return spill.other.add(addition.slot, addition.amounts);
             }
         }
@@ -402,8 +402,8 @@ impl<A: Sums> Table<A> {
 }
 
 impl<A: Sums> Spill<A> {
-    /// Whether the visit is in `~other`. What it adds there raises the bound of its value.
-    fn takes(&mut self, place: Option<usize>, addition: &Addition<A>) -> bool {
+    /// Raises the bound of the value by what the visit adds to `~other`. Returns whether the visit is there.
+    fn raise_if_in_other(&mut self, place: Option<usize>, addition: &Addition<A>) -> bool {
         let (until, bound) = match place {
             None => (self.until, &mut self.floor),
             Some(place) => match self.rows.get_mut(place) {
@@ -411,11 +411,11 @@ impl<A: Sums> Spill<A> {
                 None => return false,
             },
         };
-        let takes = addition.beginning <= until;
-        if takes {
+        let is_in_other = addition.beginning <= until;
+        if is_in_other {
             *bound = bound.saturating_add(addition.amounts.began());
         }
-        takes
+        is_in_other
     }
 }
 

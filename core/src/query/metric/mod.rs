@@ -70,7 +70,7 @@ impl Metric {
         metric.map_err(|error| Error::new(format!("metric '{}': {error}", shown(text))))
     }
 
-    /// From when on everything that it measures was counted; `i64::MIN` where nothing says otherwise.
+    /// From when on everything that it measures was counted; `i64::MIN` where that is always.
     pub fn since(&self) -> i64 {
         let terms = std::iter::once(&self.of).chain(&self.per);
         let since = terms.map(|term| match term.measure {

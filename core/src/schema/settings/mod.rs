@@ -75,7 +75,7 @@ pub struct Dimension {
     pub users: bool,
     /// Declared by an option, and not learned from an event.
     pub declared: bool,
-    /// Rows that a bucket keeps of it; 0 is as many as the site says.
+    /// Rows that a bucket keeps of it; 0 is the capacity of the site.
     pub capacity: u32,
 }
 
@@ -128,7 +128,7 @@ impl Settings {
         self.undeclared == Undeclared::Refuse
     }
 
-    /// The rows that a bucket keeps of the types of events; 0 is as many as the site says.
+    /// The rows that a bucket keeps of the types of events; 0 is the capacity of the site.
     pub fn event_capacity(&self) -> u32 {
         self.event_capacity
     }

@@ -51,7 +51,7 @@ pub struct StoredRows<'a, const MOST: usize> {
     #[serde(borrow)]
     pub name: Bytes<'a, MOST>,
     pub users: bool,
-    /// 0: as many rows as the site says.
+    /// 0: the capacity of the site.
     pub capacity: u64,
 }
 

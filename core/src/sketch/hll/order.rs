@@ -35,19 +35,19 @@ pub(super) fn sort(entries: Vec<u32>) -> Vec<u32> {
     for count in &mut bins {
         before += std::mem::replace(count, before);
     }
-    let mut dealt = vec![0; entries.len()];
+    let mut sorted = vec![0; entries.len()];
     for entry in entries {
         if let Some(position) = bins.get_mut(bin(entry)) {
-            if let Some(free) = dealt.get_mut(usize::from(*position)) {
+            if let Some(free) = sorted.get_mut(usize::from(*position)) {
                 *free = entry;
             }
             *position += 1;
         }
     }
-    for end in 2..=dealt.len() {
-        step_down(dealt.get_mut(..end).unwrap_or_default());
+    for end in 2..=sorted.len() {
+        step_down(sorted.get_mut(..end).unwrap_or_default());
     }
-    dealt
+    sorted
 }
 
 fn by_comparing(mut entries: Vec<u32>) -> Vec<u32> {

@@ -12,8 +12,8 @@
 //!
 //! The bit that is left out follows from the half of the table in which the word has its home.
 //!
-//! More than ten for the spares has one set of users in ten million, and more steps than half of the
-//! slots none but one that was made for it.
+//! Ten spares suffice for all but one set of users in ten million. Only a set that was made for it needs
+//! more steps than half of the slots.
 
 use super::entry::{entry, has_extra, index, rank, register, MIN_EXTRA_RANK};
 use super::layout::{Probe, INDEX_BITS, MAX_ENTRIES, PRECISION, REGISTERS};

@@ -45,7 +45,7 @@ impl Union {
         self.added += other.added;
         match &other.registers {
             Some(theirs) if other.dense => {
-                let ours = self.registers().ranks_mut();
+                let ours = self.move_to_registers().ranks_mut();
                 for (rank, other) in ours.iter_mut().zip(theirs.ranks()) {
                     *rank = (*rank).max(*other);
                 }
@@ -80,7 +80,7 @@ impl Union {
         (entries <= MAX_ENTRIES).then(|| estimate::of_entries(entries).round() as u64)
     }
 
-    /// Still near exact?
+    /// Whether it is near exact.
     pub fn is_sparse(&self) -> bool {
         !self.dense
     }
@@ -103,7 +103,7 @@ impl Union {
 
     fn add_sparse(&mut self, sparse: &Sparse) {
         if self.dense {
-            return sparse.add_to(self.registers());
+            return sparse.add_to(self.move_to_registers());
         }
         let is_first = self.sparse.len() == 0;
         let added = if is_first && sparse.len() >= WORTH_COPYING {
@@ -114,7 +114,7 @@ impl Union {
             self.sparse.absorb(sparse)
         };
         if added.is_err() {
-            sparse.add_to(self.registers());
+            sparse.add_to(self.move_to_registers());
         }
     }
 
@@ -136,11 +136,11 @@ impl Union {
     }
 
     fn add_dense(&mut self, dense: &Dense) {
-        dense.add_to(self.registers());
+        dense.add_to(self.move_to_registers());
     }
 
-    /// The registers, to which all that was added so far has moved.
-    fn registers(&mut self) -> &mut Registers {
+    /// Moves all that was added so far to the registers.
+    fn move_to_registers(&mut self) -> &mut Registers {
         let registers = self.registers.get_or_insert_with(Registers::zeroed);
         if !self.dense {
             registers.clear();

@@ -22,7 +22,7 @@ pub(super) const CAPACITIES: [usize; 19] = [
     INLINE, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 320, 384, 448, 512, 768, 1024, 1536,
 ];
 
-/// Takes any entries, as many as there may be: those that a tight table will not have.
+/// Holds any entries, also those that a tight table cannot.
 pub(super) const WIDEST: usize = 3072;
 
 /// How many entries a table takes: five in six slots. Less than all: a probe ends at an empty slot.
@@ -52,7 +52,7 @@ pub(super) fn put(slots: &mut [u32], at: usize, entry: u32) {
     }
 }
 
-/// Writes an entry over the one with its index, if that is lower. Was it?
+/// Writes an entry over the one with its index, if that is lower. Returns whether it was.
 #[inline]
 pub(super) fn raise(slots: &mut [u32], at: usize, entry: u32) -> bool {
     match slots.get_mut(at) {
@@ -64,7 +64,7 @@ pub(super) fn raise(slots: &mut [u32], at: usize, entry: u32) -> bool {
     }
 }
 
-/// Adds an entry, for which there is room. Is its index a new one?
+/// Adds an entry, for which there is room. Returns whether its index is new.
 #[inline]
 pub(super) fn insert(slots: &mut [u32], entry: u32) -> bool {
     match probe(slots, entry) {
