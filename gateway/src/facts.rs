@@ -3,7 +3,7 @@
 
 use crate::error::ApiResult;
 use crate::metrics::Metrics;
-use crate::store::{list, map_of, text, Failure, Redis};
+use crate::store::{integer, list, map_of, text, Failure, Redis};
 use crate::time;
 use jiff::tz::TimeZone;
 use quick_cache::sync::Cache;
@@ -17,6 +17,8 @@ const FRESH: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Facts {
     pub zone: TimeZone,
+    /// The time of the first event, in milliseconds.
+    pub first_event: Option<i64>,
     pub dimensions: Vec<String>,
     /// Each by the names of its dimensions, joined by commas.
     pub cubes: Vec<String>,
@@ -26,6 +28,7 @@ impl Default for Facts {
     fn default() -> Facts {
         Facts {
             zone: TimeZone::UTC,
+            first_event: None,
             dimensions: Vec::new(),
             cubes: Vec::new(),
         }
@@ -76,6 +79,7 @@ fn read(info: &Value) -> Facts {
                     facts.zone = zone;
                 }
             }
+            "first-event" => facts.first_event = integer(value),
             "dimensions" => facts.dimensions = names(value),
             "cubes" => facts.cubes = names(value),
             _ => {}

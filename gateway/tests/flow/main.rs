@@ -23,6 +23,7 @@ mod page;
 mod page_files;
 mod pages;
 mod people;
+mod plausible_ranges;
 mod prometheus;
 mod protocols;
 mod receivers;

@@ -32,7 +32,7 @@ enum By {
     Dimension(usize),
 }
 
-/// How rows are sorted: as asked; else by time, else by the first metric, the largest first.
+/// How rows are sorted: as asked; else by time, and by the first metric, the largest first.
 pub struct Order(Vec<(By, Direction)>);
 
 impl Order {
@@ -43,11 +43,9 @@ impl Order {
             dimensions.position(|name| name.starts_with("time"))
         };
         let Some(given) = &request.order_by else {
-            let default = match time() {
-                Some(at) => (By::Dimension(at), Direction::Asc),
-                None => (By::Metric(0), Direction::Desc),
-            };
-            return Ok(Order(vec![default]));
+            let time = time().map(|at| (By::Dimension(at), Direction::Asc));
+            let metric = (By::Metric(0), Direction::Desc);
+            return Ok(Order(time.into_iter().chain([metric]).collect()));
         };
         let keys = given.iter().map(|(name, direction)| {
             let by = place(&request.metrics, name)

@@ -6,20 +6,21 @@ mod plan;
 mod refusal;
 mod request;
 
-use super::ask::every;
+use super::ask::all;
 use crate::auth::{bearer, reader, ClientAddress};
-use crate::error::ApiError;
+use crate::error::{ApiError, ApiResult};
 use crate::facts::Facts;
 use crate::sites::Site;
 use crate::state::AppState;
-use crate::store::{list, member};
+use crate::store::{integer, list, member};
 use crate::time;
 use answer::{Order, Row};
 use axum::extract::rejection::JsonRejection;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::Json;
-use dates::{dates, Dates, Step};
+use dates::{dates, Dates, Step, StepOfTime};
+use jiff::tz::TimeZone;
 use plan::Part;
 use redis::{cmd, Cmd, Value};
 use refusal::{refuse, Refusals, Refused};
@@ -51,6 +52,9 @@ struct Results {
 #[derive(Debug, Default, Serialize, ToSchema)]
 #[schema(as = PlausibleMeta)]
 struct Meta {
+    /// By the names of metrics.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    metric_warnings: BTreeMap<String, Warning>,
     #[serde(skip_serializing_if = "Option::is_none")]
     imports_included: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -94,16 +98,17 @@ async fn query(
     let facts = state.facts_of(&site.name).await?;
     let asked = Asked::read(&request, &facts)?;
     let order = Order::of(&request)?;
-    let mut rows = asked.rows(&state, &site, &facts).await?;
+    let (mut rows, metric_warnings) = asked.rows(&state, &site, &facts).await?;
     order.sort(&mut rows);
     let total = rows.len();
     let page = request.pagination;
     let results = rows.into_iter().skip(page.offset).take(page.limit);
     let include = request.include.clone();
-    let labels = asked.steps.iter().map(|step| step.0.clone());
+    let labels = asked.steps.iter().map(|step| step.label.clone());
     Ok(Json(Results {
         results: results.collect(),
         meta: Meta {
+            metric_warnings,
             imports_included: include.imports.then_some(false),
             time_labels: (include.time_labels && asked.time.is_some()).then(|| labels.collect()),
             total_rows: include.total_rows.then_some(total),
@@ -135,7 +140,7 @@ struct Asked {
     time: Option<usize>,
     has_rows: bool,
     /// One without a label where there is no dimension of time.
-    steps: Vec<(String, Dates)>,
+    steps: Vec<StepOfTime>,
 }
 
 impl Asked {
@@ -153,7 +158,12 @@ impl Asked {
         }
         let metrics = request.metrics.iter().map(|name| Metric::parse(name));
         let metrics = metrics.collect::<Result<Vec<Metric>, Refused>>()?;
-        let range = dates(&request.date_range, &facts.zone, time::now_ms())?;
+        let range = dates(
+            &request.date_range,
+            &facts.zone,
+            time::now_ms(),
+            facts.first_event,
+        )?;
         let (mut names, mut time) = (Vec::new(), None);
         for (place, name) in request.dimensions.iter().enumerate() {
             if let Some(step) = Step::of(name, range) {
@@ -191,7 +201,11 @@ impl Asked {
         };
         let steps = match time {
             Some((_, step)) => step.cut(range, &facts.zone, most)?,
-            None => vec![(String::new(), range)],
+            None => vec![StepOfTime {
+                label: String::new(),
+                whole: range,
+                dates: range,
+            }],
         };
         Ok(Asked {
             range,
@@ -211,18 +225,16 @@ impl Asked {
         state: &AppState,
         site: &Site,
         facts: &Facts,
-    ) -> Result<Vec<Row>, Refused> {
+    ) -> Result<Answered, Refused> {
         let now = time::now_ms();
         let mut commands = Vec::new();
         let mut places = Vec::new();
-        for (step, (_, dates)) in self.steps.iter().enumerate() {
+        for (step, StepOfTime { dates, .. }) in self.steps.iter().enumerate() {
             if self.time.is_some() && dates.from > now {
                 continue;
             }
-            if self.time.is_some() {
-                commands.push(explain(&site.name, *dates));
-                places.push(Place::Explained(*dates));
-            }
+            commands.push(explain(&site.name, *dates));
+            places.push(Place::Explained(step));
             for (sum, part) in self.parts.iter().enumerate() {
                 if let Some(command) = part.command(&site.name, *dates, facts)? {
                     commands.push(command);
@@ -236,22 +248,28 @@ impl Asked {
                 places.push(Place::Total);
             }
         }
-        let replies = every(state, "plausible", &commands).await?;
-        self.gather(&places, &replies, facts)
+        let replies = all(state, "plausible", &commands).await?;
+        self.gather(&places, replies, facts)
     }
 
     fn gather(
         &self,
         places: &[Place],
-        replies: &[Value],
+        replies: Vec<ApiResult<Value>>,
         facts: &Facts,
-    ) -> Result<Vec<Row>, Refused> {
+    ) -> Result<Answered, Refused> {
+        let mut warnings = BTreeMap::new();
         let mut rows: BTreeMap<(usize, Vec<String>), Vec<f64>> = BTreeMap::new();
         let mut total = 0.0;
         for (place, reply) in places.iter().zip(replies) {
             let mut numbers = BTreeMap::new();
+            let reply = match (place, reply) {
+                // A site that has counted nothing yet has nothing to explain.
+                (Place::Explained(_), Err(_)) => continue,
+                (_, reply) => &reply?,
+            };
             match place {
-                Place::Explained(dates) => self.check(reply, *dates)?,
+                Place::Explained(step) => self.check(reply, *step, facts, &mut warnings)?,
                 Place::Total => {
                     if let Some(part) = &self.total {
                         part.read(reply, facts, &mut numbers);
@@ -288,15 +306,15 @@ impl Asked {
                 metric.number(self.sum_of(&row, sum), over, total)
             });
             let metrics = metrics.collect();
-            if let (Some(place), Some((label, _))) = (self.time, self.steps.get(step)) {
-                dimensions.insert(place.min(dimensions.len()), label.clone());
+            if let (Some(place), Some(step)) = (self.time, self.steps.get(step)) {
+                dimensions.insert(place.min(dimensions.len()), step.label.clone());
             }
             Row {
                 dimensions,
                 metrics,
             }
         });
-        Ok(rows.collect())
+        Ok((rows.collect(), warnings))
     }
 
     fn sum_of(&self, row: &[f64], sum: Sum) -> f64 {
@@ -305,26 +323,80 @@ impl Asked {
         number.map_or(0.0, |(_, number)| *number)
     }
 
-    /// A step of which no buckets are kept any more would be answered from longer ones.
-    fn check(&self, explained: &Value, dates: Dates) -> Result<(), Refused> {
-        let distinct = self.sums.iter().any(|sum| !sum.is_additive());
-        let name = if distinct { "users" } else { "counts" };
-        let answered = member(explained, name).map(list).unwrap_or_default();
-        match answered {
-            [Value::Int(from), Value::Int(to)] if *from < dates.from || *to > dates.to => {
-                Err(refuse(
+    /// A step is answered from buckets and slots inside it. At an end of the range that cuts one, the
+    /// numbers are as those of any window: of whole slots, and visitors are estimated. The answer says
+    /// so. A step that only longer buckets could answer is refused.
+    fn check(
+        &self,
+        explained: &Value,
+        step: usize,
+        facts: &Facts,
+        warnings: &mut BTreeMap<String, Warning>,
+    ) -> Result<(), Refused> {
+        let found = member(explained, "found").and_then(integer);
+        let (Some(step), Some(1..)) = (self.steps.get(step), found) else {
+            // Where nothing was counted, nothing is the answer.
+            return Ok(());
+        };
+        for metric in &self.metrics {
+            let (sum, over) = metric.sums();
+            let is_additive = sum.is_additive() && over.is_none_or(Sum::is_additive);
+            let read = if is_additive { "counts" } else { "users" };
+            let read = member(explained, read).map(list).unwrap_or_default();
+            let [Value::Int(from), Value::Int(to)] = read else {
+                continue;
+            };
+            let read = Dates {
+                from: *from,
+                to: *to,
+            };
+            if self.time.is_some() && !read.is_within(step.whole) {
+                return Err(refuse(
                     "the buckets of so short steps are not kept that long; take longer steps of \
                      time, or keep them longer with ANALYTICS.ALTER RETENTION",
-                ))
+                ));
             }
-            _ => Ok(()),
+            if !read.is_within(step.dates) {
+                let warning = Warning::new(is_additive, read, &facts.zone);
+                warnings.insert(String::from(metric.name()), warning);
+            }
         }
+        Ok(())
+    }
+}
+
+/// The rows, and what has to be said of metrics.
+type Answered = (Vec<Row>, BTreeMap<String, Warning>);
+
+/// Why a number is not that of exactly the range.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PlausibleWarning)]
+struct Warning {
+    code: &'static str,
+    warning: String,
+}
+
+impl Warning {
+    fn new(is_additive: bool, read: Dates, zone: &TimeZone) -> Warning {
+        let (from, to) = (time::iso(read.from, zone), time::iso(read.to, zone));
+        let (code, warning) = match is_additive {
+            true => ("widened", format!("counted from {from} to {to}")),
+            false => (
+                "estimated",
+                format!("estimated from the buckets from {from} to {to}"),
+            ),
+        };
+        Warning { code, warning }
     }
 }
 
 enum Place {
-    Explained(Dates),
-    Number { step: usize, sum: usize },
+    /// The step that is explained.
+    Explained(usize),
+    Number {
+        step: usize,
+        sum: usize,
+    },
     Total,
 }
 

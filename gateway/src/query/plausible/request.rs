@@ -13,7 +13,7 @@ pub struct Request {
     pub site_id: String,
     /// visitors, pageviews, events, percentage, visits, bounce_rate, visit_duration, views_per_visit.
     pub metrics: Vec<String>,
-    /// `day`, `7d`, `28d`, `30d`, `91d`, `month`, `6mo`, `12mo`, `year`, `24h`, or two dates or times.
+    /// `day`, `7d`, `28d`, `30d`, `91d`, `month`, `6mo`, `12mo`, `year`, `all`, `24h`, or two dates or times.
     #[schema(value_type = Object)]
     pub date_range: Value,
     #[serde(default)]
@@ -114,6 +114,19 @@ impl Metric {
                 )))
             }
         })
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Metric::Visitors => "visitors",
+            Metric::Pageviews => "pageviews",
+            Metric::Events => "events",
+            Metric::Percentage => "percentage",
+            Metric::Visits => "visits",
+            Metric::BounceRate => "bounce_rate",
+            Metric::VisitDuration => "visit_duration",
+            Metric::ViewsPerVisit => "views_per_visit",
+        }
     }
 
     /// The sum that it is, or is a part of; and the one that it is divided by.
