@@ -64,10 +64,13 @@ fn too_large() -> ApiError {
 
 /// What `Content-Encoding` says of the body.
 fn is_gzip(headers: &HeaderMap) -> ApiResult<bool> {
-    match headers.get(header::CONTENT_ENCODING).map(|v| v.as_bytes()) {
-        None | Some(b"" | b"identity") => Ok(false),
-        Some(b"gzip" | b"x-gzip") => Ok(true),
-        Some(_) => Err(ApiError::invalid(
+    let Some(coding) = headers.get(header::CONTENT_ENCODING) else {
+        return Ok(false);
+    };
+    match coding.as_bytes().to_ascii_lowercase().as_slice() {
+        b"" | b"identity" => Ok(false),
+        b"gzip" | b"x-gzip" => Ok(true),
+        _ => Err(ApiError::invalid(
             "content-encoding",
             "a body is plain or packed with gzip",
         )),

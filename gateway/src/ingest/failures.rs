@@ -13,6 +13,9 @@ pub enum Failures {
     /// The origin is not allowed, or the key is of another site
     #[response(status = 403)]
     Forbidden(#[to_schema] ErrorBody<'static>),
+    /// The body came too slowly
+    #[response(status = 408)]
+    Timeout(#[to_schema] ErrorBody<'static>),
     /// The body is too large
     #[response(status = 413)]
     TooLarge(#[to_schema] ErrorBody<'static>),

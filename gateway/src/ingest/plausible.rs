@@ -189,12 +189,21 @@ async fn event(
     let domains = event.domain.clone().unwrap_or_default();
     let draft = event.into_draft();
     let mut sites = Vec::new();
+    let mut unknown = None;
     for domain in domains.split(',').take(DOMAINS) {
         let claim = Claim {
             domain: Some(domain.trim()),
             ..Claim::default()
         };
-        sites.push(source.site(&ingest.state, claim)?);
+        match source.site(&ingest.state, claim) {
+            Ok(site) => sites.push(site),
+            Err(error) if error.status == StatusCode::NOT_FOUND => unknown = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    // One domain that is no site's does not keep the event from the others.
+    if let (Some(error), true) = (unknown, sites.is_empty()) {
+        return Err(error);
     }
     let mut taken = Taken::default();
     for site in sites {

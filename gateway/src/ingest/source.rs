@@ -77,7 +77,8 @@ where
         Ok(Source {
             address,
             agent: text(headers, header::USER_AGENT),
-            origin: text(headers, header::ORIGIN).filter(|origin| origin != "null"),
+            // "null" too: any page can send from a frame without an origin.
+            origin: text(headers, header::ORIGIN),
             key,
             basic_user: basic_user(headers),
             asks_for_privacy: is_one(headers, "dnt") || is_one(headers, "sec-gpc"),

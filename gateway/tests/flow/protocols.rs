@@ -107,7 +107,9 @@ fn plausible_events_that_are_wrong_or_not_wanted() {
             .header(name, value)
             .send()
     };
-    assert_eq!(from("https://evil.example", "x-a", "1").status, 403);
+    for origin in ["https://evil.example", "null"] {
+        assert_eq!(from(origin, "x-a", "1").status, 403);
+    }
     for (name, value) in [("dnt", "1"), ("sec-gpc", "1")] {
         let dropped = from("https://blog.example", name, value);
         assert_eq!((dropped.status, dropped.text.as_str()), (202, "ok"));
@@ -119,7 +121,7 @@ fn plausible_events_that_are_wrong_or_not_wanted() {
     assert_eq!(bot.headers["x-plausible-dropped"], "1");
     assert_eq!(gateway.dropped("bot"), 1.0);
     assert_eq!(gateway.dropped("privacy"), 2.0);
-    assert_eq!(gateway.dropped("forbidden"), 1.0);
+    assert_eq!(gateway.dropped("forbidden"), 2.0);
     assert_eq!(gateway.dropped("unknown_domain"), 1.0);
     assert_eq!(redis.events("blog"), 0.0);
     let counted = from("https://blog.example", "dnt", "0");
@@ -129,6 +131,13 @@ fn plausible_events_that_are_wrong_or_not_wanted() {
         "https://blog.example"
     );
     assert_eq!(redis.events("blog"), 1.0);
+    // Of several domains those that are no site's do not keep the event from the others.
+    unknown["d"] = json!("unknown.example,blog.example");
+    let both = post(&gateway, "/api/event", unknown.to_string())
+        .header("user-agent", FIREFOX)
+        .send();
+    assert_eq!(both.status, 202, "{both:?}");
+    assert_eq!(redis.events("blog"), 2.0);
 }
 
 #[test]
