@@ -31,7 +31,7 @@ pub struct Config {
 #[serde(default, deny_unknown_fields)]
 pub struct HttpConfig {
     pub listen: SocketAddr,
-    /// Threads that serve requests; 0 is one for each core.
+    /// Threads that serve requests, each with connections to Redis of its own; 0 is one for each core.
     pub threads: usize,
     /// PEM files; both or neither.
     pub tls_certificate: Option<PathBuf>,
@@ -153,6 +153,8 @@ pub struct IngestConfig {
     pub queue_events: usize,
     /// And the bytes of their commands.
     pub queue_bytes: ByteSize,
+    /// Replicas that must have the events before a request is answered; 0 does not ask them.
+    pub replicas: usize,
     /// How long a request's events are sent again before it is answered with 503.
     #[serde(with = "humantime_serde")]
     pub deadline: Duration,
@@ -168,6 +170,7 @@ impl Default for IngestConfig {
             batch_wait: Duration::ZERO,
             queue_events: 100_000,
             queue_bytes: ByteSize::mib(64),
+            replicas: 0,
             deadline: Duration::from_secs(10),
             body_bytes: ByteSize::mib(1),
         }

@@ -5,7 +5,8 @@
 //! it is under way, what comes meanwhile is the next. A job is answered when Redis has replied.
 //!
 //! Every event has an id and a time. So a job whose reply is missing, because the connection broke
-//! or the server did not take it, is sent again until its deadline, and counts once.
+//! or the server did not take it, is sent again until its deadline, and counts once. The same goes
+//! for a job that too few replicas have confirmed, where the operator asks for them.
 //!
 //! What waits is bounded in events and bytes; beyond, a job is refused at once.
 
@@ -24,6 +25,7 @@ use tokio::time::{sleep, sleep_until, timeout_at, Instant};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+const REPLICA_WAIT: Duration = Duration::from_secs(1);
 
 /// What to do when the module refuses one event of many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -252,15 +254,45 @@ impl Shared {
         track
     }
 
+    /// A reply for each command, or the error of all.
     async fn send(&self, commands: Vec<Cmd>) -> Result<Vec<RedisResult<Value>>, StoreError> {
         let mut pipeline = pipe();
         for command in commands {
             pipeline.add_command(command);
         }
+        let replicas = self.config.replicas;
+        if replicas > 0 {
+            // Of the same connection, so that it waits for these commands: also for events that
+            // counted before and are sent again, for WAIT goes by the whole stream of the master.
+            pipeline.cmd("WAIT").arg(replicas).arg(self.replica_wait());
+        }
         let begun = Instant::now();
         let replies = self.redis.pipeline(&mut pipeline).await;
         self.metrics.redis_took("track", begun.elapsed());
-        replies
+        let mut replies = replies?;
+        if replicas > 0 {
+            confirmed(replies.pop(), replicas)?;
+        }
+        Ok(replies)
+    }
+
+    /// For how many milliseconds replicas are waited for: less than a reply may take.
+    fn replica_wait(&self) -> u64 {
+        let most = self.redis.response_timeout() / 2;
+        most.min(REPLICA_WAIT).as_millis().max(1) as u64
+    }
+}
+
+/// Whether so many replicas have confirmed, by the reply of `WAIT`.
+fn confirmed(reply: Option<RedisResult<Value>>, replicas: usize) -> Result<(), StoreError> {
+    match reply {
+        Some(Ok(count)) if integer(&count).is_some_and(|n| n >= replicas as i64) => Ok(()),
+        Some(Err(error)) => match StoreError::from(error) {
+            error if error.failure == Failure::Setup => Err(error),
+            // A server that has become a replica takes no WAIT, and has taken no events.
+            _ => Err(StoreError::unconfirmed()),
+        },
+        _ => Err(StoreError::unconfirmed()),
     }
 }
 

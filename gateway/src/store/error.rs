@@ -25,6 +25,15 @@ pub enum Failure {
 }
 
 impl StoreError {
+    /// The server has carried the commands out, and too few of its replicas have confirmed them.
+    pub fn unconfirmed() -> StoreError {
+        let text = "fewer replicas have the events than ingest.replicas asks for";
+        StoreError {
+            failure: Failure::Unknown,
+            error: RedisError::from((ErrorKind::Client, text)),
+        }
+    }
+
     /// Whether the same command may succeed later.
     pub fn passes(&self) -> bool {
         matches!(self.failure, Failure::NotNow | Failure::Unknown)

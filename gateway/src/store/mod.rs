@@ -20,6 +20,7 @@ use redis::{
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Cheap to clone; every clone shares the connection.
 #[derive(Clone)]
@@ -57,7 +58,7 @@ impl Redis {
             let settings = ConnectionManagerConfig::new()
                 .set_connection_timeout(Some(config.connection_timeout))
                 .set_response_timeout(Some(config.response_timeout))
-                .set_max_delay(std::time::Duration::from_millis(500));
+                .set_max_delay(Duration::from_millis(500));
             let client = Client::open(with_maps(url)?)?;
             let manager = ConnectionManager::new_lazy_with_config(client, settings)?;
             Connection::Server(manager)
@@ -127,6 +128,10 @@ impl Redis {
         let urls = &self.config.urls;
         let url = urls.iter().cycle().nth(node % urls.len().max(1));
         Ok(Client::open(url.map(String::as_str).unwrap_or_default())?)
+    }
+
+    pub fn response_timeout(&self) -> Duration {
+        self.config.response_timeout
     }
 
     pub fn is_cluster(&self) -> bool {

@@ -237,3 +237,28 @@ fn a_gateway_that_is_killed_has_counted_what_it_acknowledged() {
     check(&redis, &book);
     assert!(!book.refused.lock().expect("is whole").is_empty());
 }
+
+#[test]
+fn without_enough_replicas_nothing_is_acknowledged() {
+    let redis = RedisServer::start();
+    let (key, _) = site(&redis, "shop", &[]);
+    let settings = [
+        ("INGEST__REPLICAS", "1"),
+        ("INGEST__DEADLINE", "700ms"),
+        ("REDIS__RESPONSE_TIMEOUT", "400ms"),
+    ];
+    let gateway = Gateway::with(&redis, &settings);
+    let body = json!({"event": "e", "user_id": "ann", "id": "1"}).to_string();
+    let send = || post(&gateway, "/track", body.clone()).bearer(&key).send();
+    let answer = send();
+    assert_eq!(answer.status, 503, "{answer:?}");
+    assert!(gateway.dropped("deadline") > 0.0);
+    let master = format!("127.0.0.1 {}", redis.port);
+    let replica = RedisServer::with(&["--replicaof", &master, "--repl-diskless-sync-delay", "0"]);
+    let until = Instant::now() + Duration::from_secs(20);
+    while send().status != 200 {
+        assert!(Instant::now() < until, "the replica does not confirm");
+    }
+    assert_eq!(redis.events("shop"), 1.0);
+    assert_eq!(replica.events("shop"), 1.0);
+}
