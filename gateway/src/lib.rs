@@ -35,3 +35,4 @@ pub mod sites;
 pub mod state;
 pub mod store;
 pub mod time;
+mod workers;

@@ -7,7 +7,7 @@ use crate::facts::{Facts, FactsCache};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::sites::Registry;
-use crate::store::{Redis, StoreError};
+use crate::store::Redis;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub struct AppState(Arc<Parts>);
 
 pub struct Parts {
     pub config: Config,
-    /// For questions. Events have a connection of their own, so that neither waits for the other.
+    /// For questions. Events have connections of their own, so that neither waits for the other.
     pub redis: Redis,
     pub sites: Registry,
     pub metrics: Arc<Metrics>,
@@ -29,9 +29,8 @@ pub struct Parts {
 }
 
 impl AppState {
-    pub async fn new(config: Config) -> Result<AppState, StoreError> {
-        let redis = Redis::connect(&config.redis).await?;
-        Ok(AppState(Arc::new(Parts {
+    pub fn new(config: Config, redis: Redis) -> AppState {
+        AppState(Arc::new(Parts {
             sites: Registry::new(redis.clone()),
             redis,
             metrics: Arc::new(Metrics::default()),
@@ -40,7 +39,7 @@ impl AppState {
             facts: FactsCache::default(),
             draining: AtomicBool::new(false),
             config,
-        })))
+        }))
     }
 
     /// What the module says of a site.

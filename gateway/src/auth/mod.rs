@@ -42,11 +42,26 @@ pub fn is_operator(state: &AppState, token: Option<&str>) -> bool {
 /// A site whose answers the request may have.
 pub struct Reader(pub Arc<Site>);
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Named {
     site: Option<String>,
     /// For what cannot set a header: web sockets and event sources of browsers.
     token: Option<String>,
+}
+
+impl Named {
+    /// Most query strings have neither, and are read only once, by the question.
+    fn of(parts: &Parts) -> Named {
+        let query = parts.uri.query().unwrap_or_default();
+        if !["site", "token", "%"]
+            .iter()
+            .any(|text| query.contains(text))
+        {
+            return Named::default();
+        }
+        let named = Query::<Named>::try_from_uri(&parts.uri);
+        named.map_or_else(|_| Named::default(), |Query(named)| named)
+    }
 }
 
 impl<S> FromRequestParts<S> for Reader
@@ -60,8 +75,10 @@ where
         let state = &AppState::from_ref(state);
         let path: Option<Path<HashMap<String, String>>> = parts.extract().await.ok();
         let in_path = path.and_then(|Path(mut names)| names.remove("site"));
-        let named = Query::<Named>::try_from_uri(&parts.uri).ok();
-        let (in_query, in_token) = named.map_or((None, None), |n| (n.0.site, n.0.token));
+        let Named {
+            site: in_query,
+            token: in_token,
+        } = Named::of(parts);
         let token = bearer(&parts.headers).or(in_token.as_deref());
         let name = in_path.or(in_query);
         match reader(state, name.as_deref(), token) {

@@ -42,19 +42,16 @@ impl Cli {
             }
             Command::Serve => {
                 log_to_stderr(&config);
-                runtime(config.http.threads)?.block_on(http::serve(config))
+                runtime()?.block_on(http::serve(config))
             }
-            Command::Site(command) => runtime(1)?.block_on(site::run(&config, command)),
+            Command::Site(command) => runtime()?.block_on(site::run(&config, command)),
         }
     }
 }
 
-/// With so many threads; 0 is one for each core.
-fn runtime(threads: usize) -> std::io::Result<tokio::runtime::Runtime> {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    if threads > 0 {
-        builder.worker_threads(threads);
-    }
+/// Of this thread alone; requests are served by threads of their own.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_all().build()
 }
 

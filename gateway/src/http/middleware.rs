@@ -7,7 +7,7 @@ use crate::metrics::{Endpoint, RequestLabels};
 use crate::state::AppState;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{header, HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::{header, HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{from_fn_with_state, Next};
 use axum::response::{IntoResponse, Response};
 use axum::Router;
@@ -16,7 +16,6 @@ use std::time::{Duration, Instant};
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
-use tower_http::set_header::SetResponseHeaderLayer;
 
 /// Answers are data: nothing of them is to be run, framed or guessed at.
 const POLICY: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'";
@@ -30,9 +29,6 @@ pub fn around(routes: Router, state: &AppState) -> Router {
     routes.layer(
         ServiceBuilder::new()
             .layer(any_page())
-            .layer(header_unless_set(header::CONTENT_SECURITY_POLICY, POLICY))
-            .layer(header_unless_set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-            .layer(header_unless_set(header::REFERRER_POLICY, "no-referrer"))
             .layer(from_fn_with_state(state.clone(), watch))
             .layer(CatchPanicLayer::custom(on_panic)),
     )
@@ -50,8 +46,18 @@ fn any_page() -> CorsLayer {
         .max_age(Duration::from_secs(86_400))
 }
 
-fn header_unless_set(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
-    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+/// Sets the headers of every answer, unless it has its own.
+fn set_headers(headers: &mut HeaderMap) {
+    // All at once, with those of `any_page`: a map that grows copies what it has.
+    headers.reserve(8);
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ] {
+        let value = HeaderValue::from_static(value);
+        headers.entry(name).or_insert(value);
+    }
 }
 
 fn panicked(state: &AppState, cause: &(dyn Any + Send)) -> Response<Body> {
@@ -64,7 +70,7 @@ fn panicked(state: &AppState, cause: &(dyn Any + Send)) -> Response<Body> {
     ApiError::internal().into_response()
 }
 
-/// Measures the request and ends it with the time limit: a body that does not come, or an answer that
+/// Measures the request, sets the headers of its answer, and ends it with the time limit: a body that does not come, or an answer that
 /// is not ready. What streams has begun its answer by then. What a refused request still sends is
 /// read before the answer goes.
 async fn watch(State(state): State<AppState>, request: Request, next: Next) -> Response {
@@ -73,10 +79,11 @@ async fn watch(State(state): State<AppState>, request: Request, next: Next) -> R
     let path = request.extensions().get::<MatchedPath>().cloned();
     let limit = state.config.http.request_timeout;
     let (request, unread) = Unread::of(request);
-    let (response, unread) = match tokio::time::timeout(limit, next.run(request)).await {
+    let (mut response, unread) = match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => (response, Some(unread)),
         Err(_) => (too_slow().into_response(), None),
     };
+    set_headers(response.headers_mut());
     let labels = RequestLabels {
         endpoint: Endpoint(path),
         method,
@@ -134,6 +141,7 @@ pub async fn method_not_allowed() -> ApiError {
 mod tests {
     use super::*;
     use crate::config::Config;
+    use crate::store::Redis;
     use axum::routing::get;
     use tower::ServiceExt;
 
@@ -143,9 +151,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_ends_its_request_with_an_error_and_is_counted() {
-        let state = AppState::new(Config::default())
-            .await
-            .expect("needs no Redis");
+        let config = Config::default();
+        let redis = Redis::connect(&config.redis).await.expect("connects later");
+        let state = AppState::new(config, redis);
         let routes = Router::new()
             .route("/fails", get(fails))
             .route("/works", get(|| async { "yes" }));

@@ -1,8 +1,9 @@
 //! HTTP itself: the routes of all parts put together (`routes.rs`), what every request goes through
-//! (`middleware.rs`), listening and stopping (`server.rs`). Handlers are in `ingest`, `query`, `live`,
+//! (`middleware.rs`), taking connections (`listen.rs`), serving and stopping (`server.rs`). Handlers are in `ingest`, `query`, `live`,
 //! `settings` and `page`.
 
 mod health;
+mod listen;
 mod middleware;
 mod routes;
 mod server;

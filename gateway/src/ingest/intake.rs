@@ -8,7 +8,7 @@ use crate::config::Acknowledge;
 use crate::error::ApiResult;
 use crate::sites::Site;
 use crate::state::AppState;
-use crate::store::{Observer, Redis, StoreError};
+use crate::store::Redis;
 use axum::extract::FromRef;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -47,13 +47,12 @@ pub struct Taken {
 }
 
 impl Ingest {
-    /// With a connection of its own, of which the observer sees what Redis has confirmed.
-    pub async fn new(state: &AppState, observer: Arc<dyn Observer>) -> Result<Ingest, StoreError> {
-        let redis = Redis::connect(&state.config.redis).await?;
-        let redis = redis.observed_by(observer);
-        let sink = Sink::new(&state.config.ingest, redis, Arc::clone(&state.metrics));
+    /// With connections for events, and a queue for each of so many workers.
+    pub fn new(state: &AppState, redis: Redis, workers: usize) -> Ingest {
+        let metrics = Arc::clone(&state.metrics);
+        let sink = Sink::new(&state.config.ingest, redis, metrics, workers);
         let state = state.clone();
-        Ok(Ingest(Arc::new(Parts { state, sink })))
+        Ingest(Arc::new(Parts { state, sink }))
     }
 
     /// Completes the drafts and has them counted. With `Refusal::Whole` a draft that is not valid

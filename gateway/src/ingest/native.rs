@@ -11,10 +11,10 @@ use super::sink::Refusal;
 use super::source::Source;
 use crate::auth::Claim;
 use crate::error::{ApiError, ApiResult, ErrorBody};
-use crate::object::Object;
+use crate::object::{written, Object};
 use crate::sites::{IdMode, Site};
 use axum::extract::{Path, State};
-use axum::Json;
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -94,13 +94,15 @@ impl NativeEvent {
 
 /// The events of a body.
 fn read(body: &[u8]) -> ApiResult<Vec<Draft>> {
-    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    // At once, and not once for each text in it.
+    let body = std::str::from_utf8(body)
+        .map_err(|_| ApiError::invalid("body", "no event: it is not UTF-8"))?;
     let wrong = |error: serde_json::Error| ApiError::invalid("body", format!("no event: {error}"));
-    if first != Some(&b'[') {
-        let Object(event): Object<NativeEvent> = serde_json::from_slice(body).map_err(wrong)?;
+    if !body.trim_ascii_start().starts_with('[') {
+        let Object(event): Object<NativeEvent> = serde_json::from_str(body).map_err(wrong)?;
         return Ok(vec![event.into_draft()?]);
     }
-    let events: Vec<Object<NativeEvent>> = serde_json::from_slice(body).map_err(wrong)?;
+    let events: Vec<Object<NativeEvent>> = serde_json::from_str(body).map_err(wrong)?;
     if events.len() > MOST {
         return Err(ApiError::too_large("a request has at most 10000 events"));
     }
@@ -115,12 +117,7 @@ fn read(body: &[u8]) -> ApiResult<Vec<Draft>> {
     drafts.collect()
 }
 
-async fn take(
-    ingest: &Ingest,
-    source: &Source,
-    site: &Site,
-    body: &[u8],
-) -> ApiResult<Json<Tracked>> {
+async fn take(ingest: &Ingest, source: &Source, site: &Site, body: &[u8]) -> ApiResult<Response> {
     let mut drafts = read(body).inspect_err(|_| ingest.state.metrics.drop_event("invalid"))?;
     if site.id_mode != IdMode::Supplied {
         // Who has no id is a browser's visitor.
@@ -129,7 +126,7 @@ async fn take(
         }
     }
     let taken = ingest.take(site, source, drafts, Refusal::Whole).await?;
-    Ok(Json(Tracked {
+    Ok(written(&Tracked {
         success: true,
         counted: taken.counted,
         timestamp: source.now,
@@ -149,7 +146,7 @@ async fn track(
     State(ingest): State<Ingest>,
     source: Source,
     Body(body): Body,
-) -> ApiResult<Json<Tracked>> {
+) -> ApiResult<Response> {
     let site = source.site(&ingest.state, Claim::default())?;
     take(&ingest, &source, &site, &body).await
 }
@@ -169,7 +166,7 @@ async fn track_site(
     Path(name): Path<String>,
     source: Source,
     Body(body): Body,
-) -> ApiResult<Json<Tracked>> {
+) -> ApiResult<Response> {
     let claim = Claim {
         site: Some(&name),
         ..Claim::default()

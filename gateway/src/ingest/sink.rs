@@ -1,8 +1,8 @@
 //! The way of events into Redis.
 //!
 //! A request's events are one job, and one command: `TRACK` for one event, `MTRACK` for more, so
-//! that each request has its own answer. Jobs of one site go out together as one pipeline; while
-//! it is under way, what comes meanwhile is the next. A job is answered when Redis has replied.
+//! that each request has its own answer. Jobs of one site and worker go out together as one pipeline;
+//! while it is under way, what comes meanwhile is the next. A job is answered when Redis has replied.
 //!
 //! Every event has an id and a time. So a job whose reply is missing, because the connection broke
 //! or the server did not take it, is sent again until its deadline, and counts once. The same goes
@@ -15,13 +15,14 @@ use crate::config::IngestConfig;
 use crate::error::{ApiError, ApiResult};
 use crate::metrics::Metrics;
 use crate::store::{integer, Failure, Redis, StoreError};
+use crate::workers::PerWorker;
 use redis::{cmd, pipe, Cmd, RedisResult, Value};
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{oneshot, Notify};
-use tokio::time::{sleep, sleep_until, timeout_at, Instant};
+use tokio::time::{sleep, sleep_until, Instant};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
@@ -54,6 +55,9 @@ struct Queue {
     enough: Arc<Notify>,
 }
 
+/// Of sites with a task that sends; no entry, no task.
+type Queues = HashMap<String, Queue>;
+
 pub struct Sink {
     shared: Arc<Shared>,
 }
@@ -62,8 +66,8 @@ struct Shared {
     redis: Redis,
     metrics: Arc<Metrics>,
     config: IngestConfig,
-    /// Of sites with a task that sends; no entry, no task.
-    queues: Mutex<HashMap<String, Queue>>,
+    /// Those of each worker, so that a request and the task that sends its events share a thread.
+    queues: PerWorker<Mutex<Queues>>,
     events: AtomicUsize,
     bytes: AtomicUsize,
     /// Whether the module takes `PASSIVE`.
@@ -71,13 +75,16 @@ struct Shared {
 }
 
 impl Sink {
-    pub fn new(config: &IngestConfig, redis: Redis, metrics: Arc<Metrics>) -> Sink {
+    /// With queues for so many workers.
+    pub fn new(config: &IngestConfig, redis: Redis, metrics: Arc<Metrics>, workers: usize) -> Sink {
+        let own = (0..workers).map(|_| Mutex::default());
+        let queues = PerWorker::new(own.collect(), Mutex::default());
         Sink {
             shared: Arc::new(Shared {
                 redis,
                 metrics,
                 config: config.clone(),
-                queues: Mutex::default(),
+                queues,
                 events: AtomicUsize::new(0),
                 bytes: AtomicUsize::new(0),
                 passive: AtomicBool::new(false),
@@ -92,12 +99,9 @@ impl Sink {
             return Ok(0);
         }
         let (sender, receiver) = oneshot::channel();
-        let deadline = self.enqueue(site, events, refusal, Some(sender))?;
-        let grace = self.shared.config.deadline;
-        match timeout_at(deadline + grace, receiver).await {
-            Ok(Ok(answer)) => answer,
-            _ => Err(too_late()),
-        }
+        self.enqueue(site, events, refusal, Some(sender))?;
+        // It comes by the deadline, or soon after: a command that has no reply ends by itself.
+        receiver.await.unwrap_or_else(|_| Err(too_late()))
     }
 
     /// Puts the events into the queue and does not wait.
@@ -105,7 +109,7 @@ impl Sink {
         if events.is_empty() {
             return Ok(());
         }
-        self.enqueue(site, events, Refusal::Each, None).map(|_| ())
+        self.enqueue(site, events, Refusal::Each, None)
     }
 
     fn enqueue(
@@ -114,7 +118,7 @@ impl Sink {
         events: Vec<Event>,
         refusal: Refusal,
         answer: Option<oneshot::Sender<ApiResult<u64>>>,
-    ) -> ApiResult<Instant> {
+    ) -> ApiResult<()> {
         let shared = &self.shared;
         let (count, bytes) = (events.len(), events.iter().map(Event::bytes).sum());
         shared.reserve(count, bytes)?;
@@ -143,7 +147,7 @@ impl Sink {
             queues.insert(String::from(site), queue);
             tokio::spawn(send_all(Arc::clone(shared), String::from(site)));
         }
-        Ok(deadline)
+        Ok(())
     }
 
     /// Events that wait or are under way.
@@ -169,8 +173,9 @@ fn too_late() -> ApiError {
 }
 
 impl Shared {
-    fn queues(&self) -> MutexGuard<'_, HashMap<String, Queue>> {
-        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    fn queues(&self) -> MutexGuard<'_, Queues> {
+        let queues = self.queues.here().lock();
+        queues.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn reserve(&self, events: usize, bytes: usize) -> ApiResult<()> {

@@ -1,8 +1,8 @@
 //! The body of an answer.
 
+use crate::object::written;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use axum::Json;
 
 #[derive(Debug)]
 pub enum Answer {
@@ -13,7 +13,7 @@ pub enum Answer {
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         match self {
-            Answer::Json(value) => Json(value).into_response(),
+            Answer::Json(value) => written(&value),
             Answer::Csv(bytes) => {
                 let kind = [(header::CONTENT_TYPE, "text/csv; charset=utf-8")];
                 (kind, bytes).into_response()

@@ -18,10 +18,13 @@ impl Params {
     /// Without `site` and `token`, which are read before.
     pub fn from_query(query: Option<&str>) -> ApiResult<Params> {
         let raw = query.unwrap_or_default();
+        let has_escapes = raw.contains('%');
         let mut pairs = Vec::new();
         for (name, value) in form_urlencoded::parse(raw.as_bytes()) {
-            let damaged = name.contains('\u{fffd}') || value.contains('\u{fffd}');
-            if damaged && !raw.to_ascii_uppercase().contains("%EF%BF%BD") {
+            let is_damaged = |text: &str| has_escapes && text.contains('\u{fffd}');
+            if (is_damaged(&name) || is_damaged(&value))
+                && !raw.to_ascii_uppercase().contains("%EF%BF%BD")
+            {
                 let message = "the query string is not UTF-8";
                 return Err(ApiError::invalid(name.into_owned(), message));
             }

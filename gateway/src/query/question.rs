@@ -102,8 +102,12 @@ impl Question {
                 let mut numbers = list(reply).iter().map(json);
                 let mut answers = windows.iter().map(|window| {
                     let numbers = metrics.iter().cloned().zip(&mut numbers);
-                    let metrics: Map<String, Json> = numbers.collect();
-                    object!({"window": window, "metrics": metrics})
+                    let metrics: Json = numbers.collect();
+                    let answer = [
+                        ("window", Json::from(window.as_str())),
+                        ("metrics", metrics),
+                    ];
+                    answer.into_iter().collect::<Json>()
                 });
                 Ok(Answer::Json(match windows.len() {
                     1 => answers.next().unwrap_or(Json::Null),

@@ -85,10 +85,13 @@ pub fn same_secret(a: &str, b: &str) -> bool {
 }
 
 pub fn hex(bytes: &[u8]) -> String {
-    let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    let digits = halves.filter_map(|half| char::from_digit(u32::from(half), 16));
+    const DIGITS: [char; 16] = [
+        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
+    ];
     let mut text = String::with_capacity(bytes.len() * 2);
-    text.extend(digits);
+    for half in bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]) {
+        text.extend(DIGITS.get(usize::from(half)));
+    }
     text
 }
 

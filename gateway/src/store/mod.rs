@@ -10,6 +10,7 @@ pub use reply::{integer, list, map_of, member, number, pairs, text, word};
 pub use streams::{entries, entry_list, stream_of};
 
 use crate::config::RedisConfig;
+use crate::workers::{PerWorker, Workers};
 use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
@@ -22,10 +23,11 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Cheap to clone; every clone shares the connection.
+/// Cheap to clone; every clone shares the connections.
 #[derive(Clone)]
 pub struct Redis {
-    connection: Connection,
+    /// Each is driven by the thread that uses it.
+    connections: Arc<PerWorker<Connection>>,
     config: RedisConfig,
     observer: Option<Arc<dyn Observer>>,
 }
@@ -42,29 +44,23 @@ enum Connection {
 }
 
 impl Redis {
+    /// One connection for all threads.
     pub async fn connect(config: &RedisConfig) -> Result<Redis, StoreError> {
-        let connection = if config.cluster {
-            let client = ClusterClientBuilder::new(config.urls.clone())
-                .connection_timeout(config.connection_timeout)
-                .response_timeout(config.response_timeout)
-                .retries(8)
-                .min_retry_wait(20)
-                .max_retry_wait(500)
-                .use_protocol(ProtocolVersion::RESP3)
-                .build()?;
-            Connection::Cluster(client.get_async_connection().await?)
-        } else {
-            let url = config.urls.first().map(String::as_str).unwrap_or_default();
-            let settings = ConnectionManagerConfig::new()
-                .set_connection_timeout(Some(config.connection_timeout))
-                .set_response_timeout(Some(config.response_timeout))
-                .set_max_delay(Duration::from_millis(500));
-            let client = Client::open(with_maps(url)?)?;
-            let manager = ConnectionManager::new_lazy_with_config(client, settings)?;
-            Connection::Server(manager)
-        };
+        Redis::connect_on(config, &Workers::default()).await
+    }
+
+    /// A connection for each of the workers, and one for all other threads.
+    pub async fn connect_on(config: &RedisConfig, workers: &Workers) -> Result<Redis, StoreError> {
+        let configs = std::iter::repeat(config.clone());
+        let made = workers.spawn_each(configs, |config| async move { connect(&config).await });
+        let mut own = Vec::with_capacity(made.len());
+        for connection in made {
+            let failed = |_| RedisError::from(io::Error::from(io::ErrorKind::Interrupted));
+            own.push(connection.await.map_err(failed)??);
+        }
+        let connections = PerWorker::new(own, connect(config).await?);
         Ok(Redis {
-            connection,
+            connections: Arc::new(connections),
             config: config.clone(),
             observer: None,
         })
@@ -79,7 +75,7 @@ impl Redis {
 
     /// One command, and its reply.
     pub async fn query(&self, command: &Cmd) -> Result<Value, StoreError> {
-        let reply = match self.connection.clone() {
+        let reply = match self.connections.here().clone() {
             Connection::Server(mut server) => {
                 self.in_time(server.req_packed_command(command)).await
             }
@@ -90,9 +86,13 @@ impl Redis {
         Ok(reply?.extract_error()?)
     }
 
-    /// A command waits for a connection that is being made again, but not for ever.
+    /// A command waits for its reply, or for a connection that is being made again, but not for ever.
     async fn in_time<T>(&self, reply: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
-        let limit = self.config.connection_timeout + self.config.response_timeout;
+        let limit = match self.config.cluster {
+            // Of its own it limits each reply, and asks again where a slot has moved.
+            true => self.config.connection_timeout + self.config.response_timeout,
+            false => self.config.response_timeout,
+        };
         match tokio::time::timeout(limit, reply).await {
             Ok(reply) => reply,
             Err(_) => Err(RedisError::from(io::Error::from(io::ErrorKind::TimedOut))),
@@ -105,7 +105,7 @@ impl Redis {
         pipeline: &mut Pipeline,
     ) -> Result<Vec<RedisResult<Value>>, StoreError> {
         pipeline.ignore_errors();
-        let replies: RedisResult<Vec<RedisResult<Value>>> = match self.connection.clone() {
+        let replies: RedisResult<Vec<RedisResult<Value>>> = match self.connections.here().clone() {
             Connection::Server(mut server) => self.in_time(pipeline.query_async(&mut server)).await,
             Connection::Cluster(mut cluster) => {
                 self.in_time(pipeline.query_async(&mut cluster)).await
@@ -137,6 +137,29 @@ impl Redis {
     pub fn is_cluster(&self) -> bool {
         self.config.cluster
     }
+}
+
+async fn connect(config: &RedisConfig) -> RedisResult<Connection> {
+    if config.cluster {
+        let client = ClusterClientBuilder::new(config.urls.clone())
+            .connection_timeout(config.connection_timeout)
+            .response_timeout(config.response_timeout)
+            .retries(8)
+            .min_retry_wait(20)
+            .max_retry_wait(500)
+            .use_protocol(ProtocolVersion::RESP3)
+            .build()?;
+        return Ok(Connection::Cluster(client.get_async_connection().await?));
+    }
+    let url = config.urls.first().map(String::as_str).unwrap_or_default();
+    let settings = ConnectionManagerConfig::new()
+        .set_connection_timeout(Some(config.connection_timeout))
+        // `in_time` has the limit.
+        .set_response_timeout(None)
+        .set_max_delay(Duration::from_millis(500));
+    let client = Client::open(with_maps(url)?)?;
+    let manager = ConnectionManager::new_lazy_with_config(client, settings)?;
+    Ok(Connection::Server(manager))
 }
 
 /// RESP3, in which a map is a map and a number a number.

@@ -1,4 +1,4 @@
-//! Events of one site go to Redis together: what comes while a batch is under way is the next one,
+//! Events of one site that one thread serves go to Redis together: what comes while a batch is under way is the next one,
 //! and with `ingest.batch_wait` the first event of a batch waits for others.
 
 use crate::gateway::{site, Gateway};
@@ -31,7 +31,11 @@ fn round_trips(gateway: &Gateway) -> f64 {
 fn a_batch_goes_when_it_is_full_or_when_its_first_event_has_waited() {
     let redis = RedisServer::start();
     let (key, _) = site(&redis, "shop", &[]);
-    let settings = [("INGEST__BATCH_EVENTS", "10"), ("INGEST__BATCH_WAIT", "3s")];
+    let settings = [
+        ("HTTP__THREADS", "1"),
+        ("INGEST__BATCH_EVENTS", "10"),
+        ("INGEST__BATCH_WAIT", "3s"),
+    ];
     let gateway = Gateway::with(&redis, &settings);
     let full = send_together(&gateway, &key, 10);
     assert!(full < Duration::from_secs(3), "{full:?}");
@@ -46,7 +50,7 @@ fn a_batch_goes_when_it_is_full_or_when_its_first_event_has_waited() {
 fn what_comes_while_a_batch_is_under_way_is_the_next_batch() {
     let redis = RedisServer::start();
     let (key, _) = site(&redis, "shop", &[]);
-    let gateway = Gateway::start(&redis);
+    let gateway = Gateway::with(&redis, &[("HTTP__THREADS", "1")]);
     redis.ask("CLIENT PAUSE 1500 ALL");
     thread::scope(|scope| {
         scope.spawn(|| send_together(&gateway, &key, 1));

@@ -280,6 +280,10 @@ fn clients_that_are_slow_or_speak_no_http_are_let_go() {
     let gateway = Gateway::with(&redis, &settings);
     let begun = Instant::now();
     assert!(!raw(&gateway, b"POST /track HTTP/1.1\r\nhost: x\r\nx-slow: ").contains("200"));
+    // Nothing at all, and the begin of what HTTP/2 begins with.
+    for silent in [&b""[..], b"PRI * HT"] {
+        assert_eq!(raw(&gateway, silent), "");
+    }
     let body = raw(
         &gateway,
         b"POST /track HTTP/1.1\r\nhost: x\r\ncontent-length: 50\r\n\r\n{",
