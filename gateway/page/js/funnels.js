@@ -108,7 +108,7 @@ function Values({ data, by }) {
   return html`
     <${Scroll} name=${`The funnel by ${by}`}>
       <table class="plain">
-        <thead><tr><th scope="col">${by}</th>${data.steps.map((_, at) => html`<th scope="col" class="number">Step ${at + 1}</th>`)}<th scope="col" class="number">Reach the end</th></tr></thead>
+        <thead><tr><th scope="col">${by}</th>${data.steps.map((step, at) => html`<th scope="col" class="number">${at + 1}. ${conditionName(step.condition)}</th>`)}<th scope="col" class="number">Reach the end</th></tr></thead>
         <tbody>${data.values.map((row) => html`
           <tr key=${row.value} data-value=${row.value}>
             <th scope="row">${label(by, row.value)}</th>

@@ -1,5 +1,6 @@
 // The head: which site, which view, who is there now; below it the period and the filters.
 import { html, useState } from './html.js'
+import { cubeOf } from './ask.js'
 import { compact, label } from './format.js'
 import { COMPARISONS, PERIODS, addDays, dateIn, inWords, isDate, resolve } from './period.js'
 import { VIEWS, withFilter } from './route.js'
@@ -69,12 +70,12 @@ function Controls({ route, navigate, start }) {
     navigate({ period, ...dates })
   }
   return html`
-    <div class="controls inside">
+    <section class="controls inside" aria-label="Filters and period">
       <div class="filters" role="group" aria-label="Filters">
         ${route.filters.map(([dimension, value]) => html`
           <span class="chip" key=${dimension}><span>${dimension} <b>${label(dimension, value)}</b></span>
             <button aria-label=${`Remove the filter ${dimension} ${value}`} onClick=${() => navigate(withFilter(route, dimension, value))}>×</button></span>`)}
-        ${route.filters.length > 1 && html`<button class="link" onClick=${() => navigate({ filters: [] })}>Remove all</button>`}
+        ${route.filters.length > 1 && html`<button class="link" onClick=${() => navigate({ filters: [] })}>Remove all</button>${cubeOf(start.info, route.filters.map(([name]) => name)) && html`<span class="note">Counted together since this was declared</span>`}`}
       </div>
       <div class="periods">
         ${route.period === 'custom' && html`<${Dates} route=${route} navigate=${navigate} />`}
@@ -84,7 +85,7 @@ function Controls({ route, navigate, start }) {
           <select value=${route.compare} onChange=${(event) => navigate({ compare: event.target.value })} data-control="compare">${COMPARISONS.map(([id, name]) => html`<option key=${id} value=${id}>${name}</option>`)}</select></label>
         <p class="quiet" data-control="dates">${inWords(resolve(route, start.info, Date.now()), dateIn(zone, Date.now()))}</p>
       </div>
-    </div>`
+    </section>`
 }
 
 function Dates({ route, navigate }) {

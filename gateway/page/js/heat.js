@@ -75,7 +75,7 @@ export function Hours({ answer, metric, unit, zone, start, loading }) {
             </tr>`)}
           </tbody>
         </table><//>
-        <p class="note">${exact(sums.flat().reduce((sum, count) => sum + count, 0))} ${unit}; the darker, the more. Times of ${zone}.</p>`} />
+        <p class="note">${exact(sums.flat().reduce((sum, count) => sum + count, 0))} ${unit}; the stronger the colour, the more. Times of ${zone}.</p>`} />
     <//>`
 }
 

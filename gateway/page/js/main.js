@@ -133,6 +133,7 @@ function App() {
     <a class="skip" href="#main">To the figures</a>
     <${Head} route=${route} navigate=${navigate} start=${start} live=${live} />
     <main class="inside" id="main" tabindex="-1">
+      <h1 class="hidden">${start ? `${start.site}, ${route.view}` : 'Analytics'}</h1>
       ${needsToken
         ? html`<${Login} failure=${failure} onToken=${useToken} onCancel=${asksToken && start ? () => setAsksToken(false) : null} />`
         : start

@@ -45,7 +45,7 @@ export function Scroll({ name, children }) {
     return () => watch.disconnect()
   }, [])
   return html`
-    <div class=${`scroll${more ? ' cut' : ''}`} tabindex="0" role="region" aria-label=${name} ref=${place} onScroll=${look}>${children}</div>
+    <div class=${`scroll${more ? ' cut' : ''}`} tabindex="0" role="region" aria-label=${`Table: ${name}`} ref=${place} onScroll=${look}>${children}</div>
     ${more && html`<p class="note cut-note" aria-hidden="true">More columns to the right →</p>`}`
 }
 

@@ -41,7 +41,7 @@ export function Uncounted({ start, cube, onDone }) {
   return html`
     <div class="fill declare" data-cube=${cube}>
       <p>The site does not count ${inWords(cube)} together yet.</p>
-      ${start.operator ? html`<${Button} start=${start} cube=${cube} onDone=${onDone} />` : html`<button class="link" onClick=${show}>How it comes to count them</button>`}
+      ${start.operator ? html`<${Button} start=${start} cube=${cube} onDone=${onDone} />` : html`<button class="link" onClick=${show}>How to have them counted</button>`}
     </div>`
 }
 
