@@ -48,10 +48,8 @@ use api::macros::api;
 use api::offers;
 use api::words::Words;
 use ingest::directories;
-use store::bucket_value::BucketValue;
+use store::contents::{BucketValue, IdsValue, PeopleValue, VisitorsValue};
 use store::hooks::{self, Hooks};
-use store::ids_value::IdsValue;
-use store::partition_value::{PeopleValue, VisitorsValue};
 use store::site_value::SiteValue;
 use store::value;
 

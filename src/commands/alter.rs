@@ -16,8 +16,8 @@ use crate::config::MOST_FUTURE;
 use crate::ingest::arguments::{clock, CLOCK};
 use crate::ingest::origin::Origin;
 use crate::ingest::{directories, replicate};
-use crate::store::bucket_value::BucketValue;
 use crate::store::changes::Changes;
+use crate::store::contents::BucketValue;
 use crate::store::{value, walk};
 use analytics_core::people::People;
 use analytics_core::schema::options::{

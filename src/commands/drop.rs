@@ -15,11 +15,9 @@ use crate::api::string::{OwnedString, StringRef};
 use crate::api::words::Words;
 use crate::config;
 use crate::ingest::replicate;
-use crate::store::bucket_value::BucketValue;
 use crate::store::changes::{self, Changes};
-use crate::store::ids_value::IdsValue;
-use crate::store::partition_contents::Contents;
-use crate::store::partition_value::PartitionValue;
+use crate::store::contents::{BucketValue, IdsValue, PartitionContents};
+use crate::store::owned_value::OwnedValue;
 use crate::store::site_value::SiteValue;
 use crate::store::value::Value;
 use crate::store::{cluster, value, walk};
@@ -152,10 +150,14 @@ fn drop_buckets(ctx: Ctx, guard: &mut WriteGuard, mut names: Vec<OwnedString>) -
 }
 
 /// Removes partitions. A value of another type stays.
-pub fn drop_partitions<C: Contents>(ctx: Ctx, guard: &mut WriteGuard, names: &[OwnedString]) {
+pub fn drop_partitions<C: PartitionContents>(
+    ctx: Ctx,
+    guard: &mut WriteGuard,
+    names: &[OwnedString],
+) {
     for name in names {
         let key = Key::for_writing(ctx, guard, name.get());
-        if matches!(value::find::<PartitionValue<C>>(&key), Ok(Some(_))) {
+        if matches!(value::find::<OwnedValue<C>>(&key), Ok(Some(_))) {
             key.unlink();
             ctx.signal_modified(name.get());
             replicate::keys(ctx, c"UNLINK", std::slice::from_ref(name));

@@ -18,8 +18,8 @@ use crate::api::registration::entry;
 use crate::api::string::{OwnedString, StringRef};
 use crate::api::words::Words;
 use crate::store::changes::{self, Changes};
-use crate::store::partition_contents::Contents;
-use crate::store::partition_value::PartitionValue;
+use crate::store::contents::PartitionContents;
+use crate::store::owned_value::OwnedValue;
 use crate::store::{cluster, value};
 use analytics_core::event::Batch;
 use analytics_core::people::People;
@@ -102,10 +102,10 @@ pub fn forget(ctx: Ctx, words: Words) -> Outcome {
 /// A partition under its key.
 struct Found<C> {
     name: OwnedString,
-    value: NonNull<PartitionValue<C>>,
+    value: NonNull<OwnedValue<C>>,
 }
 
-impl<C: Contents> Found<C> {
+impl<C: PartitionContents> Found<C> {
     /// None where there is none, or no number. Changes nothing.
     fn find(
         ctx: Ctx,
@@ -118,7 +118,7 @@ impl<C: Contents> Found<C> {
         };
         let name = OwnedString::new(&C::key(site.bytes(), number));
         let key = changes::opening(name.get(), || Key::for_writing(ctx, guard, name.get()));
-        let found = value::find::<PartitionValue<C>>(&key)?;
+        let found = value::find::<OwnedValue<C>>(&key)?;
         drop(key);
         match found {
             Some(value) => Ok(Some(Found { name, value })),
@@ -133,7 +133,7 @@ impl<C: Contents> Found<C> {
     fn change(self, ctx: Ctx, _guard: &WriteGuard, change: impl FnOnce(&mut C) -> bool) -> bool {
         // SAFETY: found with this guard, which keeps it; no other reference to the contents is alive, and no
         // foreign code runs.
-        let changed = change(unsafe { PartitionValue::contents_mut(self.value.as_ptr()) });
+        let changed = change(unsafe { OwnedValue::contents_mut(self.value.as_ptr()) });
         if changed {
             ctx.signal_modified(self.name.get());
         }

@@ -24,8 +24,9 @@ use crate::ingest::open_bucket::check_room_for_names;
 use crate::ingest::origin::Origin;
 use crate::ingest::site::OpenSite;
 use crate::ingest::{directories, replicate};
-use crate::store::bucket_value::{publish, wrong_period, BucketValue};
 use crate::store::changes::{self, Changes};
+use crate::store::contents::{check_period, BucketValue};
+use crate::store::publish::publish;
 use crate::store::{cluster, value};
 use analytics_core::apply::{Import, Row};
 use analytics_core::bucket::tally::Distinct;
@@ -203,9 +204,7 @@ impl Target {
             match value::write::<BucketValue>(key)? {
                 None => missing = missing.or(Some(name)),
                 Some(bucket) => {
-                    if !bucket.is_of(&target.period) {
-                        return Err(wrong_period(name.bytes()).into());
-                    }
+                    check_period(bucket, &target.period, name.bytes())?;
                     if !bucket.has_room() {
                         check_room_for_names(bucket, name.bytes(), settings)?;
                     }

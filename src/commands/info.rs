@@ -9,9 +9,8 @@ use crate::api::key::Key;
 use crate::api::registration::entry;
 use crate::api::string::{OwnedString, StringRef};
 use crate::api::words::Words;
-use crate::store::ids_value::IdsValue;
-use crate::store::partition_contents::Contents;
-use crate::store::partition_value::PartitionValue;
+use crate::store::contents::{IdsValue, PartitionContents};
+use crate::store::owned_value::OwnedValue;
 use crate::store::site_value::SiteValue;
 use crate::store::value;
 use crate::store::{cluster, walk};
@@ -212,7 +211,7 @@ fn count_people(
     })
 }
 
-fn count_followed<C: Contents>(
+fn count_followed<C: PartitionContents>(
     ctx: Ctx,
     guard: &ReadGuard,
     name: StringRef,
@@ -226,8 +225,8 @@ fn count_followed<C: Contents>(
     let mut again = guard;
     for key in walk::existing_partitions::<C>(ctx, &mut again, name, partitions)? {
         let key = Key::for_reading(ctx, guard, key.get());
-        if let Some(value) = value::read::<PartitionValue<C>>(key)? {
-            let (followed, weight) = count(value.contents());
+        if let Some(value) = value::read::<OwnedValue<C>>(key)? {
+            let (followed, weight) = count(value);
             all.followed += followed;
             all.weight = all.weight.max(weight);
         }

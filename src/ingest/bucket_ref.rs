@@ -2,8 +2,10 @@
 
 use super::open_bucket::OpenBucket;
 use crate::api::string::{OwnedString, StringRef};
-use crate::store::bucket_handle::BucketHandle;
+use crate::store::containment::ContainmentRecord;
+use crate::store::handle::Handle;
 use analytics_core::apply::Span;
+use analytics_core::bucket::Bucket;
 use analytics_core::schema::keys::BucketName;
 use analytics_core::schema::Settings;
 use analytics_core::time::{Granularity, Period, Slots};
@@ -11,7 +13,9 @@ use analytics_core::time::{Granularity, Period, Slots};
 pub struct BucketRef {
     pub period: Period,
     pub expiry: i64,
-    pub handle: BucketHandle,
+    pub handle: Handle<Bucket>,
+    /// Of the handle.
+    pub containment: ContainmentRecord,
     /// The state of the present command.
     pub open: OpenBucket,
     slots: Slots,
@@ -26,7 +30,8 @@ impl BucketRef {
         Some(BucketRef {
             slots: period.slots(&settings.zone),
             expiry,
-            handle: BucketHandle::none(),
+            handle: Handle::default(),
+            containment: ContainmentRecord::default(),
             open: OpenBucket::default(),
             name: OwnedString::new(name.bytes()),
             period,

@@ -17,8 +17,8 @@ use crate::api::info::Figure;
 use crate::api::string::StringRef;
 use crate::api::under_lock::UnderLock;
 use crate::store::containment;
+use crate::store::contents::PartitionContents;
 use crate::store::hooks::PendingId;
-use crate::store::partition_contents::Contents;
 use crate::store::site_value::SiteValue;
 use analytics_core::apply::RowResolver;
 use analytics_core::event::{Batch, Event};
@@ -109,7 +109,7 @@ pub fn take_people(
     take(site, batch, clock, |it| (number, it.take_people(number)))
 }
 
-fn take<C: Contents>(
+fn take<C: PartitionContents>(
     site: &SiteValue,
     batch: &Batch,
     clock: LatenessClock,

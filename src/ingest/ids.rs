@@ -12,9 +12,11 @@ use crate::api::failure::Outcome;
 use crate::api::guard::WriteGuard;
 use crate::api::key::Key;
 use crate::api::string::{OwnedString, StringRef};
-use crate::store::ids_value::IdsValue;
+use crate::store::contents::IdsValue;
+use crate::store::owned_value::OwnedValue;
 use crate::store::{changes, cluster, value};
 use analytics_core::event::{Event, Fingerprint};
+use analytics_core::ids::RecentIds;
 use analytics_core::schema::keys::ids_key;
 
 /// The ids of the site of one command. The guard of the command keeps the value.
@@ -82,14 +84,13 @@ impl OpenIds {
     /// Adds an id that is not there.
     pub fn insert(&mut self, _guard: &WriteGuard, id: Fingerprint) {
         if self.value.is_null() {
-            self.value = value::allocate(IdsValue::default()).as_ptr();
+            self.value = value::allocate(OwnedValue::new(RecentIds::default())).as_ptr();
             self.is_unpublished = true;
         }
         self.is_changed = true;
         // SAFETY: as above, and no other reference is alive: this command has one `OpenIds`.
-        if let Some(ids) = unsafe { self.value.as_mut() } {
-            ids.insert(id, self.arrival, self.capacity);
-        }
+        let ids = unsafe { OwnedValue::contents_mut(self.value) };
+        ids.insert(id, self.arrival, self.capacity);
     }
 
     /// Stores new ids under their key, and sets its expiry. A value that foreign code has stored there

@@ -7,9 +7,11 @@ use crate::api::context::Ctx;
 use crate::api::failure::Outcome;
 use crate::api::guard::WriteGuard;
 use crate::api::key::Key;
-use crate::store::bucket_value::{publish, wrong_period, BucketValue};
 use crate::store::changes;
 use crate::store::containment::{HandleNumbers, LastPath};
+use crate::store::contents::{check_period, BucketValue};
+use crate::store::handle::Since;
+use crate::store::publish::publish;
 use crate::store::value;
 use analytics_core::bucket::Bucket;
 use analytics_core::error::{shown, Error};
@@ -71,15 +73,13 @@ impl BucketRef {
         let Some(value) = value::write::<BucketValue>(key)? else {
             return Ok(());
         };
-        if !value.is_of(&self.period) {
-            return Err(wrong_period(self.name().bytes()).into());
-        }
+        check_period(value, &self.period, self.name().bytes())?;
         self.open.value = value;
         // With another expiry than its own, the key is opened every time: Redis decides whether it is
         // over.
         if may_hold {
             // SAFETY: the value of a key; the guard keeps it.
-            self.open.has_handle = unsafe { self.handle.take(self.open.value, now) };
+            unsafe { self.take_handle(now) };
         }
         Ok(())
     }
@@ -108,7 +108,18 @@ impl BucketRef {
         self.open.is_new = true;
         self.open.is_unpublished = true;
         // SAFETY: this module owns the value, until `publish` stores or frees it.
-        self.open.has_handle = unsafe { self.handle.take(self.open.value, i64::MIN) };
+        unsafe { self.take_handle(i64::MIN) };
+    }
+
+    /// # Safety
+    /// The value of a key or a new one, which is not freed before this returns.
+    unsafe fn take_handle(&mut self, now: i64) {
+        // SAFETY: by the contract.
+        let taken = unsafe { self.handle.take(self.open.value, now) };
+        if taken == Some(Since::Changed) {
+            self.containment.begin();
+        }
+        self.open.has_handle = taken.is_some();
     }
 
     /// Stores a new bucket under its key, unless foreign code has stored something there meanwhile.
@@ -121,7 +132,7 @@ impl BucketRef {
         let may_hold = unsafe { publish(ctx, guard, self.name(), value, self.expiry) };
         if may_hold {
             // SAFETY: the value of a key.
-            self.open.has_handle = unsafe { self.handle.take(value, now) };
+            unsafe { self.take_handle(now) };
         } else {
             self.handle.release();
             (self.open.value, self.open.has_handle) = (null_mut(), false);
@@ -137,7 +148,7 @@ impl BucketRef {
     #[inline]
     pub fn handle_number(&self) -> u64 {
         match self.open.has_handle {
-            true => self.handle.containment.number(),
+            true => self.containment.number(),
             false => 0,
         }
     }
@@ -155,7 +166,7 @@ impl BucketRef {
         let handles = if self.open.has_handle { handles } else { &NONE };
         let is_new = std::mem::take(&mut self.open.is_new);
         let granularity = self.granularity();
-        self.handle.containment.update(granularity, handles, is_new)
+        self.containment.update(granularity, handles, is_new)
     }
 
     /// The same, when the buckets of all coarser granularities are those of the last path.

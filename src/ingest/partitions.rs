@@ -9,23 +9,23 @@ use crate::api::guard::WriteGuard;
 use crate::api::key::Key;
 use crate::api::string::{OwnedString, StringRef};
 use crate::store::changes;
-use crate::store::partition_contents::Contents;
-use crate::store::partition_handle::PartitionHandle;
-use crate::store::partition_value::PartitionValue;
+use crate::store::contents::PartitionContents;
+use crate::store::handle::Handle;
+use crate::store::owned_value::OwnedValue;
 use crate::store::value;
 
 /// By their numbers; those that were used recently.
-pub struct Partitions<C: Contents>(Vec<Option<Box<PartitionRef<C>>>>);
+pub struct Partitions<C: PartitionContents>(Vec<Option<Box<PartitionRef<C>>>>);
 
-impl<C: Contents> Default for Partitions<C> {
+impl<C: PartitionContents> Default for Partitions<C> {
     fn default() -> Partitions<C> {
         Partitions(Vec::new())
     }
 }
 
-pub struct PartitionRef<C: Contents> {
+pub struct PartitionRef<C: PartitionContents> {
     name: OwnedString,
-    pub handle: PartitionHandle<C>,
+    handle: Handle<C>,
     open: OpenPartition<C>,
 }
 
@@ -34,7 +34,7 @@ struct OpenPartition<C> {
     /// The number of the command.
     command: u64,
     /// Null until the partition is made.
-    value: *mut PartitionValue<C>,
+    value: *mut OwnedValue<C>,
     has_handle: bool,
     /// It has no key yet.
     is_unpublished: bool,
@@ -56,7 +56,7 @@ impl<C> OpenPartition<C> {
     }
 }
 
-impl<C: Contents> Partitions<C> {
+impl<C: PartitionContents> Partitions<C> {
     #[inline]
     pub fn get_mut(&mut self, number: u32) -> Option<&mut PartitionRef<C>> {
         self.0.get_mut(number as usize)?.as_deref_mut()
@@ -94,7 +94,7 @@ impl<C: Contents> Partitions<C> {
         let partition = slot.get_or_insert_with(|| PartitionRef::new(site, number));
         let is_first = partition.open.command != command;
         if is_first {
-            let value = partition.handle.valid(now);
+            let value = partition.valid(now);
             partition.open = OpenPartition {
                 value: value.unwrap_or(null_mut()),
                 has_handle: value.is_some(),
@@ -109,11 +109,11 @@ impl<C: Contents> Partitions<C> {
     }
 }
 
-impl<C: Contents> PartitionRef<C> {
+impl<C: PartitionContents> PartitionRef<C> {
     fn new(site: &[u8], number: u32) -> Box<PartitionRef<C>> {
         Box::new(PartitionRef {
             name: OwnedString::new(&C::key(site, number)),
-            handle: PartitionHandle::default(),
+            handle: Handle::default(),
             open: OpenPartition::of(0),
         })
     }
@@ -122,8 +122,29 @@ impl<C: Contents> PartitionRef<C> {
         self.name.get()
     }
 
+    /// The value, if it is certain to be under its key still, which has not expired.
+    #[inline]
+    fn valid(&self, now: i64) -> Option<*mut OwnedValue<C>> {
+        // SAFETY: the contents of a value under its key, which nothing changes meanwhile.
+        let lasts =
+            |value: *mut OwnedValue<C>| now < unsafe { OwnedValue::contents(value) }.expiry();
+        self.handle.valid(now).filter(|value| lasts(*value))
+    }
+
     pub fn has_valid_handle(&self, now: i64) -> bool {
-        self.handle.valid(now).is_some()
+        self.valid(now).is_some()
+    }
+
+    /// The contents, if there is a valid handle on them.
+    ///
+    /// # Safety
+    /// No other reference to the contents is alive, and none is made while this one lives: foreign code
+    /// does not run meanwhile.
+    #[inline]
+    pub unsafe fn contents(&mut self, now: i64) -> Option<&mut C> {
+        // SAFETY: by the contract; the value is under its key.
+        self.valid(now)
+            .map(|value| unsafe { OwnedValue::contents_mut(value) })
     }
 
     pub fn has_handle(&self) -> bool {
@@ -141,16 +162,16 @@ impl<C: Contents> PartitionRef<C> {
         let key = changes::opening(name, || Key::for_writing(ctx, guard, name));
         let expiry = key.expiry();
         let counts_uses = key.counts_uses();
-        let Some(value) = value::find::<PartitionValue<C>>(&key)? else {
+        let Some(value) = value::find::<OwnedValue<C>>(&key)? else {
             return Ok(());
         };
         self.open.value = value.as_ptr();
         // SAFETY: the value of a key; the guard keeps it.
-        let own_expiry = unsafe { value.as_ref() }.contents().expiry();
+        let own_expiry = unsafe { value.as_ref() }.expiry();
         // With another expiry than its own, the key is opened every time: Redis decides whether it is over.
         if expiry == Some(own_expiry) && !counts_uses {
             // SAFETY: as above.
-            self.open.has_handle = unsafe { self.handle.take(self.open.value, now) };
+            self.open.has_handle = unsafe { self.handle.take(self.open.value, now) }.is_some();
         }
         Ok(())
     }
@@ -158,27 +179,25 @@ impl<C: Contents> PartitionRef<C> {
     /// None until it is made.
     pub fn partition(&self, _guard: &WriteGuard) -> Option<&C> {
         // SAFETY: found or made in this command, whose guard keeps it; nothing changes it meanwhile.
-        unsafe { self.open.value.as_ref() }.map(PartitionValue::contents)
+        unsafe { self.open.value.as_ref() }.map(|value| &**value)
     }
 
     /// For writing; made where there is none.
     pub fn partition_mut(&mut self, _guard: &WriteGuard, make: impl FnOnce() -> C) -> &mut C {
         if self.open.value.is_null() {
-            self.open.value = value::allocate(PartitionValue::new(make())).as_ptr();
+            self.open.value = value::allocate(OwnedValue::new(make())).as_ptr();
             self.open.is_unpublished = true;
         }
         // SAFETY: as above, and this reference borrows the only `PartitionRef` that leads there.
-        unsafe { PartitionValue::contents_mut(self.open.value) }
+        unsafe { OwnedValue::contents_mut(self.open.value) }
     }
 
     /// It was changed. `expiry`: when its key expires from now on, where that changes.
     pub fn changed(&mut self, _guard: &WriteGuard, expiry: Option<i64>) {
         self.open.is_changed = true;
-        // SAFETY: as above.
-        let value = unsafe { self.open.value.as_mut() };
-        if let Some((value, expiry)) = value.zip(expiry) {
+        if let Some(expiry) = expiry.filter(|_| !self.open.value.is_null()) {
             // SAFETY: as above.
-            unsafe { PartitionValue::contents_mut(value) }.set_expiry(expiry);
+            unsafe { OwnedValue::contents_mut(self.open.value) }.set_expiry(expiry);
             self.open.is_put_off = true;
         }
     }
@@ -215,18 +234,18 @@ impl<C: Contents> PartitionRef<C> {
     /// Sets the expiry, where the value is still under its key.
     fn put_off(&mut self, ctx: Ctx, guard: &mut WriteGuard, now: i64) {
         let key = Key::for_writing(ctx, guard, self.name.get());
-        let found = value::find::<PartitionValue<C>>(&key);
+        let found = value::find::<OwnedValue<C>>(&key);
         let is_there = matches!(found, Ok(Some(found)) if found.as_ptr() == self.open.value);
         if !is_there {
             self.handle.release();
             return;
         }
         // SAFETY: the value of a key; the guard keeps it.
-        let expiry = unsafe { &*self.open.value }.contents().expiry();
+        let expiry = unsafe { OwnedValue::contents(self.open.value) }.expiry();
         key.expire_at(expiry);
         if !key.counts_uses() {
             // SAFETY: the value of a key.
-            self.open.has_handle = unsafe { self.handle.take(self.open.value, now) };
+            self.open.has_handle = unsafe { self.handle.take(self.open.value, now) }.is_some();
         }
     }
 }
@@ -245,7 +264,7 @@ impl UsedPartitions {
     }
 
     /// Opens every one to which there is no handle. Changes nothing.
-    pub fn open<C: Contents>(
+    pub fn open<C: PartitionContents>(
         &self,
         ctx: Ctx,
         guard: &mut WriteGuard,
@@ -264,7 +283,7 @@ impl UsedPartitions {
     }
 
     /// The name of one that is not there.
-    pub fn missing<'p, C: Contents>(
+    pub fn missing<'p, C: PartitionContents>(
         &self,
         guard: &WriteGuard,
         partitions: &'p Partitions<C>,
@@ -279,13 +298,13 @@ impl UsedPartitions {
     }
 
     /// Whether one of them has got another expiry.
-    pub fn are_put_off<C: Contents>(&self, partitions: &Partitions<C>) -> bool {
+    pub fn are_put_off<C: PartitionContents>(&self, partitions: &Partitions<C>) -> bool {
         let mut all = self.0.iter().filter_map(|number| partitions.get(*number));
         all.any(PartitionRef::is_put_off)
     }
 
     /// Gives new ones their keys, and signals those that have changed.
-    pub fn publish<C: Contents>(
+    pub fn publish<C: PartitionContents>(
         &self,
         ctx: Ctx,
         guard: &mut WriteGuard,

@@ -32,7 +32,7 @@ use super::path_cache::{bucket_at, BucketIndex, BucketPath, Buckets, PathCache, 
 use super::pending_funnels::PendingFunnels;
 use super::pending_people::PeoplePlace;
 use super::pending_visits::{Noted, PendingVisits, VisitPlace};
-use crate::store::bucket_handle::expiry_epoch;
+use crate::store::handle::expiry_epoch;
 use crate::store::hooks::PendingId;
 use analytics_core::apply::{ApplyScratch, RowBatch, RowResolver};
 use analytics_core::bucket::Bucket;
@@ -122,7 +122,7 @@ impl BucketSink for PendingSink<'_> {
 
     #[inline]
     fn change(&self, bucket: &mut BucketRef, change: impl FnOnce(&mut Bucket, Granularities)) {
-        let contained_in = bucket.handle.containment.contained_in();
+        let contained_in = bucket.containment.contained_in();
         // SAFETY: references to buckets are made when what waits for them is applied.
         if let Some(contents) = unsafe { bucket.handle.contents() } {
             change(contents, contained_in);

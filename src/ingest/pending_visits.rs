@@ -43,7 +43,7 @@ impl VisitPlace<'_> {
         let partition = self.partitions.get_mut(self.visits.partition_of(visitor))?;
         let name = partition.name().raw();
         // SAFETY: no other reference to a partition is alive while a call is checked or added.
-        let contents = unsafe { partition.handle.contents(now) }?;
+        let contents = unsafe { partition.contents(now) }?;
         Some((contents, name))
     }
 }

@@ -7,7 +7,7 @@ use super::site::OpenSite;
 use crate::api::context::Ctx;
 use crate::api::failure::Outcome;
 use crate::api::guard::WriteGuard;
-use crate::store::partition_contents::Contents;
+use crate::store::contents::PartitionContents;
 use analytics_core::event::Batch;
 
 /// Takes handles on the partitions of these events. False where one is not there, or gives no handle: the
@@ -53,7 +53,7 @@ pub fn open(
 }
 
 /// Whether there is a handle on it then.
-fn open_one<C: Contents>(
+fn open_one<C: PartitionContents>(
     ctx: Ctx,
     guard: &mut WriteGuard,
     (_, partition): &mut Taken<C>,

@@ -15,9 +15,8 @@ use crate::api::guard::ReadGuard;
 use crate::api::key::Key;
 use crate::api::string::{OwnedString, StringRef};
 use crate::api::words::Words;
-use crate::store::bucket_value::wrong_period;
-use crate::store::bucket_value::BucketValue;
 use crate::store::cluster;
+use crate::store::contents::{check_period, BucketValue};
 use crate::store::site_value::{Dropped, FoundSpan, SiteValue};
 use crate::store::value;
 use analytics_core::bucket::Bucket;
@@ -387,8 +386,10 @@ impl<'c> Query<'c> {
         let string = OwnedString::new(name.bytes());
         let key = Key::for_reading(self.ctx, &self.guard, string.get());
         match value::read::<BucketValue>(key)? {
-            Some(bucket) if bucket.is_of(period) => Ok(Some(NonNull::from(bucket))),
-            Some(_) => Err(wrong_period(name.bytes()).into()),
+            Some(bucket) => {
+                check_period(bucket, period, name.bytes())?;
+                Ok(Some(NonNull::from(bucket)))
+            }
             None => {
                 missing.push(string);
                 Ok(None)

@@ -1,6 +1,6 @@
 //! The keys of the buckets and of the partitions of users that a site has.
 
-use super::partition_contents::Contents;
+use super::contents::PartitionContents;
 use super::{changes, cluster};
 use crate::api::context::Ctx;
 use crate::api::failure::Outcome;
@@ -41,7 +41,7 @@ pub fn possible_buckets<'w>(
 }
 
 /// The keys of those of so many partitions that exist. No key is opened.
-pub fn existing_partitions<C: Contents>(
+pub fn existing_partitions<C: PartitionContents>(
     ctx: Ctx,
     guard: &mut impl Again,
     site: StringRef,
