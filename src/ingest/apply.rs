@@ -1,98 +1,136 @@
 //! Events that go to the same buckets are applied together: bucket by bucket, and in a bucket row by row.
 
 use super::bucket_ref::BucketRef;
-use super::path_cache::BucketIndex;
+use super::path_cache::{bucket_at, BucketIndex, Buckets, Split};
+use crate::api::guard::WriteGuard;
 use analytics_core::apply::{ApplyScratch, ApplyTerms, RowBatch};
 use analytics_core::bucket::Bucket;
 use analytics_core::time::{Granularities, Granularity};
 
-/// Where a batch goes.
-pub trait BucketSink {
+/// How the contents of buckets are reached.
+pub trait Access {
+    /// The contents of a bucket, if there are any, and the granularities that contain it.
+    fn contents<'b>(&self, bucket: &'b mut BucketRef) -> Option<(&'b mut Bucket, Granularities)>;
+}
+
+/// Those that a command has opened or made.
+impl Access for &WriteGuard {
+    #[inline]
+    fn contents<'b>(&self, bucket: &'b mut BucketRef) -> Option<(&'b mut Bucket, Granularities)> {
+        let contained_in = bucket.open.contained_in;
+        Some((bucket.existing_mut(self)?, contained_in))
+    }
+}
+
+/// Those for which events wait, by the handles on them.
+pub struct Handles(());
+
+impl Handles {
+    /// # Safety
+    /// As long as it is used, no reference to the contents of a bucket is alive but those that it gives.
+    pub unsafe fn new() -> Handles {
+        Handles(())
+    }
+}
+
+impl Access for Handles {
+    #[inline]
+    fn contents<'b>(&self, bucket: &'b mut BucketRef) -> Option<(&'b mut Bucket, Granularities)> {
+        let contained_in = bucket.containment.contained_in();
+        // SAFETY: by the contract of `new`; the reference borrows the only `BucketRef` that leads there.
+        Some((unsafe { bucket.handle.contents() }?, contained_in))
+    }
+}
+
+/// Where a batch goes. `P`: gives the buckets of a path by its number.
+pub struct BucketSink<'s, A, P> {
     /// The buckets of the batch, of any granularity.
-    fn used(&self) -> &[BucketIndex];
-
-    /// Whether the paths of the batch lead to several buckets of this granularity.
-    fn is_split(&self, granularity: Granularity) -> bool;
-
-    /// The bucket of a path.
-    fn bucket(&self, path: u32, granularity: Granularity) -> Option<BucketIndex>;
-
-    /// Changes the contents of a bucket, if there are any, with the granularities that contain it.
-    fn change(&self, bucket: &mut BucketRef, change: impl FnOnce(&mut Bucket, Granularities));
+    pub used: &'s [BucketIndex],
+    /// The granularities in which its paths lead to several buckets.
+    pub split: &'s Split,
+    pub buckets_of: P,
+    pub access: A,
 }
 
 /// From so many buckets of one granularity on, to go through all events once for each of them costs more
 /// than their rows one by one.
 const MANY_BUCKETS: usize = 6;
 
-/// The batch is empty on return.
-pub fn apply_batch(
-    batch: &mut RowBatch,
-    scratch: &mut ApplyScratch,
-    sink: &impl BucketSink,
-    buckets: &mut [BucketRef],
-    capacity: usize,
-) {
-    if batch.events().is_empty() {
-        return;
-    }
-    batch.sort();
-    let granularities = sink.used().iter().filter_map(|it| it.of(buckets));
-    scratch.begin(batch, granularities.map(BucketRef::granularity).collect());
-    for granularity in Granularity::ALL {
-        let is_it = |index: &&BucketIndex| {
-            let bucket = index.of(buckets);
-            bucket.is_some_and(|bucket| bucket.granularity() == granularity)
-        };
-        if sink.used().iter().filter(is_it).count() >= MANY_BUCKETS {
-            apply_by_event(batch, scratch, sink, buckets, granularity, capacity);
-            continue;
+impl<'s, A: Access, P: Fn(u32) -> Option<&'s Buckets>> BucketSink<'s, A, P> {
+    /// The batch is empty on return.
+    pub fn apply(
+        &self,
+        batch: &mut RowBatch,
+        scratch: &mut ApplyScratch,
+        buckets: &mut [BucketRef],
+        capacity: usize,
+    ) {
+        if batch.events().is_empty() {
+            return;
         }
-        for index in sink.used() {
-            let bucket = index.of_mut(buckets);
-            let Some(bucket) = bucket.filter(|it| it.granularity() == granularity) else {
-                continue;
+        batch.sort();
+        let granularities = self.used.iter().filter_map(|it| it.of(buckets));
+        scratch.begin(batch, granularities.map(BucketRef::granularity).collect());
+        for granularity in Granularity::ALL {
+            let is_it = |index: &&BucketIndex| {
+                let bucket = index.of(buckets);
+                bucket.is_some_and(|bucket| bucket.granularity() == granularity)
             };
-            if !sink.is_split(granularity) {
-                fill_slots(batch, scratch, bucket);
-            } else if !scratch.fill_each(batch, |event| {
-                (sink.bucket(event.path, granularity) == Some(*index))
-                    .then(|| bucket.slot(event.time))
-            }) {
+            if self.used.iter().filter(is_it).count() >= MANY_BUCKETS {
+                self.apply_by_event(batch, scratch, buckets, granularity, capacity);
                 continue;
             }
-            sink.change(bucket, |contents, contained_in| {
-                let terms = ApplyTerms {
-                    capacity,
-                    contained_in,
+            for index in self.used {
+                let bucket = index.of_mut(buckets);
+                let Some(bucket) = bucket.filter(|it| it.granularity() == granularity) else {
+                    continue;
                 };
-                contents.apply_all(batch, scratch, &terms);
-            });
+                if !self.split.at(granularity) {
+                    fill_slots(batch, scratch, bucket);
+                } else if !scratch.fill_each(batch, |event| {
+                    (self.bucket(event.path, granularity) == Some(*index))
+                        .then(|| bucket.slot(event.time))
+                }) {
+                    continue;
+                }
+                if let Some((contents, contained_in)) = self.access.contents(bucket) {
+                    let terms = ApplyTerms {
+                        capacity,
+                        contained_in,
+                    };
+                    contents.apply_all(batch, scratch, &terms);
+                }
+            }
+        }
+        batch.clear();
+    }
+
+    fn apply_by_event(
+        &self,
+        batch: &RowBatch,
+        scratch: &mut ApplyScratch,
+        buckets: &mut [BucketRef],
+        granularity: Granularity,
+        capacity: usize,
+    ) {
+        for (number, event) in batch.events().iter().enumerate() {
+            let index = self.bucket(event.path, granularity);
+            if let Some(bucket) = index.and_then(|index| index.of_mut(buckets)) {
+                let slot = bucket.slot(event.time);
+                if let Some((contents, contained_in)) = self.access.contents(bucket) {
+                    let terms = ApplyTerms {
+                        capacity,
+                        contained_in,
+                    };
+                    contents.apply_one(batch, number, slot, &terms, scratch);
+                }
+            }
         }
     }
-    batch.clear();
-}
 
-fn apply_by_event(
-    batch: &RowBatch,
-    scratch: &mut ApplyScratch,
-    sink: &impl BucketSink,
-    buckets: &mut [BucketRef],
-    granularity: Granularity,
-    capacity: usize,
-) {
-    for (number, event) in batch.events().iter().enumerate() {
-        let index = sink.bucket(event.path, granularity);
-        if let Some(bucket) = index.and_then(|index| index.of_mut(buckets)) {
-            let slot = bucket.slot(event.time);
-            sink.change(bucket, |contents, contained_in| {
-                let terms = ApplyTerms {
-                    capacity,
-                    contained_in,
-                };
-                contents.apply_one(batch, number, slot, &terms, scratch);
-            });
-        }
+    #[inline]
+    fn bucket(&self, path: u32, granularity: Granularity) -> Option<BucketIndex> {
+        bucket_at((self.buckets_of)(path)?, granularity)
     }
 }
 

@@ -102,6 +102,13 @@ impl BucketRef {
         unsafe { BucketValue::contents_mut(self.open.value) }
     }
 
+    /// For writing, where it was opened or made.
+    #[inline]
+    pub fn existing_mut(&mut self, guard: &WriteGuard) -> Option<&mut Bucket> {
+        let exists = !self.open.value.is_null();
+        exists.then(|| self.bucket_mut(guard))
+    }
+
     #[cold]
     fn make(&mut self) {
         self.open.value = value::allocate(BucketValue::new(Bucket::new(&self.period))).as_ptr();

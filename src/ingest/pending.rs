@@ -24,21 +24,20 @@
 
 use redis_module::raw::RedisModuleString;
 
-use super::apply::{apply_batch, BucketSink};
+use super::apply::{BucketSink, Handles};
 use super::bucket_ref::BucketRef;
 use super::late::LateCounts;
 use super::lateness::LatenessClock;
-use super::path_cache::{bucket_at, BucketIndex, BucketPath, Buckets, PathCache, Split};
+use super::path_cache::{BucketIndex, BucketPath, Buckets, PathCache, Split};
 use super::pending_funnels::PendingFunnels;
 use super::pending_people::PeoplePlace;
 use super::pending_visits::{Noted, PendingVisits, VisitPlace};
 use crate::store::handle::expiry_epoch;
 use crate::store::hooks::PendingId;
 use analytics_core::apply::{ApplyScratch, RowBatch, RowResolver};
-use analytics_core::bucket::Bucket;
 use analytics_core::event::{Batch, Event};
 use analytics_core::schema::Settings;
-use analytics_core::time::{Granularities, Granularity, Range};
+use analytics_core::time::Range;
 use analytics_core::visitors::Visitor;
 
 /// A call of more events is applied at once, without a loss of speed.
@@ -96,38 +95,6 @@ pub struct UserPlaces<'p> {
     pub visits: Option<VisitPlace<'p>>,
     pub people: Option<PeoplePlace<'p>>,
     pub clock: LatenessClock,
-}
-
-/// The buckets of waiting events.
-struct PendingSink<'p> {
-    used: &'p [BucketIndex],
-    split: &'p Split,
-    paths: &'p PathCache,
-}
-
-impl BucketSink for PendingSink<'_> {
-    fn used(&self) -> &[BucketIndex] {
-        self.used
-    }
-
-    #[inline]
-    fn is_split(&self, granularity: Granularity) -> bool {
-        self.split.at(granularity)
-    }
-
-    #[inline]
-    fn bucket(&self, path: u32, granularity: Granularity) -> Option<BucketIndex> {
-        bucket_at(&self.paths.get(path)?.buckets, granularity)
-    }
-
-    #[inline]
-    fn change(&self, bucket: &mut BucketRef, change: impl FnOnce(&mut Bucket, Granularities)) {
-        let contained_in = bucket.containment.contained_in();
-        // SAFETY: references to buckets are made when what waits for them is applied.
-        if let Some(contents) = unsafe { bucket.handle.contents() } {
-            change(contents, contained_in);
-        }
-    }
 }
 
 impl PendingWrites {
@@ -425,12 +392,14 @@ impl PendingWrites {
         (paths, visit_paths): (&PathCache, &PathCache),
         scratch: &mut ApplyScratch,
     ) {
-        let sink = PendingSink {
+        let sink = BucketSink {
             used: &self.used,
             split: &self.split,
-            paths,
+            buckets_of: |path| Some(&paths.get(path)?.buckets),
+            // SAFETY: references to buckets are made when what waits for them is applied.
+            access: unsafe { Handles::new() },
         };
-        apply_batch(&mut self.batch, scratch, &sink, buckets, self.capacity);
+        sink.apply(&mut self.batch, scratch, buckets, self.capacity);
         self.visits.flush(buckets, visit_paths, self.capacity);
         self.funnels
             .flush(&self.visits, buckets, visit_paths, self.capacity);

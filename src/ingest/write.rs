@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::apply::{apply_batch, BucketSink};
+use super::apply::BucketSink;
 use super::bucket_ref::BucketRef;
 use super::directory::SiteDirectory;
 use super::funnels::DirectFunnels;
@@ -12,7 +12,7 @@ use super::ids::OpenIds;
 use super::late::LateCounts;
 use super::lateness::LatenessClock;
 pub use super::outcome::TrackOutcome;
-use super::path_cache::{bucket_at, differ_in_minute, finest, BucketIndex, Buckets, Split};
+use super::path_cache::{differ_in_minute, finest, BucketIndex, Buckets, Split};
 use super::pending::MOST_AT_ONCE;
 use super::people::DirectPeople;
 use super::settle::settle;
@@ -24,10 +24,9 @@ use crate::api::string::StringRef;
 use crate::stats;
 use crate::store::site_value::SiteValue;
 use analytics_core::apply::{ApplyScratch, ApplyTerms, KnownIn, RowBatch, RowResolver};
-use analytics_core::bucket::Bucket;
 use analytics_core::event::{Batch, Event};
 use analytics_core::schema::{limits, Settings};
-use analytics_core::time::{DayNumber, Granularities, Granularity, Range};
+use analytics_core::time::{DayNumber, Range};
 
 /// The buckets of one command, all open and checked.
 #[derive(Default)]
@@ -66,36 +65,6 @@ struct UsedPath {
 }
 
 const NO_PATH: u32 = u32::MAX;
-
-/// Where the events of a command go.
-struct DirectSink<'w> {
-    guard: &'w WriteGuard,
-    paths: &'w [UsedPath],
-    used: &'w [BucketIndex],
-    split: &'w Split,
-}
-
-impl BucketSink for DirectSink<'_> {
-    fn used(&self) -> &[BucketIndex] {
-        self.used
-    }
-
-    #[inline]
-    fn is_split(&self, granularity: Granularity) -> bool {
-        self.split.at(granularity)
-    }
-
-    #[inline]
-    fn bucket(&self, path: u32, granularity: Granularity) -> Option<BucketIndex> {
-        bucket_at(&self.paths.get(path as usize)?.buckets, granularity)
-    }
-
-    #[inline]
-    fn change(&self, bucket: &mut BucketRef, change: impl FnOnce(&mut Bucket, Granularities)) {
-        let contained_in = bucket.open.contained_in;
-        change(bucket.bucket_mut(self.guard), contained_in);
-    }
-}
 
 impl<'c> DirectWrite<'c> {
     /// Keeps the memory for another command.
@@ -392,11 +361,11 @@ impl<'c> DirectWrite<'c> {
         let site = &mut value.site;
         let mut late = LateCounts::default();
         let capacity = site.settings.capacity;
-        let sink = DirectSink {
-            guard,
-            paths,
+        let sink = BucketSink {
             used,
             split,
+            buckets_of: |path| Some(&paths.get(path as usize)?.buckets),
+            access: guard,
         };
         for (number, (event, path)) in outcome.retain(events.events.iter().zip(path_of)) {
             late.funnels += u64::from({ &mut *funnels }.observe(
@@ -418,10 +387,10 @@ impl<'c> DirectWrite<'c> {
             });
             site.count(event.time);
             if batch.is_full() {
-                apply_batch(batch, scratch, &sink, &mut directory.buckets, capacity);
+                sink.apply(batch, scratch, &mut directory.buckets, capacity);
             }
         }
-        apply_batch(batch, scratch, &sink, &mut directory.buckets, capacity);
+        sink.apply(batch, scratch, &mut directory.buckets, capacity);
         late.count(value);
     }
 
