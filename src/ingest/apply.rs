@@ -1,24 +1,23 @@
 //! Events that go to the same buckets are applied together: bucket by bucket, and in a bucket row by row.
 
 use super::bucket_ref::BucketRef;
+use super::open_bucket::OpenContents;
 use super::path_cache::{bucket_at, BucketIndex, Buckets, Split};
 use crate::api::guard::WriteGuard;
-use analytics_core::apply::{ApplyScratch, ApplyTerms, RowBatch};
-use analytics_core::bucket::Bucket;
-use analytics_core::time::{Granularities, Granularity};
+use analytics_core::apply::{ApplyScratch, ApplyTerms, Beginnings, RowBatch};
+use analytics_core::time::Granularity;
 
 /// How the contents of buckets are reached.
 pub trait Access {
-    /// The contents of a bucket, if there are any, and the granularities that contain it.
-    fn contents<'b>(&self, bucket: &'b mut BucketRef) -> Option<(&'b mut Bucket, Granularities)>;
+    /// The contents of a bucket, if there are any.
+    fn contents<'b>(&self, bucket: &'b mut BucketRef) -> Option<OpenContents<'b>>;
 }
 
 /// Those that a command has opened or made.
-impl Access for &WriteGuard {
+impl Access for WriteGuard {
     #[inline]
-    fn contents<'b>(&self, bucket: &'b mut BucketRef) -> Option<(&'b mut Bucket, Granularities)> {
-        let contained_in = bucket.open.contained_in;
-        Some((bucket.existing_mut(self)?, contained_in))
+    fn contents<'b>(&self, bucket: &'b mut BucketRef) -> Option<OpenContents<'b>> {
+        bucket.existing_mut(self)
     }
 }
 
@@ -35,10 +34,13 @@ impl Handles {
 
 impl Access for Handles {
     #[inline]
-    fn contents<'b>(&self, bucket: &'b mut BucketRef) -> Option<(&'b mut Bucket, Granularities)> {
-        let contained_in = bucket.containment.contained_in();
-        // SAFETY: by the contract of `new`; the reference borrows the only `BucketRef` that leads there.
-        Some((unsafe { bucket.handle.contents() }?, contained_in))
+    fn contents<'b>(&self, bucket: &'b mut BucketRef) -> Option<OpenContents<'b>> {
+        Some(OpenContents {
+            // SAFETY: by the contract of `new`; this borrows the only `BucketRef` that leads there.
+            contents: unsafe { bucket.handle.contents() }?,
+            contained_in: bucket.containment.contained_in(),
+            slots: &bucket.slots,
+        })
     }
 }
 
@@ -49,7 +51,7 @@ pub struct BucketSink<'s, A, P> {
     /// The granularities in which its paths lead to several buckets.
     pub split: &'s Split,
     pub buckets_of: P,
-    pub access: A,
+    pub access: &'s A,
 }
 
 /// From so many buckets of one granularity on, to go through all events once for each of them costs more
@@ -93,12 +95,12 @@ impl<'s, A: Access, P: Fn(u32) -> Option<&'s Buckets>> BucketSink<'s, A, P> {
                 }) {
                     continue;
                 }
-                if let Some((contents, contained_in)) = self.access.contents(bucket) {
+                if let Some(open) = self.access.contents(bucket) {
                     let terms = ApplyTerms {
                         capacity,
-                        contained_in,
+                        contained_in: open.contained_in,
                     };
-                    contents.apply_all(batch, scratch, &terms);
+                    open.contents.apply_all(batch, scratch, &terms);
                 }
             }
         }
@@ -117,12 +119,13 @@ impl<'s, A: Access, P: Fn(u32) -> Option<&'s Buckets>> BucketSink<'s, A, P> {
             let index = self.bucket(event.path, granularity);
             if let Some(bucket) = index.and_then(|index| index.of_mut(buckets)) {
                 let slot = bucket.slot(event.time);
-                if let Some((contents, contained_in)) = self.access.contents(bucket) {
+                if let Some(open) = self.access.contents(bucket) {
                     let terms = ApplyTerms {
                         capacity,
-                        contained_in,
+                        contained_in: open.contained_in,
                     };
-                    contents.apply_one(batch, number, slot, &terms, scratch);
+                    open.contents
+                        .apply_one(batch, number, slot, &terms, scratch);
                 }
             }
         }
@@ -142,4 +145,37 @@ fn fill_slots(batch: &RowBatch, scratch: &mut ApplyScratch, bucket: &BucketRef) 
             scratch.fill_each(batch, |event| Some(bucket.slot(event.time)));
         }
     }
+}
+
+/// Adds changes to the buckets in which their visits or attempts began: to those of `used` that are on the
+/// path of a change. None is left.
+pub fn apply_to_beginnings<'s>(
+    changes: &mut impl Beginnings,
+    access: &impl Access,
+    (used, buckets): (&[BucketIndex], &mut [BucketRef]),
+    buckets_of: impl Fn(u32) -> Option<&'s Buckets>,
+    capacity: usize,
+) {
+    if changes.beginnings().next().is_none() {
+        return;
+    }
+    for index in used {
+        let Some(bucket) = index.of_mut(buckets) else {
+            continue;
+        };
+        let goes_here = |path| buckets_of(path).is_some_and(|it| it.contains(&Some(*index)));
+        if !changes.beginnings().any(|(path, _)| goes_here(path)) {
+            continue;
+        }
+        // Events have made those in which visits and attempts begin.
+        if let Some(OpenContents {
+            contents, slots, ..
+        }) = access.contents(bucket)
+        {
+            changes.apply(contents, capacity, |path, time| {
+                goes_here(path).then(|| slots.of(time))
+            });
+        }
+    }
+    changes.clear();
 }

@@ -18,7 +18,7 @@ pub struct BucketRef {
     pub containment: ContainmentRecord,
     /// The state of the present command.
     pub open: OpenBucket,
-    slots: Slots,
+    pub(super) slots: Slots,
     name: OwnedString,
 }
 

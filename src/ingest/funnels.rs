@@ -1,11 +1,12 @@
 //! The funnels of the events of one command: finds the partitions of their users and the buckets in which their
 //! attempts began, takes note of each event, and adds what it changes to those buckets.
 
+use super::apply::apply_to_beginnings;
 use super::directory::SiteDirectory;
 use super::partitions::UsedPartitions;
 use super::visits::{DirectVisits, Turn};
 use crate::api::guard::WriteGuard;
-use analytics_core::apply::{Attempting, FunnelBatch};
+use analytics_core::apply::{Attempting, Beginnings, FunnelBatch};
 use analytics_core::event::Batch;
 use analytics_core::people::People;
 use analytics_core::schema::Settings;
@@ -16,7 +17,6 @@ pub struct DirectFunnels<'c> {
     /// In the order of the events.
     attempting: Vec<Given<'c>>,
     batch: FunnelBatch,
-    slots: Vec<Option<u8>>,
     /// The time by which the events were accepted.
     clock: Option<i64>,
 }
@@ -168,28 +168,8 @@ impl<'c> DirectFunnels<'c> {
         visits: &DirectVisits,
         capacity: usize,
     ) {
-        if self.batch.is_empty() {
-            return;
-        }
-        for index in visits.used() {
-            let Some(bucket) = index.of_mut(&mut directory.buckets) else {
-                continue;
-            };
-            // Events have made those in which attempts begin.
-            if bucket.bucket(guard).is_none() {
-                continue;
-            }
-            self.slots.clear();
-            self.slots.extend(self.batch.changes().iter().map(|change| {
-                let goes_here = visits.goes_to(change.path, *index);
-                goes_here.then(|| bucket.slot(change.beginning()))
-            }));
-            if self.slots.iter().any(Option::is_some) {
-                let mut slots = self.slots.iter().copied();
-                let contents = bucket.bucket_mut(guard);
-                contents.apply_funnels(&self.batch, capacity, |_| slots.next().flatten());
-            }
-        }
-        self.batch.clear();
+        let buckets = (visits.used(), &mut directory.buckets[..]);
+        let buckets_of = |path| visits.buckets_of(path);
+        apply_to_beginnings(&mut self.batch, guard, buckets, buckets_of, capacity);
     }
 }

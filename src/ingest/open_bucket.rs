@@ -17,7 +17,7 @@ use analytics_core::bucket::Bucket;
 use analytics_core::error::{shown, Error};
 use analytics_core::event::{RowKind, EVENT};
 use analytics_core::schema::Settings;
-use analytics_core::time::{Granularities, Granularity};
+use analytics_core::time::{Granularities, Granularity, Slots};
 
 /// The state of a bucket during a command.
 pub struct OpenBucket {
@@ -34,6 +34,13 @@ pub struct OpenBucket {
     pub is_changed: bool,
     /// The coarser granularities whose bucket has counted every event of this one.
     pub contained_in: Granularities,
+}
+
+/// The contents of a bucket, for writing.
+pub struct OpenContents<'b> {
+    pub contents: &'b mut Bucket,
+    pub contained_in: Granularities,
+    pub slots: &'b Slots,
 }
 
 impl Default for OpenBucket {
@@ -104,9 +111,17 @@ impl BucketRef {
 
     /// For writing, where it was opened or made.
     #[inline]
-    pub fn existing_mut(&mut self, guard: &WriteGuard) -> Option<&mut Bucket> {
-        let exists = !self.open.value.is_null();
-        exists.then(|| self.bucket_mut(guard))
+    pub fn existing_mut(&mut self, _guard: &WriteGuard) -> Option<OpenContents<'_>> {
+        if self.open.value.is_null() {
+            return None;
+        }
+        self.open.is_changed = true;
+        Some(OpenContents {
+            // SAFETY: as above.
+            contents: unsafe { BucketValue::contents_mut(self.open.value) },
+            contained_in: self.open.contained_in,
+            slots: &self.slots,
+        })
     }
 
     #[cold]

@@ -392,17 +392,19 @@ impl PendingWrites {
         (paths, visit_paths): (&PathCache, &PathCache),
         scratch: &mut ApplyScratch,
     ) {
+        // SAFETY: references to buckets are made when what waits for them is applied.
+        let access = &unsafe { Handles::new() };
         let sink = BucketSink {
             used: &self.used,
             split: &self.split,
             buckets_of: |path| Some(&paths.get(path)?.buckets),
-            // SAFETY: references to buckets are made when what waits for them is applied.
-            access: unsafe { Handles::new() },
+            access,
         };
-        sink.apply(&mut self.batch, scratch, buckets, self.capacity);
-        self.visits.flush(buckets, visit_paths, self.capacity);
+        let capacity = self.capacity;
+        sink.apply(&mut self.batch, scratch, buckets, capacity);
+        self.visits.flush(access, buckets, visit_paths, capacity);
         self.funnels
-            .flush(&self.visits, buckets, visit_paths, self.capacity);
+            .flush(access, &self.visits, buckets, visit_paths, capacity);
     }
 
     /// Whether no events have been taken for a while, or the clock was set back.

@@ -1,19 +1,19 @@
 //! The funnels of waiting events. Partitions take note of an event when it comes; what that adds to the buckets
 //! in which attempts began waits with the event.
 
+use super::apply::{apply_to_beginnings, Handles};
 use super::bucket_ref::BucketRef;
 use super::lateness::LatenessClock;
 use super::path_cache::{Buckets, PathCache};
 use super::pending_people::PeoplePlace;
 use super::pending_visits::PendingVisits;
-use analytics_core::apply::{Attempting, FunnelBatch};
+use analytics_core::apply::{Attempting, Beginnings, FunnelBatch};
 use analytics_core::event::{Batch, Event};
 use analytics_core::visitors::Visitor;
 
 #[derive(Default)]
 pub struct PendingFunnels {
     batch: FunnelBatch,
-    slots: Vec<Option<u8>>,
 }
 
 impl PendingFunnels {
@@ -103,31 +103,14 @@ impl PendingFunnels {
     /// Adds what waits to the buckets.
     pub fn flush(
         &mut self,
+        access: &Handles,
         visits: &PendingVisits,
         buckets: &mut [BucketRef],
         paths: &PathCache,
         capacity: usize,
     ) {
-        if self.batch.is_empty() {
-            return;
-        }
-        for index in visits.used() {
-            let Some(bucket) = index.of_mut(buckets) else {
-                continue;
-            };
-            self.slots.clear();
-            self.slots.extend(self.batch.changes().iter().map(|change| {
-                let path = paths.get(change.path)?;
-                path.buckets
-                    .contains(&Some(*index))
-                    .then(|| bucket.slot(change.beginning()))
-            }));
-            let mut slots = self.slots.iter().copied();
-            // SAFETY: references to buckets are made when what waits for them is applied.
-            if let Some(contents) = unsafe { bucket.handle.contents() } {
-                contents.apply_funnels(&self.batch, capacity, |_| slots.next().flatten());
-            }
-        }
-        self.batch.clear();
+        let buckets_of = |path| Some(&paths.get(path)?.buckets);
+        let buckets = (visits.used(), buckets);
+        apply_to_beginnings(&mut self.batch, access, buckets, buckets_of, capacity);
     }
 }

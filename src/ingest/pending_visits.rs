@@ -3,11 +3,12 @@
 
 use redis_module::raw::RedisModuleString;
 
+use super::apply::{apply_to_beginnings, Handles};
 use super::bucket_ref::BucketRef;
 use super::lateness::LatenessClock;
 use super::partitions::Partitions;
 use super::path_cache::{BucketIndex, Buckets, PathCache};
-use analytics_core::apply::{write_previous, VisitBatch, Visiting};
+use analytics_core::apply::{write_previous, Beginnings, VisitBatch, Visiting};
 use analytics_core::event::{Batch, Event};
 use analytics_core::schema::Visits;
 use analytics_core::visitors::{Partition, Step, Visitor};
@@ -21,7 +22,6 @@ pub struct PendingVisits {
     /// The visitors of the call that is checked, or was accepted: of each event.
     visitors: Vec<Visitor>,
     batch: VisitBatch,
-    slots: Vec<Option<u8>>,
     from: Vec<u8>,
 }
 
@@ -192,27 +192,15 @@ impl PendingVisits {
     }
 
     /// Adds what waits to the buckets.
-    pub fn flush(&mut self, buckets: &mut [BucketRef], paths: &PathCache, capacity: usize) {
-        if self.batch.is_empty() {
-            return;
-        }
-        for index in &self.used {
-            let Some(bucket) = index.of_mut(buckets) else {
-                continue;
-            };
-            self.slots.clear();
-            self.slots.extend(self.batch.changes().iter().map(|change| {
-                let path = paths.get(change.path)?;
-                path.buckets
-                    .contains(&Some(*index))
-                    .then(|| bucket.slot(change.beginning))
-            }));
-            let mut slots = self.slots.iter().copied();
-            // SAFETY: references to buckets are made when what waits for them is applied.
-            if let Some(contents) = unsafe { bucket.handle.contents() } {
-                contents.apply_visits(&self.batch, capacity, |_| slots.next().flatten());
-            }
-        }
-        self.batch.clear();
+    pub fn flush(
+        &mut self,
+        access: &Handles,
+        buckets: &mut [BucketRef],
+        paths: &PathCache,
+        capacity: usize,
+    ) {
+        let buckets_of = |path| Some(&paths.get(path)?.buckets);
+        let buckets = (&self.used[..], buckets);
+        apply_to_beginnings(&mut self.batch, access, buckets, buckets_of, capacity);
     }
 }

@@ -1,13 +1,14 @@
 //! The visits of the events of one command: finds their visitors' partitions and the buckets in which their
 //! visits began, takes note of each event, and adds what it changes to those buckets.
 
+use super::apply::apply_to_beginnings;
 use super::bucket_ref::BucketRef;
 use super::directory::SiteDirectory;
 use super::lateness::LatenessClock;
 use super::partitions::UsedPartitions;
 use super::path_cache::{BucketIndex, Buckets};
 use crate::api::guard::WriteGuard;
-use analytics_core::apply::{write_previous, VisitBatch, Visiting};
+use analytics_core::apply::{write_previous, Beginnings, VisitBatch, Visiting};
 use analytics_core::event::Batch;
 use analytics_core::schema::Settings;
 use analytics_core::visitors::{Partition, Step};
@@ -23,7 +24,6 @@ pub struct DirectVisits<'c> {
     /// Those of them that no event goes to.
     extra: Vec<BucketIndex>,
     batch: VisitBatch,
-    slots: Vec<Option<u8>>,
     /// The path before that of the last event.
     from: Vec<u8>,
     command: u64,
@@ -156,10 +156,9 @@ impl<'c> DirectVisits<'c> {
         path.map_or(NO_PATH, |path| path.used.1)
     }
 
-    /// Whether the buckets at this place have this one.
-    pub fn goes_to(&self, path: u32, bucket: BucketIndex) -> bool {
-        let path = self.paths.get(path as usize);
-        path.is_some_and(|path| path.buckets.contains(&Some(bucket)))
+    /// The buckets at this place.
+    pub fn buckets_of(&self, path: u32) -> Option<&Buckets> {
+        Some(&self.paths.get(path as usize)?.buckets)
     }
 
     /// The buckets in which visits and attempts begin.
@@ -214,31 +213,9 @@ impl<'c> DirectVisits<'c> {
 
     /// Adds what has changed to the buckets in which visits began.
     pub fn apply(&mut self, guard: &WriteGuard, directory: &mut SiteDirectory, capacity: usize) {
-        if self.batch.is_empty() {
-            return;
-        }
-        for index in &self.used {
-            let Some(bucket) = index.of_mut(&mut directory.buckets) else {
-                continue;
-            };
-            // Events have made those in which visits begin.
-            if bucket.bucket(guard).is_none() {
-                continue;
-            }
-            self.slots.clear();
-            self.slots.extend(self.batch.changes().iter().map(|change| {
-                let path = self.paths.get(change.path as usize)?;
-                path.buckets
-                    .contains(&Some(*index))
-                    .then(|| bucket.slot(change.beginning))
-            }));
-            if self.slots.iter().any(Option::is_some) {
-                let mut slots = self.slots.iter().copied();
-                let contents = bucket.bucket_mut(guard);
-                contents.apply_visits(&self.batch, capacity, |_| slots.next().flatten());
-            }
-        }
-        self.batch.clear();
+        let buckets = (&self.used[..], &mut directory.buckets[..]);
+        let buckets_of = |path: u32| Some(&self.paths.get(path as usize)?.buckets);
+        apply_to_beginnings(&mut self.batch, guard, buckets, buckets_of, capacity);
     }
 
     /// Whether it depends on the clock what was counted, or when a partition expires.

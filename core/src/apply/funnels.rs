@@ -1,5 +1,6 @@
 //! What events add to the attempts of funnels, gathered for the buckets in which those began.
 
+use super::beginnings::Beginnings;
 use crate::bucket::funnels::Change;
 use crate::bucket::visits::Axis;
 use crate::bucket::Bucket;
@@ -80,19 +81,12 @@ struct UsedFunnel {
 }
 
 #[derive(Debug)]
-pub struct FunnelChange {
+struct FunnelChange {
     /// The caller's number for the buckets of the beginning.
-    pub path: u32,
+    path: u32,
     funnel: u8,
     change: Change,
     rows: Run,
-}
-
-impl FunnelChange {
-    /// When the attempt began.
-    pub fn beginning(&self) -> i64 {
-        self.change.beginning
-    }
 }
 
 #[derive(Debug)]
@@ -103,21 +97,6 @@ struct BatchRow {
 }
 
 impl FunnelBatch {
-    pub fn is_empty(&self) -> bool {
-        self.changes.is_empty()
-    }
-
-    /// Empties it, but keeps the memory.
-    pub fn clear(&mut self) {
-        self.changes.clear();
-        self.rows.clear();
-        self.texts.clear();
-    }
-
-    pub fn changes(&self) -> &[FunnelChange] {
-        &self.changes
-    }
-
     /// The memory that is in use.
     pub fn bytes(&self) -> usize {
         size_of_val(&*self.changes) + size_of_val(&*self.rows) + self.texts.len()
@@ -187,28 +166,39 @@ impl FunnelBatch {
     }
 }
 
-impl Bucket {
-    /// Adds the changes that have a slot here, in their order.
-    pub fn apply_funnels(
-        &mut self,
-        batch: &FunnelBatch,
+impl Beginnings for FunnelBatch {
+    fn beginnings(&self) -> impl Iterator<Item = (u32, i64)> {
+        let changes = self.changes.iter();
+        changes.map(|change| (change.path, change.change.beginning))
+    }
+
+    fn clear(&mut self) {
+        self.changes.clear();
+        self.rows.clear();
+        self.texts.clear();
+    }
+
+    fn apply(
+        &self,
+        bucket: &mut Bucket,
         capacity: usize,
-        mut slot_of: impl FnMut(&FunnelChange) -> Option<u8>,
+        slot_of: impl Fn(u32, i64) -> Option<u8>,
     ) {
-        let Some(seed) = batch.seed else { return };
-        let is_current = |tag: u64| batch.funnels.iter().any(|it| it.tag == tag);
-        for change in &batch.changes {
-            let used = batch.funnels.get(usize::from(change.funnel));
-            let (Some(slot), Some(used)) = (slot_of(change), used) else {
+        let Some(seed) = self.seed else { return };
+        let is_current = |tag: u64| self.funnels.iter().any(|it| it.tag == tag);
+        for change in &self.changes {
+            let used = self.funnels.get(usize::from(change.funnel));
+            let (Some(slot), Some(used)) = (slot_of(change.path, change.change.beginning), used)
+            else {
                 continue;
             };
             let counted = match change.change.from {
                 0 => {
-                    let funnels = self.funnels_mut().get_or_insert_default();
+                    let funnels = bucket.funnels_mut().get_or_insert_default();
                     funnels.get_or_insert(used.tag, used.steps, is_current)
                 }
-                _ if self.funnels().is_none() => None,
-                _ => { self.funnels_mut().as_mut() }
+                _ if bucket.funnels().is_none() => None,
+                _ => { bucket.funnels_mut().as_mut() }
                     .and_then(|funnels| funnels.get_mut(used.tag))
                     .filter(|counted| counted.steps() == used.steps),
             };
@@ -217,8 +207,8 @@ impl Bucket {
                 slot,
                 ..change.change
             };
-            let rows = change.rows.of(&batch.rows).iter().filter_map(|row| {
-                let text = row.text.map(|text| text.of(&batch.texts));
+            let rows = change.rows.of(&self.rows).iter().filter_map(|row| {
+                let text = row.text.map(|text| text.of(&self.texts));
                 Some((used.by.get(usize::from(row.by))?, row.id, text))
             });
             counted.add(&change_here, seed, rows, capacity);

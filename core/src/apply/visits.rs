@@ -1,5 +1,6 @@
 //! What events add to the visits that they belong to, gathered for the buckets in which those began.
 
+use super::beginnings::Beginnings;
 use crate::bucket::visits::{Addition, Axis, Change, TablePlaces, Visits};
 use crate::bucket::{Bucket, OTHER};
 use crate::event::{Batch, Event, Run};
@@ -82,10 +83,10 @@ pub struct VisitBatch {
 }
 
 #[derive(Debug)]
-pub struct BatchChange {
+struct BatchChange {
     /// The caller's number for the buckets of the beginning.
-    pub path: u32,
-    pub beginning: i64,
+    path: u32,
+    beginning: i64,
     is_new: bool,
     whole: Amounts,
     rows: Run,
@@ -104,22 +105,6 @@ const EXIT: u8 = 1;
 const FIRST_BY: u8 = 2;
 
 impl VisitBatch {
-    pub fn is_empty(&self) -> bool {
-        self.changes.is_empty()
-    }
-
-    /// Empties it, but keeps the memory.
-    pub fn clear(&mut self) {
-        self.changes.clear();
-        self.rows.clear();
-        self.spreads.clear();
-        self.texts.clear();
-    }
-
-    pub fn changes(&self) -> &[BatchChange] {
-        &self.changes
-    }
-
     /// The memory that is in use.
     pub fn bytes(&self) -> usize {
         size_of_val(&*self.changes)
@@ -211,39 +196,50 @@ impl VisitBatch {
     }
 }
 
-impl Bucket {
-    /// Adds the changes that have a slot here, in their order.
-    pub fn apply_visits(
-        &mut self,
-        batch: &VisitBatch,
+impl Beginnings for VisitBatch {
+    fn beginnings(&self) -> impl Iterator<Item = (u32, i64)> {
+        let changes = self.changes.iter();
+        changes.map(|change| (change.path, change.beginning))
+    }
+
+    fn clear(&mut self) {
+        self.changes.clear();
+        self.rows.clear();
+        self.spreads.clear();
+        self.texts.clear();
+    }
+
+    fn apply(
+        &self,
+        bucket: &mut Bucket,
         capacity: usize,
-        mut slot_of: impl FnMut(&BatchChange) -> Option<u8>,
+        slot_of: impl Fn(u32, i64) -> Option<u8>,
     ) {
-        let Some((seed, tag)) = batch.seed else {
+        let Some((seed, tag)) = self.seed else {
             return;
         };
         let mut places = TablePlaces::default();
-        let mut spreads = batch.spreads.iter().peekable();
-        for (number, change) in batch.changes.iter().enumerate() {
+        let mut spreads = self.spreads.iter().peekable();
+        for (number, change) in self.changes.iter().enumerate() {
             let spread = spreads.next_if(|(of, _)| *of == number);
-            let Some(slot) = slot_of(change) else {
+            let Some(slot) = slot_of(change.path, change.beginning) else {
                 continue;
             };
-            if !change.is_new && self.visits().is_none() {
+            if !change.is_new && bucket.visits().is_none() {
                 continue;
             }
-            let visits = self.visits_mut();
+            let visits = bucket.visits_mut();
             let visits = visits.get_or_insert_with(|| Box::new(Visits::new(tag)));
             visits.use_seed(seed, tag);
-            let rows = change.rows.of(&batch.rows).iter().filter_map(|row| {
+            let rows = change.rows.of(&self.rows).iter().filter_map(|row| {
                 let addition = Addition {
                     id: row.id,
-                    text: row.text.map(|text| text.of(&batch.texts)),
+                    text: row.text.map(|text| text.of(&self.texts)),
                     beginning: change.beginning,
                     slot,
                     amounts: row.amounts,
                 };
-                Some((row.axis, batch.axes.get(usize::from(row.axis))?, addition))
+                Some((row.axis, self.axes.get(usize::from(row.axis))?, addition))
             });
             let change = Change {
                 beginning: change.beginning,

@@ -1,7 +1,7 @@
 //! Payloads of funnels: buckets that count them, partitions of attempts under way, and sites that have some.
 
 use super::setup::{one_page, TIME};
-use crate::apply::{Attempting, FunnelBatch, RowResolver};
+use crate::apply::{Attempting, Beginnings, FunnelBatch, RowResolver};
 use crate::bucket::Bucket;
 use crate::codec::Page;
 use crate::event::{Batch, Event};
@@ -93,7 +93,7 @@ impl Made {
         RowResolver::default().resolve_rows(&self.settings, &event, &batch, |resolved| {
             bucket.apply_alone(resolved, (n % 6) as u8, capacity);
         });
-        bucket.apply_funnels(&changes, capacity, |_| Some((n % 6) as u8));
+        changes.apply(bucket, capacity, |_, _| Some((n % 6) as u8));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Payloads of visits: buckets that count them, and partitions of visits under way.
 
 use super::setup::{one_page, site, TIME};
-use crate::apply::{RowResolver, VisitBatch, Visiting};
+use crate::apply::{Beginnings, RowResolver, VisitBatch, Visiting};
 use crate::bucket::Bucket;
 use crate::codec::Page;
 use crate::event::{Batch, Event};
@@ -75,7 +75,7 @@ impl Made {
         RowResolver::default().resolve_rows(&self.settings, &event, &batch, |resolved| {
             bucket.apply_alone(resolved, (n % 6) as u8, capacity);
         });
-        bucket.apply_visits(&changes, capacity, |_| Some((n % 6) as u8));
+        changes.apply(bucket, capacity, |_, _| Some((n % 6) as u8));
     }
 }
 
