@@ -3,29 +3,24 @@
 use std::ffi::c_int;
 use std::ptr::NonNull;
 
-use super::directory::SiteDirectory;
+use super::directory::{SiteDirectory, UserContents};
 use super::directory_table::{place_of, Directories, Lent};
 use super::late::LateCounts;
 use super::lateness::LatenessClock;
 use super::partitions::PartitionRef;
 use super::pending::UserPlaces;
-use super::pending_people::PeoplePlace;
-use super::pending_visits::VisitPlace;
 use crate::api::context::Ctx;
 use crate::api::failure::Outcome;
 use crate::api::info::Figure;
 use crate::api::string::StringRef;
 use crate::api::under_lock::UnderLock;
 use crate::store::containment;
-use crate::store::contents::PartitionContents;
 use crate::store::hooks::PendingId;
 use crate::store::site_value::SiteValue;
 use analytics_core::apply::RowResolver;
 use analytics_core::event::{Batch, Event};
 use analytics_core::hash::keyed_hash;
-use analytics_core::people::People;
 use analytics_core::schema::keys::check_site_name;
-use analytics_core::visitors::Partition;
 
 /// What waits of a site is applied when its events, its changes of visits or its attempts of funnels take
 /// this much memory, which is some two hundred events; earlier where there are so many directories that the
@@ -60,61 +55,22 @@ pub fn site(ctx: Ctx, name: &[u8], now: i64) -> Option<NonNull<SiteValue>> {
 #[inline]
 pub fn accept(site: &SiteValue, batch: &Batch, clock: LatenessClock) -> bool {
     with(|directories| {
-        let directory = directories.of(site);
-        directory.is_some_and(|it| {
-            let settings = &site.site.settings;
-            let users = UserPlaces {
-                visits: settings.visits.as_deref().map(|visits| VisitPlace {
-                    visits,
-                    partitions: &mut it.visitors,
-                    paths: &it.visit_paths,
-                }),
-                people: settings.people.as_deref().map(|people| PeoplePlace {
-                    people,
-                    partitions: &mut it.people,
-                    paths: &it.visit_paths,
-                }),
-                clock,
-            };
-            it.pending.accepts(batch, &it.paths, users)
+        directories.of(site).is_some_and(|directory| {
+            let (pending, place, users) = directory.pending_of(&site.site.settings, clock);
+            pending.accepts(batch, place.0, users)
         })
     })
 }
 
-/// A partition that is taken out of a directory, and its number.
-pub type Taken<C> = (u32, Box<PartitionRef<C>>);
-
-/// The partition of an event's visitor, which is given back later. None where the events of the call cannot
-/// wait, whatever their users.
-pub fn take_visitors(
+/// The partition of an event's user and its number, which is given back later. None where the events of the
+/// call cannot wait, whatever their users.
+pub fn take<C: UserContents>(
     site: &SiteValue,
     event: &Event,
     batch: &Batch,
     clock: LatenessClock,
-) -> Option<Taken<Partition>> {
-    let visits = site.site.settings.visits.as_deref()?;
-    let number = visits.partition_of(visits.visitor_of(event.user, event.session));
-    take(site, batch, clock, |it| (number, it.take_visitors(number)))
-}
-
-/// The same with the one of people.
-pub fn take_people(
-    site: &SiteValue,
-    event: &Event,
-    batch: &Batch,
-    clock: LatenessClock,
-) -> Option<Taken<People>> {
-    let people = site.site.settings.people.as_deref()?;
-    let number = people.partition_of(people.visitor(event.user));
-    take(site, batch, clock, |it| (number, it.take_people(number)))
-}
-
-fn take<C: PartitionContents>(
-    site: &SiteValue,
-    batch: &Batch,
-    clock: LatenessClock,
-    take: impl FnOnce(&mut SiteDirectory) -> Taken<C>,
-) -> Option<Taken<C>> {
+) -> Option<(u32, Box<PartitionRef<C>>)> {
+    let number = C::number(&site.site.settings, event)?;
     with(|directories| {
         let directory = directories.of(site)?;
         let users = UserPlaces {
@@ -123,24 +79,15 @@ fn take<C: PartitionContents>(
             clock,
         };
         let may_wait = directory.pending.accepts(batch, &directory.paths, users);
-        may_wait.then(|| take(directory))
+        may_wait.then(|| (number, directory.take(number)))
     })
 }
 
 /// Gives a partition back, unless the directory has another one or is gone.
-pub fn give_visitors(site: &SiteValue, (number, partition): Taken<Partition>) {
+pub fn give<C: UserContents>(site: &SiteValue, number: u32, partition: Box<PartitionRef<C>>) {
     with(|directories| {
         if let Some(directory) = directories.of(site) {
-            directory.visitors.put(number, partition);
-        }
-    });
-}
-
-/// The same with one of people.
-pub fn give_people(site: &SiteValue, (number, partition): Taken<People>) {
-    with(|directories| {
-        if let Some(directory) = directories.of(site) {
-            directory.people.put(number, partition);
+            C::of(directory).0.put(number, partition);
         }
     });
 }
@@ -160,22 +107,8 @@ pub fn add<'c>(
         let mut late = LateCounts::default();
         let mut names = std::mem::take(&mut directories.names);
         if let Some((directory, scratch)) = directories.of_with_scratch(site) {
-            let place = (&directory.paths, &mut directory.buckets[..]);
             let settings = &site.site.settings;
-            let users = UserPlaces {
-                visits: settings.visits.as_deref().map(|visits| VisitPlace {
-                    visits,
-                    partitions: &mut directory.visitors,
-                    paths: &directory.visit_paths,
-                }),
-                people: settings.people.as_deref().map(|people| PeoplePlace {
-                    people,
-                    partitions: &mut directory.people,
-                    paths: &directory.visit_paths,
-                }),
-                clock,
-            };
-            let pending = &mut directory.pending;
+            let (pending, place, users) = directory.pending_of(settings, clock);
             let memory = (scratch, &mut names);
             late = pending.add(settings, batch, resolver, place, users, memory);
         }

@@ -5,12 +5,18 @@ use std::ffi::c_int;
 use std::ptr::NonNull;
 
 use super::bucket_ref::BucketRef;
+use super::lateness::LatenessClock;
 use super::partitions::{PartitionRef, Partitions};
 use super::path_cache::{bucket_at, BucketIndex, PathCache};
-use super::pending::PendingWrites;
+use super::pending::{PendingWrites, UserPlaces};
+use super::pending_people::PeoplePlace;
+use super::pending_visits::VisitPlace;
 use crate::store::containment::LastPath;
+use crate::store::contents::PartitionContents;
 use crate::store::hooks::PendingId;
 use crate::store::site_value::SiteValue;
+use analytics_core::apply::ApplyScratch;
+use analytics_core::event::Event;
 use analytics_core::people::People;
 use analytics_core::schema::Settings;
 use analytics_core::text::same;
@@ -37,6 +43,37 @@ pub struct SiteDirectory {
     pub pending: PendingWrites,
     /// When a command last used it.
     pub used_at: i64,
+}
+
+/// The contents of the partitions of a directory.
+pub trait UserContents: PartitionContents {
+    /// The partitions with such contents, and the name of the site.
+    fn of(directory: &mut SiteDirectory) -> (&mut Partitions<Self>, &[u8]);
+
+    /// The number of the partition of an event's user, where the site keeps such contents.
+    fn number(settings: &Settings, event: &Event) -> Option<u32>;
+}
+
+impl UserContents for Partition {
+    fn of(directory: &mut SiteDirectory) -> (&mut Partitions<Partition>, &[u8]) {
+        (&mut directory.visitors, &directory.name)
+    }
+
+    fn number(settings: &Settings, event: &Event) -> Option<u32> {
+        let visits = settings.visits.as_deref()?;
+        Some(visits.partition_of(visits.visitor_of(event.user, event.session)))
+    }
+}
+
+impl UserContents for People {
+    fn of(directory: &mut SiteDirectory) -> (&mut Partitions<People>, &[u8]) {
+        (&mut directory.people, &directory.name)
+    }
+
+    fn number(settings: &Settings, event: &Event) -> Option<u32> {
+        let people = settings.people.as_deref()?;
+        Some(people.partition_of(people.visitor(event.user)))
+    }
 }
 
 /// A directory with more buckets keeps those of its last path only.
@@ -110,24 +147,44 @@ impl SiteDirectory {
         }
     }
 
-    /// Begins a command with a partition of visits. True for the first call of the command.
-    pub fn begin_visitors(&mut self, number: u32, command: u64, now: i64) -> bool {
-        self.visitors.begin(&self.name, number, command, now)
+    /// Begins a command with a partition. True for the first call of the command.
+    pub fn begin<C: UserContents>(&mut self, number: u32, command: u64, now: i64) -> bool {
+        let (partitions, name) = C::of(self);
+        partitions.begin(name, number, command, now)
     }
 
-    /// The same with one of people.
-    pub fn begin_people(&mut self, number: u32, command: u64, now: i64) -> bool {
-        self.people.begin(&self.name, number, command, now)
+    /// A partition, which is put back later.
+    pub fn take<C: UserContents>(&mut self, number: u32) -> Box<PartitionRef<C>> {
+        let (partitions, name) = C::of(self);
+        partitions.take(name, number)
     }
 
-    /// A partition of visits, which is given back to `visitors`.
-    pub fn take_visitors(&mut self, number: u32) -> Box<PartitionRef<Partition>> {
-        self.visitors.take(&self.name, number)
-    }
-
-    /// The same with one of people.
-    pub fn take_people(&mut self, number: u32) -> Box<PartitionRef<People>> {
-        self.people.take(&self.name, number)
+    /// The pending writes, with what they use.
+    #[inline]
+    pub fn pending_of<'p>(
+        &'p mut self,
+        settings: &'p Settings,
+        clock: LatenessClock,
+    ) -> (
+        &'p mut PendingWrites,
+        (&'p PathCache, &'p mut [BucketRef]),
+        UserPlaces<'p>,
+    ) {
+        let users = UserPlaces {
+            visits: settings.visits.as_deref().map(|visits| VisitPlace {
+                visits,
+                partitions: &mut self.visitors,
+                paths: &self.visit_paths,
+            }),
+            people: settings.people.as_deref().map(|people| PeoplePlace {
+                people,
+                partitions: &mut self.people,
+                paths: &self.visit_paths,
+            }),
+            clock,
+        };
+        let place = (&self.paths, &mut self.buckets[..]);
+        (&mut self.pending, place, users)
     }
 
     #[inline(never)]
@@ -242,7 +299,7 @@ impl SiteDirectory {
     }
 
     /// Gives back the memory for pending writes and the handles on partitions, when it is idle.
-    pub fn rest(&mut self, scratch: &mut analytics_core::apply::ApplyScratch) {
+    pub fn rest(&mut self, scratch: &mut ApplyScratch) {
         self.flush_and_detach(scratch);
         self.pending = PendingWrites::default();
         self.visitors.clear();
@@ -259,7 +316,7 @@ impl SiteDirectory {
     }
 
     /// Applies the events that wait.
-    pub fn flush(&mut self, scratch: &mut analytics_core::apply::ApplyScratch) {
+    pub fn flush(&mut self, scratch: &mut ApplyScratch) {
         let paths = (&self.paths, &self.visit_paths);
         self.pending.flush(&mut self.buckets, paths, scratch);
     }
@@ -270,7 +327,7 @@ impl SiteDirectory {
     }
 
     /// The same, and no more events wait here.
-    pub fn flush_and_detach(&mut self, scratch: &mut analytics_core::apply::ApplyScratch) {
+    pub fn flush_and_detach(&mut self, scratch: &mut ApplyScratch) {
         self.flush(scratch);
         self.pending.detach(&mut self.buckets);
     }

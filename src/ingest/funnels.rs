@@ -59,7 +59,7 @@ impl<'c> DirectFunnels<'c> {
                 };
                 let visitor = people.visitor(event.user);
                 let partition = people.partition_of(visitor);
-                if directory.begin_people(partition, turn.command, turn.clock.now) {
+                if directory.begin::<People>(partition, turn.command, turn.clock.now) {
                     partitions.push(partition);
                 }
                 self.attempting.push(Given {

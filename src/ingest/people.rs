@@ -45,7 +45,7 @@ impl DirectPeople {
             let visitor = people.visitor(event.user);
             self.visitors.push(visitor);
             let number = people.partition_of(visitor);
-            if directory.begin_people(number, turn.command, turn.clock.now) {
+            if directory.begin::<People>(number, turn.command, turn.clock.now) {
                 self.partitions.push(number);
             }
         }

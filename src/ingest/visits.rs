@@ -75,7 +75,7 @@ impl<'c> DirectVisits<'c> {
             let visitor = visits.visitor_of(event.user, event.session);
             let visiting = Visiting::of(visits, visitor, event, batch);
             let number = visits.partition_of(visitor);
-            if directory.begin_visitors(number, turn.command, turn.clock.now) {
+            if directory.begin::<Partition>(number, turn.command, turn.clock.now) {
                 self.partitions.push(number);
             }
             self.visiting.push(visiting);

@@ -1,14 +1,16 @@
 //! Opens the partitions of users whose events may wait but for that: a handle on a partition lasts a
 //! second, and a site has many partitions.
 
-use super::directories::{self, Taken};
+use super::directories;
+use super::directory::UserContents;
 use super::lateness::LatenessClock;
 use super::site::OpenSite;
 use crate::api::context::Ctx;
 use crate::api::failure::Outcome;
 use crate::api::guard::WriteGuard;
-use crate::store::contents::PartitionContents;
-use analytics_core::event::Batch;
+use analytics_core::event::{Batch, Event};
+use analytics_core::people::People;
+use analytics_core::visitors::Partition;
 
 /// Takes handles on the partitions of these events. False where one is not there, or gives no handle: the
 /// events do not wait then. Changes nothing; foreign code may run.
@@ -26,41 +28,33 @@ pub fn open(
         return Ok(false);
     }
     for event in &batch.events {
-        if visits {
-            let taken = directories::take_visitors(site.value(guard), event, batch, clock);
-            let Some(mut taken) = taken else {
-                return Ok(false);
-            };
-            let opened = open_one(ctx, guard, &mut taken, clock.now);
-            directories::give_visitors(site.value(guard), taken);
-            if !opened? {
-                return Ok(false);
-            }
-        }
-        if people {
-            let taken = directories::take_people(site.value(guard), event, batch, clock);
-            let Some(mut taken) = taken else {
-                return Ok(false);
-            };
-            let opened = open_one(ctx, guard, &mut taken, clock.now);
-            directories::give_people(site.value(guard), taken);
-            if !opened? {
-                return Ok(false);
-            }
+        let event = (event, batch);
+        if visits && !open_one::<Partition>(ctx, guard, site, event, clock)?
+            || people && !open_one::<People>(ctx, guard, site, event, clock)?
+        {
+            return Ok(false);
         }
     }
     Ok(true)
 }
 
-/// Whether there is a handle on it then.
-fn open_one<C: PartitionContents>(
+/// Whether there is a handle on the partition of the event's user then.
+fn open_one<C: UserContents>(
     ctx: Ctx,
     guard: &mut WriteGuard,
-    (_, partition): &mut Taken<C>,
-    now: i64,
+    site: &OpenSite,
+    (event, batch): (&Event, &Batch),
+    clock: LatenessClock,
 ) -> Outcome<bool> {
-    if !partition.has_valid_handle(now) {
-        partition.look_up(ctx, guard, now)?;
-    }
-    Ok(partition.has_valid_handle(now))
+    let taken = directories::take::<C>(site.value(guard), event, batch, clock);
+    let Some((number, mut partition)) = taken else {
+        return Ok(false);
+    };
+    let looked_up = match partition.has_valid_handle(clock.now) {
+        true => Ok(()),
+        false => partition.look_up(ctx, guard, clock.now),
+    };
+    let is_open = partition.has_valid_handle(clock.now);
+    directories::give(site.value(guard), number, partition);
+    looked_up.map(|()| is_open)
 }
