@@ -6,21 +6,18 @@
 //! visit       1 where a visit of the user was under way; those of a session are kept under the session's id
 //! ```
 
-use std::ptr::NonNull;
-
 use super::site::site_to_change;
 use crate::api::command::{Access, Command};
 use crate::api::context::Ctx;
 use crate::api::failure::{Failure, Outcome};
 use crate::api::guard::WriteGuard;
-use crate::api::key::Key;
 use crate::api::registration::entry;
 use crate::api::string::{OwnedString, StringRef};
 use crate::api::words::Words;
-use crate::store::changes::{self, Changes};
+use crate::store::changes::Changes;
+use crate::store::cluster;
 use crate::store::contents::PartitionContents;
-use crate::store::owned_value::OwnedValue;
-use crate::store::{cluster, value};
+use crate::store::open_value::OpenValue;
 use analytics_core::event::Batch;
 use analytics_core::people::People;
 use analytics_core::text::syntax::Argument;
@@ -100,9 +97,9 @@ pub fn forget(ctx: Ctx, words: Words) -> Outcome {
 }
 
 /// A partition under its key.
-struct Found<C> {
+struct Found<C: PartitionContents> {
     name: OwnedString,
-    value: NonNull<OwnedValue<C>>,
+    value: OpenValue<C>,
 }
 
 impl<C: PartitionContents> Found<C> {
@@ -117,23 +114,18 @@ impl<C: PartitionContents> Found<C> {
             return Ok(None);
         };
         let name = OwnedString::new(&C::key(site.bytes(), number));
-        let key = changes::opening(name.get(), || Key::for_writing(ctx, guard, name.get()));
-        let found = value::find::<OwnedValue<C>>(&key)?;
-        drop(key);
-        match found {
-            Some(value) => Ok(Some(Found { name, value })),
-            None => {
-                cluster::refuse_if_bucket_is_elsewhere(ctx, guard, site, name.get())?;
-                Ok(None)
-            }
+        let mut value = OpenValue::default();
+        value.look_up(ctx, guard, name.get())?;
+        if !value.exists() {
+            cluster::refuse_if_bucket_is_elsewhere(ctx, guard, site, name.get())?;
+            return Ok(None);
         }
+        Ok(Some(Found { name, value }))
     }
 
     /// Returns whether anything changed.
-    fn change(self, ctx: Ctx, _guard: &WriteGuard, change: impl FnOnce(&mut C) -> bool) -> bool {
-        // SAFETY: found with this guard, which keeps it; no other reference to the contents is alive, and no
-        // foreign code runs.
-        let changed = change(unsafe { OwnedValue::contents_mut(self.value.as_ptr()) });
+    fn change(mut self, ctx: Ctx, guard: &WriteGuard, change: impl FnOnce(&mut C) -> bool) -> bool {
+        let changed = self.value.get_mut(guard).is_some_and(change);
         if changed {
             ctx.signal_modified(self.name.get());
         }

@@ -7,27 +7,24 @@
 //!
 //! A master replicates `CLOCK ms` before the granularity: the time by which lateness was decided.
 
-use std::ptr::NonNull;
-
 use super::export::{not_kept, pairs, period, GRANULARITY, ROW, SUBJECT, TIME};
 use crate::api::command::{Access, Command};
 use crate::api::context::Ctx;
 use crate::api::failure::Outcome;
 use crate::api::guard::WriteGuard;
-use crate::api::key::Key;
 use crate::api::registration::entry;
 use crate::api::string::{OwnedString, StringRef};
 use crate::api::words::Words;
-use crate::config;
 use crate::ingest::arguments::{clock, CLOCK};
 use crate::ingest::open_bucket::check_room_for_names;
 use crate::ingest::origin::Origin;
 use crate::ingest::site::OpenSite;
 use crate::ingest::{directories, replicate};
-use crate::store::changes::{self, Changes};
-use crate::store::contents::{check_period, BucketValue};
-use crate::store::publish::publish;
-use crate::store::{cluster, value};
+use crate::store::changes::Changes;
+use crate::store::cluster;
+use crate::store::contents::check_period;
+use crate::store::open_value::OpenValue;
+use crate::{config, stats};
 use analytics_core::apply::{Import, Row};
 use analytics_core::bucket::tally::Distinct;
 use analytics_core::bucket::Bucket;
@@ -145,16 +142,8 @@ struct Target {
     period: Period,
     expiry: i64,
     name: OwnedString,
-    bucket: Found,
+    bucket: OpenValue<Bucket>,
     is_changed: bool,
-}
-
-enum Found {
-    Nothing,
-    /// Kept by the guard of the command.
-    Stored(NonNull<BucketValue>),
-    /// To be stored.
-    Made(Bucket),
 }
 
 impl Target {
@@ -176,7 +165,7 @@ impl Target {
                     period: holder,
                     expiry,
                     name: OwnedString::new(name.bytes()),
-                    bucket: Found::Nothing,
+                    bucket: OpenValue::default(),
                     is_changed: false,
                 });
             }
@@ -200,15 +189,14 @@ impl Target {
         let mut missing = None;
         for target in targets {
             let name = target.name.get();
-            let key = changes::opening(name, || Key::for_writing(ctx, guard, name));
-            match value::write::<BucketValue>(key)? {
+            target.bucket.look_up(ctx, guard, name)?;
+            match target.bucket.get(guard) {
                 None => missing = missing.or(Some(name)),
                 Some(bucket) => {
                     check_period(bucket, &target.period, name.bytes())?;
                     if !bucket.has_room() {
                         check_room_for_names(bucket, name.bytes(), settings)?;
                     }
-                    target.bucket = Found::Stored(NonNull::from(bucket));
                 }
             }
         }
@@ -218,18 +206,14 @@ impl Target {
     }
 
     /// True if any of it was new.
-    fn import(&mut self, _guard: &WriteGuard, import: &Import, settings: &Settings) -> bool {
-        self.is_changed = match &mut self.bucket {
-            Found::Stored(bucket) => {
-                // SAFETY: found with this guard, which keeps it; no other reference is alive, and no
-                // foreign code runs.
-                import.apply(unsafe { bucket.as_mut() }.begin_import(), settings)
-            }
-            found => {
+    fn import(&mut self, guard: &WriteGuard, import: &Import, settings: &Settings) -> bool {
+        self.is_changed = match self.bucket.begin_import(guard) {
+            Some(bucket) => import.apply(bucket, settings),
+            None => {
                 let mut bucket = Bucket::new(&self.period);
                 let is_changed = import.apply(&mut bucket, settings);
                 if is_changed {
-                    *found = Found::Made(bucket);
+                    self.bucket.make(bucket);
                 }
                 is_changed
             }
@@ -238,12 +222,13 @@ impl Target {
     }
 
     /// Stores a bucket that was made, and signals what has changed.
-    fn publish(self, ctx: Ctx, guard: &mut WriteGuard) {
+    fn publish(mut self, ctx: Ctx, guard: &mut WriteGuard) {
         let name = self.name.get();
-        if let Found::Made(bucket) = self.bucket {
-            let bucket = value::allocate(BucketValue::new(bucket)).as_ptr();
-            // SAFETY: made here, and not passed on.
-            unsafe { publish(ctx, guard, name, bucket, self.expiry) };
+        if self.bucket.is_unpublished() {
+            self.bucket.publish(ctx, guard, name, self.expiry);
+            if self.bucket.exists() {
+                stats::BUCKETS.add(1);
+            }
         }
         if self.is_changed {
             ctx.signal_modified(name);

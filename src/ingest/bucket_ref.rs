@@ -19,7 +19,7 @@ pub struct BucketRef {
     /// The state of the present command.
     pub open: OpenBucket,
     pub(super) slots: Slots,
-    name: OwnedString,
+    pub(super) name: OwnedString,
 }
 
 impl BucketRef {

@@ -6,13 +6,11 @@ use super::bucket_ref::BucketRef;
 use crate::api::context::Ctx;
 use crate::api::failure::Outcome;
 use crate::api::guard::WriteGuard;
-use crate::api::key::Key;
-use crate::store::changes;
+use crate::stats;
 use crate::store::containment::{HandleNumbers, LastPath};
-use crate::store::contents::{check_period, BucketValue};
+use crate::store::contents::check_period;
 use crate::store::handle::Since;
-use crate::store::publish::publish;
-use crate::store::value;
+use crate::store::open_value::OpenValue;
 use analytics_core::bucket::Bucket;
 use analytics_core::error::{shown, Error};
 use analytics_core::event::{RowKind, EVENT};
@@ -20,17 +18,15 @@ use analytics_core::schema::Settings;
 use analytics_core::time::{Granularities, Granularity, Slots};
 
 /// The state of a bucket during a command.
+#[derive(Default)]
 pub struct OpenBucket {
     /// The number of the command.
     pub command: u64,
-    /// Null until the bucket is made.
-    value: *mut BucketValue,
+    value: OpenValue<Bucket>,
     /// The directory has a handle on it.
     has_handle: bool,
     /// No event went into it yet.
     is_new: bool,
-    /// It has no key yet.
-    is_unpublished: bool,
     pub is_changed: bool,
     /// The coarser granularities whose bucket has counted every event of this one.
     pub contained_in: Granularities,
@@ -43,20 +39,6 @@ pub struct OpenContents<'b> {
     pub slots: &'b Slots,
 }
 
-impl Default for OpenBucket {
-    fn default() -> OpenBucket {
-        OpenBucket {
-            command: 0,
-            value: null_mut(),
-            has_handle: false,
-            is_new: false,
-            is_unpublished: false,
-            is_changed: false,
-            contained_in: Granularities::NONE,
-        }
-    }
-}
-
 impl BucketRef {
     /// Begins a command. Where the handle is valid, the key does not have to be opened.
     #[inline]
@@ -64,8 +46,9 @@ impl BucketRef {
         let value = self.handle.valid(now);
         self.open = OpenBucket {
             command,
-            value: value.unwrap_or(null_mut()),
             has_handle: value.is_some(),
+            // SAFETY: under its key. A command has one `BucketRef` for it.
+            value: unsafe { OpenValue::found(value.unwrap_or(null_mut())) },
             ..OpenBucket::default()
         };
     }
@@ -73,18 +56,15 @@ impl BucketRef {
     /// Opens the key. Changes nothing.
     #[inline(never)]
     pub fn look_up(&mut self, ctx: Ctx, guard: &mut WriteGuard, now: i64) -> Outcome {
-        let name = self.name();
-        let key = changes::opening(name, || Key::for_writing(ctx, guard, name));
-        let expiry = key.expiry();
-        let may_hold = expiry == Some(self.expiry) && !key.counts_uses();
-        let Some(value) = value::write::<BucketValue>(key)? else {
+        let name = self.name.get();
+        let key = self.open.value.look_up(ctx, guard, name)?;
+        let Some(bucket) = self.bucket(guard) else {
             return Ok(());
         };
-        check_period(value, &self.period, self.name().bytes())?;
-        self.open.value = value;
+        check_period(bucket, &self.period, name.bytes())?;
         // With another expiry than its own, the key is opened every time: Redis decides whether it is
         // over.
-        if may_hold {
+        if key.expiry == Some(self.expiry) && !key.counts_uses {
             // SAFETY: the value of a key; the guard keeps it.
             unsafe { self.take_handle(now) };
         }
@@ -93,32 +73,28 @@ impl BucketRef {
 
     /// None until it is made.
     #[inline]
-    pub fn bucket(&self, _guard: &WriteGuard) -> Option<&Bucket> {
-        // SAFETY: found or made in this command, whose guard keeps it; nothing changes it meanwhile.
-        unsafe { self.open.value.as_ref() }.map(|value| &**value)
+    pub fn bucket(&self, guard: &WriteGuard) -> Option<&Bucket> {
+        self.open.value.get(guard)
     }
 
     /// For writing; made where there is none.
     #[inline]
-    pub fn bucket_mut(&mut self, _guard: &WriteGuard) -> &mut Bucket {
-        if self.open.value.is_null() {
+    pub fn bucket_mut(&mut self, guard: &WriteGuard) -> &mut Bucket {
+        if !self.open.value.exists() {
             self.make();
         }
         self.open.is_changed = true;
-        // SAFETY: as above, and this reference borrows the only `BucketRef` that leads there.
-        unsafe { BucketValue::contents_mut(self.open.value) }
+        let period = &self.period;
+        self.open.value.get_or_make(guard, || Bucket::new(period))
     }
 
     /// For writing, where it was opened or made.
     #[inline]
-    pub fn existing_mut(&mut self, _guard: &WriteGuard) -> Option<OpenContents<'_>> {
-        if self.open.value.is_null() {
-            return None;
-        }
+    pub fn existing_mut(&mut self, guard: &WriteGuard) -> Option<OpenContents<'_>> {
+        let contents = self.open.value.get_mut(guard)?;
         self.open.is_changed = true;
         Some(OpenContents {
-            // SAFETY: as above.
-            contents: unsafe { BucketValue::contents_mut(self.open.value) },
+            contents,
             contained_in: self.open.contained_in,
             slots: &self.slots,
         })
@@ -126,10 +102,9 @@ impl BucketRef {
 
     #[cold]
     fn make(&mut self) {
-        self.open.value = value::allocate(BucketValue::new(Bucket::new(&self.period))).as_ptr();
+        self.open.value.make(Bucket::new(&self.period));
         self.open.is_new = true;
-        self.open.is_unpublished = true;
-        // SAFETY: this module owns the value, until `publish` stores or frees it.
+        // SAFETY: a new one, until `publish` stores or frees it.
         unsafe { self.take_handle(i64::MIN) };
     }
 
@@ -137,27 +112,29 @@ impl BucketRef {
     /// The value of a key or a new one, which is not freed before this returns.
     unsafe fn take_handle(&mut self, now: i64) {
         // SAFETY: by the contract.
-        let taken = unsafe { self.handle.take(self.open.value, now) };
+        let taken = unsafe { self.handle.take(self.open.value.address(), now) };
         if taken == Some(Since::Changed) {
             self.containment.begin();
         }
         self.open.has_handle = taken.is_some();
     }
 
-    /// Stores a new bucket under its key, unless foreign code has stored something there meanwhile.
+    /// Stores a new bucket under its key.
     pub fn publish(&mut self, ctx: Ctx, guard: &mut WriteGuard, now: i64) {
-        if !std::mem::take(&mut self.open.is_unpublished) {
+        let (value, name) = (&mut self.open.value, self.name.get());
+        if !value.is_unpublished() {
             return;
         }
-        let value = self.open.value;
-        // SAFETY: made by `make`, and not passed on.
-        let may_hold = unsafe { publish(ctx, guard, self.name(), value, self.expiry) };
+        let may_hold = value.publish(ctx, guard, name, self.expiry);
+        if value.exists() {
+            stats::BUCKETS.add(1);
+        }
         if may_hold {
             // SAFETY: the value of a key.
             unsafe { self.take_handle(now) };
         } else {
             self.handle.release();
-            (self.open.value, self.open.has_handle) = (null_mut(), false);
+            self.open.has_handle = false;
         }
     }
 

@@ -6,13 +6,11 @@ use std::ptr::null_mut;
 use crate::api::context::Ctx;
 use crate::api::failure::Outcome;
 use crate::api::guard::WriteGuard;
-use crate::api::key::Key;
 use crate::api::string::{OwnedString, StringRef};
-use crate::store::changes;
 use crate::store::contents::PartitionContents;
 use crate::store::handle::Handle;
+use crate::store::open_value::OpenValue;
 use crate::store::owned_value::OwnedValue;
-use crate::store::value;
 
 /// By their numbers; those that were used recently.
 pub struct Partitions<C: PartitionContents>(Vec<Option<Box<PartitionRef<C>>>>);
@@ -30,26 +28,23 @@ pub struct PartitionRef<C: PartitionContents> {
 }
 
 /// The state of a partition during a command.
-struct OpenPartition<C> {
+struct OpenPartition<C: PartitionContents> {
     /// The number of the command.
     command: u64,
-    /// Null until the partition is made.
-    value: *mut OwnedValue<C>,
+    value: OpenValue<C>,
     has_handle: bool,
-    /// It has no key yet.
-    is_unpublished: bool,
     is_changed: bool,
     /// Its key gets another expiry.
     is_put_off: bool,
 }
 
-impl<C> OpenPartition<C> {
-    fn of(command: u64) -> OpenPartition<C> {
+impl<C: PartitionContents> OpenPartition<C> {
+    fn of(command: u64, value: Option<*mut OwnedValue<C>>) -> OpenPartition<C> {
         OpenPartition {
             command,
-            value: null_mut(),
-            has_handle: false,
-            is_unpublished: false,
+            has_handle: value.is_some(),
+            // SAFETY: under its key. A command has one `PartitionRef` for it.
+            value: unsafe { OpenValue::found(value.unwrap_or(null_mut())) },
             is_changed: false,
             is_put_off: false,
         }
@@ -94,12 +89,7 @@ impl<C: PartitionContents> Partitions<C> {
         let partition = slot.get_or_insert_with(|| PartitionRef::new(site, number));
         let is_first = partition.open.command != command;
         if is_first {
-            let value = partition.valid(now);
-            partition.open = OpenPartition {
-                value: value.unwrap_or(null_mut()),
-                has_handle: value.is_some(),
-                ..OpenPartition::of(command)
-            };
+            partition.open = OpenPartition::of(command, partition.valid(now));
         }
         is_first
     }
@@ -114,7 +104,7 @@ impl<C: PartitionContents> PartitionRef<C> {
         Box::new(PartitionRef {
             name: OwnedString::new(&C::key(site, number)),
             handle: Handle::default(),
-            open: OpenPartition::of(0),
+            open: OpenPartition::of(0, None),
         })
     }
 
@@ -158,95 +148,59 @@ impl<C: PartitionContents> PartitionRef<C> {
 
     /// Opens the key. Changes nothing.
     pub fn look_up(&mut self, ctx: Ctx, guard: &mut WriteGuard, now: i64) -> Outcome {
-        let name = self.name.get();
-        let key = changes::opening(name, || Key::for_writing(ctx, guard, name));
-        let expiry = key.expiry();
-        let counts_uses = key.counts_uses();
-        let Some(value) = value::find::<OwnedValue<C>>(&key)? else {
-            return Ok(());
-        };
-        self.open.value = value.as_ptr();
-        // SAFETY: the value of a key; the guard keeps it.
-        let own_expiry = unsafe { value.as_ref() }.expiry();
+        let key = self.open.value.look_up(ctx, guard, self.name.get())?;
+        let own_expiry = self.partition(guard).map(C::expiry);
         // With another expiry than its own, the key is opened every time: Redis decides whether it is over.
-        if expiry == Some(own_expiry) && !counts_uses {
-            // SAFETY: as above.
-            self.open.has_handle = unsafe { self.handle.take(self.open.value, now) }.is_some();
+        if own_expiry.is_some() && key.expiry == own_expiry && !key.counts_uses {
+            // SAFETY: the value of a key; the guard keeps it.
+            unsafe { self.take_handle(now) };
         }
         Ok(())
     }
 
+    /// # Safety
+    /// The value of a key, which is not freed before this returns.
+    unsafe fn take_handle(&mut self, now: i64) {
+        // SAFETY: by the contract.
+        let taken = unsafe { self.handle.take(self.open.value.address(), now) };
+        self.open.has_handle = taken.is_some();
+    }
+
     /// None until it is made.
-    pub fn partition(&self, _guard: &WriteGuard) -> Option<&C> {
-        // SAFETY: found or made in this command, whose guard keeps it; nothing changes it meanwhile.
-        unsafe { self.open.value.as_ref() }.map(|value| &**value)
+    pub fn partition(&self, guard: &WriteGuard) -> Option<&C> {
+        self.open.value.get(guard)
     }
 
     /// For writing; made where there is none.
-    pub fn partition_mut(&mut self, _guard: &WriteGuard, make: impl FnOnce() -> C) -> &mut C {
-        if self.open.value.is_null() {
-            self.open.value = value::allocate(OwnedValue::new(make())).as_ptr();
-            self.open.is_unpublished = true;
-        }
-        // SAFETY: as above, and this reference borrows the only `PartitionRef` that leads there.
-        unsafe { OwnedValue::contents_mut(self.open.value) }
+    pub fn partition_mut(&mut self, guard: &WriteGuard, make: impl FnOnce() -> C) -> &mut C {
+        self.open.value.get_or_make(guard, make)
     }
 
     /// It was changed. `expiry`: when its key expires from now on, where that changes.
-    pub fn changed(&mut self, _guard: &WriteGuard, expiry: Option<i64>) {
+    pub fn changed(&mut self, guard: &WriteGuard, expiry: Option<i64>) {
         self.open.is_changed = true;
-        if let Some(expiry) = expiry.filter(|_| !self.open.value.is_null()) {
-            // SAFETY: as above.
-            unsafe { OwnedValue::contents_mut(self.open.value) }.set_expiry(expiry);
+        if let Some((contents, expiry)) = self.open.value.get_mut(guard).zip(expiry) {
+            contents.set_expiry(expiry);
             self.open.is_put_off = true;
         }
     }
 
-    /// Stores a new partition under its key, and sets the expiry of one that was changed. A value that
-    /// foreign code has stored there meanwhile is later than this command, and stays.
+    /// Stores a new partition under its key, and sets the expiry of one that was changed.
     pub fn publish(&mut self, ctx: Ctx, guard: &mut WriteGuard, now: i64) {
-        let is_new = std::mem::take(&mut self.open.is_unpublished);
-        let value = self.open.value;
-        if is_new && !self.open.is_changed {
-            self.open.value = null_mut();
-            // SAFETY: made by `partition_mut`, and not passed on.
-            return unsafe { value::free_unowned(value) };
+        let (open, name) = (&mut self.open, self.name.get());
+        if !open.is_changed {
+            return open.value.discard();
         }
-        if is_new {
-            let key = Key::for_writing(ctx, guard, self.name.get());
-            if key.exists() {
-                drop(key);
-                self.open.value = null_mut();
-                // SAFETY: as above.
-                return unsafe { value::free_unowned(value) };
+        if open.value.is_unpublished() || open.is_put_off {
+            let expiry = open.value.get(guard).map_or(i64::MIN, C::expiry);
+            if open.value.publish(ctx, guard, name, expiry) {
+                // SAFETY: the value of a key.
+                unsafe { self.take_handle(now) };
+            } else {
+                self.handle.release();
             }
-            // SAFETY: a value of this type, which belongs to the server from now on.
-            unsafe { value::put_allocated(key, value) };
         }
-        if is_new || self.open.is_put_off {
-            self.put_off(ctx, guard, now);
-        }
-        if self.open.is_changed {
-            ctx.signal_modified(self.name.get());
-        }
-    }
-
-    /// Sets the expiry, where the value is still under its key.
-    fn put_off(&mut self, ctx: Ctx, guard: &mut WriteGuard, now: i64) {
-        let key = Key::for_writing(ctx, guard, self.name.get());
-        let found = value::find::<OwnedValue<C>>(&key);
-        let is_there = matches!(found, Ok(Some(found)) if found.as_ptr() == self.open.value);
-        if !is_there {
-            self.handle.release();
-            return;
-        }
-        // SAFETY: the value of a key; the guard keeps it.
-        let expiry = unsafe { OwnedValue::contents(self.open.value) }.expiry();
-        key.expire_at(expiry);
-        if !key.counts_uses() {
-            // SAFETY: the value of a key.
-            self.open.has_handle = unsafe { self.handle.take(self.open.value, now) }.is_some();
-        }
+        ctx.signal_modified(self.name.get());
     }
 }
 

@@ -32,12 +32,6 @@ impl<C> OwnedValue<C> {
         }
     }
 
-    /// The contents, for writing something else than events of the holder.
-    pub fn begin_import(&mut self) -> &mut C {
-        self.owners.mark_imported();
-        &mut self.contents
-    }
-
     /// The contents alone: a reference to the whole value would cover the owners, which another thread may
     /// change.
     ///
@@ -57,6 +51,18 @@ impl<C> OwnedValue<C> {
     pub unsafe fn contents_mut<'v>(value: *mut OwnedValue<C>) -> &'v mut C {
         // SAFETY: by the contract.
         unsafe { &mut (*value).contents }
+    }
+
+    /// The same for writing something else than events of the holder.
+    ///
+    /// # Safety
+    /// That of `contents_mut`.
+    pub unsafe fn begin_import<'v>(value: *mut OwnedValue<C>) -> &'v mut C {
+        // SAFETY: by the contract.
+        unsafe {
+            (*value).owners.mark_imported();
+            OwnedValue::contents_mut(value)
+        }
     }
 
     /// # Safety
