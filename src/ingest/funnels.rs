@@ -17,8 +17,6 @@ pub struct DirectFunnels<'c> {
     /// In the order of the events.
     attempting: Vec<Given<'c>>,
     batch: FunnelBatch,
-    /// The time by which the events were accepted.
-    clock: Option<i64>,
 }
 
 /// An event that is something to a funnel.
@@ -51,7 +49,6 @@ impl<'c> DirectFunnels<'c> {
         let (Some(people), Some((funnels, seed))) = (&settings.people, settings.funnels()) else {
             return;
         };
-        self.clock = turn.clock.clock;
         for (number, event) in batch.events.iter().enumerate() {
             for (place, funnel) in funnels.list().iter().enumerate() {
                 let Some(attempting) = Attempting::of(funnel, seed, event, batch) else {
@@ -108,6 +105,7 @@ impl<'c> DirectFunnels<'c> {
         settings: &Settings,
         visits: &DirectVisits,
         number: usize,
+        turn: Turn,
     ) -> bool {
         if self.attempting.is_empty() {
             return false;
@@ -117,7 +115,7 @@ impl<'c> DirectFunnels<'c> {
         for place in first..self.attempting.len() {
             match self.attempting.get(place).copied() {
                 Some(given) if given.event == number => {
-                    is_late |= self.observe_one(guard, directory, settings, visits, &given);
+                    is_late |= self.observe_one(guard, directory, settings, visits, &given, turn);
                 }
                 _ => break,
             }
@@ -132,6 +130,7 @@ impl<'c> DirectFunnels<'c> {
         settings: &Settings,
         visits: &DirectVisits,
         given: &Given<'c>,
+        turn: Turn,
     ) -> bool {
         let (Some(people), Some((funnels, seed))) = (&settings.people, settings.funnels()) else {
             return false;
@@ -142,7 +141,7 @@ impl<'c> DirectFunnels<'c> {
             return false;
         };
         let (moment, terms) = (&given.attempting.moment, people.funnel_terms(funnel));
-        let clock = self.clock.unwrap_or(moment.time);
+        let clock = turn.clock.of_event(moment.time);
         let contents = partition.partition_mut(guard, People::default);
         let Some(progress) = contents.funnel_mut(&terms, |tag| funnels.has(tag)) else {
             return false;
@@ -155,7 +154,7 @@ impl<'c> DirectFunnels<'c> {
         let all = (funnels, seed);
         self.batch
             .add(all, given.funnel, &given.attempting, &observed, |time| {
-                visits.path_of(directory, settings, time)
+                visits.path_of(directory, settings, time, turn)
             });
         observed.is_late
     }

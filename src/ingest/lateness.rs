@@ -6,7 +6,7 @@ use super::origin::Origin;
 ///
 /// An AOF is treated like a master: a bucket that has expired is built again, because a later command of
 /// the file may prolong it. If none does, Redis lets it expire.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct LatenessClock {
     /// None: the master has decided that the events are in time for every granularity.
     pub clock: Option<i64>,
@@ -26,6 +26,12 @@ impl LatenessClock {
     /// When the events arrived at the master.
     pub fn arrival(&self) -> i64 {
         self.clock.unwrap_or(self.now)
+    }
+
+    /// The time by which it is decided what an event of this time does to its user.
+    #[inline]
+    pub fn of_event(&self, time: i64) -> i64 {
+        self.clock.unwrap_or(time)
     }
 
     /// Whether an event is in time for a bucket with this expiry.

@@ -85,7 +85,7 @@ impl PendingFunnels {
             let Some(progress) = contents.funnel_mut(&terms, |tag| funnels.has(tag)) else {
                 continue;
             };
-            let by = clock.clock.unwrap_or(event.time);
+            let by = clock.of_event(event.time);
             let observed = progress.observe(visitor, &attempting.moment, by, &terms);
             is_late |= observed.is_late;
             is_changed |= observed.is_changed;

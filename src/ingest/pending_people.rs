@@ -72,7 +72,7 @@ impl<'p> PeoplePlace<'p> {
     #[inline]
     pub fn accepts(&mut self, visitor: Visitor, time: i64, clock: LatenessClock) -> bool {
         let kept = self.people.kept();
-        let by = clock.clock.unwrap_or(time);
+        let by = clock.of_event(time);
         self.find(visitor, clock.now)
             .is_some_and(|(people, _)| people.new_expiry(time, by, kept).is_none())
     }

@@ -144,7 +144,7 @@ impl PendingVisits {
             return false;
         };
         let terms = visits.terms();
-        let by = clock.clock.unwrap_or(event.time);
+        let by = clock.of_event(event.time);
         if partition.new_expiry(event.time, by, &terms).is_some() {
             return false;
         }
@@ -169,7 +169,7 @@ impl PendingVisits {
             return Noted::default();
         };
         let visiting = Visiting::of(visits, visitor, event, batch);
-        let by = clock.clock.unwrap_or(event.time);
+        let by = clock.of_event(event.time);
         let (moment, path) = (&visiting.moment, visiting.path);
         let observed = contents.observe(visitor, moment, path, by, &visits.terms());
         let from = write_previous(

@@ -18,8 +18,6 @@ pub struct DirectPeople {
     pub partitions: UsedPartitions,
     /// Of every event; empty where the site remembers nobody.
     visitors: Vec<Visitor>,
-    /// The time by which the events were accepted.
-    clock: Option<i64>,
 }
 
 impl DirectPeople {
@@ -37,7 +35,6 @@ impl DirectPeople {
         batch: &Batch,
         turn: Turn,
     ) {
-        self.clock = turn.clock.clock;
         if people.returning().is_none() {
             return;
         }
@@ -60,6 +57,7 @@ impl DirectPeople {
         settings: &Settings,
         number: usize,
         (time, day): (i64, DayNumber),
+        turn: Turn,
     ) -> Observed {
         let (people, visitor) = (settings.people.as_deref(), self.visitors.get(number));
         let (Some(people), Some(visitor)) = (people, visitor) else {
@@ -75,7 +73,7 @@ impl DirectPeople {
         let contents = partition.partition_mut(guard, People::default);
         let observed = Observed::from(contents.observe(*visitor, day, &terms));
         if observed.seen.is_some() {
-            let clock = self.clock.unwrap_or(time);
+            let clock = turn.clock.of_event(time);
             let expiry = contents.new_expiry(time, clock, people.kept());
             partition.changed(guard, expiry);
         }

@@ -305,7 +305,7 @@ impl<'c> Tracked<'c, '_> {
         request: &Request<'c>,
         write: &mut DirectWrite<'c>,
     ) -> Outcome {
-        let turn = write.turn(self.clock);
+        let turn = write.turn;
         let settings = self.settings(guard, site);
         if settings.visits.is_some() {
             let visits = &mut write.visits;

@@ -26,9 +26,6 @@ pub struct DirectVisits<'c> {
     batch: VisitBatch,
     /// The path before that of the last event.
     from: Vec<u8>,
-    command: u64,
-    /// The time by which the events were accepted.
-    clock: Option<i64>,
     /// The clock is behind the end of a bucket in which a visit began.
     partly_late: bool,
 }
@@ -41,7 +38,7 @@ struct VisitPath {
 }
 
 /// A command, and the time by which it decides.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct Turn {
     pub command: u64,
     pub clock: LatenessClock,
@@ -70,7 +67,6 @@ impl<'c> DirectVisits<'c> {
         let Some(visits) = settings.visits.as_deref() else {
             return;
         };
-        (self.command, self.clock) = (turn.command, turn.clock.clock);
         for event in &batch.events {
             let visitor = visits.visitor_of(event.user, event.session);
             let visiting = Visiting::of(visits, visitor, event, batch);
@@ -122,7 +118,6 @@ impl<'c> DirectVisits<'c> {
         let (Some(number), Some(path)) = (number, path) else {
             return;
         };
-        self.command = turn.command;
         if path.used.0 == turn.command {
             return;
         }
@@ -148,11 +143,17 @@ impl<'c> DirectVisits<'c> {
     }
 
     /// The place of the buckets in which a visit or an attempt of this time begins.
-    pub fn path_of(&self, directory: &mut SiteDirectory, settings: &Settings, time: i64) -> u32 {
+    pub fn path_of(
+        &self,
+        directory: &mut SiteDirectory,
+        settings: &Settings,
+        time: i64,
+        turn: Turn,
+    ) -> u32 {
         // Another path may have taken its entry in the cache meanwhile: it is there again then.
         let path = directory.visit_path(settings, time);
         let path = path.and_then(|number| directory.visit_paths.get(number));
-        let path = path.filter(|path| path.used.0 == self.command);
+        let path = path.filter(|path| path.used.0 == turn.command);
         path.map_or(NO_PATH, |path| path.used.1)
     }
 
@@ -180,6 +181,7 @@ impl<'c> DirectVisits<'c> {
         directory: &mut SiteDirectory,
         settings: &Settings,
         number: usize,
+        turn: Turn,
     ) -> (Option<&[u8]>, bool) {
         let (visits, visiting) = (settings.visits.as_deref(), self.visiting.get(number));
         let (Some(visits), Some(visiting)) = (visits, visiting) else {
@@ -187,7 +189,7 @@ impl<'c> DirectVisits<'c> {
         };
         let terms = visits.terms();
         let (time, visitor) = (visiting.moment.time, visiting.visitor);
-        let clock = self.clock.unwrap_or(time);
+        let clock = turn.clock.of_event(time);
         let partition = directory.visitors.get_mut(visits.partition_of(visitor));
         let Some(partition) = partition else {
             return (None, false);
@@ -205,7 +207,7 @@ impl<'c> DirectVisits<'c> {
             let contents = partition.partition_mut(guard, || Partition::new(&terms));
             let expiry = contents.new_expiry(time, clock, &terms);
             partition.changed(guard, expiry);
-            let path = self.path_of(directory, settings, start);
+            let path = self.path_of(directory, settings, start, turn);
             self.batch.set_last_path(path);
         }
         (from.then_some(&self.from), is_late)

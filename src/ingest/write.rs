@@ -49,7 +49,7 @@ pub struct DirectWrite<'c> {
     pub visits: DirectVisits<'c>,
     pub people: DirectPeople,
     pub funnels: DirectFunnels<'c>,
-    command: u64,
+    pub turn: Turn,
 }
 
 struct UsedPath {
@@ -94,7 +94,7 @@ impl<'c> DirectWrite<'c> {
         // Under the server's lock one command begins at a time: no need for an atomic addition.
         let command = LAST.load(Relaxed) + 1;
         LAST.store(command, Relaxed);
-        self.command = command;
+        self.turn = Turn { command, clock };
         for event in events {
             let number = directory.path(settings, event.time);
             let path = number.and_then(|number| self.use_path(directory, number, command, clock));
@@ -160,14 +160,6 @@ impl<'c> DirectWrite<'c> {
             }
         }
         Ok(())
-    }
-
-    /// This command, for its visits.
-    pub fn turn(&self, clock: LatenessClock) -> Turn {
-        Turn {
-            command: self.command,
-            clock,
-        }
     }
 
     /// Refuses buckets without room, and gives the name of one that is not there.
@@ -284,15 +276,16 @@ impl<'c> DirectWrite<'c> {
             visits,
             people,
             funnels,
+            turn,
             ..
         } = self;
         let Some(path) = paths.first() else { return };
         settle(guard, directory, &path.buckets);
         let settings = &value.site.settings;
-        let is_late_for_funnels = funnels.observe(guard, directory, settings, visits, 0);
-        let (from, is_late) = visits.observe(guard, directory, settings, 0);
+        let is_late_for_funnels = funnels.observe(guard, directory, settings, visits, 0, *turn);
+        let (from, is_late) = visits.observe(guard, directory, settings, 0, *turn);
         let when = (event.time, path.day);
-        let observed = people.observe(guard, directory, settings, 0, when);
+        let observed = people.observe(guard, directory, settings, 0, when, *turn);
         let of_user = (from, observed.seen);
         resolver.resolve_rows_from(settings, event, batch, of_user, |resolved| {
             let mut known_in = [KnownIn::default(); limits::ROWS_PER_EVENT];
@@ -356,6 +349,7 @@ impl<'c> DirectWrite<'c> {
             visits,
             people,
             funnels,
+            turn,
             ..
         } = self;
         let site = &mut value.site;
@@ -374,11 +368,12 @@ impl<'c> DirectWrite<'c> {
                 &site.settings,
                 visits,
                 number,
+                *turn,
             ));
-            let (from, is_late) = visits.observe(guard, directory, &site.settings, number);
+            let (from, is_late) = visits.observe(guard, directory, &site.settings, number, *turn);
             let day = paths.get(*path as usize).map_or(0, |path| path.day);
             let when = (event.time, day);
-            let observed = people.observe(guard, directory, &site.settings, number, when);
+            let observed = people.observe(guard, directory, &site.settings, number, when, *turn);
             late.visits += u64::from(is_late);
             late.people += u64::from(observed.is_late);
             let of_user = (from, observed.seen);
