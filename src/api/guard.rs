@@ -141,7 +141,7 @@ struct Unowned {
     free: unsafe fn(*mut c_void),
 }
 
-// SAFETY: nothing else points to the value, and any thread may free it.
+// SAFETY: any thread may free the value. A handle that points to it reads its owners only, which are atomic.
 unsafe impl Send for Unowned {}
 
 impl Drop for Unowned {

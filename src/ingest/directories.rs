@@ -150,7 +150,7 @@ pub fn lend(
     };
     directory.used_at = clock.now;
     if !directory.pending.takes_events(clock) {
-        directory.pending.detach(&mut directory.buckets);
+        directory.detach();
     }
     Ok(directory)
 }
@@ -212,7 +212,7 @@ pub fn attach(
             if !may_begin {
                 return;
             }
-            directory.pending.detach(&mut directory.buckets);
+            directory.detach();
             directory
                 .pending
                 .attach(site.site.settings.capacity, max_bytes);
@@ -239,7 +239,7 @@ pub fn attach(
             }
         }
         if !directory.pending.has_paths() {
-            directory.pending.detach(&mut directory.buckets);
+            directory.detach();
             return;
         }
         let hash = keyed_hash(directory.name());

@@ -254,7 +254,7 @@ impl SiteDirectory {
 
     /// Forgets all buckets. No event waits.
     pub fn clear(&mut self) {
-        self.pending.detach(&mut self.buckets);
+        self.detach();
         self.buckets = Vec::new();
         self.by_start = Default::default();
         self.paths.clear();
@@ -266,7 +266,7 @@ impl SiteDirectory {
 
     /// Forgets all buckets but those of the path that was used last: so their handles last. No event waits.
     pub fn keep_last_path(&mut self) {
-        self.pending.detach(&mut self.buckets);
+        self.detach();
         let path = self.paths.last_used().unwrap_or_default();
         self.paths.clear();
         self.visit_paths.clear();
@@ -329,6 +329,6 @@ impl SiteDirectory {
     /// The same, and no more events wait here.
     pub fn flush_and_detach(&mut self, scratch: &mut ApplyScratch) {
         self.flush(scratch);
-        self.pending.detach(&mut self.buckets);
+        self.detach();
     }
 }

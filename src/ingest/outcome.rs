@@ -1,14 +1,19 @@
 //! What became of the events of a command.
 
-/// How many events counted, and which did not.
+use analytics_core::event::Batch;
+
 #[derive(Debug, Default)]
 pub struct TrackOutcome {
-    pub counted: u64,
     /// Which events did not count, by their place in the batch.
     pub dropped: Vec<usize>,
 }
 
 impl TrackOutcome {
+    /// How many events of the batch counted.
+    pub fn counted(&self, batch: &Batch) -> u64 {
+        (batch.events.len() - self.dropped.len()) as u64
+    }
+
     /// Filters items that belong to the events, one each: those of the events that counted, each with its
     /// place.
     pub fn retain<'e, T>(

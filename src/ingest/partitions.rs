@@ -3,6 +3,8 @@
 
 use std::ptr::null_mut;
 
+use redis_module::raw::RedisModuleString;
+
 use crate::api::context::Ctx;
 use crate::api::failure::Outcome;
 use crate::api::guard::WriteGuard;
@@ -59,6 +61,22 @@ impl<C: PartitionContents> Partitions<C> {
 
     pub fn get(&self, number: u32) -> Option<&PartitionRef<C>> {
         self.0.get(number as usize)?.as_deref()
+    }
+
+    /// The contents of a partition to which there is a valid handle, and its key.
+    ///
+    /// # Safety
+    /// That of `PartitionRef::contents`.
+    #[inline]
+    pub unsafe fn find(
+        &mut self,
+        number: u32,
+        now: i64,
+    ) -> Option<(&mut C, *mut RedisModuleString)> {
+        let partition = self.get_mut(number)?;
+        let name = partition.name.get().raw();
+        // SAFETY: by the contract.
+        Some((unsafe { partition.contents(now) }?, name))
     }
 
     pub fn take(&mut self, site: &[u8], number: u32) -> Box<PartitionRef<C>> {

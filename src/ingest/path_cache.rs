@@ -91,6 +91,12 @@ pub struct PathCache {
     table: Vec<u32>,
 }
 
+/// The number of no path.
+pub const NO_PATH: u32 = u32::MAX;
+
+/// How many paths of a cache take events, or the visits that begin there, without their keys being opened.
+pub const MOST_PATHS: usize = 64;
+
 /// No less than an hour has, so that each of its minutes has an entry of its own.
 const SMALLEST_TABLE: usize = 64;
 const LARGEST_TABLE: usize = 1 << 14;
@@ -167,7 +173,7 @@ impl PathCache {
             return;
         }
         self.table.clear();
-        self.table.resize(len, u32::MAX);
+        self.table.resize(len, NO_PATH);
         for path in 0..self.paths.len() {
             let entry = self.paths.get(path).map(|it| self.entry(it.times.from));
             if let Some(entry) = entry.and_then(|entry| self.table.get_mut(entry)) {

@@ -28,7 +28,7 @@ use super::apply::{BucketSink, Handles};
 use super::bucket_ref::BucketRef;
 use super::late::LateCounts;
 use super::lateness::LatenessClock;
-use super::path_cache::{BucketIndex, BucketPath, Buckets, PathCache, Split};
+use super::path_cache::{BucketIndex, BucketPath, Buckets, PathCache, Split, MOST_PATHS};
 use super::pending_funnels::PendingFunnels;
 use super::pending_people::PeoplePlace;
 use super::pending_visits::{Noted, PendingVisits, VisitPlace};
@@ -42,9 +42,6 @@ use analytics_core::visitors::Visitor;
 
 /// A call of more events is applied at once, without a loss of speed.
 pub const MOST_AT_ONCE: usize = 128;
-
-/// How many paths of a site take events.
-const MOST_PATHS: usize = 64;
 
 /// How long an idle directory is kept, in milliseconds: most take events again within that time.
 const IDLE: i64 = 1_000;
@@ -256,10 +253,11 @@ impl PendingWrites {
                     .is_none_or(|place| self.visits.accepts(event, place, clock))
                 && people.as_mut().is_none_or(|place| {
                     let (event, visitor) = (event.1, place.visitor(event.1));
-                    let (funnels, visits) = (&self.funnels, &self.visits);
-                    (place.people.returning().is_none()
-                        || place.accepts(visitor, event.time, clock))
-                        && funnels.accepts(visitor, (event, batch), place, visits, clock)
+                    let returning = place.people.returning();
+                    let is_lasting = returning.map(|_| place.accepts(visitor, event.time, clock));
+                    let (event, visits) = ((event, batch), &self.visits);
+                    is_lasting != Some(false)
+                        && PendingFunnels::accepts(visitor, event, place, visits, clock, is_lasting)
                 })
         })
     }
@@ -317,7 +315,7 @@ impl PendingWrites {
             late.visits += u64::from(noted.is_late);
             late.people += u64::from(observed.is_late);
             let of_user = (noted.from, observed.seen);
-            resolver.resolve_rows_from(settings, event, batch, of_user, |resolved| {
+            resolver.resolve_rows(settings, event, batch, of_user, |resolved| {
                 self.batch.add(number, event.time, resolved);
             });
             if let Some((beginning, partition)) = noted.changed {

@@ -4,7 +4,7 @@
 use super::apply::{apply_to_beginnings, Handles};
 use super::bucket_ref::BucketRef;
 use super::lateness::LatenessClock;
-use super::path_cache::{Buckets, PathCache};
+use super::path_cache::{Buckets, PathCache, NO_PATH};
 use super::pending_people::PeoplePlace;
 use super::pending_visits::PendingVisits;
 use analytics_core::apply::{Attempting, Beginnings, FunnelBatch};
@@ -27,24 +27,24 @@ impl PendingFunnels {
 
     /// Whether all attempts that an event of this user may raise or begin may wait: there is a handle on the
     /// partition, whose expiry stays, and their buckets take what is added to visits and attempts.
+    /// `is_lasting`: whether that handle is there, where it was looked at.
     #[inline]
     pub fn accepts<'c>(
-        &self,
         visitor: Visitor,
         (event, batch): (&Event<'c>, &Batch<'c>),
         place: &mut PeoplePlace,
         visits: &PendingVisits,
         clock: LatenessClock,
+        mut is_lasting: Option<bool>,
     ) -> bool {
         let Some((funnels, seed)) = place.funnels() else {
             return true;
         };
-        // The same for all funnels, and looked up where the event is a step of one.
-        let mut is_lasting = None;
         funnels.list().iter().all(|funnel| {
             let Some(attempting) = Attempting::of(funnel, seed, event, batch) else {
                 return true;
             };
+            // The same for all funnels, and looked at where the event is a step of one.
             if !*is_lasting.get_or_insert_with(|| place.accepts(visitor, event.time, clock)) {
                 return false;
             }
@@ -94,7 +94,7 @@ impl PendingFunnels {
                     let path = paths.find(time);
                     let found = path.and_then(|number| paths.get(number));
                     found.into_iter().for_each(|path| changed(&path.buckets));
-                    path.unwrap_or(u32::MAX)
+                    path.unwrap_or(NO_PATH)
                 });
         }
         (is_late, is_changed)

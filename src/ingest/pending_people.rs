@@ -61,11 +61,9 @@ impl<'p> PeoplePlace<'p> {
         visitor: Visitor,
         now: i64,
     ) -> Option<(&mut People, *mut RedisModuleString)> {
-        let partition = self.partitions.get_mut(self.people.partition_of(visitor))?;
-        let name = partition.name().raw();
+        let number = self.people.partition_of(visitor);
         // SAFETY: no other reference to a partition is alive while a call is checked or added.
-        let contents = unsafe { partition.contents(now) }?;
-        Some((contents, name))
+        unsafe { self.partitions.find(number, now) }
     }
 
     /// Whether an event of this time and user may wait: there is a handle on the partition, whose expiry stays.

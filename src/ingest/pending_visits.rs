@@ -7,7 +7,7 @@ use super::apply::{apply_to_beginnings, Handles};
 use super::bucket_ref::BucketRef;
 use super::lateness::LatenessClock;
 use super::partitions::Partitions;
-use super::path_cache::{BucketIndex, Buckets, PathCache};
+use super::path_cache::{BucketIndex, Buckets, PathCache, MOST_PATHS};
 use analytics_core::apply::{write_previous, Beginnings, VisitBatch, Visiting};
 use analytics_core::event::{Batch, Event};
 use analytics_core::schema::Visits;
@@ -40,11 +40,9 @@ impl VisitPlace<'_> {
         visitor: Visitor,
         now: i64,
     ) -> Option<(&mut Partition, *mut RedisModuleString)> {
-        let partition = self.partitions.get_mut(self.visits.partition_of(visitor))?;
-        let name = partition.name().raw();
+        let number = self.visits.partition_of(visitor);
         // SAFETY: no other reference to a partition is alive while a call is checked or added.
-        let contents = unsafe { partition.contents(now) }?;
-        Some((contents, name))
+        unsafe { self.partitions.find(number, now) }
     }
 }
 
@@ -57,9 +55,6 @@ pub struct Noted<'n> {
     /// The buckets of the visit's beginning, and the key of its partition, where something changed.
     pub changed: Option<(Buckets, *mut RedisModuleString)>,
 }
-
-/// How many hours of beginnings take visits.
-const MOST_PATHS: usize = 64;
 
 impl PendingVisits {
     /// False where that would be too many paths.

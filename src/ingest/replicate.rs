@@ -16,7 +16,7 @@ use redis_module::raw::RedisModuleString;
 use super::arguments::{Request, Source};
 use super::ids::has_ids;
 use super::lateness::LatenessClock;
-use super::write::TrackOutcome;
+use super::outcome::TrackOutcome;
 use crate::api::context::Ctx;
 use crate::api::stream::EntryId;
 use crate::api::string::{OwnedString, StringRef};

@@ -9,11 +9,12 @@ use super::ids::{has_ids, OpenIds};
 use super::lateness::LatenessClock;
 use super::log::OpenLog;
 use super::origin::Origin;
+use super::outcome::TrackOutcome;
 use super::replicate;
 use super::scratch::Scratch;
 use super::site::OpenSite;
 use super::waiting_partitions;
-use super::write::{DirectWrite, TrackOutcome};
+use super::write::DirectWrite;
 use crate::api::context::Ctx;
 use crate::api::failure::Outcome;
 use crate::api::guard::WriteGuard;
@@ -112,9 +113,10 @@ fn track_with<'c>(
     if ignored > 0 {
         site.value_mut(&guard).dropped.names += ignored as u64;
     }
-    if outcome.counted > 0 || request.replayed_to.is_some() {
+    let counted = outcome.counted(&request.batch);
+    if counted > 0 || request.replayed_to.is_some() {
         site.store(ctx, &mut guard, key);
-        stats::EVENTS.add(outcome.counted);
+        stats::EVENTS.add(counted);
         ctx.signal_modified(key);
         drop(site);
         let stream = log.map(OpenLog::into_name);
@@ -126,7 +128,7 @@ fn track_with<'c>(
             ctx.notify_stream(c"xadd", stream.get());
         }
     }
-    Ok(outcome.counted)
+    Ok(counted)
 }
 
 fn event_of(request: &Request) -> &'static CStr {
@@ -191,10 +193,7 @@ impl<'c> Tracked<'c, '_> {
         request: &Request<'c>,
         write: &mut DirectWrite<'c>,
     ) -> Outcome<TrackOutcome> {
-        let outcome = TrackOutcome {
-            counted: request.batch.events.len() as u64,
-            ..TrackOutcome::default()
-        };
+        let outcome = TrackOutcome::default();
         let numbers: Vec<usize> = match self.log {
             Some(_) => (0..request.batch.events.len()).collect(),
             None => Vec::new(),
@@ -252,13 +251,11 @@ impl<'c> Tracked<'c, '_> {
         write: &mut DirectWrite<'c>,
     ) -> Outcome<TrackOutcome> {
         let (ctx, now) = (self.ctx, self.clock.now);
-        let settings = self.learned;
-        let settings = settings.unwrap_or(&site.value(guard).site.settings);
+        let settings = self.settings(guard, site);
         write.find_paths(directory, settings, &request.batch.events, self.clock);
         self.find_users(guard, directory, site, request, write)?;
         write.open_buckets(ctx, guard, directory, now)?;
-        let settings = self.learned;
-        let settings = settings.unwrap_or(&site.value(guard).site.settings);
+        let settings = self.settings(guard, site);
         if let Some(name) = write.check_buckets(guard, directory, settings)? {
             cluster::refuse_if_bucket_is_elsewhere(ctx, &mut *guard, self.key, name)?;
         }
@@ -351,7 +348,7 @@ impl<'c> Tracked<'c, '_> {
         let (ctx, words) = (self.ctx, self.words);
         if self.origin != Origin::Client {
             ctx.replicate_verbatim();
-        } else if outcome.counted > 0 || request.replayed_to.is_some() {
+        } else if outcome.counted(&request.batch) > 0 || request.replayed_to.is_some() {
             if site.is_new() {
                 let settings = &site.value(guard).site.settings;
                 replicate::creation(ctx, self.key, settings);

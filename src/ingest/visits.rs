@@ -6,7 +6,7 @@ use super::bucket_ref::BucketRef;
 use super::directory::SiteDirectory;
 use super::lateness::LatenessClock;
 use super::partitions::UsedPartitions;
-use super::path_cache::{BucketIndex, Buckets};
+use super::path_cache::{BucketIndex, Buckets, NO_PATH};
 use crate::api::guard::WriteGuard;
 use analytics_core::apply::{write_previous, Beginnings, VisitBatch, Visiting};
 use analytics_core::event::Batch;
@@ -29,8 +29,6 @@ pub struct DirectVisits<'c> {
     /// The clock is behind the end of a bucket in which a visit began.
     partly_late: bool,
 }
-
-const NO_PATH: u32 = u32::MAX;
 
 struct VisitPath {
     number: u32,

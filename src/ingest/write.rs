@@ -11,8 +11,8 @@ use super::funnels::DirectFunnels;
 use super::ids::OpenIds;
 use super::late::LateCounts;
 use super::lateness::LatenessClock;
-pub use super::outcome::TrackOutcome;
-use super::path_cache::{differ_in_minute, finest, BucketIndex, Buckets, Split};
+use super::outcome::TrackOutcome;
+use super::path_cache::{differ_in_minute, finest, BucketIndex, Buckets, Split, NO_PATH};
 use super::pending::MOST_AT_ONCE;
 use super::people::DirectPeople;
 use super::settle::settle;
@@ -63,8 +63,6 @@ struct UsedPath {
     /// One of its events counts.
     counts: bool,
 }
-
-const NO_PATH: u32 = u32::MAX;
 
 impl<'c> DirectWrite<'c> {
     /// Keeps the memory for another command.
@@ -239,7 +237,6 @@ impl<'c> DirectWrite<'c> {
         let capacity = value.site.settings.capacity;
         self.visits.apply(guard, directory, capacity);
         self.funnels.apply(guard, directory, &self.visits, capacity);
-        outcome.counted = (batch.events.len() - outcome.dropped.len()) as u64;
         outcome
     }
 
@@ -287,7 +284,7 @@ impl<'c> DirectWrite<'c> {
         let when = (event.time, path.day);
         let observed = people.observe(guard, directory, settings, 0, when, *turn);
         let of_user = (from, observed.seen);
-        resolver.resolve_rows_from(settings, event, batch, of_user, |resolved| {
+        resolver.resolve_rows(settings, event, batch, of_user, |resolved| {
             let mut known_in = [KnownIn::default(); limits::ROWS_PER_EVENT];
             for index in path.buckets.iter().flatten() {
                 let Some(bucket) = index.of_mut(&mut directory.buckets) else {
@@ -377,7 +374,7 @@ impl<'c> DirectWrite<'c> {
             late.visits += u64::from(is_late);
             late.people += u64::from(observed.is_late);
             let of_user = (from, observed.seen);
-            resolver.resolve_rows_from(&site.settings, event, events, of_user, |resolved| {
+            resolver.resolve_rows(&site.settings, event, events, of_user, |resolved| {
                 batch.add(*path, event.time, resolved);
             });
             site.count(event.time);

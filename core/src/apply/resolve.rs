@@ -29,22 +29,10 @@ impl<'a> RowResolver<'a> {
         self.numbers.clear();
     }
 
-    /// Resolves an event of the batch by these settings, and passes it to `take`.
+    /// Resolves an event of the batch by these settings, and passes it to `take`. `from`: the path before, where
+    /// that is a dimension of the event. `seen`: what the event says of its user.
     #[inline]
     pub fn resolve_rows(
-        &mut self,
-        settings: &Settings,
-        event: &Event<'a>,
-        batch: &Batch<'a>,
-        take: impl FnOnce(&ResolvedEvent),
-    ) {
-        self.resolve_rows_from(settings, event, batch, (None, None), take);
-    }
-
-    /// The same. `from`: the path before, where that is a dimension of the event. `seen`: what the event says of
-    /// its user.
-    #[inline]
-    pub fn resolve_rows_from(
         &mut self,
         settings: &Settings,
         event: &Event<'a>,

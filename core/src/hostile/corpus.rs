@@ -72,9 +72,15 @@ pub fn record(bucket: &mut Bucket, kind: &Kind, n: u64) {
     };
     let period = kind.zone.period(kind.period.granularity(), TIME).unwrap();
     let slot = (n * 7) as u8 % period.slot_count();
-    RowResolver::default().resolve_rows(&kind.site.settings, &event, &batch, |resolved| {
-        bucket.apply_alone(resolved, slot, kind.site.settings.capacity);
-    });
+    RowResolver::default().resolve_rows(
+        &kind.site.settings,
+        &event,
+        &batch,
+        (None, None),
+        |resolved| {
+            bucket.apply_alone(resolved, slot, kind.site.settings.capacity);
+        },
+    );
 }
 
 fn kind(granularity: Granularity, options: &str, capacity: usize) -> Kind {
@@ -182,7 +188,7 @@ pub fn bucket_of_many_pages() -> Vec<Page> {
         };
         let mut settings = kind.site.settings.clone();
         settings.learn(&batch.dimensions, &[]).unwrap();
-        RowResolver::default().resolve_rows(&settings, &event, &batch, |resolved| {
+        RowResolver::default().resolve_rows(&settings, &event, &batch, (None, None), |resolved| {
             bucket.apply_alone(resolved, 0, settings.capacity);
         });
     }

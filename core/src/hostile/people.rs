@@ -75,7 +75,7 @@ impl Made {
         let bucket = &mut self.bucket;
         let slot = (n % 6) as u8;
         let mut resolver = RowResolver::default();
-        resolver.resolve_rows_from(&self.settings, &event, &batch, (None, seen), |resolved| {
+        resolver.resolve_rows(&self.settings, &event, &batch, (None, seen), |resolved| {
             bucket.apply_alone(resolved, slot, 4);
         });
     }

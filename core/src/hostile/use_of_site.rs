@@ -103,7 +103,7 @@ fn count_on(site: &mut Site) {
         values: Run::default(),
     };
     let mut rows = 0;
-    RowResolver::default().resolve_rows(&site.settings, &event, &batch, |resolved| {
+    RowResolver::default().resolve_rows(&site.settings, &event, &batch, (None, None), |resolved| {
         rows = resolved.facets.len();
     });
     assert!(rows > 0 && site.bytes() > 0);

@@ -72,9 +72,15 @@ impl Made {
             self.partition.set_expiry(expiry);
         }
         let (bucket, capacity) = (&mut self.bucket, self.settings.capacity);
-        RowResolver::default().resolve_rows(&self.settings, &event, &batch, |resolved| {
-            bucket.apply_alone(resolved, (n % 6) as u8, capacity);
-        });
+        RowResolver::default().resolve_rows(
+            &self.settings,
+            &event,
+            &batch,
+            (None, None),
+            |resolved| {
+                bucket.apply_alone(resolved, (n % 6) as u8, capacity);
+            },
+        );
         changes.apply(bucket, capacity, |_, _| Some((n % 6) as u8));
     }
 }

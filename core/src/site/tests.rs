@@ -185,7 +185,7 @@ fn an_event_counts_in_the_cells_whose_dimensions_it_has() {
         Site::new(settings("CUBE event,country CUBE country,plan DIM country NOUSERS").unwrap());
     let batch = batch(&[("country", "FR"), ("page", "/")], &[]);
     let (event, mut rows) = (batch.events[0], Vec::new());
-    RowResolver::default().resolve_rows(&site.settings, &event, &batch, |resolved| {
+    RowResolver::default().resolve_rows(&site.settings, &event, &batch, (None, None), |resolved| {
         let row = |it: &Facet| {
             (
                 it.kind,

@@ -102,7 +102,7 @@ fn hours(events: &[Raw], capacity: usize) -> Vec<(Period, Bucket)> {
             values: Run { start: 0, len: 1 },
         };
         let slot = period.slots(&Zone::UTC).of(raw.time);
-        RowResolver::default().resolve_rows(&settings, &event, &batch, |resolved| {
+        RowResolver::default().resolve_rows(&settings, &event, &batch, (None, None), |resolved| {
             bucket.apply_alone(resolved, slot, capacity);
         });
     }
