@@ -71,7 +71,6 @@ impl<'p> Mutations<'p> {
     pub fn structural(self, most: usize) -> impl Iterator<Item = Vec<u8>> + 'p {
         positions(self.0.len(), most).flat_map(move |index| {
             let numbers = NUMBERS.map(|number| self.with_number(index, number));
-            let words = NUMBERS.map(|number| self.with_word(index, number));
             let floats = FLOATS.map(|float| self.with(index, 8, &float.to_le_bytes()));
             let bytes = [
                 self.0[..index].to_vec(),
@@ -81,8 +80,14 @@ impl<'p> Mutations<'p> {
                 self.with(index, 0, &self.0[index..]),
                 self.with(index, 1, &[self.0[index] ^ 0x80]),
             ];
-            numbers.into_iter().chain(words).chain(floats).chain(bytes)
+            numbers.into_iter().chain(floats).chain(bytes)
         })
+    }
+
+    /// The same with the numbers of bincode, of which sites are made.
+    pub fn words(self, most: usize) -> impl Iterator<Item = Vec<u8>> + 'p {
+        positions(self.0.len(), most)
+            .flat_map(move |index| NUMBERS.map(|number| self.with_word(index, number)))
     }
 
     /// One to four bytes are others, at random.
