@@ -57,7 +57,7 @@ pub fn accept(site: &SiteValue, batch: &Batch, clock: LatenessClock) -> bool {
     with(|directories| {
         directories.of(site).is_some_and(|directory| {
             let (pending, place, users) = directory.pending_of(&site.site.settings, clock);
-            pending.accepts(batch, place.0, users)
+            pending.prepare(batch, place.0, users)
         })
     })
 }
@@ -78,7 +78,7 @@ pub fn take<C: UserContents>(
             people: None,
             clock,
         };
-        let may_wait = directory.pending.accepts(batch, &directory.paths, users);
+        let may_wait = directory.pending.prepare(batch, &directory.paths, users);
         may_wait.then(|| (number, directory.take(number)))
     })
 }
@@ -171,7 +171,7 @@ pub fn give_back(mut directory: Box<SiteDirectory>, site: &SiteValue, address: N
             directory.keep_last_path();
         }
         if directory.id == 0 {
-            let Some(id) = directories.vacancy() else {
+            let Some(id) = directories.new_id_or_evict() else {
                 return Some(directory);
             };
             directory.id = id;
@@ -367,12 +367,12 @@ pub fn tidy(now: i64) {
     drop(with(|directories| {
         let mut gone = Vec::new();
         for _ in 0..TIDIED.min(directories.all.len()) {
-            let place = directories.turn();
+            let place = directories.next_place();
             gone.extend(directories.take_out(place, |it| it.is_over(now)));
             let Directories { all, scratch, .. } = directories;
             if let Some(Some(directory)) = all.get_mut(place) {
                 if directory.is_idle(now) {
-                    directory.rest(scratch);
+                    directory.release_memory(scratch);
                 }
             }
         }

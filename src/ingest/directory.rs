@@ -82,7 +82,7 @@ const KEPT_BUCKETS: usize = 512;
 /// After how many milliseconds without events the memory for pending writes is given back.
 const IDLE: i64 = 2_000;
 
-/// After how many milliseconds without events a directory is dropped. Its handles tell which buckets are
+/// After how many milliseconds without events a directory is dropped. Its handles hold which buckets are
 /// contained in which (`store::containment`), which is of use until the next hour begins.
 const KEPT: i64 = 3_600_000;
 
@@ -131,7 +131,7 @@ impl SiteDirectory {
     /// The path of an event, which is added where it is not there: None where the site keeps nothing of
     /// this time.
     #[inline]
-    pub fn path(&mut self, settings: &Settings, time: i64) -> Option<u32> {
+    pub fn path_or_new(&mut self, settings: &Settings, time: i64) -> Option<u32> {
         match self.paths.find(time) {
             Some(path) => Some(path),
             None => self.add_path(settings, time, Granularity::Minute),
@@ -140,7 +140,7 @@ impl SiteDirectory {
 
     /// The path of a visit that begins at this time.
     #[inline]
-    pub fn visit_path(&mut self, settings: &Settings, time: i64) -> Option<u32> {
+    pub fn visit_path_or_new(&mut self, settings: &Settings, time: i64) -> Option<u32> {
         match self.visit_paths.find(time) {
             Some(path) => Some(path),
             None => self.add_path(settings, time, Granularity::Hour),
@@ -195,7 +195,7 @@ impl SiteDirectory {
             if granularity < finest || settings.retention.get(granularity).is_none() {
                 continue;
             }
-            *bucket = self.bucket(settings, granularity, time);
+            *bucket = self.bucket_or_new(settings, granularity, time);
             match bucket.and_then(|bucket| bucket.of(&self.buckets)) {
                 Some(bucket) => times = times.common(bucket.period.range()),
                 // At the end of the calendar a path is valid for one event only.
@@ -225,7 +225,7 @@ impl SiteDirectory {
     }
 
     /// The bucket that holds this time.
-    fn bucket(
+    fn bucket_or_new(
         &mut self,
         settings: &Settings,
         granularity: Granularity,
@@ -299,7 +299,7 @@ impl SiteDirectory {
     }
 
     /// Gives back the memory for pending writes and the handles on partitions, when it is idle.
-    pub fn rest(&mut self, scratch: &mut ApplyScratch) {
+    pub fn release_memory(&mut self, scratch: &mut ApplyScratch) {
         self.flush_and_detach(scratch);
         self.pending = PendingWrites::default();
         self.visitors.clear();

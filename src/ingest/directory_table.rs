@@ -16,7 +16,7 @@ const MOST_DIRECTORIES: usize = 10_000;
 /// How many directories have many buckets at a time.
 const MOST_LARGE: usize = 8;
 
-/// Of how many the one that was used the longest time ago is dropped at the maximum.
+/// At the maximum, the least recently used of so many is dropped.
 const SAMPLED: usize = 5;
 
 #[derive(Default)]
@@ -40,7 +40,7 @@ pub struct Directories {
     pub names: Vec<*mut RedisModuleString>,
 }
 
-/// A directory that a command has cannot be reached by others: they leave word here.
+/// What happened to the directory that a command has taken out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lent {
     /// It goes on to take events.
@@ -73,7 +73,7 @@ impl Directories {
 
     /// The id of a new directory. At the maximum, one is dropped for it: the one of a few that was used
     /// the longest time ago.
-    pub fn vacancy(&mut self) -> Option<PendingId> {
+    pub fn new_id_or_evict(&mut self) -> Option<PendingId> {
         if let Some(id) = self.vacant.pop() {
             return Some(id);
         }
@@ -81,7 +81,7 @@ impl Directories {
             self.all.push(None);
             return Some(self.all.len() as PendingId);
         }
-        let few: [usize; SAMPLED] = std::array::from_fn(|_| self.turn());
+        let few: [usize; SAMPLED] = std::array::from_fn(|_| self.next_place());
         let used_at = |place: usize| Some((self.all.get(place)?.as_ref()?.used_at, place));
         let (_, place) = few.into_iter().filter_map(used_at).min()?;
         let mut directory = self.all.get_mut(place)?.take()?;
@@ -161,7 +161,7 @@ impl Directories {
         (hash as usize).checked_rem(places).unwrap_or(0)
     }
 
-    pub fn turn(&mut self) -> usize {
+    pub fn next_place(&mut self) -> usize {
         let place = self.next;
         self.next = if place + 1 < self.all.len() {
             place + 1

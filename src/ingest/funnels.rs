@@ -4,9 +4,9 @@
 use super::apply::apply_to_beginnings;
 use super::directory::SiteDirectory;
 use super::partitions::UsedPartitions;
-use super::visits::{DirectVisits, Turn};
+use super::visits::{DirectVisits, RunningCommand};
 use crate::api::guard::WriteGuard;
-use analytics_core::apply::{Attempting, Beginnings, FunnelBatch};
+use analytics_core::apply::{Beginnings, FunnelBatch, FunnelEvent};
 use analytics_core::event::Batch;
 use analytics_core::people::People;
 use analytics_core::schema::Settings;
@@ -15,19 +15,19 @@ use analytics_core::visitors::Visitor;
 #[derive(Default)]
 pub struct DirectFunnels<'c> {
     /// In the order of the events.
-    attempting: Vec<Given<'c>>,
+    attempting: Vec<MatchedEvent<'c>>,
     batch: FunnelBatch,
 }
 
 /// An event that is something to a funnel.
 #[derive(Clone, Copy)]
-struct Given<'c> {
+struct MatchedEvent<'c> {
     /// The number of the event.
     event: usize,
     /// The place of the funnel among those of the site.
     funnel: usize,
     visitor: Visitor,
-    attempting: Attempting<'c>,
+    attempting: FunnelEvent<'c>,
 }
 
 impl<'c> DirectFunnels<'c> {
@@ -44,22 +44,22 @@ impl<'c> DirectFunnels<'c> {
         partitions: &mut UsedPartitions,
         settings: &Settings,
         batch: &Batch<'c>,
-        turn: Turn,
+        command: RunningCommand,
     ) {
         let (Some(people), Some((funnels, seed))) = (&settings.people, settings.funnels()) else {
             return;
         };
         for (number, event) in batch.events.iter().enumerate() {
             for (place, funnel) in funnels.list().iter().enumerate() {
-                let Some(attempting) = Attempting::of(funnel, seed, event, batch) else {
+                let Some(attempting) = FunnelEvent::of(funnel, seed, event, batch) else {
                     continue;
                 };
                 let visitor = people.visitor(event.user);
                 let partition = people.partition_of(visitor);
-                if directory.begin::<People>(partition, turn.command, turn.clock.now) {
+                if directory.begin::<People>(partition, command.number, command.clock.now) {
                     partitions.push(partition);
                 }
-                self.attempting.push(Given {
+                self.attempting.push(MatchedEvent {
                     event: number,
                     funnel: place,
                     visitor,
@@ -76,7 +76,7 @@ impl<'c> DirectFunnels<'c> {
         directory: &mut SiteDirectory,
         settings: &Settings,
         visits: &mut DirectVisits,
-        turn: Turn,
+        command: RunningCommand,
     ) {
         let (Some(people), Some((funnels, _))) = (&settings.people, settings.funnels()) else {
             return;
@@ -92,7 +92,7 @@ impl<'c> DirectFunnels<'c> {
             let under_way = progress.map(|it| it.beginnings(given.visitor, &terms));
             let begins = given.attempting.begins();
             let times = under_way.into_iter().flatten().flatten().chain(begins);
-            times.for_each(|time| visits.use_path(directory, settings, time, turn));
+            times.for_each(|time| visits.use_path(directory, settings, time, command));
         }
     }
 
@@ -105,7 +105,7 @@ impl<'c> DirectFunnels<'c> {
         settings: &Settings,
         visits: &DirectVisits,
         number: usize,
-        turn: Turn,
+        command: RunningCommand,
     ) -> bool {
         if self.attempting.is_empty() {
             return false;
@@ -115,7 +115,8 @@ impl<'c> DirectFunnels<'c> {
         for place in first..self.attempting.len() {
             match self.attempting.get(place).copied() {
                 Some(given) if given.event == number => {
-                    is_late |= self.observe_one(guard, directory, settings, visits, &given, turn);
+                    is_late |=
+                        self.observe_one(guard, directory, settings, visits, &given, command);
                 }
                 _ => break,
             }
@@ -129,8 +130,8 @@ impl<'c> DirectFunnels<'c> {
         directory: &mut SiteDirectory,
         settings: &Settings,
         visits: &DirectVisits,
-        given: &Given<'c>,
-        turn: Turn,
+        given: &MatchedEvent<'c>,
+        command: RunningCommand,
     ) -> bool {
         let (Some(people), Some((funnels, seed))) = (&settings.people, settings.funnels()) else {
             return false;
@@ -141,7 +142,7 @@ impl<'c> DirectFunnels<'c> {
             return false;
         };
         let (moment, terms) = (&given.attempting.moment, people.funnel_terms(funnel));
-        let clock = turn.clock.of_event(moment.time);
+        let clock = command.clock.of_event(moment.time);
         let contents = partition.partition_mut(guard, People::default);
         let Some(progress) = contents.funnel_mut(&terms, |tag| funnels.has(tag)) else {
             return false;
@@ -154,7 +155,7 @@ impl<'c> DirectFunnels<'c> {
         let all = (funnels, seed);
         self.batch
             .add(all, given.funnel, &given.attempting, &observed, |time| {
-                visits.path_of(directory, settings, time, turn)
+                visits.path_of(directory, settings, time, command)
             });
         observed.is_late
     }

@@ -62,7 +62,7 @@ impl OpenIds {
         ids.is_some_and(|ids| ids.contains(id, self.arrival))
     }
 
-    /// Whether all events with an id have one of their own that is new.
+    /// Whether every id is new and given once.
     pub fn are_new(&self, guard: &WriteGuard, events: &[Event]) -> bool {
         let mut ids = events.iter().filter_map(|event| event.id);
         if let [_] = events {

@@ -154,7 +154,7 @@ impl BucketRef {
 
     /// Whether there is a handle, and the containment was recorded before.
     #[inline]
-    pub fn is_settled(&self) -> bool {
+    pub fn is_recorded(&self) -> bool {
         self.open.has_handle && !self.open.is_new
     }
 
@@ -170,7 +170,7 @@ impl BucketRef {
 
     /// The same, when the buckets of all coarser granularities are those of the last path.
     #[inline]
-    pub fn follow(&mut self, guard: &WriteGuard, last: &mut LastPath) {
+    pub fn record_containment_of_next(&mut self, guard: &WriteGuard, last: &mut LastPath) {
         self.bucket_mut(guard);
         self.open.contained_in = self.update_containment(&last.handles);
         let (granularity, number) = (self.granularity(), self.handle_number());

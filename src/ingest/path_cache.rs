@@ -56,7 +56,7 @@ pub fn finest(buckets: &Buckets) -> Option<BucketIndex> {
     buckets.iter().copied().flatten().next()
 }
 
-/// Whether the events of these paths go to two minutes in the same coarser buckets.
+/// Whether these paths have the same coarser buckets, and a minute each.
 #[inline]
 pub fn differ_in_minute(one: &Buckets, other: &Buckets) -> bool {
     let ([minute, coarser @ ..], [other_minute, others @ ..]) = (one, other);

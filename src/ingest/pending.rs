@@ -55,7 +55,7 @@ pub struct PendingWrites {
     /// When the first of the buckets expires.
     expiry: i64,
     capacity: usize,
-    /// What waits takes less.
+    /// Pending writes are applied at so many bytes.
     max_bytes: usize,
     used: Vec<BucketIndex>,
     /// By the place of a bucket in the directory.
@@ -230,9 +230,10 @@ impl PendingWrites {
         self.is_open(clock.now) && clock.reaches(self.expiry)
     }
 
-    /// Whether all events of a call may wait, if their ids are new.
+    /// Prepares the visitors of a call, for `add`. Returns whether all of its events may wait, if their ids
+    /// are new.
     #[inline]
-    pub fn accepts(&mut self, batch: &Batch, paths: &PathCache, users: UserPlaces) -> bool {
+    pub fn prepare(&mut self, batch: &Batch, paths: &PathCache, users: UserPlaces) -> bool {
         let events = &batch.events;
         let UserPlaces {
             mut visits,
@@ -292,7 +293,7 @@ impl PendingWrites {
             else {
                 continue;
             };
-            if is_one || self.is_first_of_call(number) {
+            if is_one || self.enter_call(number) {
                 self.push_names(&path.buckets, is_one, names);
             }
             let (path, day) = (path.buckets, path.day);
@@ -360,7 +361,7 @@ impl PendingWrites {
     }
 
     #[inline]
-    fn is_first_of_call(&mut self, path: u32) -> bool {
+    fn enter_call(&mut self, path: u32) -> bool {
         let path = self.paths.get_mut(path as usize);
         path.is_some_and(|path| std::mem::replace(&mut path.call, self.calls) != self.calls)
     }

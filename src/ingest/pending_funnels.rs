@@ -7,7 +7,7 @@ use super::lateness::LatenessClock;
 use super::path_cache::{Buckets, PathCache, NO_PATH};
 use super::pending_people::PeoplePlace;
 use super::pending_visits::PendingVisits;
-use analytics_core::apply::{Attempting, Beginnings, FunnelBatch};
+use analytics_core::apply::{Beginnings, FunnelBatch, FunnelEvent};
 use analytics_core::event::{Batch, Event};
 use analytics_core::visitors::Visitor;
 
@@ -41,7 +41,7 @@ impl PendingFunnels {
             return true;
         };
         funnels.list().iter().all(|funnel| {
-            let Some(attempting) = Attempting::of(funnel, seed, event, batch) else {
+            let Some(attempting) = FunnelEvent::of(funnel, seed, event, batch) else {
                 return true;
             };
             // The same for all funnels, and looked at where the event is a step of one.
@@ -75,7 +75,7 @@ impl PendingFunnels {
         };
         let (mut is_late, mut is_changed) = (false, false);
         for (number, funnel) in funnels.list().iter().enumerate() {
-            let Some(attempting) = Attempting::of(funnel, seed, event, batch) else {
+            let Some(attempting) = FunnelEvent::of(funnel, seed, event, batch) else {
                 continue;
             };
             let (paths, terms) = (place.paths, place.people.funnel_terms(funnel));

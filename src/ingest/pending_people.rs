@@ -1,5 +1,5 @@
-//! The people of waiting events. Partitions take note of an event when it comes; what it says of its user is
-//! counted with it, and waits with it.
+//! The people of waiting events. Partitions take note of an event when it comes; whether its user is new is
+//! counted with the event, and waits with it.
 
 use redis_module::raw::RedisModuleString;
 
@@ -12,7 +12,7 @@ use analytics_core::schema::{self, Funnels};
 use analytics_core::time::DayNumber;
 use analytics_core::visitors::{Seed, Visitor};
 
-/// What an event says of its user, and whether it is of a day before the last one of the user.
+/// What is counted of the user of an event, and whether the event is of a day before the last one of the user.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Observed {
     pub seen: Option<Seen>,

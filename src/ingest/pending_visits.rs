@@ -8,7 +8,7 @@ use super::bucket_ref::BucketRef;
 use super::lateness::LatenessClock;
 use super::partitions::Partitions;
 use super::path_cache::{BucketIndex, Buckets, PathCache, MOST_PATHS};
-use analytics_core::apply::{write_previous, Beginnings, VisitBatch, Visiting};
+use analytics_core::apply::{write_previous, Beginnings, VisitBatch, VisitEvent};
 use analytics_core::event::{Batch, Event};
 use analytics_core::schema::Visits;
 use analytics_core::visitors::{Partition, Step, Visitor};
@@ -163,7 +163,7 @@ impl PendingVisits {
         let Some((visitor, (contents, name))) = found else {
             return Noted::default();
         };
-        let visiting = Visiting::of(visits, visitor, event, batch);
+        let visiting = VisitEvent::of(visits, visitor, event, batch);
         let by = clock.of_event(event.time);
         let (moment, path) = (&visiting.moment, visiting.path);
         let observed = contents.observe(visitor, moment, path, by, &visits.terms());

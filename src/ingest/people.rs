@@ -1,10 +1,10 @@
-//! The people of events: finds the partitions of their users, and takes note of each event. What an event says
-//! of its user is counted with it.
+//! The people of events: finds the partitions of their users, and takes note of each event. Whether a user
+//! is new is counted with the event.
 
 use super::directory::SiteDirectory;
 use super::partitions::UsedPartitions;
 use super::pending_people::Observed;
-use super::visits::Turn;
+use super::visits::RunningCommand;
 use crate::api::guard::WriteGuard;
 use analytics_core::event::Batch;
 use analytics_core::people::People;
@@ -33,7 +33,7 @@ impl DirectPeople {
         directory: &mut SiteDirectory,
         people: &schema::People,
         batch: &Batch,
-        turn: Turn,
+        command: RunningCommand,
     ) {
         if people.returning().is_none() {
             return;
@@ -42,7 +42,7 @@ impl DirectPeople {
             let visitor = people.visitor(event.user);
             self.visitors.push(visitor);
             let number = people.partition_of(visitor);
-            if directory.begin::<People>(number, turn.command, turn.clock.now) {
+            if directory.begin::<People>(number, command.number, command.clock.now) {
                 self.partitions.push(number);
             }
         }
@@ -57,7 +57,7 @@ impl DirectPeople {
         settings: &Settings,
         number: usize,
         (time, day): (i64, DayNumber),
-        turn: Turn,
+        command: RunningCommand,
     ) -> Observed {
         let (people, visitor) = (settings.people.as_deref(), self.visitors.get(number));
         let (Some(people), Some(visitor)) = (people, visitor) else {
@@ -73,7 +73,7 @@ impl DirectPeople {
         let contents = partition.partition_mut(guard, People::default);
         let observed = Observed::from(contents.observe(*visitor, day, &terms));
         if observed.seen.is_some() {
-            let clock = turn.clock.of_event(time);
+            let clock = command.clock.of_event(time);
             let expiry = contents.new_expiry(time, clock, people.kept());
             partition.changed(guard, expiry);
         }

@@ -302,18 +302,18 @@ impl<'c> Tracked<'c, '_> {
         request: &Request<'c>,
         write: &mut DirectWrite<'c>,
     ) -> Outcome {
-        let turn = write.turn;
+        let command = write.command;
         let settings = self.settings(guard, site);
         if settings.visits.is_some() {
             let visits = &mut write.visits;
-            visits.find_partitions(directory, settings, &request.batch, turn);
+            visits.find_partitions(directory, settings, &request.batch, command);
         }
         if let Some(people) = settings.people.as_deref() {
             let found = &mut write.people;
-            found.find_partitions(directory, people, &request.batch, turn);
+            found.find_partitions(directory, people, &request.batch, command);
             let partitions = &mut found.partitions;
             let funnels = &mut write.funnels;
-            funnels.find_partitions(directory, partitions, settings, &request.batch, turn);
+            funnels.find_partitions(directory, partitions, settings, &request.batch, command);
         }
         let (ctx, now) = (self.ctx, self.clock.now);
         let visitors = &write.visits.partitions;
@@ -323,10 +323,10 @@ impl<'c> Tracked<'c, '_> {
         let settings = self.settings(guard, site);
         write
             .visits
-            .find_beginnings(guard, directory, settings, turn);
+            .find_beginnings(guard, directory, settings, command);
         write
             .funnels
-            .find_beginnings(guard, directory, settings, &mut write.visits, turn);
+            .find_beginnings(guard, directory, settings, &mut write.visits, command);
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use super::lateness::LatenessClock;
 use super::partitions::UsedPartitions;
 use super::path_cache::{BucketIndex, Buckets, NO_PATH};
 use crate::api::guard::WriteGuard;
-use analytics_core::apply::{write_previous, Beginnings, VisitBatch, Visiting};
+use analytics_core::apply::{write_previous, Beginnings, VisitBatch, VisitEvent};
 use analytics_core::event::Batch;
 use analytics_core::schema::Settings;
 use analytics_core::visitors::{Partition, Step};
@@ -16,7 +16,7 @@ use analytics_core::visitors::{Partition, Step};
 #[derive(Default)]
 pub struct DirectVisits<'c> {
     /// Of every event; empty where the site counts no visits.
-    visiting: Vec<Visiting<'c>>,
+    visiting: Vec<VisitEvent<'c>>,
     pub partitions: UsedPartitions,
     /// The buckets of the hours in which visits, and attempts of funnels, began or may begin.
     paths: Vec<VisitPath>,
@@ -37,8 +37,8 @@ struct VisitPath {
 
 /// A command, and the time by which it decides.
 #[derive(Clone, Copy, Default)]
-pub struct Turn {
-    pub command: u64,
+pub struct RunningCommand {
+    pub number: u64,
     pub clock: LatenessClock,
 }
 
@@ -60,16 +60,16 @@ impl<'c> DirectVisits<'c> {
         directory: &mut SiteDirectory,
         settings: &Settings,
         batch: &Batch<'c>,
-        turn: Turn,
+        command: RunningCommand,
     ) {
         let Some(visits) = settings.visits.as_deref() else {
             return;
         };
         for event in &batch.events {
             let visitor = visits.visitor_of(event.user, event.session);
-            let visiting = Visiting::of(visits, visitor, event, batch);
+            let visiting = VisitEvent::of(visits, visitor, event, batch);
             let number = visits.partition_of(visitor);
-            if directory.begin::<Partition>(number, turn.command, turn.clock.now) {
+            if directory.begin::<Partition>(number, command.number, command.clock.now) {
                 self.partitions.push(number);
             }
             self.visiting.push(visiting);
@@ -83,7 +83,7 @@ impl<'c> DirectVisits<'c> {
         guard: &WriteGuard,
         directory: &mut SiteDirectory,
         settings: &Settings,
-        turn: Turn,
+        command: RunningCommand,
     ) {
         let Some(visits) = settings.visits.as_deref() else {
             return;
@@ -98,7 +98,7 @@ impl<'c> DirectVisits<'c> {
             let partition = partition.and_then(|it| it.partition(guard));
             let beginning = partition.and_then(|it| it.beginning(visitor, time, &terms));
             for time in beginning.into_iter().chain([time]) {
-                self.use_path(directory, settings, time, turn);
+                self.use_path(directory, settings, time, command);
             }
         }
     }
@@ -109,28 +109,28 @@ impl<'c> DirectVisits<'c> {
         directory: &mut SiteDirectory,
         settings: &Settings,
         time: i64,
-        turn: Turn,
+        command: RunningCommand,
     ) {
-        let number = directory.visit_path(settings, time);
+        let number = directory.visit_path_or_new(settings, time);
         let path = number.and_then(|number| directory.visit_paths.get_mut(number));
         let (Some(number), Some(path)) = (number, path) else {
             return;
         };
-        if path.used.0 == turn.command {
+        if path.used.0 == command.number {
             return;
         }
-        path.used = (turn.command, self.paths.len() as u32);
+        path.used = (command.number, self.paths.len() as u32);
         let mut buckets = path.buckets;
         for index in &mut buckets {
             let bucket = index.and_then(|index| index.of_mut(&mut directory.buckets));
             let Some(bucket) = bucket else { continue };
-            if !turn.clock.reaches(bucket.expiry) {
+            if !command.clock.reaches(bucket.expiry) {
                 self.partly_late = true;
                 *index = None;
                 continue;
             }
-            if bucket.open.command != turn.command {
-                bucket.begin(turn.command, turn.clock.now);
+            if bucket.open.command != command.number {
+                bucket.begin(command.number, command.clock.now);
                 self.extra.extend(*index);
             }
             if let Some(index) = index.filter(|index| !self.used.contains(index)) {
@@ -146,12 +146,12 @@ impl<'c> DirectVisits<'c> {
         directory: &mut SiteDirectory,
         settings: &Settings,
         time: i64,
-        turn: Turn,
+        command: RunningCommand,
     ) -> u32 {
         // Another path may have taken its entry in the cache meanwhile: it is there again then.
-        let path = directory.visit_path(settings, time);
+        let path = directory.visit_path_or_new(settings, time);
         let path = path.and_then(|number| directory.visit_paths.get(number));
-        let path = path.filter(|path| path.used.0 == turn.command);
+        let path = path.filter(|path| path.used.0 == command.number);
         path.map_or(NO_PATH, |path| path.used.1)
     }
 
@@ -179,7 +179,7 @@ impl<'c> DirectVisits<'c> {
         directory: &mut SiteDirectory,
         settings: &Settings,
         number: usize,
-        turn: Turn,
+        command: RunningCommand,
     ) -> (Option<&[u8]>, bool) {
         let (visits, visiting) = (settings.visits.as_deref(), self.visiting.get(number));
         let (Some(visits), Some(visiting)) = (visits, visiting) else {
@@ -187,7 +187,7 @@ impl<'c> DirectVisits<'c> {
         };
         let terms = visits.terms();
         let (time, visitor) = (visiting.moment.time, visiting.visitor);
-        let clock = turn.clock.of_event(time);
+        let clock = command.clock.of_event(time);
         let partition = directory.visitors.get_mut(visits.partition_of(visitor));
         let Some(partition) = partition else {
             return (None, false);
@@ -205,7 +205,7 @@ impl<'c> DirectVisits<'c> {
             let contents = partition.partition_mut(guard, || Partition::new(&terms));
             let expiry = contents.new_expiry(time, clock, &terms);
             partition.changed(guard, expiry);
-            let path = self.path_of(directory, settings, start, turn);
+            let path = self.path_of(directory, settings, start, command);
             self.batch.set_last_path(path);
         }
         (from.then_some(&self.from), is_late)

@@ -1,5 +1,5 @@
-//! Opens the partitions of users whose events may wait but for that: a handle on a partition lasts a
-//! second, and a site has many partitions.
+//! Takes handles on partitions of users, where only these are missing for events to become pending writes: a
+//! handle on a partition lasts a second, and a site has many partitions.
 
 use super::directories;
 use super::directory::UserContents;

@@ -15,8 +15,8 @@ use super::outcome::TrackOutcome;
 use super::path_cache::{differ_in_minute, finest, BucketIndex, Buckets, Split, NO_PATH};
 use super::pending::MOST_AT_ONCE;
 use super::people::DirectPeople;
-use super::settle::settle;
-use super::visits::{DirectVisits, Turn};
+use super::record_containment::record_containment;
+use super::visits::{DirectVisits, RunningCommand};
 use crate::api::context::Ctx;
 use crate::api::failure::Outcome;
 use crate::api::guard::WriteGuard;
@@ -41,7 +41,7 @@ pub struct DirectWrite<'c> {
     /// Every event counted.
     all_counted: bool,
     /// Earlier events went to the same buckets.
-    is_usual: bool,
+    had_events: bool,
     pub resolver: RowResolver<'c>,
     /// The events, when there are several.
     batch: RowBatch,
@@ -49,7 +49,7 @@ pub struct DirectWrite<'c> {
     pub visits: DirectVisits<'c>,
     pub people: DirectPeople,
     pub funnels: DirectFunnels<'c>,
-    pub turn: Turn,
+    pub command: RunningCommand,
 }
 
 struct UsedPath {
@@ -72,7 +72,7 @@ impl<'c> DirectWrite<'c> {
         self.used.clear();
         self.split.clear();
         self.partly_late = false;
-        (self.all_counted, self.is_usual) = (false, false);
+        (self.all_counted, self.had_events) = (false, false);
         self.resolver.clear();
         self.batch.clear();
         self.visits.clear();
@@ -92,9 +92,12 @@ impl<'c> DirectWrite<'c> {
         // Under the server's lock one command begins at a time: no need for an atomic addition.
         let command = LAST.load(Relaxed) + 1;
         LAST.store(command, Relaxed);
-        self.turn = Turn { command, clock };
+        self.command = RunningCommand {
+            number: command,
+            clock,
+        };
         for event in events {
-            let number = directory.path(settings, event.time);
+            let number = directory.path_or_new(settings, event.time);
             let path = number.and_then(|number| self.use_path(directory, number, command, clock));
             self.partly_late |= path.is_none();
             self.path_of.push(path.unwrap_or(NO_PATH));
@@ -223,14 +226,14 @@ impl<'c> DirectWrite<'c> {
             }
         }
         self.all_counted = outcome.dropped.is_empty() && !batch.events.is_empty();
-        self.is_usual = self.each_bucket(directory, BucketRef::is_settled);
+        self.had_events = self.each_bucket(directory, BucketRef::is_recorded);
         match &batch.events[..] {
             [event] if self.all_counted => {
                 self.apply_one(guard, directory, event, batch, value);
             }
             events if outcome.dropped.len() == events.len() => {}
             _ => {
-                self.settle_paths(guard, directory);
+                self.record_containment_of_paths(guard, directory);
                 self.apply_several(guard, directory, batch, &outcome, value);
             }
         }
@@ -273,16 +276,16 @@ impl<'c> DirectWrite<'c> {
             visits,
             people,
             funnels,
-            turn,
+            command,
             ..
         } = self;
         let Some(path) = paths.first() else { return };
-        settle(guard, directory, &path.buckets);
+        record_containment(guard, directory, &path.buckets);
         let settings = &value.site.settings;
-        let is_late_for_funnels = funnels.observe(guard, directory, settings, visits, 0, *turn);
-        let (from, is_late) = visits.observe(guard, directory, settings, 0, *turn);
+        let is_late_for_funnels = funnels.observe(guard, directory, settings, visits, 0, *command);
+        let (from, is_late) = visits.observe(guard, directory, settings, 0, *command);
         let when = (event.time, path.day);
-        let observed = people.observe(guard, directory, settings, 0, when, *turn);
+        let observed = people.observe(guard, directory, settings, 0, when, *command);
         let of_user = (from, observed.seen);
         resolver.resolve_rows(settings, event, batch, of_user, |resolved| {
             let mut known_in = [KnownIn::default(); limits::ROWS_PER_EVENT];
@@ -308,9 +311,9 @@ impl<'c> DirectWrite<'c> {
         late.count(value);
     }
 
-    /// Settles each path once.
-    fn settle_paths(&mut self, guard: &WriteGuard, directory: &mut SiteDirectory) {
-        // The first is compared with none: another command may have settled other paths.
+    /// Records the containment of each path once.
+    fn record_containment_of_paths(&mut self, guard: &WriteGuard, directory: &mut SiteDirectory) {
+        // The first is compared with none: another command may have recorded that of other paths.
         let mut last: Option<&UsedPath> = None;
         for path in self.paths.iter().filter(|path| path.counts) {
             let is_next = last.is_some_and(|last| differ_in_minute(&path.buckets, &last.buckets));
@@ -319,8 +322,8 @@ impl<'c> DirectWrite<'c> {
             } = directory;
             let finest = finest(&path.buckets).and_then(|index| index.of_mut(buckets));
             match finest.filter(|_| is_next) {
-                Some(finest) => finest.follow(guard, last_path),
-                None => settle(guard, directory, &path.buckets),
+                Some(finest) => finest.record_containment_of_next(guard, last_path),
+                None => record_containment(guard, directory, &path.buckets),
             }
             last = Some(path);
         }
@@ -346,7 +349,7 @@ impl<'c> DirectWrite<'c> {
             visits,
             people,
             funnels,
-            turn,
+            command,
             ..
         } = self;
         let site = &mut value.site;
@@ -365,12 +368,13 @@ impl<'c> DirectWrite<'c> {
                 &site.settings,
                 visits,
                 number,
-                *turn,
+                *command,
             ));
-            let (from, is_late) = visits.observe(guard, directory, &site.settings, number, *turn);
+            let (from, is_late) =
+                visits.observe(guard, directory, &site.settings, number, *command);
             let day = paths.get(*path as usize).map_or(0, |path| path.day);
             let when = (event.time, day);
-            let observed = people.observe(guard, directory, &site.settings, number, when, *turn);
+            let observed = people.observe(guard, directory, &site.settings, number, when, *command);
             late.visits += u64::from(is_late);
             late.people += u64::from(observed.is_late);
             let of_user = (from, observed.seen);
@@ -408,22 +412,22 @@ impl<'c> DirectWrite<'c> {
         self.people.partitions.publish(ctx, guard, people, now);
     }
 
-    /// Whether its events counted as they did by the time of the clock.
+    /// Whether what was counted depends on the clock.
     pub fn is_by_clock(&self, directory: &SiteDirectory) -> bool {
         self.partly_late
             || self.visits.is_by_clock(directory)
             || self.people.partitions.are_put_off(&directory.people)
     }
 
-    /// Whether the next events of the site may wait, if their directory takes events already; and whether
-    /// it may begin to: only where some events have gone before, for more are likely to follow.
+    /// Whether the next events may be pending writes; and whether that may begin now: only in buckets that
+    /// had events before, for more are likely to come.
     pub fn may_wait(&self, directory: &SiteDirectory) -> (bool, bool) {
         let may_wait = self.all_counted
             && !self.partly_late
             && self.path_of.len() <= MOST_AT_ONCE
             && self.each_bucket(directory, BucketRef::has_handle)
             && self.visits.has_handles(directory);
-        (may_wait, may_wait && self.is_usual)
+        (may_wait, may_wait && self.had_events)
     }
 
     /// The paths of its events, by their numbers in the directory.

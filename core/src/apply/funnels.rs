@@ -12,12 +12,12 @@ use crate::visitors::{Seed, ValueId};
 
 /// An event as a funnel takes it, with the texts of the values that an attempt remembers by their ids.
 #[derive(Debug, Clone, Copy)]
-pub struct Attempting<'e> {
+pub struct FunnelEvent<'e> {
     pub moment: Moment,
     by: [Option<&'e [u8]>; MOST_BY],
 }
 
-impl<'e> Attempting<'e> {
+impl<'e> FunnelEvent<'e> {
     /// None where the event matches neither a step nor the end of the funnel.
     #[inline]
     pub fn of(
@@ -25,7 +25,7 @@ impl<'e> Attempting<'e> {
         seed: Seed,
         event: &Event<'e>,
         batch: &Batch<'e>,
-    ) -> Option<Attempting<'e>> {
+    ) -> Option<FunnelEvent<'e>> {
         let dimensions = batch.dimensions_of(event);
         let definition = funnel.definition();
         let matched = definition.matched(event.kind, dimensions);
@@ -45,7 +45,7 @@ impl<'e> Attempting<'e> {
                 *id = text.map(|text| seed.value(text));
             }
         }
-        Some(Attempting {
+        Some(FunnelEvent {
             moment: Moment {
                 time: event.time,
                 matched,
@@ -56,7 +56,7 @@ impl<'e> Attempting<'e> {
     }
 }
 
-impl Attempting<'_> {
+impl FunnelEvent<'_> {
     /// When an attempt may begin with it.
     pub fn begins(&self) -> Option<i64> {
         (self.moment.matched.steps & 1 == 1).then_some(self.moment.time)
@@ -125,7 +125,7 @@ impl FunnelBatch {
         &mut self,
         (funnels, seed): (&Funnels, Seed),
         place: usize,
-        attempting: &Attempting,
+        attempting: &FunnelEvent,
         observed: &Observed,
         mut path_of: impl FnMut(i64) -> u32,
     ) {

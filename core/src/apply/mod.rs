@@ -14,12 +14,12 @@ mod visits;
 pub use beginnings::Beginnings;
 pub use containment::KnownIn;
 pub use events::ApplyTerms;
-pub use funnels::{Attempting, FunnelBatch};
+pub use funnels::{FunnelBatch, FunnelEvent};
 pub use import::{Import, Row};
 pub use resolve::RowResolver;
 pub use rows::{BatchEvent, RowBatch, Span};
 pub use scratch::ApplyScratch;
-pub use visits::{write_previous, VisitBatch, Visiting};
+pub use visits::{write_previous, VisitBatch, VisitEvent};
 
 #[cfg(test)]
 mod tests;

@@ -30,7 +30,7 @@ impl<'a> RowResolver<'a> {
     }
 
     /// Resolves an event of the batch by these settings, and passes it to `take`. `from`: the path before, where
-    /// that is a dimension of the event. `seen`: what the event says of its user.
+    /// that is a dimension of the event. `seen`: what is counted of its user.
     #[inline]
     pub fn resolve_rows(
         &mut self,

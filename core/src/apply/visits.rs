@@ -12,21 +12,21 @@ use crate::visitors::{
 
 /// An event as its visit takes it, with the texts of the values that the visit remembers by their ids.
 #[derive(Debug, Clone, Copy)]
-pub struct Visiting<'e> {
+pub struct VisitEvent<'e> {
     pub visitor: Visitor,
     pub moment: Moment,
     pub path: Option<&'e [u8]>,
     by: [Option<&'e [u8]>; MOST_BY],
 }
 
-impl<'e> Visiting<'e> {
+impl<'e> VisitEvent<'e> {
     #[inline]
     pub fn of(
         visits: &schema::Visits,
         visitor: Visitor,
         event: &Event<'e>,
         batch: &Batch<'e>,
-    ) -> Visiting<'e> {
+    ) -> VisitEvent<'e> {
         let seed = visits.seed();
         let dimensions = batch.dimensions_of(event);
         let value_of = |name: &Name| match name.bytes() {
@@ -42,7 +42,7 @@ impl<'e> Visiting<'e> {
             *text = value_of(name);
             *id = text.map(|text| seed.value(text));
         }
-        Visiting {
+        VisitEvent {
             visitor,
             moment: Moment {
                 time: event.time,
@@ -142,7 +142,7 @@ impl VisitBatch {
     pub fn add(
         &mut self,
         visits: &schema::Visits,
-        visiting: &Visiting,
+        visiting: &VisitEvent,
         observed: &Observed,
         path: u32,
     ) {

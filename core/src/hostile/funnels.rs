@@ -1,7 +1,7 @@
 //! Payloads of funnels: buckets that count them, partitions of attempts under way, and sites that have some.
 
 use super::setup::{one_page, TIME};
-use crate::apply::{Attempting, Beginnings, FunnelBatch, RowResolver};
+use crate::apply::{Beginnings, FunnelBatch, FunnelEvent, RowResolver};
 use crate::bucket::Bucket;
 use crate::codec::Page;
 use crate::event::{Batch, Event};
@@ -74,7 +74,7 @@ impl Made {
         let visitor: Visitor = people.visitor(event.user);
         let mut changes = FunnelBatch::default();
         for (place, funnel) in funnels.list().iter().enumerate() {
-            let Some(attempting) = Attempting::of(funnel, seed, &event, &batch) else {
+            let Some(attempting) = FunnelEvent::of(funnel, seed, &event, &batch) else {
                 continue;
             };
             let terms = people.funnel_terms(funnel);

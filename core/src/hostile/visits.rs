@@ -1,7 +1,7 @@
 //! Payloads of visits: buckets that count them, and partitions of visits under way.
 
 use super::setup::{one_page, site, TIME};
-use crate::apply::{Beginnings, RowResolver, VisitBatch, Visiting};
+use crate::apply::{Beginnings, RowResolver, VisitBatch, VisitEvent};
 use crate::bucket::Bucket;
 use crate::codec::Page;
 use crate::event::{Batch, Event};
@@ -62,7 +62,7 @@ impl Made {
             batch.add_dimension(&mut event, name, value.bytes).unwrap();
         }
         let visitor = visits.visitor_of(event.user, event.session);
-        let visiting = Visiting::of(visits, visitor, &event, &batch);
+        let visiting = VisitEvent::of(visits, visitor, &event, &batch);
         let terms = visits.terms();
         let (moment, path) = (&visiting.moment, visiting.path);
         let observed = self.partition.observe(visitor, moment, path, TIME, &terms);

@@ -8,24 +8,24 @@ use crate::store::containment::{HandleNumbers, LastPath};
 
 /// To be called before events go into these buckets.
 #[inline(never)]
-pub fn settle(guard: &WriteGuard, directory: &mut SiteDirectory, path: &Buckets) {
+pub fn record_containment(guard: &WriteGuard, directory: &mut SiteDirectory, path: &Buckets) {
     let SiteDirectory {
         buckets, last_path, ..
     } = directory;
     let mut handles = HandleNumbers::default();
-    let mut is_settled = true;
+    let mut is_recorded = true;
     for index in path.iter().flatten() {
         if let Some(bucket) = index.of_mut(buckets) {
             bucket.bucket_mut(guard);
             if let Some(handle) = handles.get_mut(bucket.granularity().index()) {
                 *handle = bucket.handle_number();
             }
-            is_settled &= bucket.is_settled();
+            is_recorded &= bucket.is_recorded();
         }
     }
     // The containment of the last path is still valid where the handles are the same.
-    if !is_settled || handles != last_path.handles {
-        settle_anew(buckets, path, handles, last_path);
+    if !is_recorded || handles != last_path.handles {
+        update_containment(buckets, path, handles, last_path);
     }
     for index in path.iter().flatten() {
         if let Some(bucket) = index.of_mut(buckets) {
@@ -35,7 +35,7 @@ pub fn settle(guard: &WriteGuard, directory: &mut SiteDirectory, path: &Buckets)
 }
 
 #[inline(never)]
-fn settle_anew(
+fn update_containment(
     buckets: &mut [BucketRef],
     path: &Buckets,
     handles: HandleNumbers,
@@ -46,7 +46,7 @@ fn settle_anew(
         if let Some(bucket) = index.of_mut(buckets) {
             let granularity = bucket.granularity();
             // Granularities from `same` on have the containment of the last path.
-            if granularity.index() < same || !bucket.is_settled() {
+            if granularity.index() < same || !bucket.is_recorded() {
                 let contained_in = bucket.update_containment(&handles);
                 last_path.set_contained_in(granularity, contained_in);
             }
