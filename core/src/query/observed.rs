@@ -7,7 +7,13 @@
 //! bucket of that slot gives it more closely, if it has all of its events.
 
 use crate::bucket::Bucket;
-use crate::time::{cover, Granularity, Period, Range, Retention, Sources, MIN_TIME};
+use crate::time::{
+    cover, Granularity, Period, Range, Retention, Sources, DAY, HOUR, MAX_TIME, MINUTE, MIN_TIME,
+    WEEK,
+};
+
+/// The most buckets that are looked for: each takes half a microsecond where there is none.
+const MOST_PERIODS: i64 = 10_000;
 
 /// The slots of the first and of the last event in any bucket; None where there is no event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +91,13 @@ fn periods(sources: &Sources<'_>, until: i64) -> Option<Vec<Period>> {
         };
         weeks.set(granularity, kept).ok()?;
     }
-    let window = Range::new(MIN_TIME, until.saturating_add(1));
+    // Where there are too many in the running period of the longest bucket, that one says what they have.
+    let is_kept = |granularity: &Granularity| sources.retention.get(*granularity).is_some();
+    let longest = { Granularity::ALL.into_iter() }.rfind(is_kept)?;
+    let running = sources.zone.period(longest, until)?;
+    let ends = [until.saturating_add(1), running.end()];
+    let to = { ends.into_iter() }.find(|to| about(sources, *to) <= MOST_PERIODS)?;
+    let window = Range::new(MIN_TIME, to);
     let mut periods = Vec::new();
     for retention in [sources.retention, &weeks] {
         let sources = Sources {
@@ -97,6 +109,41 @@ fn periods(sources: &Sources<'_>, until: i64) -> Option<Vec<Period>> {
         periods.extend(cover.pieces.iter().map(|piece| piece.period));
     }
     Some(periods)
+}
+
+/// About how many buckets a cover up to here has: of every granularity those that nothing longer covers.
+fn about(sources: &Sources<'_>, to: i64) -> i64 {
+    const SHORTEST: [i64; Granularity::COUNT] = [MINUTE, HOUR, DAY, WEEK, 28 * DAY];
+    let lengths = Granularity::ALL
+        .into_iter()
+        .zip(sources.since)
+        .zip(SHORTEST);
+    let mut number = 0i64;
+    // What longer buckets cover: from their first whole period to their running one.
+    let mut covered: Option<Range> = None;
+    for ((granularity, since), length) in lengths.rev() {
+        let kept_from = { sources.retention }.kept_from(granularity, sources.now, sources.zone);
+        let running = sources.zone.period(granularity, to.min(MAX_TIME));
+        let Some((kept_from, running)) = kept_from.zip(running) else {
+            continue;
+        };
+        let whole = Range::new(kept_from.max(since), running.start());
+        if whole.is_empty() {
+            continue;
+        }
+        // All weeks are looked for.
+        let by_longer = covered.filter(|_| granularity != Granularity::Week);
+        let left = by_longer.map_or(whole.len(), |by| {
+            let before = by.from.saturating_sub(whole.from).max(0);
+            let after = whole.to.saturating_sub(by.to.max(whole.from)).max(0);
+            before.saturating_add(after)
+        });
+        number = number.saturating_add(left / length);
+        covered = Some(covered.map_or(whole, |by| {
+            Range::new(by.from.min(whole.from), by.to.max(whole.to))
+        }));
+    }
+    number
 }
 
 /// The first and the last slot with events; where users were imported without any, all of the bucket.
@@ -159,6 +206,43 @@ fn closer<'b>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::{Duration, Zone};
+
+    #[test]
+    fn buckets_are_looked_for_only_where_they_are_not_too_many() {
+        // Late in a month.
+        let now = 1_721_500_000_000;
+        let looked_for = |kept: [i64; Granularity::COUNT]| {
+            let mut retention = Retention::default();
+            for (granularity, kept) in Granularity::ALL.into_iter().zip(kept) {
+                let kept = (kept > 0).then(|| Duration::of_millis(kept).unwrap());
+                retention.set(granularity, kept).unwrap();
+            }
+            let sources = Sources {
+                zone: &Zone::UTC,
+                retention: &retention,
+                since: [i64::MIN; Granularity::COUNT],
+                now,
+                observed: None,
+            };
+            let mut count = 0;
+            let found = observed(&sources, now, |_| {
+                count += 1;
+                None
+            });
+            (found.is_some(), count)
+        };
+        let months = 1_096 * DAY;
+        let (is_known, count) = looked_for([HOUR, 7 * DAY, 365 * DAY, 728 * DAY, months]);
+        assert!(is_known && (140..240).contains(&count), "{count}");
+        let (is_known, count) = looked_for([HOUR, 365 * DAY, 0, 0, 0]);
+        assert!(is_known && (8_760..8_900).contains(&count), "{count}");
+        // Minutes of two months, which something coarser holds, and which nothing else holds.
+        let (is_known, count) = looked_for([60 * DAY, 0, 0, 0, months]);
+        assert!(is_known && count < 60, "{count}");
+        assert_eq!(looked_for([60 * DAY, 0, 0, 0, 0]), (false, 0));
+        assert_eq!(looked_for([60 * DAY, 7 * DAY, 0, 0, 0]), (false, 0));
+    }
 
     #[test]
     fn a_recorded_time_is_as_close_as_it_can_be_and_an_event_elsewhere_moves_the_ends() {
