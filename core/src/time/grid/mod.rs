@@ -8,6 +8,8 @@
 
 mod edges;
 mod grain;
+#[cfg(test)]
+mod oracle;
 mod plan;
 mod step;
 #[cfg(test)]
