@@ -111,19 +111,7 @@ impl Table {
         };
         let lines = Lines::gather(parts, &self.axis, needs);
         let mut united = 0;
-        let mut is_exact = lines.most_spilled == 0 && !self.by.widens();
-        let mut numbers = |cells: &Cells| {
-            let (numbers, spilled) =
-                numbers(parts, &self.axis, &lines, cells, seconds, &mut united);
-            is_exact &= !spilled;
-            numbers
-        };
-        let mut by = numbers(&self.by.of);
-        if let Some(per) = &self.by.per {
-            for (of, per) in by.iter_mut().zip(numbers(per)) {
-                *of = ratio(*of, per);
-            }
-        }
+        let (by, is_exact) = self.ranked_by(parts, &lines, seconds, &mut united);
         let error = match is_exact {
             true => Answer::Number(0.0),
             false => Answer::Nothing,
@@ -167,6 +155,29 @@ impl Table {
         }
     }
 
+    /// The number that each line is ranked by, and whether nothing of them is estimated or moved to `~other`.
+    fn ranked_by(
+        &self,
+        parts: &[(Piece, &Bucket)],
+        lines: &Lines,
+        seconds: f64,
+        united: &mut u64,
+    ) -> (Vec<Answer>, bool) {
+        let mut is_exact = lines.most_spilled == 0 && !self.by.widens();
+        let mut numbers = |cells: &Cells| {
+            let (numbers, spilled) = numbers(parts, &self.axis, lines, cells, seconds, united);
+            is_exact &= !spilled;
+            numbers
+        };
+        let mut by = numbers(&self.by.of);
+        if let Some(per) = &self.by.per {
+            for (of, per) in by.iter_mut().zip(numbers(per)) {
+                *of = ratio(*of, per);
+            }
+        }
+        (by, is_exact)
+    }
+
     /// Adds a number for each of the columns to the rows; returns those of all other values.
     fn fill(
         &self,
@@ -177,38 +188,10 @@ impl Table {
     ) -> Vec<Answer> {
         let shown = Shown::new(&self.axis, ranking);
         let cells: Vec<&Cells> = columns.iter().flat_map(|it| it.cells()).collect();
-        let mut answers: Vec<Vec<Answer>> = vec![Vec::new(); cells.len()];
-        for (place, first) in cells.iter().enumerate() {
-            let on_axis = || cells.iter().filter(|it| it.axis == first.axis);
-            if cells.iter().take(place).any(|it| it.axis == first.axis) {
-                continue;
-            }
-            let states = shown.states(parts, &first.axis, || {
-                let mut state = State::default();
-                on_axis().for_each(|cells| state.add_measure(&cells.measure));
-                state
-            });
-            ranking.united += states.iter().map(State::united).sum::<u64>();
-            for (cells, answers) in cells.iter().zip(&mut answers) {
-                if cells.axis == first.axis {
-                    let answer = |state: &State| state.answer(&cells.measure, seconds);
-                    *answers = states.iter().map(answer).collect();
-                }
-            }
-        }
+        let answers = shown.answers(parts, seconds, &cells, &mut ranking.united);
         let mut answers = answers.into_iter();
-        let mut next = || answers.next().unwrap_or_default();
         let columns: Vec<Vec<Answer>> = { columns.iter() }
-            .map(|column| match column.per {
-                None => next(),
-                Some(_) => {
-                    let of = next();
-                    of.into_iter()
-                        .zip(next())
-                        .map(|(of, per)| ratio(of, per))
-                        .collect()
-                }
-            })
+            .map(|column| column.combine(&mut answers))
             .collect();
         let at = |place: usize| {
             let column = columns.iter().map(move |column| column.get(place).copied());
@@ -258,6 +241,20 @@ impl Column {
         std::iter::once(&self.of).chain(&self.per)
     }
 
+    /// The numbers of the metric, of those of its cells that come next.
+    fn combine(&self, answers: &mut impl Iterator<Item = Vec<Answer>>) -> Vec<Answer> {
+        let of = answers.next().unwrap_or_default();
+        match self.per {
+            None => of,
+            Some(_) => {
+                let per = answers.next().unwrap_or_default();
+                { of.into_iter().zip(per) }
+                    .map(|(of, per)| ratio(of, per))
+                    .collect()
+            }
+        }
+    }
+
     fn widens(&self) -> bool {
         self.cells().any(|cells| cells.measure.widens())
     }
@@ -281,6 +278,37 @@ impl Shown {
             places: ranking.rows.iter().map(key).zip(0..).collect(),
             rest: ranking.rows.len(),
         }
+    }
+
+    /// For each of the cells a number of every row, and then that of all other values. Cells of one axis share
+    /// their states.
+    fn answers(
+        &self,
+        parts: &[(Piece, &Bucket)],
+        seconds: f64,
+        cells: &[&Cells],
+        united: &mut u64,
+    ) -> Vec<Vec<Answer>> {
+        let mut answers: Vec<Vec<Answer>> = vec![Vec::new(); cells.len()];
+        for (place, first) in cells.iter().enumerate() {
+            if cells.iter().take(place).any(|it| it.axis == first.axis) {
+                continue;
+            }
+            let states = self.states(parts, &first.axis, || {
+                let mut state = State::default();
+                let on_axis = cells.iter().filter(|it| it.axis == first.axis);
+                on_axis.for_each(|cells| state.add_measure(&cells.measure));
+                state
+            });
+            *united += states.iter().map(State::united).sum::<u64>();
+            for (cells, answers) in cells.iter().zip(&mut answers) {
+                if cells.axis == first.axis {
+                    let answer = |state: &State| state.answer(&cells.measure, seconds);
+                    *answers = states.iter().map(answer).collect();
+                }
+            }
+        }
+        answers
     }
 
     /// The states of the rows, and then that of all other values, from the breakdown of an axis that lists
