@@ -9,19 +9,22 @@ use crate::api::key::Key;
 use crate::api::registration::entry;
 use crate::api::string::{OwnedString, StringRef};
 use crate::api::words::Words;
-use crate::store::contents::{IdsValue, PartitionContents};
+use crate::config;
+use crate::store::contents::{BucketValue, IdsValue, PartitionContents};
 use crate::store::owned_value::OwnedValue;
 use crate::store::site_value::SiteValue;
 use crate::store::value;
 use crate::store::{cluster, walk};
 use analytics_core::people::{Identities, People};
-use analytics_core::schema::keys::ids_key;
+use analytics_core::query::full;
+use analytics_core::schema::keys::{ids_key, BucketName};
 use analytics_core::schema::people::Returning;
 use analytics_core::schema::{self, Settings, Visits};
 use analytics_core::site::Site;
 use analytics_core::text::syntax::Argument;
 use analytics_core::time::Granularity;
 use analytics_core::visitors::Partition;
+use std::collections::BTreeMap;
 
 pub const COMMAND: Command = Command {
     name: c"analytics.info",
@@ -58,7 +61,9 @@ pub fn info(ctx: Ctx, words: Words) -> Outcome {
     let visitors = count_visitors(ctx, &guard, key, &site.settings)?;
     let people = count_people(ctx, &guard, key, &site.settings)?;
 
-    ctx.reply_map(36);
+    let full = full_now(ctx, &guard, key, site);
+
+    ctx.reply_map(37);
     field(ctx, "site", || ctx.reply_bytes(name));
     field(ctx, "timezone", || {
         ctx.reply_bytes(site.settings.zone.name().as_bytes())
@@ -123,6 +128,7 @@ pub fn info(ctx: Ctx, words: Words) -> Outcome {
     field(ctx, "cubes", || reply_cubes(ctx, &site.settings));
     field(ctx, "values", || reply_values(ctx, &site.settings));
     field(ctx, "capacities", || reply_capacities(ctx, &site.settings));
+    field(ctx, "full", || reply_full(ctx, &full));
     field(ctx, "forgotten", || {
         let forgotten = site.settings.forgotten();
         ctx.reply_array(forgotten.len());
@@ -242,14 +248,46 @@ fn count_buckets(
     site: &Site,
 ) -> Outcome<[i64; Granularity::COUNT]> {
     let mut counts = [0; Granularity::COUNT];
-    if let Some((_, last)) = site.span() {
-        for (granularity, count) in Granularity::ALL.into_iter().zip(&mut counts) {
-            *count =
-                walk::existing_buckets(ctx, &mut guard, name, &site.settings, granularity, last)?
-                    .len() as i64;
-        }
+    // The key of the site may be newer or older than its buckets.
+    let latest = ctx.now().saturating_add(config::max_future());
+    let last = site.span().map_or(latest, |(_, last)| last.max(latest));
+    for (granularity, count) in Granularity::ALL.into_iter().zip(&mut counts) {
+        *count = walk::existing_buckets(ctx, &mut guard, name, &site.settings, granularity, last)?
+            .len() as i64;
     }
     Ok(counts)
+}
+
+/// Of a dimension, a cube or a table of visits, how much is in `~other`, by granularity.
+type Full = BTreeMap<Vec<u8>, [u64; Granularity::COUNT]>;
+
+/// What is full in the buckets of the last event.
+fn full_now(ctx: Ctx, guard: &ReadGuard, name: StringRef, site: &Site) -> Full {
+    let mut full = Full::new();
+    let Some((_, last)) = site.observed() else {
+        return full;
+    };
+    let last = last.min(ctx.now());
+    for granularity in Granularity::ALL {
+        let Some(period) = site.settings.zone.period(granularity, last) else {
+            continue;
+        };
+        let key = BucketName::new(name.bytes(), granularity, &period.label());
+        let key = OwnedString::new(key.bytes());
+        let key = Key::for_reading(ctx, guard, key.get());
+        // What is in the way of a bucket is an error of the questions that need it.
+        let bucket = value::read::<BucketValue>(key).ok().flatten();
+        let Some(bucket) = bucket.filter(|bucket| bucket.is_of(&period)) else {
+            continue;
+        };
+        for (name, number) in full::full(bucket, &site.settings) {
+            let numbers = full.entry(name).or_default();
+            if let Some(place) = numbers.get_mut(granularity.index()) {
+                *place = number;
+            }
+        }
+    }
+    full
 }
 
 fn field(ctx: Ctx, name: &str, reply: impl FnOnce()) {
@@ -327,6 +365,21 @@ fn reply_capacities(ctx: Ctx, settings: &Settings) {
         ctx.reply_array(2);
         ctx.reply_bytes(name);
         ctx.reply_integer(rows.into());
+    }
+}
+
+/// Of each what is in `~other`, in the granularities where it is full.
+fn reply_full(ctx: Ctx, full: &Full) {
+    ctx.reply_map(full.len());
+    for (name, numbers) in full {
+        ctx.reply_bytes(name);
+        let all = Granularity::ALL.into_iter().zip(numbers);
+        let numbers: Vec<_> = all.filter(|(_, number)| **number > 0).collect();
+        ctx.reply_map(numbers.len());
+        for (granularity, number) in numbers {
+            ctx.reply_bytes(granularity.name().as_bytes());
+            ctx.reply_integer(i64::try_from(*number).unwrap_or(i64::MAX));
+        }
     }
 }
 

@@ -1,9 +1,13 @@
 //! `ANALYTICS.INFO` of a site, and the section of the module in `INFO`.
 
-use testkit::calendar::{DAY, HOUR, MINUTE};
-use testkit::{cmd, Reply, Server};
+use std::collections::BTreeSet;
 
-const FIELDS: [&str; 36] = [
+use testkit::calendar::{DAY, HOUR, MINUTE};
+use testkit::{cmd, Connection, Reply, Server};
+
+const REFERENCE: &str = include_str!("../../docs/reference.md");
+
+const FIELDS: [&str; 37] = [
     "site",
     "timezone",
     "strict",
@@ -28,6 +32,7 @@ const FIELDS: [&str; 36] = [
     "cubes",
     "values",
     "capacities",
+    "full",
     "forgotten",
     "visits",
     "visitors",
@@ -116,6 +121,129 @@ fn info_replies_the_settings_and_counts_of_a_site() {
         );
         assert_eq!(info.get("values").at(0).texts(), ["n", "learned"]);
         assert!(info.get("cubes").array().is_empty());
+    }
+}
+
+#[test]
+fn buckets_are_counted_whatever_the_key_of_the_site_has_recorded() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    let now = connection.now();
+    let buckets = |connection: &mut Connection| {
+        let keys = connection.keys();
+        let there = keys.iter().filter(|key| key.starts_with("{shop}:")).count() as i64;
+        let info = connection.run("ANALYTICS.INFO shop");
+        let counts = info.get("buckets").fields();
+        let counted: i64 = counts.iter().map(|(_, count)| count.int()).sum();
+        assert_eq!(counted, there, "{info:?}");
+        there
+    };
+    let event = |at| format!("ANALYTICS.TRACK shop view ann AT {at}");
+    assert_eq!(connection.run(&event(now - 40 * DAY)), 1);
+    let dump = connection.dump("shop");
+    assert_eq!(connection.run(&event(now)), 1);
+    assert!(buckets(&mut connection) > 5);
+    // An older copy of it, and a new key.
+    cmd!(connection, "RESTORE", "shop", 0, dump, "REPLACE").ok();
+    assert!(buckets(&mut connection) > 5);
+    assert_eq!(connection.run("DEL shop"), 1);
+    connection.run("ANALYTICS.CREATE shop").ok();
+    assert!(buckets(&mut connection) > 5);
+}
+
+/// A site with everything switched on, and more values than its capacity.
+fn full_site(connection: &mut Connection, now: i64) {
+    let create = "ANALYTICS.CREATE full CAPACITY 10 CUBE event,page VAL ms VISITS 30m PATH page RETURNING 90d";
+    connection.run(create).ok();
+    let funnel = "ANALYTICS.FUNNEL full SET buy WITHIN 1h STEP event=view STEP event=buy BY page";
+    connection.run(funnel).ok();
+    let event = |n| format!("ANALYTICS.TRACK full view u{n} AT {now} DIM page /{n} VAL ms {n}");
+    let lines: Vec<String> = (0..40).map(event).collect();
+    assert!(connection.pipeline(&lines).iter().all(|reply| *reply == 1));
+}
+
+#[test]
+fn what_is_full_is_named_with_what_is_in_other() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    let now = connection.now();
+    full_site(&mut connection, now);
+    connection
+        .run("ANALYTICS.ALTER full RETENTION week off")
+        .ok();
+    let day = now.div_euclid(DAY) * DAY;
+    let metrics = [
+        "event,page",
+        "funnel:buy@page",
+        "page",
+        "visits@entry",
+        "visits@exit",
+    ];
+    let other = |metric: &str| match metric {
+        "page" => "events@page=~other".to_owned(),
+        "funnel:buy@page" => "funnel:buy:users@page=~other".to_owned(),
+        metric => format!("{metric}=~other"),
+    };
+    for resp3 in [false, true] {
+        if resp3 {
+            connection.hello3();
+        }
+        let info = connection.run("ANALYTICS.INFO full");
+        let full = info.get("full").fields();
+        let names: Vec<&str> = full.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, metrics);
+        for (name, numbers) in full {
+            let granularities: Vec<&str> = numbers.fields().iter().map(|(name, _)| *name).collect();
+            let expected = match name.contains('@') {
+                true => &["hour", "day", "month"][..],
+                false => &["minute", "hour", "day", "month"][..],
+            };
+            assert_eq!(granularities, expected, "{name}");
+            if name != "event,page" {
+                let line = format!("ANALYTICS.GET full {day}..{} {}", day + DAY, other(name));
+                assert_eq!(connection.run(&line).at(0), numbers.get("day"), "{name}");
+            }
+            assert!(numbers.get("day").int() >= 30, "{numbers:?}");
+        }
+    }
+    // At its capacity a dimension is not full yet.
+    connection.run("ANALYTICS.CREATE some CAPACITY 10").ok();
+    for n in 0..10 {
+        let line = format!("ANALYTICS.TRACK some view ann DIM page /{n}");
+        assert_eq!(connection.run(&line), 1);
+    }
+    let info = connection.run("ANALYTICS.INFO some");
+    assert!(info.get("full").fields().is_empty());
+}
+
+/// The names in the first column of the first table behind a line.
+fn documented(line: &str) -> BTreeSet<&'static str> {
+    let (_, rest) = REFERENCE.split_once(line).expect("the line is there");
+    let table = { rest.lines() }.skip_while(|line| !line.starts_with("| `"));
+    let table = table.take_while(|line| line.starts_with('|'));
+    let names = table.flat_map(|row| row.split('|').nth(1).unwrap_or("").split('`'));
+    names
+        .filter(|name| !name.trim_matches([' ', ',']).is_empty())
+        .collect()
+}
+
+#[test]
+fn every_field_of_info_explain_and_dashboard_is_documented() {
+    let server = Server::start();
+    let mut connection = server.connection();
+    let now = connection.now();
+    full_site(&mut connection, now);
+    for (line, question) in [
+        ("\n### INFO\n", "ANALYTICS.INFO full"),
+        (
+            "\nThe fields of `EXPLAIN`:\n",
+            "ANALYTICS.EXPLAIN full 1h ms:p50",
+        ),
+        ("\n### DASHBOARD\n", "ANALYTICS.DASHBOARD full ms:p50"),
+    ] {
+        let reply = connection.run(question);
+        let names: BTreeSet<&str> = reply.fields().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, documented(line), "{question}");
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod fold;
+pub mod full;
 pub mod groups;
 pub mod metric;
 pub mod moved;

@@ -183,6 +183,10 @@ impl Counted {
         self.gaps.get(step.checked_sub(1)?)
     }
 
+    pub fn tables(&self) -> &[Table<Steps>] {
+        &self.tables
+    }
+
     pub fn table(&self, dimension: Text) -> Option<&Table<Steps>> {
         self.tables.iter().find(|table| table.axis().is(dimension))
     }
