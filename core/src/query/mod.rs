@@ -8,6 +8,8 @@ pub mod metric;
 pub mod moved;
 pub mod observed;
 pub mod retention;
+#[cfg(test)]
+mod steady_oracle;
 pub mod top;
 #[cfg(test)]
 mod window_accuracy;

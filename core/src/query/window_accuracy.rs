@@ -2,23 +2,27 @@
 //!
 //! `cargo test -p analytics-core window_accuracy -- --nocapture` prints it.
 
-use super::fold::{Estimate, Fold};
+use super::fold::Fold;
 use super::metric::{Measure, Metric};
 use super::window_oracle::{Event, World};
-use crate::time::{Piece, Range, Retention, Zone, DAY, HOUR, MINUTE, SECOND};
+use crate::time::{Cover, Piece, Range, Retention, Zone, DAY, HOUR, MINUTE, SECOND};
 use std::collections::BTreeSet;
 
 const PAGE: &str = include_str!("../../../docs/reference.md");
 
 /// Numbers that are the same in every run.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn below(&mut self, n: i64) -> i64 {
+    pub(super) fn below(&mut self, n: i64) -> i64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         ((self.0 >> 11) as i64) % n
+    }
+
+    pub(super) fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+        &items[self.below(items.len() as i64) as usize]
     }
 }
 
@@ -76,31 +80,39 @@ struct Errors {
 
 fn measure(world: &World, window: Range, errors: &mut Errors) {
     let cover = world.cover(window);
-    let fold = world.fold(&cover, Fold::new(&[Metric::of_site(Measure::Users)]));
-    let Some(Estimate {
-        inner,
-        outer,
-        count,
-        edges,
-        ..
-    }) = fold.users()
-    else {
-        return;
+    let users = |cover: &Cover| {
+        let fold = world.fold(cover, Fold::new(&[Metric::of_site(Measure::Users)]));
+        fold.users().map_or((0.0, 0.0), |it| (it.outer, it.count))
     };
+    let (outer, count) = users(&cover);
     let events = { world.events.iter() }.filter(|event| cover.counts.contains(event.time));
     let truth = events
         .map(|event| event.user)
         .collect::<BTreeSet<u64>>()
         .len() as f64;
-    if truth == 0.0 || edges.len() > 1 {
+    if truth == 0.0 {
         return;
     }
-    let edge = cover.pieces.iter().find(|piece| piece.reaches_outside());
-    let part = edge.map_or(1.0, Piece::part_by_time);
+    // Edge by edge, those of the shortest buckets first.
+    let (mut edges, inner): (Vec<Piece>, Vec<Piece>) =
+        { cover.pieces.iter().copied() }.partition(Piece::reaches_outside);
+    edges.sort_by_key(|edge| (edge.period.granularity(), edge.period.start()));
+    let mut so_far = Cover {
+        pieces: inner,
+        ..cover
+    };
+    let (mut before, _) = users(&so_far);
+    let mut by_time = before;
+    for edge in edges {
+        so_far.pieces.push(edge);
+        let (after, _) = users(&so_far);
+        by_time += edge.part_by_time() * (after - before);
+        before = after;
+    }
     let error = |found: f64| 100.0 * (found.round() - truth).abs() / truth;
     errors.count += 1.0;
     errors.widened += error(outer);
-    errors.by_time += error(inner + part * (outer - inner));
+    errors.by_time += error(by_time);
     errors.by_events += error(count);
 }
 
