@@ -75,13 +75,13 @@ gateway-bench: ## what a request costs the gateway, the table of docs/gateway.md
 gateway-listeners: ## what 10,000 listeners cost the gateway, the table of docs/gateway-live.md
 	@scripts/gateway-bench listeners
 
-faults: ## the tests of faults for longer: 100 power cuts, 50,000 operations on replicas, bucket handles and batches, 100,000 expiring buckets, the whole table of the hostile module, steady traffic at every minute of a day
+faults: ## the tests of faults for longer: 100 power cuts, 50,000 operations on replicas, bucket handles and batches, 100,000 expiring buckets, the whole table of the hostile module, questions of 200 sites against each other, steady traffic at every minute of a day and in 200 calendars
 	@scripts/setup
 	cargo build --release --lib
 	ANALYTICS_FAULT_CYCLES=100 ANALYTICS_FAULT_OPERATIONS=50000 ANALYTICS_FAULT_BUCKETS=100000 \
-		ANALYTICS_HOSTILE_STRIDE=1 \
-		cargo test --test flow -- power_cuts:: links:: memory_use:: bucket_handles:: batches:: hostile_module
-	ANALYTICS_STEADY_STRIDE=1 cargo test --release -p analytics-core --lib steady
+		ANALYTICS_HOSTILE_STRIDE=1 ANALYTICS_AGREEMENT_SITES=200 \
+		cargo test --test flow -- power_cuts:: links:: memory_use:: bucket_handles:: batches:: hostile_module agreement::
+	ANALYTICS_STEADY_STRIDE=1 ANALYTICS_STEADY_WORLDS=200 cargo test --release -p analytics-core --lib steady
 
 valgrind: ## servers with the module under valgrind: no errors, nothing lost
 	@scripts/valgrind

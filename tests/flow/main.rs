@@ -2,6 +2,7 @@
 //! over the protocol. One module here per command or topic.
 
 mod acl;
+mod agreement;
 mod alert_cluster;
 mod alert_commands;
 mod alert_delivery;
