@@ -39,7 +39,8 @@ export function pathsOf(info, route, window) {
 /** Rows with their shares of all. Events on the page that one is on already, such as clicks, are no steps. */
 function stepsOf({ path, tab, page, ends }, answer, numbers) {
   let rows = rowsOf(answer, 'events')
-  const isWhole = rows.length < ROWS
+  // Of pairs, all others have steps that are none, too.
+  let isWhole = true
   if (page) {
     rows = rows.filter((row) => row.value !== page)
     const left = tab === 'after' && numbers?.data?.metrics[ends]
@@ -47,10 +48,9 @@ function stepsOf({ path, tab, page, ends }, answer, numbers) {
     rows.sort((a, b) => b.number - a.number)
   } else {
     const [from, to] = ['value:from', `value:${path}`]
-    rows = rows.filter((row) => row[from] !== '~start' && row[from] !== row[to]).map((row) => {
-      const isOther = row[from] === '~other' || row.value === '~other'
-      return { ...row, value: isOther ? '~other' : `${row[from]} \u2192 ${row[to]}`, from: row[from], to: row[to] }
-    })
+    isWhole = !rows.some((row) => row[from] === '~other')
+    const isStep = (row) => row[from] !== '~start' && row[from] !== '~other' && row[from] !== row[to]
+    rows = rows.filter(isStep).map((row) => ({ ...row, value: `${row[from]} \u2192 ${row[to]}`, from: row[from], to: row[to] }))
   }
   const all = rows.reduce((sum, row) => sum + row.number, 0)
   return rows.map((row) => ({ ...row, share: isWhole ? row.number / all : null }))

@@ -68,11 +68,11 @@ const GAIN = {
   title: ({ gain, number }) => (gain === null || gain === undefined ? '' : `${exact(number - gain)} before${number === gain ? '' : `: ${percent(gain / (number - gain))}`}`)
 }
 
-/** Rows with `gain`, where it is known how many there were before: all, if these are fewer than were asked for. */
-function gained(rows, answer, by, limit) {
+/** Rows with `gain`, where it is known how many there were before. What was not there may be among all others. */
+function gained(rows, answer, by) {
   const earlier = rowsOf(answer, by)
   const known = new Map(earlier.map((row) => [row.value, row]))
-  const none = answer?.data && earlier.length < limit ? 0 : null
+  const none = answer?.data && !known.has('~other') ? 0 : null
   return rows.map((row) => {
     const before = known.get(row.value)
     const number = before ? before.number : none
@@ -84,13 +84,13 @@ function gained(rows, answer, by, limit) {
  * A panel of the values of one of several dimensions. `extra` is a metric beside the number, `{id, metric,
  * name, write}`, of the rows themselves or of those `beside`; `before` are the rows of the period before.
  */
-export function Ranking({ id, title, tabs, tab, onTab, ranked, answer, loading, route, start, onPick, by, more, renderAbove, extra, beside, before, limit }) {
+export function Ranking({ id, title, tabs, tab, onTab, ranked, answer, loading, route, start, onPick, by, more, renderAbove, extra, beside, before }) {
   const numberName = NUMBERS[by]
   const name = tabs.find(([known]) => known === tab)?.[1] ?? tab
   const chosen = route.filters.find(([dimension]) => dimension === tab)?.[1]
   const known = new Map(rowsOf(beside, 'visits').map((row) => [row.value, row]))
   const plain = rowsOf(answer, by).map((row) => (extra ? { ...row, [extra.id]: (beside ? known.get(row.value) : row)?.[extra.metric] ?? null } : row))
-  const rows = before ? gained(plain, before, by, limit) : plain
+  const rows = before ? gained(plain, before, by) : plain
   const columns = [...(extra ? [extra] : []), ...(before ? [GAIN] : [])]
   const csv = rows.length && (() => save(`${start.site}-${tab}`, table([[tab, numberName, 'share', ...columns.map((column) => column.name)], ...rows.map((row) => [row.value, row.number, row.share, ...columns.map((column) => row[column.id])])])))
   return html`

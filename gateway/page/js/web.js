@@ -127,7 +127,7 @@ export function Web({ start, route, navigate, reload, live, theme }) {
   const ranking = (panel) => html`
     <${Ranking} key=${panel.id} id=${panel.id} title=${panel.title} tabs=${panel.dimensions} tab=${panel.tab} onTab=${onTab(panel.id)}
       ranked=${panel.ranked} answer=${answers[panel.id]} loading=${loading} route=${route} start=${start} onPick=${choose} more=${reload}
-      by=${panel.by} extra=${panel.extra} beside=${answers[`${panel.id}-visits`]} before=${answers[`${panel.id}-before`]} limit=${EARLIER}
+      by=${panel.by} extra=${panel.extra} beside=${answers[`${panel.id}-visits`]} before=${answers[`${panel.id}-before`]}
       renderAbove=${panel.id === 'countries' ? (rows) => html`<${WorldMap} rows=${rows} onPick=${(value) => choose('country', value)} />` : undefined} />`
   const uncounted = html`<${Missing} start=${start} missing=${missing} onDone=${reload} />`
   return html`
