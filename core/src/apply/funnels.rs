@@ -7,7 +7,6 @@ use crate::bucket::Bucket;
 use crate::event::{Batch, Event, Run};
 use crate::funnel::{Moment, Observed, MOST_BY};
 use crate::schema::{Funnel, Funnels};
-use crate::text::Name;
 use crate::visitors::{Seed, ValueId};
 
 /// An event as a funnel takes it, with the texts of the values that an attempt remembers by their ids.
@@ -34,14 +33,8 @@ impl<'e> FunnelEvent<'e> {
         }
         let (mut by, mut ids) = ([None; MOST_BY], [None; MOST_BY]);
         if matched.steps & 1 == 1 {
-            let value_of = |name: &Name| match name.bytes() {
-                b"event" => Some(event.kind.bytes),
-                _ => { dimensions.iter() }
-                    .find(|(other, _)| name.is(*other))
-                    .map(|(_, value)| value.bytes),
-            };
             for ((name, text), id) in definition.by().iter().zip(&mut by).zip(&mut ids) {
-                *text = value_of(name);
+                *text = batch.value_of(event, name);
                 *id = text.map(|text| seed.value(text));
             }
         }
@@ -135,11 +128,8 @@ impl FunnelBatch {
             for (position, id) in (0..).zip(rise.by) {
                 let Some(id) = id else { continue };
                 let text = attempting.by.get(usize::from(position)).copied().flatten();
-                let text = text.filter(|_| rise.from == 0).map(|text| {
-                    let run = Run::behind(&self.texts, text.len());
-                    self.texts.extend_from_slice(text);
-                    run
-                });
+                let text = text.filter(|_| rise.from == 0);
+                let text = text.map(|text| Run::extend(&mut self.texts, text));
                 self.rows.push(BatchRow {
                     by: position,
                     id,

@@ -5,7 +5,6 @@ use crate::bucket::visits::{Addition, Axis, Change, TablePlaces, Visits};
 use crate::bucket::{Bucket, OTHER};
 use crate::event::{Batch, Event, Run};
 use crate::schema::{self, visits::START};
-use crate::text::Name;
 use crate::visitors::{
     Amounts, Moment, Observed, Previous, Row, Seed, Spread, Step, ValueId, Visitor, MOST_BY,
 };
@@ -28,18 +27,11 @@ impl<'e> VisitEvent<'e> {
         batch: &Batch<'e>,
     ) -> VisitEvent<'e> {
         let seed = visits.seed();
-        let dimensions = batch.dimensions_of(event);
-        let value_of = |name: &Name| match name.bytes() {
-            b"event" => Some(event.kind.bytes),
-            _ => { dimensions.iter() }
-                .find(|(other, _)| name.is(*other))
-                .map(|(_, value)| value.bytes),
-        };
-        let path = visits.path().and_then(value_of);
+        let path = visits.path().and_then(|name| batch.value_of(event, name));
         let mut by = [None; MOST_BY];
         let mut ids = [None; MOST_BY];
         for ((name, text), id) in visits.by().iter().zip(&mut by).zip(&mut ids) {
-            *text = value_of(name);
+            *text = batch.value_of(event, name);
             *id = text.map(|text| seed.value(text));
         }
         VisitEvent {
@@ -167,11 +159,7 @@ impl VisitBatch {
                     (FIRST_BY + position, id, text.filter(|_| is_new))
                 }
             };
-            let text = text.map(|text| {
-                let run = Run::behind(&self.texts, text.len());
-                self.texts.extend_from_slice(text);
-                run
-            });
+            let text = text.map(|text| Run::extend(&mut self.texts, text));
             self.rows.push(BatchRow {
                 axis,
                 id,

@@ -9,7 +9,7 @@ pub mod log;
 pub use crate::schema::{Facet, RowKind, EVENT};
 pub use id::Fingerprint;
 
-use super::text::Text;
+use super::text::{Name, Text};
 use crate::people::Seen;
 use crate::sketch::hll::Member;
 use crate::sketch::Number;
@@ -54,6 +54,13 @@ impl Run {
         }
     }
 
+    /// Adds items behind others.
+    pub fn extend<T: Copy>(items: &mut Vec<T>, more: &[T]) -> Run {
+        let run = Run::behind(items, more.len());
+        items.extend_from_slice(more);
+        run
+    }
+
     pub fn of<T>(self, items: &[T]) -> &[T] {
         let start = self.start as usize;
         items
@@ -74,6 +81,16 @@ pub struct Batch<'a> {
 impl<'a> Batch<'a> {
     pub fn dimensions_of(&self, event: &Event) -> &[(Text<'a>, Text<'a>)] {
         event.dimensions.of(&self.dimensions)
+    }
+
+    /// The value of a dimension of an event, where `event` is the type.
+    pub fn value_of(&self, event: &Event<'a>, name: &Name) -> Option<&'a [u8]> {
+        if name.bytes() == b"event" {
+            return Some(event.kind.bytes);
+        }
+        let mut dimensions = self.dimensions_of(event).iter();
+        let found = dimensions.find(|(other, _)| name.is(*other));
+        found.map(|(_, value)| value.bytes)
     }
 
     pub fn values_of(&self, event: &Event) -> &[(Text<'a>, f64)] {
