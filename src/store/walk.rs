@@ -47,19 +47,8 @@ pub fn existing_partitions<C: PartitionContents>(
     site: StringRef,
     partitions: u32,
 ) -> Outcome<Vec<OwnedString>> {
-    let (mut there, mut missing) = (Vec::new(), None);
-    for number in 0..partitions {
-        let name = OwnedString::new(&C::key(site.bytes(), number));
-        if changes::opening(name.get(), || key::exists(ctx, guard.again(), name.get())) {
-            there.push(name);
-        } else {
-            missing.get_or_insert(name);
-        }
-    }
-    if let Some(name) = missing {
-        cluster::refuse_if_bucket_is_elsewhere(ctx, guard.again(), site, name.get())?;
-    }
-    Ok(there)
+    let keys = (0..partitions).map(|number| OwnedString::new(&C::key(site.bytes(), number)));
+    existing(ctx, guard, site, keys, OwnedString::get)
 }
 
 /// Those of them that exist. No key is opened.
@@ -71,17 +60,28 @@ pub fn existing_buckets(
     granularity: Granularity,
     last: i64,
 ) -> Outcome<Vec<BucketKey>> {
+    let keys = possible_buckets(ctx, site, settings, granularity, last);
+    existing(ctx, guard, site, keys, |key| key.name.get())
+}
+
+fn existing<T>(
+    ctx: Ctx,
+    guard: &mut impl Again,
+    site: StringRef,
+    keys: impl Iterator<Item = T>,
+    name: impl Fn(&T) -> StringRef<'_>,
+) -> Outcome<Vec<T>> {
     let (mut there, mut missing) = (Vec::new(), None);
-    for place in possible_buckets(ctx, site, settings, granularity, last) {
-        let name = place.name.get();
-        if changes::opening(name, || key::exists(ctx, guard.again(), name)) {
-            there.push(place);
+    for key in keys {
+        let opened = name(&key);
+        if changes::opening(opened, || key::exists(ctx, guard.again(), opened)) {
+            there.push(key);
         } else {
-            missing.get_or_insert(place.name);
+            missing.get_or_insert(key);
         }
     }
-    if let Some(name) = missing {
-        cluster::refuse_if_bucket_is_elsewhere(ctx, guard.again(), site, name.get())?;
+    if let Some(missing) = missing {
+        cluster::refuse_if_bucket_is_elsewhere(ctx, guard.again(), site, name(&missing))?;
     }
     Ok(there)
 }
