@@ -194,8 +194,8 @@ pub fn give_back(mut directory: Box<SiteDirectory>, site: &SiteValue, address: N
 /// handles. The site is under its key, which does not expire.
 pub fn attach(
     site: &SiteValue,
-    paths: impl Iterator<Item = u32>,
-    visit_paths: impl Iterator<Item = u32>,
+    mut paths: impl Iterator<Item = u32>,
+    mut visit_paths: impl Iterator<Item = u32>,
     now: i64,
     may_begin: bool,
 ) {
@@ -218,27 +218,17 @@ pub fn attach(
                 .attach(site.site.settings.capacity, max_bytes);
         }
         let id = directory.id;
-        for number in paths {
-            let Some(path) = directory.paths.get(number) else {
-                continue;
-            };
-            let buckets = &mut directory.buckets;
-            if !directory.pending.take_path(id, number, path, buckets, now) {
-                directory.pending.detach(buckets);
-                return;
-            }
-        }
-        for number in visit_paths {
-            let Some(path) = directory.visit_paths.get(number) else {
-                continue;
-            };
-            let (pending, buckets) = (&mut directory.pending, &mut directory.buckets);
-            if !pending.take_visit_path(id, number, path, buckets, now) {
-                directory.pending.detach(buckets);
-                return;
-            }
-        }
-        if !directory.pending.has_paths() {
+        let SiteDirectory {
+            pending, buckets, ..
+        } = directory;
+        let takes_all = paths.all(|number| {
+            let path = directory.paths.get(number);
+            path.is_none_or(|path| pending.take_path(id, number, path, buckets, now))
+        }) && visit_paths.all(|number| {
+            let path = directory.visit_paths.get(number);
+            path.is_none_or(|path| pending.take_visit_path(id, number, path, buckets, now))
+        });
+        if !takes_all || !pending.has_paths() {
             directory.detach();
             return;
         }

@@ -34,6 +34,7 @@ pub mod remember;
 pub mod replicate;
 pub mod scratch;
 pub mod site;
+mod taken_paths;
 pub mod track;
 pub mod unescape_buffer;
 mod visits;

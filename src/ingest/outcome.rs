@@ -10,6 +10,7 @@ pub struct TrackOutcome {
 
 impl TrackOutcome {
     /// How many events of the batch counted.
+    #[inline]
     pub fn counted(&self, batch: &Batch) -> u64 {
         (batch.events.len() - self.dropped.len()) as u64
     }

@@ -94,9 +94,6 @@ pub struct PathCache {
 /// The number of no path.
 pub const NO_PATH: u32 = u32::MAX;
 
-/// How many paths of a cache take events, or the visits that begin there, without their keys being opened.
-pub const MOST_PATHS: usize = 64;
-
 /// No less than an hour has, so that each of its minutes has an entry of its own.
 const SMALLEST_TABLE: usize = 64;
 const LARGEST_TABLE: usize = 1 << 14;

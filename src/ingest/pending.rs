@@ -28,10 +28,11 @@ use super::apply::{BucketSink, Handles};
 use super::bucket_ref::BucketRef;
 use super::late::LateCounts;
 use super::lateness::LatenessClock;
-use super::path_cache::{BucketIndex, BucketPath, Buckets, PathCache, Split, MOST_PATHS};
+use super::path_cache::{BucketIndex, BucketPath, Buckets, PathCache, Split};
 use super::pending_funnels::PendingFunnels;
 use super::pending_people::PeoplePlace;
 use super::pending_visits::{Noted, PendingVisits, VisitPlace};
+use super::taken_paths::TakenPaths;
 use crate::store::handle::expiry_epoch;
 use crate::store::hooks::PendingId;
 use analytics_core::apply::{ApplyScratch, RowBatch, RowResolver};
@@ -57,12 +58,9 @@ pub struct PendingWrites {
     capacity: usize,
     /// Pending writes are applied at so many bytes.
     max_bytes: usize,
-    used: Vec<BucketIndex>,
     /// By the place of a bucket in the directory.
     buckets: Vec<PendingBucket>,
-    /// By the number of a path in the cache.
-    paths: Vec<PendingPath>,
-    path_count: usize,
+    paths: TakenPaths,
     first: Option<Buckets>,
     split: Split,
     /// The number of calls with several events.
@@ -77,13 +75,6 @@ struct PendingBucket {
     /// Null where no events are taken for the bucket.
     name: *mut RedisModuleString,
     /// The last call for which its key was signalled.
-    call: u64,
-}
-
-#[derive(Clone, Copy, Default)]
-struct PendingPath {
-    takes_events: bool,
-    /// The last call with an event on this path.
     call: u64,
 }
 
@@ -113,38 +104,18 @@ impl PendingWrites {
         buckets: &mut [BucketRef],
         now: i64,
     ) -> bool {
-        let place = number as usize;
-        if self.paths.len() <= place {
-            self.paths.resize(place + 1, PendingPath::default());
-        }
-        let is_taken = self.paths.get(place).is_some_and(|it| it.takes_events);
-        let is_valid = |index: &BucketIndex| {
-            let bucket = index.of(buckets);
-            bucket.is_some_and(|bucket| bucket.handle.valid(now).is_some())
-        };
         // Foreign code may have run since the buckets were opened.
-        let are_valid = path.buckets.iter().flatten().all(is_valid);
-        if path.times.is_empty() || is_taken || !are_valid {
+        if self.paths.takes(number) || !is_valid(path, buckets, now) {
             return true;
         }
-        if self.path_count >= MOST_PATHS {
+        if !self.paths.take(number, &path.buckets, self.calls) {
             return false;
         }
-        self.path_count += 1;
         for index in path.buckets.into_iter().flatten() {
             self.take_bucket(id, index, buckets);
-            if !self.used.contains(&index) {
-                self.used.push(index);
-            }
         }
         let first = *self.first.get_or_insert(path.buckets);
         self.split.compare(&first, &path.buckets);
-        if let Some(path) = self.paths.get_mut(place) {
-            *path = PendingPath {
-                takes_events: true,
-                call: self.calls,
-            };
-        }
         true
     }
 
@@ -180,21 +151,17 @@ impl PendingWrites {
         buckets: &mut [BucketRef],
         now: i64,
     ) -> bool {
-        let is_valid = |index: &BucketIndex| {
-            let bucket = index.of(buckets);
-            bucket.is_some_and(|bucket| bucket.handle.valid(now).is_some())
-        };
-        if path.times.is_empty() || !path.buckets.iter().flatten().all(is_valid) {
+        if !is_valid(path, buckets, now) {
             return true;
         }
         for index in path.buckets.into_iter().flatten() {
             self.take_bucket(id, index, buckets);
         }
-        self.visits.take_path(number, &path.buckets)
+        self.visits.paths.take(number, &path.buckets, 0)
     }
 
     pub fn has_paths(&self) -> bool {
-        self.path_count > 0
+        !self.paths.is_empty()
     }
 
     /// Takes no more events. None waits.
@@ -203,11 +170,10 @@ impl PendingWrites {
         for (_, bucket) in taken.filter(|(pending, _)| !pending.name.is_null()) {
             bucket.handle.set_pending(0);
         }
-        self.used.clear();
-        self.visits.detach();
+        self.visits.paths.clear();
         self.buckets.clear();
         self.paths.clear();
-        (self.path_count, self.first) = (0, None);
+        self.first = None;
         self.split.clear();
         self.validity = Range::default();
     }
@@ -248,7 +214,7 @@ impl PendingWrites {
         }
         events.iter().enumerate().all(|event| {
             let path = paths.find(event.1.time);
-            path.is_some_and(|path| self.takes(path))
+            path.is_some_and(|path| self.paths.takes(path))
                 && visits
                     .as_mut()
                     .is_none_or(|place| self.visits.accepts(event, place, clock))
@@ -261,13 +227,6 @@ impl PendingWrites {
                         && PendingFunnels::accepts(visitor, event, place, visits, clock, is_lasting)
                 })
         })
-    }
-
-    #[inline]
-    fn takes(&self, path: u32) -> bool {
-        self.paths
-            .get(path as usize)
-            .is_some_and(|it| it.takes_events)
     }
 
     /// Adds accepted events, and the names of the keys that they change.
@@ -293,7 +252,7 @@ impl PendingWrites {
             else {
                 continue;
             };
-            if is_one || self.enter_call(number) {
+            if is_one || self.paths.enter_call(self.calls, number) {
                 self.push_names(&path.buckets, is_one, names);
             }
             let (path, day) = (path.buckets, path.day);
@@ -360,12 +319,6 @@ impl PendingWrites {
         is_late
     }
 
-    #[inline]
-    fn enter_call(&mut self, path: u32) -> bool {
-        let path = self.paths.get_mut(path as usize);
-        path.is_some_and(|path| std::mem::replace(&mut path.call, self.calls) != self.calls)
-    }
-
     /// Adds the names of buckets that the call at hand has not changed before.
     #[inline]
     fn push_names(
@@ -394,7 +347,7 @@ impl PendingWrites {
         // SAFETY: references to buckets are made when what waits for them is applied.
         let access = &unsafe { Handles::new() };
         let sink = BucketSink {
-            used: &self.used,
+            used: self.paths.used(),
             split: &self.split,
             buckets_of: |path| Some(&paths.get(path)?.buckets),
             access,
@@ -415,6 +368,13 @@ impl PendingWrites {
     pub fn waiting(&self) -> u64 {
         self.batch.events().len() as u64
     }
+}
+
+/// Whether there are handles on all buckets of a path.
+fn is_valid(path: &BucketPath, buckets: &[BucketRef], now: i64) -> bool {
+    let mut all = path.buckets.iter().flatten().map(|index| index.of(buckets));
+    !path.times.is_empty()
+        && all.all(|bucket| bucket.is_some_and(|bucket| bucket.handle.valid(now).is_some()))
 }
 
 /// The buckets of one path that another one does not have.

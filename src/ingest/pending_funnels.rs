@@ -110,7 +110,7 @@ impl PendingFunnels {
         capacity: usize,
     ) {
         let buckets_of = |path| Some(&paths.get(path)?.buckets);
-        let buckets = (visits.used(), buckets);
+        let buckets = (visits.paths.used(), buckets);
         apply_to_beginnings(&mut self.batch, access, buckets, buckets_of, capacity);
     }
 }

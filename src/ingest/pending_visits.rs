@@ -7,7 +7,8 @@ use super::apply::{apply_to_beginnings, Handles};
 use super::bucket_ref::BucketRef;
 use super::lateness::LatenessClock;
 use super::partitions::Partitions;
-use super::path_cache::{BucketIndex, Buckets, PathCache, MOST_PATHS};
+use super::path_cache::{Buckets, PathCache};
+use super::taken_paths::TakenPaths;
 use analytics_core::apply::{write_previous, Beginnings, VisitBatch, VisitEvent};
 use analytics_core::event::{Batch, Event};
 use analytics_core::schema::Visits;
@@ -15,10 +16,7 @@ use analytics_core::visitors::{Partition, Step, Visitor};
 
 #[derive(Default)]
 pub struct PendingVisits {
-    /// By the number of a path in the cache: whether it takes visits.
-    paths: Vec<bool>,
-    path_count: usize,
-    used: Vec<BucketIndex>,
+    pub paths: TakenPaths,
     /// The visitors of the call that is checked, or was accepted: of each event.
     visitors: Vec<Visitor>,
     batch: VisitBatch,
@@ -57,38 +55,6 @@ pub struct Noted<'n> {
 }
 
 impl PendingVisits {
-    /// False where that would be too many paths.
-    pub fn take_path(&mut self, number: u32, buckets: &Buckets) -> bool {
-        let place = number as usize;
-        if self.paths.len() <= place {
-            self.paths.resize(place + 1, false);
-        }
-        let Some(takes) = self.paths.get_mut(place) else {
-            return false;
-        };
-        if *takes {
-            return true;
-        }
-        if self.path_count >= MOST_PATHS {
-            return false;
-        }
-        *takes = true;
-        self.path_count += 1;
-        for index in buckets.iter().copied().flatten() {
-            if !self.used.contains(&index) {
-                self.used.push(index);
-            }
-        }
-        true
-    }
-
-    /// Takes no more visits. None waits.
-    pub fn detach(&mut self) {
-        self.paths.clear();
-        self.path_count = 0;
-        self.used.clear();
-    }
-
     pub fn discard(&mut self) {
         self.batch.clear();
     }
@@ -97,16 +63,10 @@ impl PendingVisits {
         self.batch.bytes()
     }
 
-    /// The buckets in which visits and attempts of funnels begin.
-    pub fn used(&self) -> &[BucketIndex] {
-        &self.used
-    }
-
     /// Whether a visit or an attempt that begins at this time may wait.
     #[inline]
     pub fn takes(&self, paths: &PathCache, time: i64) -> bool {
-        let number = paths.find(time).map(|number| number as usize);
-        number.is_some_and(|number| self.paths.get(number) == Some(&true))
+        paths.find(time).is_some_and(|path| self.paths.takes(path))
     }
 
     /// Finds the visitors of a call that is checked, and prefetches their visits.
@@ -195,7 +155,7 @@ impl PendingVisits {
         capacity: usize,
     ) {
         let buckets_of = |path| Some(&paths.get(path)?.buckets);
-        let buckets = (&self.used[..], buckets);
+        let buckets = (self.paths.used(), buckets);
         apply_to_beginnings(&mut self.batch, access, buckets, buckets_of, capacity);
     }
 }
