@@ -37,6 +37,7 @@ fn play(is_first: bool, stride: u64, turn: u64) -> Vec<String> {
                 let row = format!("{} | {point} | {}", scene.name, deed.line);
                 if !wanted.iter().all(|part| row.contains(part))
                     || stage.is_beyond_redis(scene, point, deed)
+                    || stage.has_seed_of_its_own(scene, point, deed)
                 {
                     continue;
                 }

@@ -156,12 +156,9 @@ impl Stage {
         }
     }
 
-    /// Whatever has become of the servers.
+    /// Whatever has become of the servers. What is known of the old ones holds for their random seeds only.
     pub fn renew(&mut self) {
-        let new = Stage {
-            known: std::mem::take(&mut self.known),
-            ..Stage::new_at(self.is_first, self.start)
-        };
+        let new = Stage::new_at(self.is_first, self.start);
         let old = std::mem::replace(self, new);
         for server in [old.hostile, old.replica, old.alone] {
             let dir = server.dir().to_owned();
@@ -189,6 +186,20 @@ impl Stage {
         points
             .map(|point| String::from_utf8_lossy(point.bytes()).into_owned())
             .collect()
+    }
+
+    /// Whether the command then makes another site one that remembers people: with a random seed, so that no two
+    /// servers have the same bytes.
+    pub fn has_seed_of_its_own(&self, scene: &Scene, point: &str, deed: &Deed) -> bool {
+        const PUTS: [&str; 4] = [
+            "RENAME other shop",
+            "RESTORE shop ",
+            "; ANALYTICS.TRACK shop ",
+            "; ANALYTICS.CREATE shop ",
+        ];
+        scene.command.starts_with("ANALYTICS.FUNNEL shop SET")
+            && point.starts_with("filter ")
+            && PUTS.iter().any(|put| deed.line.contains(put))
     }
 
     /// Whether Redis itself does not take it that this is done there: a key that is being made has to be
@@ -360,17 +371,21 @@ impl Stage {
         None
     }
 
-    /// Until it has applied what the server has told it.
+    /// Until it has applied what the server has told it; a ping of the server's may come after that.
     fn wait_for_replica(&mut self) -> Result<(), String> {
         let offset = self.ours.info("replication", "master_repl_offset");
+        let offset: i64 = offset.parse().expect("an offset");
         let deadline = Instant::now() + time_limit();
         loop {
             let Ok(reply) = self.theirs.try_call(&[&"INFO", &"replication"]) else {
                 return Err(death(&self.replica, "the replica died"));
             };
             let text = reply.text();
+            let applied = text
+                .lines()
+                .find_map(|line| line.strip_prefix("slave_repl_offset:")?.parse().ok());
             if text.contains("master_link_status:up")
-                && text.contains(&format!("slave_repl_offset:{offset}\r"))
+                && applied.is_some_and(|applied: i64| applied >= offset)
             {
                 return Ok(());
             }

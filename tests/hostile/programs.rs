@@ -41,7 +41,7 @@ impl Program {
 static DONE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
 /// More is not noted.
-const MOST_NOTED: usize = 10_000;
+const MOST_NOTED: usize = 400_000;
 
 pub fn take_done() -> Vec<Vec<u8>> {
     std::mem::take(&mut *DONE.lock().unwrap_or_else(PoisonError::into_inner))
