@@ -112,7 +112,7 @@ pub fn append<G: Again>(ctx: Ctx, guard: &mut G, site: StringRef, change: &Chang
     let kind = Key::for_reading(ctx, guard.again(), key.get()).kind();
     let exists = kind != raw::REDISMODULE_KEYTYPE_EMPTY;
     if !exists {
-        cluster::refuse_if_bucket_is_elsewhere(ctx, guard.again(), site, key.get())?;
+        cluster::refuse_if_key_is_elsewhere(ctx, guard.again(), site, key.get())?;
     }
     let is_stream = !exists || kind == raw::REDISMODULE_KEYTYPE_STREAM;
     let most = MAX_ENTRIES.to_string();

@@ -84,7 +84,7 @@ pub fn alter(ctx: Ctx, words: Words) -> Outcome {
         Origin::Client => OldPartitions::find(ctx, &mut guard, words, (&before, &settings))?,
         Origin::Master => OldPartitions::default(),
     };
-    changes_before.refuse_more()?;
+    changes_before.refuse_if_changed()?;
     let seeds = seeds_of(&changes, &settings);
     let value = site_to_change(ctx, words, &mut guard)?;
     value.site.settings = settings;

@@ -73,7 +73,7 @@ pub fn drop_site(ctx: Ctx, words: Words) -> Outcome {
     for other in streams.iter().chain([&ids]) {
         let (name, guard) = (other.get(), &mut guard);
         if !changes::opening(name, || key::exists(ctx, &mut *guard, name)) {
-            cluster::refuse_if_bucket_is_elsewhere(ctx, guard, words.string(1)?, name)?;
+            cluster::refuse_if_key_is_elsewhere(ctx, guard, words.string(1)?, name)?;
         }
     }
     let visitors = settings.visits.as_deref().map_or(0, Visits::partitions);
@@ -86,7 +86,7 @@ pub fn drop_site(ctx: Ctx, words: Words) -> Outcome {
     let people = walk::existing_partitions::<People>(ctx, &mut guard, key, people)?;
     let last = known.max(latest).min(MAX_TIME);
     let buckets = find_buckets(ctx, &mut guard, words.string(1)?, &settings, last)?;
-    changes.refuse_more()?;
+    changes.refuse_if_changed()?;
 
     // The keys that had expired are gone: from here on no foreign code runs until all is removed.
     let dropped = drop_buckets(ctx, &mut guard, buckets);

@@ -61,7 +61,7 @@ pub fn forget(ctx: Ctx, words: Words) -> Outcome {
     let identity = Found::<People>::find(ctx, &mut guard, key, number)?;
     let number = visits.map(|(number, ..)| number);
     let visit = Found::<Partition>::find(ctx, &mut guard, key, number)?;
-    changes.refuse_more()?;
+    changes.refuse_if_changed()?;
 
     let (mut was_known, mut funnels) = (false, 0);
     if let Some((found, (_, visitor, terms))) = identity.zip(people) {
@@ -117,7 +117,7 @@ impl<C: PartitionContents> Found<C> {
         let mut value = OpenValue::default();
         value.look_up(ctx, guard, name.get())?;
         if !value.exists() {
-            cluster::refuse_if_bucket_is_elsewhere(ctx, guard, site, name.get())?;
+            cluster::refuse_if_key_is_elsewhere(ctx, guard, site, name.get())?;
             return Ok(None);
         }
         Ok(Some(Found { name, value }))

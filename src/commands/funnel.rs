@@ -216,7 +216,7 @@ fn delete(ctx: Ctx, words: Words) -> Outcome {
     let key = words.string(1)?;
     let partitions: Vec<OwnedString> =
         walk::existing_partitions::<people::People>(ctx, &mut guard, key, partitions)?;
-    changes.refuse_more()?;
+    changes.refuse_if_changed()?;
     let value = site_to_change(ctx, words, &mut guard)?;
     ctx.replicate_verbatim();
     value.site.settings = settings;

@@ -92,7 +92,7 @@ pub fn import(ctx: Ctx, words: Words) -> Outcome {
     let mut targets = Target::all(name, &settings, &period, clock)?;
     Target::open_all(ctx, &mut guard, &mut targets, site, &settings)?;
 
-    changes.refuse_more()?;
+    changes.refuse_if_changed()?;
 
     // From here on no step can fail.
     let import = Import { what, sketch, row };
@@ -201,7 +201,7 @@ impl Target {
             }
         }
         missing.map_or(Ok(()), |name| {
-            cluster::refuse_if_bucket_is_elsewhere(ctx, guard, site, name)
+            cluster::refuse_if_key_is_elsewhere(ctx, guard, site, name)
         })
     }
 

@@ -54,7 +54,7 @@ pub fn info(ctx: Ctx, words: Words) -> Outcome {
     let ids_name = OwnedString::new(&ids_key(name));
     let ids_key = Key::for_reading(ctx, &guard, ids_name.get());
     if !ids_key.exists() {
-        cluster::refuse_if_bucket_is_elsewhere(ctx, &guard, words.string(1)?, ids_name.get())?;
+        cluster::refuse_if_key_is_elsewhere(ctx, &guard, words.string(1)?, ids_name.get())?;
     }
     let ids = value::read::<IdsValue>(ids_key).ok().flatten();
     let key = words.string(1)?;

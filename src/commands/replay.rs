@@ -187,7 +187,7 @@ impl Excerpt {
         let stream = Stream::of(Key::for_reading(ctx, &mut *guard, name))?;
         if !stream.exists() {
             drop(stream);
-            cluster::refuse_if_bucket_is_elsewhere(ctx, guard, words.string(1)?, name)?;
+            cluster::refuse_if_key_is_elsewhere(ctx, guard, words.string(1)?, name)?;
             let name = shown(words.required(3)?);
             return Err(Error::new(format!("FROM '{name}': there is no such stream")).into());
         }

@@ -71,7 +71,7 @@ pub fn seed(ctx: Ctx, words: Words) -> Outcome {
     let since = since.transpose()?;
     let key = words.string(1)?;
     let mut remembering = Remembering::open(ctx, &mut guard, key, people, &users)?;
-    changes.refuse_more()?;
+    changes.refuse_if_changed()?;
 
     let is_later = since.is_some();
     if let Some(settings) = since {

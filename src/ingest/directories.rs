@@ -62,9 +62,9 @@ pub fn accept(site: &SiteValue, batch: &Batch, clock: LatenessClock) -> bool {
     })
 }
 
-/// The partition of an event's user and its number, which is given back later. None where the events of the
+/// The partition of an event's user and its number, which is put back later. None where the events of the
 /// call cannot wait, whatever their users.
-pub fn take<C: UserContents>(
+pub fn take_partition<C: UserContents>(
     site: &SiteValue,
     event: &Event,
     batch: &Batch,
@@ -83,8 +83,12 @@ pub fn take<C: UserContents>(
     })
 }
 
-/// Gives a partition back, unless the directory has another one or is gone.
-pub fn give<C: UserContents>(site: &SiteValue, number: u32, partition: Box<PartitionRef<C>>) {
+/// Puts a partition back, unless the directory has another one or is gone.
+pub fn put_partition_back<C: UserContents>(
+    site: &SiteValue,
+    number: u32,
+    partition: Box<PartitionRef<C>>,
+) {
     with(|directories| {
         if let Some(directory) = directories.of(site) {
             C::of(directory).0.put(number, partition);

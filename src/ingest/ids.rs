@@ -45,7 +45,7 @@ impl OpenIds {
         let mut value = OpenValue::default();
         let expiry = value.look_up(ctx, guard, name.get())?.expiry;
         if !value.exists() {
-            cluster::refuse_if_bucket_is_elsewhere(ctx, guard, site, name.get())?;
+            cluster::refuse_if_key_is_elsewhere(ctx, guard, site, name.get())?;
         }
         Ok(OpenIds {
             name,

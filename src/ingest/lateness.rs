@@ -36,7 +36,7 @@ impl LatenessClock {
 
     /// Whether an event is in time for a bucket with this expiry.
     #[inline]
-    pub fn reaches(&self, expiry: i64) -> bool {
+    pub fn is_in_time_for(&self, expiry: i64) -> bool {
         self.clock.is_none_or(|clock| expiry > clock)
     }
 }

@@ -19,13 +19,13 @@ use analytics_core::schema::keys::events_stream;
 pub struct OpenLog {
     name: OwnedString,
     log: Log,
-    /// Entries of before may go.
+    /// Entries before this one may be removed.
     keeps_from: Option<EntryId>,
     exists: bool,
 }
 
 impl OpenLog {
-    /// Changes nothing. `keeps_from`: the time of which no entry goes.
+    /// Changes nothing. `keeps_from`: no entry of this time or a later one is removed.
     pub fn open(
         ctx: Ctx,
         guard: &mut WriteGuard,
@@ -34,11 +34,10 @@ impl OpenLog {
         keeps_from: Option<i64>,
     ) -> Outcome<OpenLog> {
         let keeps_from = keeps_from.and_then(|ms| u64::try_from(ms).ok());
-
         let name = OwnedString::new(&events_stream(site.bytes()));
         let exists = stream(ctx, guard, &name)?.exists();
         if !exists {
-            cluster::refuse_if_bucket_is_elsewhere(ctx, guard, site, name.get())?;
+            cluster::refuse_if_key_is_elsewhere(ctx, guard, site, name.get())?;
         }
         Ok(OpenLog {
             name,

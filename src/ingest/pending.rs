@@ -193,7 +193,7 @@ impl PendingWrites {
 
     #[inline]
     pub fn takes_events(&self, clock: LatenessClock) -> bool {
-        self.is_open(clock.now) && clock.reaches(self.expiry)
+        self.is_open(clock.now) && clock.is_in_time_for(self.expiry)
     }
 
     /// Prepares the visitors of a call, for `add`. Returns whether all of its events may wait, if their ids

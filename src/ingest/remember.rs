@@ -48,7 +48,7 @@ impl<'s> Remembering<'s> {
         }
         all.used.open(ctx, guard, &mut all.partitions, all.now)?;
         if let Some(missing) = all.used.missing(guard, &all.partitions) {
-            cluster::refuse_if_bucket_is_elsewhere(ctx, guard, site, missing)?;
+            cluster::refuse_if_key_is_elsewhere(ctx, guard, site, missing)?;
         }
         Ok(all)
     }

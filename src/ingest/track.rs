@@ -104,7 +104,7 @@ fn track_with<'c>(
     let batch = &request.batch;
     let waits = learned.is_none()
         && (directories::accept(site.value(&guard), batch, clock)
-            || waiting_partitions::open(ctx, &mut guard, &site, batch, clock)?
+            || waiting_partitions::take_handles(ctx, &mut guard, &site, batch, clock)?
                 && directories::accept(site.value(&guard), batch, clock));
     let outcome = match waits {
         true => event.let_wait_or_apply(&mut guard, &mut site, request, write)?,
@@ -257,13 +257,13 @@ impl<'c> Tracked<'c, '_> {
         write.open_buckets(ctx, guard, directory, now)?;
         let settings = self.settings(guard, site);
         if let Some(name) = write.check_buckets(guard, directory, settings)? {
-            cluster::refuse_if_bucket_is_elsewhere(ctx, &mut *guard, self.key, name)?;
+            cluster::refuse_if_key_is_elsewhere(ctx, &mut *guard, self.key, name)?;
         }
         let mut ids = match has_ids(&request.batch.events) {
             true => Some(self.open_ids(guard, site)?),
             false => None,
         };
-        self.changes.refuse_more()?;
+        self.changes.refuse_if_changed()?;
         let numbers = match self.log {
             Some(_) => write.counting(guard, ids.as_ref(), &request.batch),
             None => Vec::new(),

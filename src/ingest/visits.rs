@@ -124,7 +124,7 @@ impl<'c> DirectVisits<'c> {
         for index in &mut buckets {
             let bucket = index.and_then(|index| index.of_mut(&mut directory.buckets));
             let Some(bucket) = bucket else { continue };
-            if !command.clock.reaches(bucket.expiry) {
+            if !command.clock.is_in_time_for(bucket.expiry) {
                 self.partly_late = true;
                 *index = None;
                 continue;

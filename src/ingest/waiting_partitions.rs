@@ -15,7 +15,7 @@ use analytics_core::visitors::Partition;
 /// Takes handles on the partitions of these events. False where one is not there, or gives no handle: the
 /// events do not wait then. Changes nothing; foreign code may run.
 #[inline(never)]
-pub fn open(
+pub fn take_handles(
     ctx: Ctx,
     guard: &mut WriteGuard,
     site: &OpenSite,
@@ -46,7 +46,7 @@ fn open_one<C: UserContents>(
     (event, batch): (&Event, &Batch),
     clock: LatenessClock,
 ) -> Outcome<bool> {
-    let taken = directories::take::<C>(site.value(guard), event, batch, clock);
+    let taken = directories::take_partition::<C>(site.value(guard), event, batch, clock);
     let Some((number, mut partition)) = taken else {
         return Ok(false);
     };
@@ -55,6 +55,6 @@ fn open_one<C: UserContents>(
         false => partition.look_up(ctx, guard, clock.now),
     };
     let is_open = partition.has_valid_handle(clock.now);
-    directories::give(site.value(guard), number, partition);
+    directories::put_partition_back(site.value(guard), number, partition);
     looked_up.map(|()| is_open)
 }

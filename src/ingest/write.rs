@@ -129,7 +129,7 @@ impl<'c> DirectWrite<'c> {
         for index in &mut used.buckets {
             let bucket = index.and_then(|index| index.of_mut(&mut directory.buckets));
             let Some(bucket) = bucket else { continue };
-            if !clock.reaches(bucket.expiry) {
+            if !clock.is_in_time_for(bucket.expiry) {
                 *index = None;
                 self.partly_late = true;
             } else if bucket.open.command != command {

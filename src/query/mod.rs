@@ -241,7 +241,7 @@ impl<'c> Query<'c> {
         // Buckets that are being moved are unknown.
         let missing = missing.first();
         let refused = missing.map(|bucket| {
-            cluster::refuse_if_bucket_is_elsewhere(self.ctx, &self.guard, self.key, bucket.get())
+            cluster::refuse_if_key_is_elsewhere(self.ctx, &self.guard, self.key, bucket.get())
         });
         found.filter(|_| !matches!(refused, Some(Err(_))))
     }
@@ -361,7 +361,7 @@ impl<'c> Query<'c> {
             buckets.push(bucket.map(|bucket| &**unsafe { bucket.as_ref() }));
         }
         if let Some(bucket) = missing.first() {
-            let refused = cluster::refuse_if_bucket_is_elsewhere(
+            let refused = cluster::refuse_if_key_is_elsewhere(
                 self.ctx,
                 &self.guard,
                 self.key,

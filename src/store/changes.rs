@@ -30,7 +30,7 @@ impl Changes {
 
     /// Fails where there was a change since.
     #[inline]
-    pub fn refuse_more(self) -> Result<(), Failure> {
+    pub fn refuse_if_changed(self) -> Result<(), Failure> {
         match self == Changes::until_now() {
             true => Ok(()),
             false => Err(refusal()),

@@ -15,14 +15,14 @@ use crate::api::string::{OwnedString, StringRef};
 use analytics_core::schema::keys::{check_site_name, BucketName};
 use analytics_core::time::Granularity;
 
-/// For a command that does not find a bucket of this site.
-pub fn refuse_if_bucket_is_elsewhere<'g>(
+/// For a command that does not find a key of this site: a bucket, a partition of users, the ids, the log.
+pub fn refuse_if_key_is_elsewhere<'g>(
     ctx: Ctx,
     guard: impl CallOut<'g>,
     site: StringRef,
-    bucket: StringRef,
+    key: StringRef,
 ) -> Outcome {
-    if is_enabled(ctx) && !call::are_keys_served(ctx, guard, &[site, bucket]) {
+    if is_enabled(ctx) && !call::are_keys_served(ctx, guard, &[site, key]) {
         return Err(Failure::TryAgain);
     }
     Ok(())
@@ -43,7 +43,7 @@ pub fn refuse_if_site_is_elsewhere<'g>(
     // Any second key of the slot: with several keys, none may be missing.
     let companion = BucketName::new(name, Granularity::Minute, b"");
     let companion = OwnedString::new(companion.bytes());
-    refuse_if_bucket_is_elsewhere(ctx, guard, site, companion.get())
+    refuse_if_key_is_elsewhere(ctx, guard, site, companion.get())
 }
 
 /// Whether this node serves a site that it has: the site may have arrived before its slot, or have stayed

@@ -81,7 +81,7 @@ fn existing<T>(
         }
     }
     if let Some(missing) = missing {
-        cluster::refuse_if_bucket_is_elsewhere(ctx, guard.again(), site, name(&missing))?;
+        cluster::refuse_if_key_is_elsewhere(ctx, guard.again(), site, name(&missing))?;
     }
     Ok(there)
 }
