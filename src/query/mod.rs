@@ -4,7 +4,6 @@
 pub mod reply;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::ptr::NonNull;
 
 use super::config;
@@ -41,7 +40,7 @@ pub struct Query<'c> {
     key: StringRef<'c>,
     site: FoundSite,
     pub now: i64,
-    /// The buckets that were opened, by their starts: a command opens each once.
+    /// The buckets that were opened: those of a window before are not opened again.
     opened: RefCell<Opened>,
     /// Runs until the query is dropped.
     _timer: Option<QueryTimer>,
@@ -50,7 +49,7 @@ pub struct Query<'c> {
 }
 
 /// The buckets of periods, None for one that does not exist.
-type Opened = BTreeMap<(Granularity, i64), Option<NonNull<BucketValue>>>;
+type Opened = Vec<((Granularity, i64), Option<NonNull<BucketValue>>)>;
 
 /// A window and the one before it, an answer per metric.
 pub struct Compared {
@@ -345,15 +344,19 @@ impl<'c> Query<'c> {
     pub fn buckets(&self, periods: impl Iterator<Item = Period>) -> Outcome<Vec<Option<&Bucket>>> {
         let mut missing = Vec::new();
         let mut opened = self.opened.borrow_mut();
+        opened.sort_unstable_by_key(|(place, _)| *place);
+        let known = opened.len();
         let mut buckets = Vec::with_capacity(periods.size_hint().0);
         for period in periods {
             let place = (period.granularity(), period.start());
-            let bucket = match opened.get(&place) {
-                Some(bucket) => *bucket,
+            let before = opened.get(..known).unwrap_or_default();
+            let found = before.binary_search_by_key(&place, |(place, _)| *place);
+            let bucket = match found.ok().and_then(|at| before.get(at)) {
+                Some((_, bucket)) => *bucket,
                 None => {
                     let bucket = self.bucket(&period, &mut missing)?;
                     stats::QUERY_BUCKETS.add(u64::from(bucket.is_some()));
-                    opened.insert(place, bucket);
+                    opened.push((place, bucket));
                     bucket
                 }
             };
@@ -361,15 +364,11 @@ impl<'c> Query<'c> {
             buckets.push(bucket.map(|bucket| &**unsafe { bucket.as_ref() }));
         }
         if let Some(bucket) = missing.first() {
-            let refused = cluster::refuse_if_key_is_elsewhere(
-                self.ctx,
-                &self.guard,
-                self.key,
-                bucket.get(),
-            );
+            let refused =
+                cluster::refuse_if_key_is_elsewhere(self.ctx, &self.guard, self.key, bucket.get());
             if refused.is_err() {
                 // The next call for them fails again.
-                opened.retain(|_, bucket| bucket.is_some());
+                opened.retain(|(_, bucket)| bucket.is_some());
                 refused?;
             }
         }

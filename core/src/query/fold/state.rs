@@ -13,13 +13,14 @@ use crate::sketch::sums::Summary;
 use crate::text::Name;
 use crate::time::Piece;
 
-/// Merges the measures that it is made for, and reads nothing else.
+/// Merges the measures that it is made for, and reads nothing else. `TOP` has one for every row, and most
+/// are of one measure: what is large is behind a pointer.
 #[derive(Default)]
 pub struct State {
     events: Option<u64>,
-    users: Option<Distinct>,
-    sessions: Option<Distinct>,
-    new_users: Option<NewUsers>,
+    users: Option<Box<Distinct>>,
+    sessions: Option<Box<Distinct>>,
+    new_users: Option<Box<NewUsers>>,
     values: Vec<Measured>,
     /// Some where slots at the edges of the window count in part, as by time: their events outside.
     trimmed: Option<f64>,
@@ -142,7 +143,7 @@ impl State {
             union.clear();
         }
         if let Some(new_users) = &mut self.new_users {
-            *new_users = NewUsers::default();
+            **new_users = NewUsers::default();
         }
         for value in &mut self.values {
             value.summary = Summary::new();
@@ -261,12 +262,12 @@ impl State {
     /// How many sketches were united.
     pub fn united(&self) -> u64 {
         let unions = [&self.users, &self.sessions].into_iter().flatten();
-        unions.map(Distinct::added).sum()
+        unions.map(|it| it.added()).sum()
     }
 
     /// The distinct users, with bounds and parts.
     pub fn users(&self) -> Option<Estimate> {
-        self.users.as_ref().map(Distinct::estimate)
+        self.users.as_ref().map(|it| it.estimate())
     }
 
     /// The beginning of the window that is asked about.
@@ -278,13 +279,13 @@ impl State {
 
     /// Those who return, where they were counted and not estimated.
     pub fn returning_counted(&self) -> Option<u64> {
-        self.new_users.as_ref().and_then(NewUsers::counted)
+        self.new_users.as_ref().and_then(|it| it.counted())
     }
 
     /// The number of one of the measures. `seconds`: the time that rates divide by.
     pub fn answer(&self, measure: &Measure, seconds: f64) -> Answer {
         let count = |count: Option<u64>| Answer::Count(count.unwrap_or(0));
-        let distinct = |distinct: &Option<Distinct>| {
+        let distinct = |distinct: &Option<Box<Distinct>>| {
             let users = distinct.as_ref().map(|it| it.count().round() as u64);
             Answer::Count(users.unwrap_or(0))
         };
@@ -296,7 +297,7 @@ impl State {
             Measure::Users => distinct(&self.users),
             Measure::Sessions => distinct(&self.sessions),
             Measure::People(people) => {
-                let users = self.users.as_ref().map_or(0.0, Distinct::count);
+                let users = self.users.as_ref().map_or(0.0, |it| it.count());
                 let new_users = self.new_users.as_ref();
                 new_users.map_or(Answer::Nothing, |it| it.answer(*people, users, seconds))
             }

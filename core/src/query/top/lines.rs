@@ -1,15 +1,17 @@
 //! The values of a dimension, each with its rows in all the buckets.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 use std::hint::black_box;
+
+use foldhash::fast::RandomState;
 
 use super::Axis;
 use crate::bucket::tally::Tally;
 use crate::bucket::{Breakdown, Bucket, Row};
 use crate::prefetch::AHEAD;
 use crate::query::fold::events_of;
-use crate::text::{same, Text};
+use crate::text::same;
 use crate::time::Piece;
 
 /// A value with its rows in all parts.
@@ -82,7 +84,9 @@ impl<'b> Lines<'b> {
             most_spilled: 0,
             floors: 0,
         };
-        let mut index: Index<'b> = HashMap::default();
+        // A row is looked up in every bucket, so its hash has to be quick. Its seed is drawn for every query:
+        // no client can choose values that share a place.
+        let mut index: HashMap<Key<'b>, usize, RandomState> = HashMap::default();
         let (mut rows, mut events) = (Vec::new(), Vec::new());
         for (part, (piece, bucket)) in parts.iter().enumerate() {
             let Some(breakdown) = bucket.breakdown(axis.kind, axis.name.text()) else {
@@ -104,7 +108,7 @@ impl<'b> Lines<'b> {
             }
             let mut events = events.iter().copied();
             for (row, number) in &rows {
-                let position = *index.entry(Key(Text::new(row.value()))).or_insert_with(|| {
+                let position = *index.entry(Key(row.value())).or_insert_with(|| {
                     lines.lines.push(Line::new(row.value()));
                     lines.lines.len() - 1
                 });
@@ -243,40 +247,18 @@ fn part_of_row<'p, 'b>(
     Some((piece, *bucket, tally))
 }
 
-/// A value, found by the hash of its text.
+/// A value. There is nothing else in a key, so that its length is not hashed.
 #[derive(Eq)]
-struct Key<'b>(Text<'b>);
+struct Key<'b>(&'b [u8]);
 
 impl PartialEq for Key<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.0.hash == other.0.hash && same(self.0.bytes, other.0.bytes)
+        same(self.0, other.0)
     }
 }
-
-type Index<'b> = HashMap<Key<'b>, usize, BuildHasherDefault<Given>>;
 
 impl Hash for Key<'_> {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
-        hasher.write_u64(self.0.hash);
-    }
-}
-
-/// A hasher for keys that are hashes already.
-#[derive(Default)]
-struct Given(u64);
-
-impl Hasher for Given {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
+        hasher.write(self.0);
     }
 }
