@@ -105,6 +105,12 @@ impl Salts {
         Some(format!("{current:032x}"))
     }
 
+    /// Whether ids can be made: the salts have been read at least once.
+    pub fn are_read(&self) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        !known.is_empty()
+    }
+
     /// Reads the salts, makes those of this period and the next, removes those that are over.
     pub async fn refresh(&self, redis: &Redis) -> Result<(), StoreError> {
         let now = crate::time::now_ms();

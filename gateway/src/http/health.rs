@@ -12,13 +12,17 @@ pub async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Redis answers, and the sites have been read.
+/// Redis answers, and the sites and the salts of visitor ids have been read.
 pub async fn readyz(State(state): State<AppState>) -> Result<&'static str, ApiError> {
     if state.is_draining() {
         return Err(ApiError::unavailable("the gateway is stopping", 5));
     }
     state.redis.query(&redis::cmd("PING")).await?;
     state.sites.loaded()?;
+    if !state.enrich.salts.are_read() {
+        let message = "the salts of visitor ids have not been read yet";
+        return Err(ApiError::unavailable(message, 1));
+    }
     Ok("ready\n")
 }
 

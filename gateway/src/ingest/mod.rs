@@ -6,6 +6,7 @@ mod body;
 mod classic;
 mod event;
 mod failures;
+mod form;
 mod intake;
 mod native;
 mod pipeline;

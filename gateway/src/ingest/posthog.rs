@@ -1,9 +1,10 @@
-//! PostHog's protocol: `/capture`, `/batch`, `/i/v0/e`, `/i/v1/analytics/events`, with gzip, too.
+//! PostHog's protocol: `/capture`, `/batch`, `/i/v0/e`, `/i/v1/analytics/events`, with gzip or as a form, too.
 //! `api_key` is the write key, `uuid` the id. What belongs to features that are not here (flags,
 //! recordings, surveys) is answered with an empty, well-formed nothing.
 
 use super::body::Body;
 use super::event::Draft;
+use super::form::json_of;
 use super::intake::Ingest;
 use super::properties::{Identity, Stamp};
 use super::sink::Refusal;
@@ -132,7 +133,7 @@ impl Captured {
 
 async fn take(ingest: &Ingest, source: &Source, body: &[u8]) -> ApiResult<()> {
     let most = ingest.state.config.ingest.body_bytes.as_u64();
-    let body = unpacked(body, most)?;
+    let body = json_of(unpacked(body, most)?)?;
     let wrong = |error: &dyn std::fmt::Display| {
         ingest.state.metrics.drop_event("invalid");
         ApiError::invalid("body", format!("no event: {error}"))

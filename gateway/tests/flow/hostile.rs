@@ -93,6 +93,11 @@ fn bodies_that_are_too_large_also_when_they_are_unpacked() {
             .status,
         413
     );
+    // The name of an encoding is read in any case.
+    let said = post(&gateway, "/track", &packed)
+        .bearer(&key)
+        .header("content-encoding", "GZIP");
+    assert_eq!(said.send().status, 413);
     for (encoding, body) in [("gzip", b"{}".as_slice()), ("br", &packed)] {
         let said = post(&gateway, "/track", body)
             .bearer(&key)
@@ -272,7 +277,7 @@ fn raw(gateway: &Gateway, bytes: &[u8]) -> String {
 #[test]
 fn clients_that_are_slow_or_speak_no_http_are_let_go() {
     let redis = RedisServer::start();
-    site(&redis, "shop", &[]);
+    let (key, _) = site(&redis, "shop", &[]);
     let settings = [
         ("HTTP__HEADER_TIMEOUT", "1s"),
         ("HTTP__REQUEST_TIMEOUT", "1s"),
@@ -289,6 +294,9 @@ fn clients_that_are_slow_or_speak_no_http_are_let_go() {
         b"POST /track HTTP/1.1\r\nhost: x\r\ncontent-length: 50\r\n\r\n{",
     );
     assert!(body.starts_with("HTTP/1.1 4"), "{body}");
+    let slow = format!("POST /track?key={key} HTTP/1.1\r\nhost: x\r\ncontent-length: 50\r\n\r\n{{");
+    let slow = raw(&gateway, slow.as_bytes());
+    assert!(slow.starts_with("HTTP/1.1 408"), "{slow}");
     assert!(raw(&gateway, b"\x16\x03\x01\x02\x00nonsense\r\n\r\n").starts_with("HTTP/1.1 400"));
     let two_lengths = b"POST /track HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\
         content-length: 3\r\n\r\n{}x";

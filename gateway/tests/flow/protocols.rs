@@ -3,6 +3,7 @@
 use crate::gateway::{site, Gateway, FIREFOX};
 use crate::http::{get, post, Answer};
 use crate::redis_server::RedisServer;
+use base64::prelude::{Engine, BASE64_STANDARD};
 use serde_json::{json, Value};
 use std::io::Write;
 
@@ -309,6 +310,14 @@ fn posthog_bodies() {
         .header("content-encoding", "gzip")
         .send();
     assert_eq!(answer.status, 200, "{answer:?}");
+    // Older scripts send a form.
+    let form = BASE64_STANDARD.encode(array.to_string());
+    let form = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("data", &form)
+        .finish();
+    let answer = post(&gateway, "/e/?compression=base64", form).send();
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(post(&gateway, "/e/", "data=%%%").send().status, 400);
     let v1 = json!({"batch": [{"event": "new", "uuid": "u-9", "distinct_id": "ann",
         "session_id": "s1", "properties": {"a": "b"}}]});
     let answer = post(&gateway, "/i/v1/analytics/events", v1.to_string())
@@ -316,7 +325,7 @@ fn posthog_bodies() {
         .send();
     assert_eq!(answer.json(), json!({"results": {}}));
     let expected = [
-        ("js", 2),
+        ("js", 3),
         ("new", 1),
         ("pageleave", 1),
         ("pageview", 1),
