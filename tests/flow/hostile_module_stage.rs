@@ -228,9 +228,10 @@ impl Stage {
         // And any expiry that it has by then is taken away, by `SET` as well.
         let expires = deed.line.strip_prefix("PEXPIREAT ");
         let expires = expires.and_then(|line| line.split(' ').next());
-        // `RENAME` removes the old key last: a key moved before that leaves its value in both databases, for
-        // strings as well.
-        let moves = name == "market" && deed.line.starts_with("MOVE shop");
+        // `RENAME` removes the old key last: a key moved or renamed before that leaves its value in both places,
+        // for strings as well.
+        let moves = name == "market"
+            && (deed.line.starts_with("MOVE shop") || deed.line == "RENAME shop away");
         copies
             || moves
             || expires.is_some_and(|word| is_it(&word))
