@@ -91,7 +91,7 @@ impl ApiError {
         ApiError::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
-            "the gateway failed; its log says why",
+            "the gateway failed; its log has the reason",
         )
     }
 }

@@ -1,4 +1,4 @@
-//! The binary: reads the command line and does what it says.
+//! The binary: reads the command line and runs its command.
 
 use clap::Parser;
 use mimalloc::MiMalloc;

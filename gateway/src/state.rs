@@ -42,7 +42,7 @@ impl AppState {
         }))
     }
 
-    /// What the module says of a site.
+    /// Facts of sites, read from the module.
     pub async fn facts_of(&self, site: &str) -> ApiResult<Arc<Facts>> {
         self.facts.of(&self.redis, &self.metrics, site).await
     }

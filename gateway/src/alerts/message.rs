@@ -1,4 +1,4 @@
-//! What an alert says: an entry of `{site}:alerts`, as JSON and as sentences.
+//! The content of an alert: an entry of `{site}:alerts`, as JSON and as sentences.
 
 use crate::store::text;
 use crate::time::iso;

@@ -153,7 +153,7 @@ impl FromRequestParts<AppState> for Admin {
     }
 }
 
-/// What a request with events says about where they go.
+/// The site, key and origin that a request with events names.
 #[derive(Debug, Default)]
 pub struct Claim<'a> {
     pub key: Option<&'a str>,

@@ -106,7 +106,7 @@ impl Agents {
     }
 }
 
-/// Names as people say them: the mobile builds of a browser are the browser.
+/// Names in common use: the mobile builds of a browser are the browser.
 fn browser(family: &str) -> Cow<'_, str> {
     match family {
         "Mobile Safari" | "Mobile Safari UI/WKWebView" => Cow::Borrowed("Safari"),

@@ -1,4 +1,4 @@
-//! What is known of a visitor beyond what the event says: browser and system from the user agent,
+//! What is known of a visitor beyond the event's own fields: browser and system from the user agent,
 //! the country from the address, the source from the referrer, and the id where none is sent.
 
 mod agents;

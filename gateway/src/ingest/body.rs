@@ -62,7 +62,7 @@ fn too_large() -> ApiError {
     ApiError::too_large("the body is too large")
 }
 
-/// What `Content-Encoding` says of the body.
+/// Whether `Content-Encoding` is gzip.
 fn is_gzip(headers: &HeaderMap) -> ApiResult<bool> {
     let Some(coding) = headers.get(header::CONTENT_ENCODING) else {
         return Ok(false);

@@ -15,7 +15,7 @@ pub const USER_BYTES: usize = 1_024;
 pub const DIMENSIONS: usize = 16;
 pub const VALUES: usize = 16;
 
-/// What a protocol says of an event, before the steps of the pipeline complete it.
+/// The fields of an event in its protocol, before the steps of the pipeline complete it.
 #[derive(Debug, Clone, Default)]
 pub struct Draft {
     pub name: String,
@@ -42,7 +42,7 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Adds a dimension unless the event has it; what has no text says nothing.
+    /// Adds a dimension unless the event has it; an empty text is skipped.
     pub fn dimension(&mut self, name: &str, value: impl Into<String>) {
         let value = value.into();
         if !value.is_empty() && !self.dimensions.iter().any(|(known, _)| known == name) {

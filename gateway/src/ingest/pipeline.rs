@@ -146,7 +146,7 @@ fn visitor_id(draft: &mut Draft, context: &Context) -> Result<(), Reason> {
     Ok(())
 }
 
-/// Only those that the site lists, if it lists any; numbers become texts where it says so.
+/// Only those that the site lists, if it lists any; numbers become texts where its settings ask for it.
 fn properties(draft: &mut Draft, context: &Context) -> Result<(), Reason> {
     let site = context.site;
     let listed = |name: &String| site.properties.is_empty() || site.properties.contains(name);
@@ -164,7 +164,7 @@ fn properties(draft: &mut Draft, context: &Context) -> Result<(), Reason> {
     Ok(())
 }
 
-/// The path of the page, and what its campaign says of itself.
+/// The path of the page, and the parameters of its campaign.
 fn page(draft: &mut Draft, _: &Context) -> Result<(), Reason> {
     let Some(url) = draft.url.as_deref().and_then(|url| Url::parse(url).ok()) else {
         return Ok(());

@@ -137,7 +137,7 @@ impl PlausibleEvent {
     }
 }
 
-/// What is wrong, as Plausible says it: `{"errors": {"domain": ["can't be blank"]}}`.
+/// The errors, in Plausible's shape: `{"errors": {"domain": ["can't be blank"]}}`.
 fn wrong(field: &str, message: &str) -> Response {
     let body = json!({ "errors": { field: [message] } });
     (StatusCode::BAD_REQUEST, Json(body)).into_response()

@@ -1,6 +1,6 @@
 //! Segment's protocol: `/v1/track`, `page`, `screen`, `identify`, `group`, `alias` and `batch`, with
 //! the write key as the user of basic authentication, or as `writeKey` in the body. `messageId` is
-//! the id. An event that is wrong is dropped by itself, for the protocol cannot say which it was.
+//! the id. An event that is wrong is dropped by itself, for the protocol's answer cannot name it.
 //!
 //! Traits of people are not taken: they are names and addresses.
 

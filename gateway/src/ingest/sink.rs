@@ -31,9 +31,9 @@ const REPLICA_WAIT: Duration = Duration::from_secs(1);
 /// What to do when the module refuses one event of many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// None of the job's events counts, and the answer says why.
+    /// None of the job's events counts, and the answer has the reason.
     Whole,
-    /// The others count: the protocol has no way to say which one was wrong.
+    /// The others count: an answer of the protocol has no place to name the wrong one.
     Each,
 }
 
@@ -416,7 +416,7 @@ fn is_refused_in_part(job: &Job, error: &StoreError) -> bool {
     error.failure == Failure::Refused && job.refusal == Refusal::Each
 }
 
-/// An event that was sent before may have counted then, and says 0 now.
+/// An event that was sent before may have counted then, and the reply is 0 now.
 fn counted(job: &Job, reply: Option<i64>) -> u64 {
     if job.uncertain {
         return job.events.len() as u64;

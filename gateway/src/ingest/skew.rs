@@ -1,4 +1,4 @@
-//! Clocks of clients that are wrong: a batch says when it was sent by the client's clock, and comes
+//! Clocks of clients that are wrong: a batch has the time when it was sent, by the client's clock, and comes
 //! about then by ours.
 
 /// What to add to the times of a batch. Nothing for a clock that is right to the minute; whole

@@ -1,4 +1,4 @@
-//! Bodies that are packed with gzip, also without a header that says so, as some libraries send them:
+//! Bodies that are packed with gzip, also without `Content-Encoding`, as some libraries send them:
 //! it is known by its first bytes.
 
 use crate::error::{ApiError, ApiResult};

@@ -1,4 +1,4 @@
-//! The one subscription of a gateway: what all gateways, itself among them, say on the channel.
+//! The one subscription of a gateway: what all gateways, itself among them, publish on the channel.
 
 use super::hubs::Live;
 use super::tap::{Word, CHANNEL};

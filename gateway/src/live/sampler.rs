@@ -1,4 +1,4 @@
-//! At most 50 events a second; beyond, a sample in which each event says how many it stands for.
+//! At most 50 events a second; beyond, a sample in which each event has the number that it stands for.
 //!
 //! A second with up to 50 events is passed on whole. Once there are more, events are passed on at
 //! an even pace, so that the sample is of the whole second and not of its beginning.

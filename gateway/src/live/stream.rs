@@ -1,4 +1,4 @@
-//! `GET /api/v1/sites/{site}/live`: what a web socket says, as server-sent events, for `EventSource`
+//! `GET /api/v1/sites/{site}/live`: the messages of a web socket, as server-sent events, for `EventSource`
 //! and `curl`. A listener that is too slow is dropped; browsers connect again by themselves.
 
 use super::admission::{check_origin, Seat};

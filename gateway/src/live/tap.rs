@@ -19,7 +19,7 @@ const WANTED: Duration = Duration::from_secs(15);
 const FLUSH: Duration = Duration::from_millis(100);
 const QUEUE: usize = 4_096;
 
-/// What gateways say to each other.
+/// What gateways send to each other.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Word {

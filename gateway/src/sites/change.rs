@@ -55,7 +55,7 @@ pub struct Change {
     /// The dimension that `themes` ranks.
     #[arg(long)]
     pub theme_dimension: Option<String>,
-    /// The dimension that tells kinds of the goal apart.
+    /// The dimension with the kinds of the goal.
     #[arg(long)]
     pub goal_dimension: Option<String>,
 }

@@ -15,7 +15,7 @@ pub struct StoreError {
 pub enum Failure {
     /// The command is wrong, and will be the next time. It has changed nothing.
     Refused,
-    /// The server says that it does not take it now: it loads, is full, read-only, fails over. It
+    /// The server does not take it now: it loads, is full, read-only, fails over. It
     /// has changed nothing.
     NotNow,
     /// Whether the command was carried out is not known: the connection broke, or no reply came.
@@ -39,12 +39,12 @@ impl StoreError {
         matches!(self.failure, Failure::NotNow | Failure::Unknown)
     }
 
-    /// The first word of what the server says: `NOGROUP`.
+    /// The first word of the server's error: `NOGROUP`.
     pub fn code(&self) -> Option<&str> {
         self.error.code()
     }
 
-    /// What the server says, without its first word.
+    /// The server's error without its first word.
     pub fn message(&self) -> Cow<'_, str> {
         match self.error.detail() {
             Some(detail) => Cow::Borrowed(detail.strip_prefix("ERR ").unwrap_or(detail)),
@@ -112,7 +112,7 @@ impl From<StoreError> for ApiError {
             }
             Failure::Setup => {
                 tracing::error!(%error, "redis refuses the gateway");
-                ApiError::unavailable("the gateway is not set up; its log says why", 30)
+                ApiError::unavailable("the gateway is not set up; its log has the reason", 30)
             }
         }
     }

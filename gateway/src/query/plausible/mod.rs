@@ -324,7 +324,7 @@ impl Asked {
     }
 
     /// A step is answered from buckets and slots inside it. At an end of the range that cuts one, the
-    /// numbers are as those of any window: of whole slots, and visitors are estimated. The answer says
+    /// numbers are as those of any window: of whole slots, and visitors are estimated. The answer states
     /// so. A step that only longer buckets could answer is refused.
     fn check(
         &self,
