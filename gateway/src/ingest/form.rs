@@ -8,7 +8,7 @@ use base64::Engine;
 use std::borrow::Cow;
 use url::form_urlencoded;
 
-const FIELD: &[u8] = b"data=";
+const FIELD: &str = "data";
 
 /// Some leave the padding out.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -18,10 +18,11 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// The JSON of a form; any other body as it is.
 pub fn json_of(body: Cow<'_, [u8]>) -> ApiResult<Cow<'_, [u8]>> {
-    if !body.starts_with(FIELD) {
+    if body.trim_ascii_start().starts_with(b"{") || body.trim_ascii_start().starts_with(b"[") {
         return Ok(body);
     }
-    let Some((_, data)) = form_urlencoded::parse(&body).next() else {
+    let data = form_urlencoded::parse(&body).find(|(name, _)| name == FIELD);
+    let Some((_, data)) = data else {
         return Ok(body);
     };
     if data.trim_start().starts_with(['{', '[']) {
@@ -49,6 +50,7 @@ mod tests {
         let json = r#"{"a":"??>>"}"#;
         assert_eq!(read(json).as_deref(), Some(json));
         for body in [
+            "ip=1&data=eyJhIjoiPz8%2BPiJ9",
             "data=%7B%22a%22%3A%22%3F%3F%3E%3E%22%7D&v=1",
             "data=eyJhIjoiPz8%2BPiJ9&compression=base64",
             "data=eyJhIjoiPz8+PiJ9",
@@ -59,5 +61,6 @@ mod tests {
         assert_eq!(read("data=e30%3D").as_deref(), Some("{}"));
         assert_eq!(read("data=%%%"), None);
         assert_eq!(read("data=").as_deref(), Some(""));
+        assert_eq!(read("no form").as_deref(), Some("no form"));
     }
 }

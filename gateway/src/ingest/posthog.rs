@@ -133,7 +133,9 @@ impl Captured {
 
 async fn take(ingest: &Ingest, source: &Source, body: &[u8]) -> ApiResult<()> {
     let most = ingest.state.config.ingest.body_bytes.as_u64();
-    let body = json_of(unpacked(body, most)?)?;
+    // In a form may be base64 of what is packed.
+    let json = json_of(unpacked(body, most)?)?;
+    let body = unpacked(&json, most)?;
     let wrong = |error: &dyn std::fmt::Display| {
         ingest.state.metrics.drop_event("invalid");
         ApiError::invalid("body", format!("no event: {error}"))

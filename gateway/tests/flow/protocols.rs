@@ -296,6 +296,7 @@ fn posthog_bodies() {
         .write_all(array.to_string().as_bytes())
         .expect("is packed");
     let packed = packed.finish().expect("is packed");
+    let gzipped = packed.clone();
     for (path, body) in [
         ("/capture/", one.to_string().into_bytes()),
         ("/capture", one.to_string().into_bytes()),
@@ -311,12 +312,13 @@ fn posthog_bodies() {
         .send();
     assert_eq!(answer.status, 200, "{answer:?}");
     // Older scripts send a form.
-    let form = BASE64_STANDARD.encode(array.to_string());
-    let form = url::form_urlencoded::Serializer::new(String::new())
-        .append_pair("data", &form)
-        .finish();
-    let answer = post(&gateway, "/e/?compression=base64", form).send();
-    assert_eq!(answer.status, 200, "{answer:?}");
+    for inner in [array.to_string().as_bytes(), &gzipped] {
+        let form = url::form_urlencoded::Serializer::new(String::from("ip=1&"))
+            .append_pair("data", &BASE64_STANDARD.encode(inner))
+            .finish();
+        let answer = post(&gateway, "/e/?compression=base64", form).send();
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
     assert_eq!(post(&gateway, "/e/", "data=%%%").send().status, 400);
     let v1 = json!({"batch": [{"event": "new", "uuid": "u-9", "distinct_id": "ann",
         "session_id": "s1", "properties": {"a": "b"}}]});
@@ -325,7 +327,7 @@ fn posthog_bodies() {
         .send();
     assert_eq!(answer.json(), json!({"results": {}}));
     let expected = [
-        ("js", 3),
+        ("js", 4),
         ("new", 1),
         ("pageleave", 1),
         ("pageview", 1),
