@@ -140,6 +140,16 @@ impl Piece {
         self.part
     }
 
+    /// The same, without the parts of slots outside the window.
+    pub fn trimmed_part_by_time(&self) -> f64 {
+        let slots = f64::from(self.end_slot.saturating_sub(self.first_slot));
+        let outside = 2.0 - self.head - self.tail;
+        match slots > 0.0 {
+            true => self.part * (1.0 - outside / slots).max(0.0),
+            false => self.part,
+        }
+    }
+
     /// Whether all of another bucket is inside this one.
     pub(super) fn contains(&self, other: &Piece) -> bool {
         self.period.start() <= other.period.start()

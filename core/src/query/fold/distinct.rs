@@ -105,7 +105,10 @@ impl Distinct {
                 true => 0.0,
                 false => events(tally, piece.shared()),
             },
-            part_by_time: piece.part_by_time(),
+            part_by_time: match trims {
+                true => piece.trimmed_part_by_time(),
+                false => piece.part_by_time(),
+            },
         };
         self.edge(edge).union.add(sketch);
     }
@@ -186,7 +189,9 @@ impl Distinct {
         for edge in order {
             let union = so_far.as_ref().unwrap_or(&self.inner).with(&edge.union);
             let gain = (union.estimate() - estimate.outer).max(0.0);
-            let part = edge.part(gain, self.held_in(edge));
+            // Both estimates that the gain is the difference of may be off.
+            let noise = 3.0 * union.standard_error() * (union.estimate() + estimate.outer);
+            let part = edge.part(gain - noise, self.held_in(edge));
             estimate.count += part * gain;
             if let [before] = estimate.edges.as_slice() {
                 if before.period.range().common(edge.period.range()).is_empty() {
@@ -221,7 +226,7 @@ impl Distinct {
 }
 
 impl Edge {
-    /// The part of the users that only this edge has, of which there are `gain`. `held`: the events that
+    /// The part of the users that only this edge has, of which there are at least `gain`. `held`: the events that
     /// shorter buckets have of it, `borrowed`: those of them in the slots of its piece. Where there are more
     /// users than events explain, they were imported: then the time decides.
     fn part(&self, gain: f64, (held, borrowed): (f64, f64)) -> f64 {
