@@ -188,9 +188,10 @@ impl Distinct {
         };
         for edge in order {
             let union = so_far.as_ref().unwrap_or(&self.inner).with(&edge.union);
-            let gain = (union.estimate() - estimate.outer).max(0.0);
+            let united = union.estimate();
+            let gain = (united - estimate.outer).max(0.0);
             // Both estimates that the gain is the difference of may be off.
-            let noise = 3.0 * union.standard_error() * (union.estimate() + estimate.outer);
+            let noise = 3.0 * union.standard_error() * (united + estimate.outer);
             let part = edge.part(gain - noise, self.held_in(edge));
             estimate.count += part * gain;
             if let [before] = estimate.edges.as_slice() {
