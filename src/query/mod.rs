@@ -4,6 +4,7 @@
 pub mod reply;
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::ptr::NonNull;
 
 use super::config;
@@ -40,7 +41,7 @@ pub struct Query<'c> {
     key: StringRef<'c>,
     site: FoundSite,
     pub now: i64,
-    /// The buckets that were opened: those of a window before are not opened again.
+    /// The buckets that were opened, by their starts: a command opens each once.
     opened: RefCell<Opened>,
     /// Runs until the query is dropped.
     _timer: Option<QueryTimer>,
@@ -49,7 +50,7 @@ pub struct Query<'c> {
 }
 
 /// The buckets of periods, None for one that does not exist.
-type Opened = Vec<((Granularity, i64), Option<NonNull<BucketValue>>)>;
+type Opened = BTreeMap<(Granularity, i64), Option<NonNull<BucketValue>>>;
 
 /// A window and the one before it, an answer per metric.
 pub struct Compared {
@@ -344,19 +345,15 @@ impl<'c> Query<'c> {
     pub fn buckets(&self, periods: impl Iterator<Item = Period>) -> Outcome<Vec<Option<&Bucket>>> {
         let mut missing = Vec::new();
         let mut opened = self.opened.borrow_mut();
-        opened.sort_unstable_by_key(|(place, _)| *place);
-        let known = opened.len();
         let mut buckets = Vec::with_capacity(periods.size_hint().0);
         for period in periods {
             let place = (period.granularity(), period.start());
-            let before = opened.get(..known).unwrap_or_default();
-            let found = before.binary_search_by_key(&place, |(place, _)| *place);
-            let bucket = match found.ok().and_then(|at| before.get(at)) {
-                Some((_, bucket)) => *bucket,
+            let bucket = match opened.get(&place) {
+                Some(bucket) => *bucket,
                 None => {
                     let bucket = self.bucket(&period, &mut missing)?;
                     stats::QUERY_BUCKETS.add(u64::from(bucket.is_some()));
-                    opened.push((place, bucket));
+                    opened.insert(place, bucket);
                     bucket
                 }
             };
@@ -368,7 +365,7 @@ impl<'c> Query<'c> {
                 cluster::refuse_if_key_is_elsewhere(self.ctx, &self.guard, self.key, bucket.get());
             if refused.is_err() {
                 // The next call for them fails again.
-                opened.retain(|(_, bucket)| bucket.is_some());
+                opened.retain(|_, bucket| bucket.is_some());
                 refused?;
             }
         }
