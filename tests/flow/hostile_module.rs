@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::hostile_module_file::hostile_file;
 use crate::hostile_module_scenes::{DEEDS, SCENES};
-use crate::hostile_module_stage::Stage;
+use crate::hostile_module_stage::{draws_a_seed, Stage};
 use testkit::number_from_env;
 use testkit::Server;
 
@@ -37,7 +37,7 @@ fn play(is_first: bool, stride: u64, turn: u64) -> Vec<String> {
                 let row = format!("{} | {point} | {}", scene.name, deed.line);
                 if !wanted.iter().all(|part| row.contains(part))
                     || stage.is_beyond_redis(scene, point, deed)
-                    || stage.has_seed_of_its_own(scene, point, deed)
+                    || draws_a_seed(scene, point, deed)
                 {
                     continue;
                 }

@@ -188,20 +188,6 @@ impl Stage {
             .collect()
     }
 
-    /// Whether the command then makes another site one that remembers people: with a random seed, so that no two
-    /// servers have the same bytes.
-    pub fn has_seed_of_its_own(&self, scene: &Scene, point: &str, deed: &Deed) -> bool {
-        const PUTS: [&str; 4] = [
-            "RENAME other shop",
-            "RESTORE shop ",
-            "; ANALYTICS.TRACK shop ",
-            "; ANALYTICS.CREATE shop ",
-        ];
-        scene.command.starts_with("ANALYTICS.FUNNEL shop SET")
-            && point.starts_with("filter ")
-            && PUTS.iter().any(|put| deed.line.contains(put))
-    }
-
     /// Whether Redis itself does not take it that this is done there: a key that is being made has to be
     /// left where it is (`SET` of a server without any other module fails in the same way).
     pub fn is_beyond_redis(&self, scene: &Scene, point: &str, deed: &Deed) -> bool {
@@ -431,6 +417,20 @@ impl Stage {
         };
         stage
     }
+}
+
+/// Whether the command then makes another site one that remembers people: with a random seed, so that no two
+/// servers have the same bytes.
+pub fn draws_a_seed(scene: &Scene, point: &str, deed: &Deed) -> bool {
+    const PUTS: [&str; 4] = [
+        "RENAME other shop",
+        "RESTORE shop ",
+        "; ANALYTICS.TRACK shop ",
+        "; ANALYTICS.CREATE shop ",
+    ];
+    scene.command.starts_with("ANALYTICS.FUNNEL shop SET")
+        && point.starts_with("filter ")
+        && PUTS.iter().any(|put| deed.line.contains(put))
 }
 
 /// Whether replicas get both in the order in which they were executed. What takes keys away while a

@@ -18,7 +18,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// The JSON of a form; any other body as it is.
 pub fn json_of(body: Cow<'_, [u8]>) -> ApiResult<Cow<'_, [u8]>> {
-    if body.trim_ascii_start().starts_with(b"{") || body.trim_ascii_start().starts_with(b"[") {
+    if let Some(b'{' | b'[') = body.trim_ascii_start().first() {
         return Ok(body);
     }
     let data = form_urlencoded::parse(&body).find(|(name, _)| name == FIELD);
