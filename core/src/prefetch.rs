@@ -17,8 +17,24 @@ pub fn prefetch<T: ?Sized>(it: &T) {
 /// All of it, but no more than half a kilobyte: the processor itself prefetches longer runs.
 #[inline(always)]
 pub fn prefetch_slice<T>(it: &[T]) {
-    let start: *const u8 = it.as_ptr().cast();
-    for offset in (0..size_of_val(it).min(8 * LINE)).step_by(LINE) {
+    lines(it.as_ptr().cast(), size_of_val(it));
+}
+
+/// The same of a value at any address, which is not read.
+#[inline(always)]
+pub fn prefetch_value<T>(at: *const T) {
+    lines(at.cast(), size_of::<T>());
+}
+
+/// The memory to which the next element is written, where there is room for one.
+#[inline(always)]
+pub fn prefetch_end<T>(it: &[T]) {
+    line(it.as_ptr_range().end.cast());
+}
+
+#[inline(always)]
+fn lines(start: *const u8, bytes: usize) {
+    for offset in (0..bytes.min(8 * LINE)).step_by(LINE) {
         line(start.wrapping_add(offset));
     }
 }

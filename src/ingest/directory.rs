@@ -18,29 +18,32 @@ use crate::store::site_value::SiteValue;
 use analytics_core::apply::ApplyScratch;
 use analytics_core::event::Event;
 use analytics_core::people::People;
+use analytics_core::prefetch::prefetch_value;
 use analytics_core::schema::Settings;
-use analytics_core::text::same;
+use analytics_core::text::{same, Kept};
 use analytics_core::time::{Granularity, Range};
 use analytics_core::visitors::Partition;
 
+/// What every event reads comes first, followed by what it reads of `pending`.
+#[repr(C)]
 pub struct SiteDirectory {
     /// Its place among all directories, from 1.
     pub id: PendingId,
     pub db: c_int,
     /// The key of the site, from which those of the buckets are made.
-    name: Box<[u8]>,
+    name: Kept,
     /// Valid as long as the directory is not dropped. Only its address is used here.
     site: NonNull<SiteValue>,
+    pub paths: PathCache,
+    pub pending: PendingWrites,
     pub buckets: Vec<BucketRef>,
     /// In order of their starts.
     by_start: [Vec<(i64, BucketIndex)>; Granularity::COUNT],
-    pub paths: PathCache,
     /// Those of the beginnings of visits, which are not counted in minutes.
     pub visit_paths: PathCache,
     pub visitors: Partitions<Partition>,
     pub people: Partitions<People>,
     pub last_path: LastPath,
-    pub pending: PendingWrites,
     /// When a command last used it.
     pub used_at: i64,
 }
@@ -56,7 +59,7 @@ pub trait UserContents: PartitionContents {
 
 impl UserContents for Partition {
     fn of(directory: &mut SiteDirectory) -> (&mut Partitions<Partition>, &[u8]) {
-        (&mut directory.visitors, &directory.name)
+        (&mut directory.visitors, directory.name.bytes())
     }
 
     fn number(settings: &Settings, event: &Event) -> Option<u32> {
@@ -67,7 +70,7 @@ impl UserContents for Partition {
 
 impl UserContents for People {
     fn of(directory: &mut SiteDirectory) -> (&mut Partitions<People>, &[u8]) {
-        (&mut directory.people, &directory.name)
+        (&mut directory.people, directory.name.bytes())
     }
 
     fn number(settings: &Settings, event: &Event) -> Option<u32> {
@@ -91,7 +94,7 @@ impl SiteDirectory {
         SiteDirectory {
             id,
             db,
-            name: name.into(),
+            name: Kept::new(name),
             site,
             buckets: Vec::new(),
             by_start: Default::default(),
@@ -112,11 +115,19 @@ impl SiteDirectory {
 
     #[inline]
     pub fn is_named(&self, db: c_int, name: &[u8]) -> bool {
-        self.db == db && same(&self.name, name)
+        self.db == db && same(self.name.bytes(), name)
+    }
+
+    /// Prefetches what an event reads of pending writes, of its path and of the site.
+    #[inline]
+    pub fn prefetch(&self, now: i64) {
+        self.pending.prefetch_parts();
+        self.paths.prefetch(now);
+        prefetch_value(self.site.as_ptr());
     }
 
     pub fn name(&self) -> &[u8] {
-        &self.name
+        self.name.bytes()
     }
 
     pub fn site(&self) -> NonNull<SiteValue> {
@@ -243,7 +254,7 @@ impl SiteDirectory {
         }
         let period = settings.zone.period(granularity, time)?;
         let start = period.start();
-        let bucket = BucketRef::new(&self.name, settings, period)?;
+        let bucket = BucketRef::new(self.name.bytes(), settings, period)?;
         let index = BucketIndex::new(self.buckets.len())?;
         self.buckets.push(bucket);
         self.by_start

@@ -9,6 +9,7 @@
 
 use std::num::NonZeroU32;
 
+use analytics_core::prefetch::{prefetch, prefetch_slice};
 use analytics_core::time::{DayNumber, Granularities, Granularity, Range, MINUTE};
 
 /// The place of a bucket in its directory.
@@ -105,6 +106,15 @@ impl PathCache {
         let is_it = |it: &BucketPath| it.times.contains(time);
         self.paths.get(path as usize).filter(|it| is_it(it))?;
         Some(path)
+    }
+
+    /// Prefetches what is read of a path at about this time.
+    #[inline]
+    pub fn prefetch(&self, time: i64) {
+        self.table
+            .get(self.entry(time))
+            .inspect(|entry| prefetch(*entry));
+        prefetch_slice(&self.paths);
     }
 
     #[inline]

@@ -1,6 +1,7 @@
 //! The paths of a cache whose events, or visits that begin there, may wait, and their buckets.
 
 use super::path_cache::{BucketIndex, Buckets};
+use analytics_core::prefetch::prefetch_slice;
 
 #[derive(Default)]
 pub struct TakenPaths {
@@ -36,6 +37,12 @@ impl TakenPaths {
             }
         }
         true
+    }
+
+    /// Prefetches what `takes` reads.
+    #[inline]
+    pub fn prefetch(&self) {
+        prefetch_slice(&self.calls);
     }
 
     #[inline]

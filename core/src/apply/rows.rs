@@ -12,6 +12,7 @@
 
 use crate::event::{Facet, ResolvedEvent, RowKind, Run};
 use crate::people::Seen;
+use crate::prefetch::{prefetch_end, prefetch_slice};
 use crate::schema::limits;
 use crate::sketch::hll::Member;
 use crate::sketch::Number;
@@ -170,6 +171,17 @@ impl RowBatch {
         self.numbers.clear();
         self.texts.clear();
         self.texts.shrink_to(KEPT_TEXT);
+    }
+
+    /// Prefetches what `add` reads and writes.
+    #[inline]
+    pub fn prefetch(&self) {
+        prefetch_end(&self.events);
+        prefetch_end(&self.users);
+        prefetch_end(&self.entries);
+        prefetch_slice(&self.rows);
+        prefetch_slice(&self.tables);
+        prefetch_slice(&self.texts);
     }
 
     pub fn add(&mut self, path: u32, time: i64, resolved: &ResolvedEvent) {
