@@ -37,6 +37,7 @@ use crate::store::handle::expiry_epoch;
 use crate::store::hooks::PendingId;
 use analytics_core::apply::{ApplyScratch, RowBatch, RowResolver};
 use analytics_core::event::{Batch, Event};
+use analytics_core::people::Seen;
 use analytics_core::prefetch::{prefetch_slice, prefetch_value};
 use analytics_core::schema::Settings;
 use analytics_core::time::Range;
@@ -79,6 +80,14 @@ struct PendingBucket {
     name: *mut RedisModuleString,
     /// The last call for which its key was signalled.
     call: u64,
+}
+
+/// What is counted of the user of an event.
+#[derive(Default)]
+struct ObservedUser {
+    /// The path before is a dimension of the event: `PendingVisits::from`.
+    has_from: bool,
+    seen: Option<Seen>,
 }
 
 /// Where the visits and the people of a site are, each where they are counted.
@@ -258,7 +267,7 @@ impl PendingWrites {
     ) -> LateCounts {
         let mut late = LateCounts::default();
         let (paths, buckets) = place;
-        let clock = users.clock;
+        let keeps_users = users.visits.is_some() || users.people.is_some();
         // One event changes each bucket once.
         let is_one = batch.events.len() == 1;
         self.calls += u64::from(!is_one);
@@ -272,36 +281,19 @@ impl PendingWrites {
             if is_one || self.paths.enter_call(self.calls, number) {
                 self.push_names(&path.buckets, is_one, names);
             }
-            let (path, day) = (path.buckets, path.day);
-            let user = users.people.as_ref().map(|place| place.visitor(event));
-            let mut people = users.people.as_mut().zip(user);
-            if let Some((place, user)) = &mut people {
-                let event = (event, batch);
-                let is_late = self.add_to_funnels(*user, event, place, clock, names);
-                late.funnels += u64::from(is_late);
-            }
-            let noted = match &mut users.visits {
-                None => Noted::default(),
-                Some(visits) => self.visits.add((place, event), batch, visits, clock),
+            let observed = match keeps_users {
+                true => self.observe((place, event), batch, path, &mut users, names, &mut late),
+                false => ObservedUser::default(),
             };
-            let (observed, people) = match people {
-                None => Default::default(),
-                Some((place, user)) => place.add(user, day, clock.now),
-            };
-            names.extend(people);
-            late.visits += u64::from(noted.is_late);
-            late.people += u64::from(observed.is_late);
-            let of_user = (noted.from, observed.seen);
+            let from = observed.has_from.then(|| self.visits.from());
+            let of_user = (from, observed.seen);
             resolver.resolve_rows(settings, event, batch, of_user, |resolved| {
                 self.batch.add(number, event.time, resolved);
             });
-            if let Some((beginning, partition)) = noted.changed {
-                names.push(partition);
-                if beginning != path {
-                    self.push_names(&without(&beginning, &path), is_one, names);
-                }
-            }
-            let of_users = self.visits.bytes().max(self.funnels.bytes());
+            let of_users = match keeps_users {
+                true => self.visits.bytes().max(self.funnels.bytes()),
+                false => 0,
+            };
             if self.batch.bytes().max(of_users) >= self.max_bytes {
                 let of_visits = users.visits.as_ref().map(|place| place.paths);
                 let of_people = users.people.as_ref().map(|place| place.paths);
@@ -310,6 +302,50 @@ impl PendingWrites {
             }
         }
         late
+    }
+
+    /// Takes note of the user of an accepted event, whose number this is, in the partitions of a site that
+    /// keeps users. Not inline: most sites keep none.
+    #[inline(never)]
+    fn observe<'c>(
+        &mut self,
+        (number, event): (usize, &Event<'c>),
+        batch: &Batch<'c>,
+        path: &BucketPath,
+        users: &mut UserPlaces,
+        names: &mut Vec<*mut RedisModuleString>,
+        late: &mut LateCounts,
+    ) -> ObservedUser {
+        let clock = users.clock;
+        let user = users.people.as_ref().map(|place| place.visitor(event));
+        let mut people = users.people.as_mut().zip(user);
+        if let Some((place, user)) = &mut people {
+            let is_late = self.add_to_funnels(*user, (event, batch), place, clock, names);
+            late.funnels += u64::from(is_late);
+        }
+        let noted = match &mut users.visits {
+            None => Noted::default(),
+            Some(visits) => self.visits.add((number, event), batch, visits, clock),
+        };
+        let (has_from, changed) = (noted.has_from, noted.changed);
+        late.visits += u64::from(noted.is_late);
+        let (observed, of_people) = match people {
+            None => Default::default(),
+            Some((place, user)) => place.add(user, path.day, clock.now),
+        };
+        late.people += u64::from(observed.is_late);
+        names.extend(of_people);
+        if let Some((beginning, partition)) = changed {
+            names.push(partition);
+            if beginning != path.buckets {
+                let is_one = batch.events.len() == 1;
+                self.push_names(&without(&beginning, &path.buckets), is_one, names);
+            }
+        }
+        ObservedUser {
+            has_from,
+            seen: observed.seen,
+        }
     }
 
     /// Takes note of an accepted event of this user for all funnels. Returns whether it was too late for one of

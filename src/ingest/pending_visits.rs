@@ -46,9 +46,9 @@ impl VisitPlace<'_> {
 
 /// What became of an event.
 #[derive(Default)]
-pub struct Noted<'n> {
-    /// The path before, where that is a dimension of the event.
-    pub from: Option<&'n [u8]>,
+pub struct Noted {
+    /// The path before, which is in `PendingVisits::from`, is a dimension of the event.
+    pub has_from: bool,
     pub is_late: bool,
     /// The buckets of the visit's beginning, and the key of its partition, where something changed.
     pub changed: Option<(Buckets, *mut RedisModuleString)>,
@@ -61,6 +61,11 @@ impl PendingVisits {
 
     pub fn bytes(&self) -> usize {
         self.batch.bytes()
+    }
+
+    /// The path before, of the event that was added last.
+    pub fn from(&self) -> &[u8] {
+        &self.from
     }
 
     /// Whether a visit or an attempt that begins at this time may wait.
@@ -116,7 +121,7 @@ impl PendingVisits {
         batch: &Batch<'c>,
         place: &mut VisitPlace,
         clock: LatenessClock,
-    ) -> Noted<'_> {
+    ) -> Noted {
         let (visits, paths) = (place.visits, place.paths);
         let visitor = self.visitors.get(number).copied();
         let found = visitor.and_then(|it| Some((it, place.find(it, clock.now)?)));
@@ -127,7 +132,7 @@ impl PendingVisits {
         let by = clock.of_event(event.time);
         let (moment, path) = (&visiting.moment, visiting.path);
         let observed = contents.observe(visitor, moment, path, by, &visits.terms());
-        let from = write_previous(
+        let has_from = write_previous(
             observed.previous.filter(|_| visits.counts_from()),
             &mut self.from,
         );
@@ -142,7 +147,7 @@ impl PendingVisits {
         Noted {
             is_late: observed.step == Step::Late,
             changed: path.map(|(_, buckets)| (buckets, name)),
-            from: from.then_some(&self.from),
+            has_from,
         }
     }
 
