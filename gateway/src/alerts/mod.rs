@@ -3,8 +3,8 @@
 //!
 //! Each target has a consumer group of its own on the stream, so that a target that does not answer
 //! keeps nothing from the others. Gateways share the groups: Redis gives an entry to one of them, and
-//! what was not acknowledged is claimed by one of them later (`worker.rs`). `message.rs` is what an
-//! alert says, `sender.rs` how it is sent.
+//! what was not acknowledged is claimed by one of them later (`worker.rs`). `message.rs` makes the text
+//! of an alert, `sender.rs` sends it.
 
 pub mod message;
 mod sender;

@@ -25,7 +25,7 @@ pub struct Cli {
 enum Command {
     /// Take requests (the default).
     Serve,
-    /// Read the configuration and say whether it is valid.
+    /// Read the configuration and show what is wrong with it.
     Check,
     /// The sites, their keys and tokens.
     #[command(subcommand)]

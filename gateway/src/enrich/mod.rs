@@ -21,16 +21,16 @@ pub struct Enrich {
 }
 
 impl Enrich {
-    /// A file that is not there, or cannot be read, is said and costs its dimensions only.
+    /// A file that is not there, or cannot be read, costs its dimensions only, with a warning in the log.
     pub fn new(config: &EnrichConfig) -> Enrich {
         let agents = config
             .user_agents
             .as_deref()
-            .and_then(|path| said(path, "browser, os and device", Agents::open(path)));
+            .and_then(|path| opened_or_warned(path, "browser, os and device", Agents::open(path)));
         let countries = config
             .countries
             .as_deref()
-            .and_then(|path| said(path, "country", Countries::open(path)));
+            .and_then(|path| opened_or_warned(path, "country", Countries::open(path)));
         Enrich {
             agents: agents.unwrap_or_default(),
             countries: countries.unwrap_or_default(),
@@ -39,7 +39,7 @@ impl Enrich {
     }
 }
 
-fn said<T>(path: &Path, dimensions: &str, opened: Result<T, String>) -> Option<T> {
+fn opened_or_warned<T>(path: &Path, dimensions: &str, opened: Result<T, String>) -> Option<T> {
     let path = path.display();
     match opened {
         Ok(file) => Some(file),

@@ -23,7 +23,7 @@ pub struct Seat {
     gauge: Gauge,
 }
 
-/// A browser says which page opens the connection; other programs say nothing.
+/// A browser sends the origin of the page that opens the connection; other programs send none.
 pub fn check_origin(site: &Site, headers: &HeaderMap) -> ApiResult<()> {
     let Some(origin) = headers.get(header::ORIGIN) else {
         return Ok(());

@@ -1,7 +1,7 @@
 //! The one subscription of a gateway: what all gateways, itself among them, publish on the channel.
 
 use super::hubs::Live;
-use super::tap::{Word, CHANNEL};
+use super::tap::{Message, CHANNEL};
 use crate::store::StoreError;
 use futures_util::StreamExt;
 use redis::aio::PubSub;
@@ -20,7 +20,7 @@ pub async fn listen(live: Live) {
     let mut node = 0;
     loop {
         if let Err(error) = listen_once(&live, node).await {
-            tracing::warn!(%error, "the channel of live events is not heard");
+            tracing::warn!(%error, "the subscription to live events is made again");
         }
         node = node.wrapping_add(1);
         sleep(PAUSE).await;
@@ -50,7 +50,7 @@ async fn listen_once(live: &Live, node: usize) -> Result<(), StoreError> {
         tokio::select! {
             message = messages.next() => {
                 let Some(message) = message else { return Ok(()) };
-                hear(live, message.get_payload_bytes());
+                handle(live, message.get_payload_bytes());
             }
             _ = pings.tick() => {
                 in_time::<redis::Value>(limit, sink.ping()).await?;
@@ -59,16 +59,18 @@ async fn listen_once(live: &Live, node: usize) -> Result<(), StoreError> {
     }
 }
 
-/// A word of another version of the gateway may not be one of this.
-fn hear(live: &Live, payload: &[u8]) {
+/// A message of another version of the gateway may not be one of this.
+fn handle(live: &Live, payload: &[u8]) {
     match serde_json::from_slice(payload) {
-        Ok(Word::Wanted(site)) => {
+        Ok(Message::Wanted(site)) => {
             // Only sites that there are, so that others on the channel cannot fill the memory.
             if live.state.sites.snapshot().site(&site).is_some() {
                 live.tap().want(site);
             }
         }
-        Ok(Word::Events(site, events)) => live.pass(&site, events),
-        Err(error) => tracing::debug!(%error, "a word of the live channel is not known"),
+        Ok(Message::Events(site, events)) => live.pass(&site, events),
+        Err(error) => {
+            tracing::debug!(%error, "a message of the live channel is of another version")
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::admission::Counts;
 use super::event::LiveEvent;
 use super::hub::{Frame, Hub};
-use super::tap::{Tap, Word};
+use super::tap::{Message, Tap};
 use crate::state::AppState;
 use axum::extract::FromRef;
 use std::collections::HashMap;
@@ -21,7 +21,7 @@ pub struct Parts {
     pub counts: Arc<Counts>,
     hubs: Mutex<HashMap<String, Arc<Hub>>>,
     tap: Arc<Tap>,
-    words: Mutex<Option<mpsc::Receiver<Word>>>,
+    messages: Mutex<Option<mpsc::Receiver<Message>>>,
     closed: AtomicBool,
 }
 
@@ -41,21 +41,21 @@ impl FromRef<Live> for AppState {
 
 impl Live {
     pub fn new(state: &AppState) -> Live {
-        let (tap, words) = Tap::new();
+        let (tap, messages) = Tap::new();
         Live(Arc::new(Parts {
             state: state.clone(),
             counts: Arc::default(),
             hubs: Mutex::default(),
             tap,
-            words: Mutex::new(Some(words)),
+            messages: Mutex::new(Some(messages)),
             closed: AtomicBool::new(false),
         }))
     }
 
     /// What is to be published; the first call has it.
-    pub fn take_words(&self) -> Option<mpsc::Receiver<Word>> {
-        let mut words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
-        words.take()
+    pub fn take_messages(&self) -> Option<mpsc::Receiver<Message>> {
+        let mut messages = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
+        messages.take()
     }
 
     fn hubs(&self) -> MutexGuard<'_, HashMap<String, Arc<Hub>>> {

@@ -35,9 +35,9 @@ pub fn routes() -> OpenApiRouter<Live> {
 
 /// Starts the tasks that live as long as the process: one subscribes, one publishes.
 pub fn start(live: &Live) {
-    if let Some(words) = live.take_words() {
+    if let Some(messages) = live.take_messages() {
         let tap = live.tap().clone();
-        tokio::spawn(tap::speak(tap, words, live.state.redis.clone()));
+        tokio::spawn(tap::publish(tap, messages, live.state.redis.clone()));
         tokio::spawn(channel::listen(live.clone()));
     }
 }

@@ -22,7 +22,7 @@ const QUEUE: usize = 4_096;
 /// What gateways send to each other.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Word {
+pub enum Message {
     /// A gateway has listeners of the site.
     Wanted(String),
     Events(String, Vec<LiveEvent>),
@@ -38,12 +38,12 @@ pub struct Tap {
     /// Whether any site is wanted, so that nothing is looked at if none is.
     open: AtomicBool,
     wanted: Mutex<HashMap<String, Want>>,
-    sender: mpsc::Sender<Word>,
+    sender: mpsc::Sender<Message>,
 }
 
 impl Tap {
-    /// With the words that are to be said, for `speak`.
-    pub fn new() -> (Arc<Tap>, mpsc::Receiver<Word>) {
+    /// With the messages that are to be published, for `publish`.
+    pub fn new() -> (Arc<Tap>, mpsc::Receiver<Message>) {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let tap = Tap {
             open: AtomicBool::new(false),
@@ -69,16 +69,16 @@ impl Tap {
         self.open.store(true, Ordering::Relaxed);
     }
 
-    /// Says that this gateway has listeners of the site.
+    /// Announces that this gateway has listeners of the site.
     pub fn announce(&self, site: &str) {
-        let _ = self.sender.try_send(Word::Wanted(String::from(site)));
+        let _ = self.sender.try_send(Message::Wanted(String::from(site)));
     }
 
     /// Listeners see less rather than have the counting wait: what does not fit is left out.
     fn pass(&self, site: &str, events: Vec<LiveEvent>) {
         if !events.is_empty() {
-            let word = Word::Events(String::from(site), events);
-            let _ = self.sender.try_send(word);
+            let message = Message::Events(String::from(site), events);
+            let _ = self.sender.try_send(message);
         }
     }
 
@@ -125,13 +125,13 @@ impl Observer for Tap {
 
 /// Publishes what the tap passes on, for as long as the process lives. While Redis is away nothing
 /// is counted that could be shown.
-pub async fn speak(tap: Arc<Tap>, mut words: mpsc::Receiver<Word>, redis: Redis) {
+pub async fn publish(tap: Arc<Tap>, mut messages: mpsc::Receiver<Message>, redis: Redis) {
     let mut ticks = tokio::time::interval(FLUSH);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        let word = tokio::select! {
-            word = words.recv() => match word {
-                Some(word) => word,
+        let message = tokio::select! {
+            message = messages.recv() => match message {
+                Some(message) => message,
                 None => return,
             },
             _ = ticks.tick() => {
@@ -139,7 +139,7 @@ pub async fn speak(tap: Arc<Tap>, mut words: mpsc::Receiver<Word>, redis: Redis)
                 continue;
             }
         };
-        let Ok(json) = serde_json::to_string(&word) else {
+        let Ok(json) = serde_json::to_string(&message) else {
             continue;
         };
         let published = redis.query(cmd("PUBLISH").arg(CHANNEL).arg(json)).await;

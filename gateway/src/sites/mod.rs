@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 )]
 #[serde(rename_all = "lowercase")]
 pub enum IdMode {
-    /// The event says so; where it does not, as `daily`.
+    /// From the event; where it has none, as `daily`.
     #[default]
     Supplied,
     /// A keyed hash of address, agent and site, under a salt that changes every day.
@@ -55,7 +55,7 @@ pub struct Site {
     pub clear_ids: bool,
     /// Whether it has rows in `/metrics`.
     pub prometheus: bool,
-    /// Whether what a browser says of Do-Not-Track and Global Privacy Control is ignored.
+    /// Whether the headers of Do-Not-Track and Global Privacy Control are ignored.
     pub ignore_privacy_signals: bool,
     /// Properties of events that are taken; none listed is all.
     pub properties: Vec<String>,

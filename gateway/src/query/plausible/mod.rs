@@ -365,7 +365,7 @@ impl Asked {
     }
 }
 
-/// The rows, and what has to be said of metrics.
+/// The rows, and the warnings of metrics.
 type Answered = (Vec<Row>, BTreeMap<String, Warning>);
 
 /// Why a number is not that of exactly the range.

@@ -49,7 +49,7 @@ impl IntoResponse for Refused {
 #[derive(IntoResponses)]
 #[allow(dead_code)]
 pub enum Refusals {
-    /// The query is wrong, or nothing recorded answers it; the sentence says what would
+    /// The query is wrong, or nothing recorded answers it; the sentence names what would
     #[response(status = 400)]
     Invalid(#[to_schema] Sentence<'static>),
     /// No read token, or a wrong one
