@@ -104,21 +104,25 @@ fn answers(grid: &Grid, metrics: &[Metric], buckets: &[Option<&Bucket>], now: i6
         }
         fold.clear();
     };
+    let has_visits = fold.has_visits();
     let mut at = None;
     for (read, bucket) in grid.reads().zip(buckets) {
         let Some(bucket) = bucket else {
             continue;
         };
         for (cell, piece) in read.shares() {
-            let before = at.replace(cell).filter(|filled| *filled != cell);
-            if let Some(filled) = before {
-                read_off(&mut fold, filled);
-            }
-            if let Some(range) = grid.cell(cell) {
-                fold.set_window(range);
+            if at != Some(cell) {
+                if let Some(filled) = at.replace(cell) {
+                    read_off(&mut fold, filled);
+                }
+                if let Some(range) = grid.cell(cell) {
+                    fold.set_window(range);
+                }
             }
             fold.add(&piece, bucket);
-            fold.add_visits(&piece, bucket);
+            if has_visits {
+                fold.add_visits(&piece, bucket);
+            }
         }
     }
     if let Some(filled) = at {

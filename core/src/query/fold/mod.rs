@@ -206,9 +206,8 @@ impl Fold {
 
     /// Removes what was added, and keeps the memory.
     pub fn clear(&mut self) {
-        self.united = self.united();
         for (_, state) in &mut self.rows {
-            state.clear();
+            self.united += state.clear();
         }
         self.visits.iter_mut().for_each(Sum::clear);
         self.funnels.iter_mut().for_each(FunnelSum::clear);

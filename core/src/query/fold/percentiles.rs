@@ -9,6 +9,8 @@
 //! piece           slots 22 .. 29 have 70 of these 290 numbers: each bin counts 70 / 290
 //! ```
 
+use std::cell::OnceCell;
+
 use crate::bucket::tally::Measured;
 use crate::sketch::quantiles::{Mixture, Quantiles};
 use crate::time::{bit, Granularity, Piece};
@@ -20,6 +22,8 @@ pub(super) struct Percentiles {
     cuts: Vec<Cut>,
     /// Of whole buckets inside cut ones, by the bits of those.
     finer: Vec<(u32, Quantiles)>,
+    /// All numbers with their weights, as soon as a percentile needs them. Most queries ask for several.
+    mixture: OnceCell<Mixture>,
 }
 
 /// A bucket that counts in part.
@@ -50,6 +54,7 @@ impl Percentiles {
         count: impl Fn(u8, u8) -> u64,
         trims: bool,
     ) {
+        self.mixture.take();
         if !is_plain(piece, trims) {
             self.add_cut(piece, numbers, count, trims);
         } else if piece.within() != 0 {
@@ -64,6 +69,7 @@ impl Percentiles {
         let is_counted_once =
             |(piece, _): &&(&Piece, &Measured)| is_plain(piece, trims) && piece.within() == 0;
         let plain = found.iter().filter(is_counted_once);
+        self.mixture.take();
         self.whole.merge_all(plain.map(|(_, it)| &it.quantiles));
         for (piece, measured) in found.iter().filter(|it| !is_counted_once(it)) {
             self.add(piece, measured, trims);
@@ -130,6 +136,7 @@ impl Percentiles {
     }
 
     pub(super) fn merge(&mut self, other: &Percentiles) {
+        self.mixture.take();
         self.whole.merge(&other.whole);
         for (within, finer) in &other.finer {
             self.finer(*within).merge(finer);
@@ -152,12 +159,11 @@ impl Percentiles {
     pub(super) fn quantile(&self, q: f64) -> Option<f64> {
         match self.cuts.is_empty() {
             true => self.whole.quantile(q),
-            false => self.mixture().quantile(q),
+            false => self.mixture.get_or_init(|| self.mix()).quantile(q),
         }
     }
 
-    /// All numbers with their weights.
-    pub(super) fn mixture(&self) -> Mixture {
+    fn mix(&self) -> Mixture {
         let mut order: Vec<&Cut> = self.cuts.iter().collect();
         // What is inside others comes before them.
         order.sort_by_key(|cut| cut.granularity);

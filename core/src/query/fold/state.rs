@@ -134,13 +134,15 @@ impl State {
         }
     }
 
-    /// Removes what was added, and keeps the memory and the measures.
-    pub fn clear(&mut self) {
+    /// Removes what was added, and keeps the memory and the measures. Returns how many sketches were united.
+    pub fn clear(&mut self) -> u64 {
         if let Some(events) = &mut self.events {
             *events = 0;
         }
-        for union in [&mut self.users, &mut self.sessions].into_iter().flatten() {
-            union.clear();
+        let mut united = 0;
+        for distinct in [&mut self.users, &mut self.sessions].into_iter().flatten() {
+            united += distinct.added();
+            distinct.clear();
         }
         if let Some(new_users) = &mut self.new_users {
             **new_users = NewUsers::default();
@@ -155,6 +157,7 @@ impl State {
         if let Some(events) = &mut self.trimmed {
             *events = 0.0;
         }
+        united
     }
 
     /// From now on slots at the edges of the window count in part, as by time.

@@ -401,9 +401,8 @@ fn numbers_of(
                 state.add_all(&row);
             }
         }
-        *united += state.united();
         let answer = state.answer(measure, seconds);
-        state.clear();
+        *united += state.clear();
         answer
     };
     lines.lines.iter().map(of_line).collect()
