@@ -69,9 +69,23 @@ pub struct EdgePart {
 }
 
 impl Distinct {
+    /// Adds sketches of rows of one bucket. `trims`: whether parts of slots are cut.
+    pub(super) fn add_all<'b>(
+        &mut self,
+        piece: &Piece,
+        rows: impl Iterator<Item = (&'b Tally, &'b Sketch)>,
+        trims: bool,
+    ) {
+        if is_inside(piece, trims) && !is_held(piece) {
+            rows.for_each(|(_, sketch)| self.inner.add(sketch));
+        } else {
+            rows.for_each(|(tally, sketch)| self.add(piece, tally, sketch, trims));
+        }
+    }
+
     /// Adds the sketch of a row of a bucket. `trims`: whether parts of slots are cut.
     pub(super) fn add(&mut self, piece: &Piece, tally: &Tally, sketch: &Sketch, trims: bool) {
-        if piece.within() != 0 || piece.borrower_is_edge() || piece.crosses() != 0 {
+        if is_held(piece) {
             self.hold(Held {
                 within: piece.within(),
                 borrower: piece.borrower(),
@@ -259,6 +273,11 @@ fn events(tally: &Tally, slots: std::ops::Range<u8>) -> f64 {
             tally.slots().sum(from, to) as f64
         }
     }
+}
+
+/// Whether edges have events of the bucket.
+fn is_held(piece: &Piece) -> bool {
+    piece.within() != 0 || piece.borrower_is_edge() || piece.crosses() != 0
 }
 
 /// Whether all of the bucket counts.

@@ -220,6 +220,17 @@ impl State {
         }
     }
 
+    /// Adds rows of one bucket to a state of users or sessions alone.
+    pub fn unite<'b>(&mut self, piece: &Piece, rows: impl Iterator<Item = &'b Tally>) {
+        let trims = self.trimmed.is_some();
+        if let Some(users) = &mut self.users {
+            users.add_all(piece, rows.map(|tally| (tally, tally.users())), trims);
+        } else if let Some(sessions) = &mut self.sessions {
+            let rows = rows.filter_map(|tally| Some((tally, tally.sessions()?)));
+            sessions.add_all(piece, rows, trims);
+        }
+    }
+
     /// Adds numbers of the one value of this state.
     pub fn add_summary(&mut self, summary: &Summary) {
         if let [value] = self.values.as_mut_slice() {

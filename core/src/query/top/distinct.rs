@@ -30,12 +30,13 @@ pub(super) fn weigh(selection: &mut Selection, what: Distinct) {
         }
     }
     let left = |index: usize| is_left.get(index).copied().unwrap_or(false);
-    for (piece, bucket, entries) in lines.by_part(parts) {
+    for (piece, _, entries) in lines.by_part(parts) {
         for entries in entries.chunks(AHEAD) {
             let left = { entries.iter() }.filter(|entry| left(entry.line()));
             let sketches = left.clone().filter_map(|entry| entry.tally.distinct(what));
             sketches.for_each(|sketch| sketch.prefetch());
-            left.for_each(|entry| selection.others.state.add(piece, bucket, entry.tally));
+            let tallies = left.map(|entry| entry.tally);
+            selection.others.state.unite(piece, tallies);
         }
     }
     let mut others = lines
