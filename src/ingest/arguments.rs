@@ -13,7 +13,6 @@ use analytics_core::schema::{limits, Settings};
 use analytics_core::site::Replayed;
 use analytics_core::text::numeral::{parse_integer, parse_number};
 use analytics_core::text::syntax::{once, unknown, Argument};
-use analytics_core::text::Text;
 use analytics_core::time::is_supported;
 
 /// The places of an event's words in its command, by which the event can be replicated alone.
@@ -204,7 +203,7 @@ impl<'c> Parser<'c, '_> {
         let kind = self.words.get(start).ok_or_else(|| missing("type"))?;
         let user = self.words.get(start + 1).ok_or_else(|| missing("user"))?;
         let mut event = self.request.batch.begin(self.now);
-        event.set_kind(kind)?;
+        event.set_kind(self.request.batch.kind(kind))?;
         event.set_user(user)?;
         let (mut at, mut session_at, mut id_at) = (None, None, None);
         let mut place = start + 2;
@@ -223,7 +222,8 @@ impl<'c> Parser<'c, '_> {
                     let needed = "a name and a value";
                     let (name, value) = (next(1, needed)?, next(2, needed)?);
                     let batch = &mut self.request.batch;
-                    batch.add_dimension(&mut event, Text::new(name), value)?;
+                    let name = batch.dimension_name(&event, name);
+                    batch.add_dimension(&mut event, name, value)?;
                     place += 3;
                 }
                 _ if VAL.is(word) => {
@@ -283,7 +283,8 @@ impl<'c> Parser<'c, '_> {
             ))
         })?;
         let batch = &mut self.request.batch;
-        batch.add_value(event, Text::new(name), number)
+        let name = batch.value_name(event, name);
+        batch.add_value(event, name, number)
     }
 
     fn time(&mut self, word: &[u8]) -> Result<i64> {

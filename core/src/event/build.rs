@@ -27,6 +27,28 @@ impl<'a> Batch<'a> {
         }
     }
 
+    /// A type. Most events of a call are like the one before in type and in names, whose hashes are taken over.
+    #[inline]
+    pub fn kind(&self, kind: &'a [u8]) -> Text<'a> {
+        Text::like(kind, self.events.last().map(|before| before.kind))
+    }
+
+    /// The name of the next dimension of an event.
+    #[inline]
+    pub fn dimension_name(&self, event: &Event, name: &'a [u8]) -> Text<'a> {
+        let before = self.events.last().map(|before| self.dimensions_of(before));
+        let before = before.and_then(|names| names.get(event.dimensions.len as usize));
+        Text::like(name, before.map(|(name, _)| *name))
+    }
+
+    /// The name of the next value of an event.
+    #[inline]
+    pub fn value_name(&self, event: &Event, name: &'a [u8]) -> Text<'a> {
+        let before = self.events.last().map(|before| self.values_of(before));
+        let before = before.and_then(|names| names.get(event.values.len as usize));
+        Text::like(name, before.map(|(name, _)| *name))
+    }
+
     pub fn add_dimension(
         &mut self,
         event: &mut Event<'a>,
@@ -79,9 +101,9 @@ impl<'a> Batch<'a> {
 }
 
 impl<'a> Event<'a> {
-    pub fn set_kind(&mut self, kind: &'a [u8]) -> Result<()> {
-        check_name("event", kind)?;
-        self.kind = Text::new(kind);
+    pub fn set_kind(&mut self, kind: Text<'a>) -> Result<()> {
+        check_name("event", kind.bytes)?;
+        self.kind = kind;
         Ok(())
     }
 

@@ -63,7 +63,9 @@ impl Made {
         let mut batch = Batch::default();
         let mut event: Event = batch.begin(time);
         let kinds: [&[u8]; 6] = [b"view", b"view", b"cart", b"view", b"pay", b"stop"];
-        event.set_kind(kinds[(n % 41 % 6) as usize]).unwrap();
+        event
+            .set_kind(Text::new(kinds[(n % 41 % 6) as usize]))
+            .unwrap();
         event.set_user(&(n % 60).to_le_bytes()).unwrap();
         for (name, value) in [("page", n % 3), ("country", n % 7)] {
             let (name, value) = (Text::new(name.as_bytes()), VALUES[value as usize]);

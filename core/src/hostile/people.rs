@@ -65,7 +65,7 @@ impl Made {
         };
         let mut batch = Batch::default();
         let mut event: Event = batch.begin(TIME);
-        event.set_kind(b"view").unwrap();
+        event.set_kind(Text::new(b"view")).unwrap();
         event.set_user(&(n % 300).to_le_bytes()).unwrap();
         let country = [b'0' + (n % 9) as u8];
         for name in ["country", "quiet"].iter().take(n as usize % 3) {

@@ -51,7 +51,7 @@ impl Made {
         let [page, country] = texts.each_ref().map(|text| Text::new(text.as_bytes()));
         let mut batch = Batch::default();
         let mut event: Event = batch.begin(time);
-        event.set_kind(b"view").unwrap();
+        event.set_kind(Text::new(b"view")).unwrap();
         event.set_user(&(n % 60).to_le_bytes()).unwrap();
         event.passive = n % 7 == 1;
         for (name, value) in [("page", page), ("country", country)]

@@ -23,6 +23,15 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// The same, with the hash of another text where that is the same text.
+    #[inline]
+    pub fn like(bytes: &'a [u8], other: Option<Text>) -> Text<'a> {
+        match other {
+            Some(other) if same(bytes, other.bytes) => Text { bytes, ..other },
+            _ => Text::new(bytes),
+        }
+    }
+
     /// As `==`, by the hash first.
     #[inline]
     pub fn is(self, other: Text) -> bool {

@@ -26,7 +26,6 @@ use super::Number;
 use crate::error::{shown, Error, Result};
 use crate::event::{Batch, Event, Identity};
 use crate::schema::{limits, Settings};
-use crate::text::Text;
 
 /// A JSON text, and the batch that its events are added to.
 pub struct Events<'a, 'r> {
@@ -142,7 +141,10 @@ impl<'a> Reading<'a, '_> {
             match (member, value) {
                 (_, Value::Null) => {}
                 (Member::Event, Value::String(kind)) => {
-                    event.set_kind(self.text(kind)?).map_err(fault)?;
+                    let kind = self.text(kind)?;
+                    event
+                        .set_kind(self.events.batch.kind(kind))
+                        .map_err(fault)?;
                 }
                 (Member::Event, _) => return Err(wrong(at, "event", &value, "a string")),
                 (Member::User, _) => {
@@ -234,7 +236,8 @@ impl<'a> Reading<'a, '_> {
         name: &'a [u8],
         value: &'a [u8],
     ) -> Read<()> {
-        let (name, batch) = (Text::new(name), &mut *self.events.batch);
+        let batch = &mut *self.events.batch;
+        let name = batch.dimension_name(event, name);
         if batch
             .values_of(event)
             .iter()
@@ -254,7 +257,8 @@ impl<'a> Reading<'a, '_> {
         name: &'a [u8],
         number: &Number<'a>,
     ) -> Read<()> {
-        let (name, batch) = (Text::new(name), &mut *self.events.batch);
+        let batch = &mut *self.events.batch;
+        let name = batch.value_name(event, name);
         if self.events.settings.counts_numbers_as_dimension(name) {
             return self.dimension(at, event, name.bytes, number.text);
         }

@@ -90,7 +90,7 @@ fn an_event_is_read_with_all_members() {
     } = read(&text).unwrap();
     let mut expected = Batch::default();
     let mut event = expected.begin(1_733_927_467_123);
-    event.set_kind(b"purchase").unwrap();
+    event.set_kind(Text::new(b"purchase")).unwrap();
     event.set_user(b"ann").unwrap();
     event.set_session(b"77").unwrap();
     event.set_id(b"order-1").unwrap();
@@ -202,7 +202,9 @@ fn expected(events: &[Json]) -> Batch<'static> {
             .as_str()
             .map(|text| parse_instant("AT", text.as_bytes(), &Zone::UTC).unwrap());
         let mut event = batch.begin(iso.or(time.as_i64()).unwrap_or(NOW));
-        event.set_kind(lasting(text_of(&json["event"]))).unwrap();
+        event
+            .set_kind(Text::new(lasting(text_of(&json["event"]))))
+            .unwrap();
         event.set_user(&text_of(&json["user_id"])).unwrap();
         if !json["session_id"].is_null() {
             event.set_session(&text_of(&json["session_id"])).unwrap();

@@ -21,10 +21,12 @@ pub fn read<'a>(
     let mut given = GivenFields::default();
     for (field, text) in fields {
         if let Some(name) = field.strip_prefix(DIMENSION) {
-            batch.add_dimension(&mut event, Text::new(name), text)?;
+            let name = batch.dimension_name(&event, name);
+            batch.add_dimension(&mut event, name, text)?;
         } else if let Some(name) = field.strip_prefix(VALUE) {
             let number = parse_number(text).ok_or_else(|| wrong(field, text, "a finite number"))?;
-            batch.add_value(&mut event, Text::new(name), number)?;
+            let name = batch.value_name(&event, name);
+            batch.add_value(&mut event, name, number)?;
         } else {
             given.once(field)?;
             set(&mut event, &mut identity, field, text)?;
@@ -42,7 +44,7 @@ fn set<'a>(
     text: &'a [u8],
 ) -> Result<()> {
     match field {
-        EVENT => event.set_kind(text)?,
+        EVENT => event.set_kind(Text::new(text))?,
         USER => {
             event.set_user(text)?;
             identity.user = text;

@@ -32,7 +32,7 @@ fn reread(fields: &Fields) -> Result<(Batch<'_>, Identity<'_>), String> {
 fn the_fields_are_in_their_order() {
     let mut batch = Batch::default();
     let mut event = batch.begin(1_733_927_467_123);
-    event.set_kind(b"purchase").unwrap();
+    event.set_kind(Text::new(b"purchase")).unwrap();
     event.set_user(b"ann").unwrap();
     event.set_session(b"s 1").unwrap();
     event.set_id(b"order\r\n").unwrap();
@@ -140,7 +140,7 @@ proptest! {
     ) {
         let mut batch = Batch::default();
         let mut event = batch.begin(time);
-        event.set_kind(&kind).unwrap();
+        event.set_kind(Text::new(&kind)).unwrap();
         event.set_user(&user).unwrap();
         session.iter().for_each(|it| event.set_session(it).unwrap());
         id.iter().for_each(|it| event.set_id(it).unwrap());
