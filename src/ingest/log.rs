@@ -61,15 +61,16 @@ impl OpenLog {
         request: &Request,
         numbers: &[usize],
     ) -> Outcome {
-        // A stream that foreign code has removed meanwhile is not made again here, for that runs more of it.
-        if self.exists && !stream(ctx, guard, &self.name)?.exists() {
-            return Err(changes::refusal());
-        }
         let mut ids = Vec::with_capacity(numbers.len());
         for number in numbers {
             let fields = self.fields(words, request, *number);
             let fields: Vec<_> = fields.iter().map(OwnedString::get).collect();
-            let Some(id) = stream(ctx, guard, &self.name)?.append(&fields) else {
+            let found = stream(ctx, guard, &self.name)?;
+            // A stream that foreign code has removed meanwhile is not made again here, for that runs more of it.
+            if self.exists && ids.is_empty() && !found.exists() {
+                return Err(changes::refusal());
+            }
+            let Some(id) = found.append(&fields) else {
                 self.take_back(ctx, guard, &ids);
                 return Err(Error::new(format!(
                     "cannot store the event log: the ids of '{}' are used up; delete it",
