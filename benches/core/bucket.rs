@@ -91,7 +91,7 @@ fn record(bucket: &mut Bucket, random: &mut Random, user: u64, is_rich: bool) {
         names: if is_rich { &names } else { &[] },
         numbers: if is_rich { &numbers } else { &[] },
     };
-    bucket.apply_alone(&occurrence, (user % 60) as u8, CAPACITY);
+    bucket.count_alone(&occurrence, (user % 60) as u8, CAPACITY);
 }
 
 /// An event of a user and rows that are in the bucket.
@@ -114,7 +114,7 @@ fn record_event(bencher: Bencher, content: Content) {
         names: &[],
         numbers: &[],
     };
-    bencher.bench_local(|| bucket.apply_alone(black_box(&occurrence), 7, CAPACITY));
+    bencher.bench_local(|| bucket.count_alone(black_box(&occurrence), 7, CAPACITY));
 }
 
 fn bytes_of(bucket: &Bucket) -> usize {

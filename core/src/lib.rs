@@ -1,5 +1,5 @@
 //! The subject: what an event is, where it counts, and how a query is answered. No Redis, no clock, no
-//! I/O, and no global but the key of a hash; the clock is an argument.
+//! I/O, and no global but the keys of hashes; the clock is an argument.
 //!
 //! Each room imports only from those above it, and all from `error`, `hash`, `memory` and `prefetch`
 //! (`scripts/rooms` checks it):

@@ -51,7 +51,7 @@ impl<'c> Words<'c> {
     }
 
     /// The words from this place on.
-    pub fn after(&self, place: usize) -> Words<'c> {
+    pub fn from(&self, place: usize) -> Words<'c> {
         Words {
             strings: self.strings.get(place..).unwrap_or_default(),
         }

@@ -102,7 +102,7 @@ fn read(ctx: Ctx, words: Words, accepted: &[Argument]) -> Outcome {
 fn set(ctx: Ctx, words: Words) -> Outcome {
     let mut guard = WriteGuard::new()?;
     let value = site_to_change(ctx, words, &mut guard)?;
-    let rule = Rule::parse(&words.after(3).to_vec(), names(ctx, &value.site.settings))?;
+    let rule = Rule::parse(&words.from(3).to_vec(), names(ctx, &value.site.settings))?;
     let known = value.site.watch().unwrap_or(alerts::schedule::none());
     known.check_room_for_rule(&rule.name)?;
     let cancelled = known.alarm(&rule.name).and_then(|alarm| {
@@ -178,7 +178,7 @@ fn pause(ctx: Ctx, words: Words, paused: bool) -> Outcome {
 
 fn state(ctx: Ctx, words: Words) -> Outcome {
     let name = words.required(3)?;
-    let state = parse_state(words.after(4))?;
+    let state = parse_state(words.from(4))?;
     let mut guard = WriteGuard::new()?;
     let value = site_to_change(ctx, words, &mut guard)?;
     let known = value.site.watch().and_then(|watch| watch.alarm(name));

@@ -66,7 +66,7 @@ pub fn alter(ctx: Ctx, words: Words) -> Outcome {
     let value = site_to_change(ctx, words, &mut guard)?;
     let origin = Origin::of(ctx);
     let clock = clock(words, 2, origin)?;
-    let options = words.after(if clock.is_some() { 4 } else { 2 });
+    let options = words.from(if clock.is_some() { 4 } else { 2 });
     let mut changes = parse_alter(&options.to_vec())?;
     let now = clock.unwrap_or_else(|| ctx.now());
     let (before, span) = (value.site.settings.clone(), value.site.span());

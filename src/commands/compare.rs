@@ -32,7 +32,7 @@ pub fn compare(ctx: Ctx, words: Words) -> Outcome {
         return Err(Failure::WrongArity);
     }
     let query = Query::start(ctx, words)?;
-    let metrics = Metric::parse_all(words.after(3).iter(), query.settings())?;
+    let metrics = Metric::parse_all(words.from(3).iter(), query.settings())?;
     let window = query.window(window)?;
     let rows = query.compare(&metrics, &window)?.rows();
 

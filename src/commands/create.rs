@@ -56,7 +56,7 @@ pub const COMMAND: Command = Command {
 pub fn create(ctx: Ctx, words: Words) -> Outcome {
     let name = words.required(1)?;
     check_site_name(name)?;
-    let mut changes = parse_options(&words.after(2).to_vec())?;
+    let mut changes = parse_options(&words.from(2).to_vec())?;
     fill_seeds(&mut changes, None, Origin::of(ctx))?;
     let settings = config::default_settings().with(&changes, false, i64::MIN)?;
     let mut guard = WriteGuard::new()?;

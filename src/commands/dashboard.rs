@@ -98,7 +98,7 @@ pub fn dashboard(ctx: Ctx, words: Words) -> Outcome {
         return Err(Failure::WrongArity);
     }
     let query = Query::start(ctx, words)?;
-    let texts = words.after(2);
+    let texts = words.from(2);
     let metrics = Metric::parse_different(texts.iter(), query.settings())?;
     Dashboard::read(&query, &metrics)?.reply(ctx, texts);
     Ok(())

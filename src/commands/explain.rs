@@ -50,7 +50,7 @@ pub fn explain(ctx: Ctx, words: Words) -> Outcome {
         return Err(no_site(words.required(1)?).into());
     };
     let window = query.range(window)?;
-    let texts = words.after(3);
+    let texts = words.from(3);
     let metrics = Metric::parse_different(texts.iter(), query.settings())?;
     let cover = query.cover(window)?;
     let mut planned = [0i64; Granularity::COUNT];

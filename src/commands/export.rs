@@ -50,7 +50,7 @@ pub fn export(ctx: Ctx, words: Words) -> Outcome {
         0 => (Distinct::Users, 4),
         _ => (Distinct::parse(words.required(4)?)?, 5),
     };
-    let pairs = pairs(words.after(row))?;
+    let pairs = pairs(words.from(row))?;
     let query = Query::start(ctx, words)?;
     let row = match pairs.as_slice() {
         [] => None,

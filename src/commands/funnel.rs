@@ -150,7 +150,7 @@ fn set(ctx: Ctx, words: Words) -> Outcome {
     let origin = Origin::of(ctx);
     let value = site_to_change(ctx, words, &mut guard)?;
     let settings = &value.site.settings;
-    let mut given = words.after(3).to_vec();
+    let mut given = words.from(3).to_vec();
     let resolved = match origin {
         Origin::Master => Resolved::take(&mut given)?,
         Origin::Client => {
@@ -293,7 +293,7 @@ impl<'c> Asked<'c> {
             limit: USUAL_LIMIT,
         };
         let mut limit = None;
-        let mut rest = words.after(5).iter();
+        let mut rest = words.from(5).iter();
         while let Some(option) = rest.next() {
             let mut next = || rest.next().ok_or(Failure::WrongArity);
             if BY.is(option) && asked.by.is_none() {

@@ -35,7 +35,7 @@ pub fn get(ctx: Ctx, words: Words) -> Outcome {
     let mut answers: Vec<Answer> = Vec::with_capacity(words.len());
     // Everything is parsed before anything is read.
     let mut asked = Vec::new();
-    for (window, metrics) in groups(words.required(2)?, &words.after(3).to_vec())? {
+    for (window, metrics) in groups(words.required(2)?, &words.from(3).to_vec())? {
         let metrics = Metric::parse_all(metrics.iter().copied(), query.settings())?;
         asked.push((query.range(window)?, metrics));
     }

@@ -60,13 +60,13 @@ pub fn import(ctx: Ctx, words: Words) -> Outcome {
     // There is no granularity named CLOCK.
     let origin = Origin::of(ctx);
     let clock = clock(words, 2, origin)?;
-    let arguments = words.after(if clock.is_some() { 4 } else { 2 });
+    let arguments = words.from(if clock.is_some() { 4 } else { 2 });
     let granularity = Granularity::parse(arguments.required(0)?)?;
     let time = arguments.required(1)?;
     let what = Distinct::parse(arguments.required(2)?)?;
     let sketch = Sketch::from_redis(arguments.required(3)?)
         .map_err(|corrupt| Error::new(format!("hll is not a Redis HyperLogLog: {corrupt}")))?;
-    let pairs = pairs(arguments.after(4))?;
+    let pairs = pairs(arguments.from(4))?;
 
     let mut guard = WriteGuard::new()?;
     let changes = Changes::until_now();
@@ -251,6 +251,6 @@ fn replicate_import(ctx: Ctx, site: StringRef, arguments: Words, clock: i64, per
     ];
     let mut strings = vec![site];
     strings.extend(own.iter().map(OwnedString::get));
-    strings.extend(arguments.after(2).strings());
+    strings.extend(arguments.from(2).strings());
     ctx.replicate(c"ANALYTICS.IMPORT", &strings);
 }

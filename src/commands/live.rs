@@ -70,7 +70,7 @@ const EVENT: &CStr = c"analytics.live";
 fn set(ctx: Ctx, words: Words) -> Outcome {
     let mut guard = WriteGuard::new()?;
     let value = site_to_change(ctx, words, &mut guard)?;
-    let feed = Feed::parse(&words.after(3).to_vec(), names(ctx, &value.site.settings))?;
+    let feed = Feed::parse(&words.from(3).to_vec(), names(ctx, &value.site.settings))?;
     let known = value.site.watch().unwrap_or(alerts::schedule::none());
     known.check_room_for_feed(&feed.name)?;
     let resolved = [vec![b"SET".to_vec()], feed.words()].concat();

@@ -39,7 +39,7 @@ pub fn range(ctx: Ctx, words: Words) -> Outcome {
     let query = Query::start(ctx, words)?;
     let window = query.range(window)?;
     let step = Step::parse(step)?;
-    let metrics = Metric::parse_all(words.after(4).iter(), query.settings())?;
+    let metrics = Metric::parse_all(words.from(4).iter(), query.settings())?;
     let grain = grain_of(&metrics);
     let grid = match metrics.iter().any(Metric::has_visits) {
         true => query.visit_grid(step, grain, window)?,

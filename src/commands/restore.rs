@@ -68,7 +68,7 @@ fn restore_value<T: Value>(ctx: Ctx, words: Words) -> Outcome {
     if key.exists() {
         return Err(Error::new("the key exists already").into());
     }
-    let pages = words.after(3).strings().iter();
+    let pages = words.from(3).strings().iter();
     let pages: Vec<&[u8]> = pages.map(|page| page.bytes()).collect();
     let value =
         T::decode(&pages).map_err(|corrupt| Error::new(format!("bad payload: {corrupt}")))?;

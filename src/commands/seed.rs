@@ -63,7 +63,7 @@ pub fn seed(ctx: Ctx, words: Words) -> Outcome {
             Error::new("the site remembers nobody; ANALYTICS.ALTER with RETURNING 365d does")
         })?;
     let given = clock(words, 2, Origin::of(ctx))?;
-    let rest = words.after(if given.is_some() { 4 } else { 2 });
+    let rest = words.from(if given.is_some() { 4 } else { 2 });
     let clock = given.unwrap_or_else(|| ctx.now());
     let Given { users, seen } = Given::parse(&rest.to_vec(), &settings, people, clock)?;
     let since = people.with_people_before(seen);

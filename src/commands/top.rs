@@ -56,7 +56,7 @@ const DEFAULT_LIMIT: usize = 10;
 pub fn top(ctx: Ctx, words: Words) -> Outcome {
     let (window, dimension) = (words.required(2)?, words.required(3)?);
     let query = Query::start(ctx, words)?;
-    let (asked, limit) = options(dimension, words.after(4))?;
+    let (asked, limit) = options(dimension, words.from(4))?;
     let names = Names::of(query.settings());
     if let Some(table) = VisitTable::parse(&asked, limit, names)? {
         let cover = query.visit_cover(query.range(window)?)?;

@@ -100,7 +100,7 @@ impl<'s, A: Access, P: Fn(u32) -> Option<&'s Buckets>> BucketSink<'s, A, P> {
                         capacity,
                         contained_in: open.contained_in,
                     };
-                    open.contents.apply_all(batch, scratch, &terms);
+                    open.contents.count_batch(batch, scratch, &terms);
                 }
             }
         }
@@ -125,7 +125,7 @@ impl<'s, A: Access, P: Fn(u32) -> Option<&'s Buckets>> BucketSink<'s, A, P> {
                         contained_in: open.contained_in,
                     };
                     open.contents
-                        .apply_one(batch, number, slot, &terms, scratch);
+                        .count_of_batch(batch, number, slot, &terms, scratch);
                 }
             }
         }

@@ -59,7 +59,7 @@ pub fn finest(buckets: &Buckets) -> Option<BucketIndex> {
 
 /// Whether these paths have the same coarser buckets, and a minute each.
 #[inline]
-pub fn differ_in_minute(one: &Buckets, other: &Buckets) -> bool {
+pub fn share_all_but_minute(one: &Buckets, other: &Buckets) -> bool {
     let ([minute, coarser @ ..], [other_minute, others @ ..]) = (one, other);
     minute.is_some() && other_minute.is_some() && coarser == others
 }
@@ -261,10 +261,10 @@ mod tests {
         split.compare(&buckets(1), &buckets(2));
         let found = Granularity::ALL.map(|granularity| split.at(granularity));
         assert_eq!(found, [true, false, false, false, false]);
-        assert!(differ_in_minute(&buckets(1), &buckets(2)));
+        assert!(share_all_but_minute(&buckets(1), &buckets(2)));
         let mut late = buckets(1);
         late[0] = None;
-        assert!(!differ_in_minute(&late, &buckets(1)));
+        assert!(!share_all_but_minute(&late, &buckets(1)));
         assert_eq!(finest(&late), BucketIndex::new(90));
     }
 }

@@ -43,11 +43,12 @@ use analytics_core::schema::Settings;
 use analytics_core::time::Range;
 use analytics_core::visitors::Visitor;
 
-/// A call of more events is applied at once, without a loss of speed.
-pub const MOST_AT_ONCE: usize = 128;
+/// A call of more events does not wait: by itself it is applied as fast.
+pub const MOST_WAITING: usize = 128;
 
-/// How long an idle directory is kept, in milliseconds: most take events again within that time.
-const IDLE: i64 = 1_000;
+/// For so many milliseconds after its handles became invalid a site is not idle yet: most take events again
+/// within that time.
+const IDLE_AFTER: i64 = 1_000;
 
 /// What every event reads is in the first half kilobyte, which `prefetch` asks for.
 #[derive(Default)]
@@ -85,7 +86,7 @@ struct PendingBucket {
 /// What is counted of the user of an event.
 #[derive(Default)]
 struct ObservedUser {
-    /// The path before is a dimension of the event: `PendingVisits::from`.
+    /// The page path before is a dimension of the event: `PendingVisits::from`.
     has_from: bool,
     seen: Option<Seen>,
 }
@@ -232,7 +233,7 @@ impl PendingWrites {
             mut people,
             clock,
         } = users;
-        if !(1..=MOST_AT_ONCE).contains(&events.len()) || !self.takes_events(clock) {
+        if !(1..=MOST_WAITING).contains(&events.len()) || !self.takes_events(clock) {
             return false;
         }
         if let Some(place) = &mut visits {
@@ -417,7 +418,7 @@ impl PendingWrites {
     /// Whether no events have been taken for a while, or the clock was set back.
     pub fn is_idle(&self, now: i64) -> bool {
         let Range { from, to } = self.validity;
-        !Range::new(from, to.saturating_add(IDLE)).contains(now)
+        !Range::new(from, to.saturating_add(IDLE_AFTER)).contains(now)
     }
 
     pub fn waiting(&self) -> u64 {

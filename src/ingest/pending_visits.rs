@@ -47,7 +47,7 @@ impl VisitPlace<'_> {
 /// What became of an event.
 #[derive(Default)]
 pub struct Noted {
-    /// The path before, which is in `PendingVisits::from`, is a dimension of the event.
+    /// The page path before, which is in `PendingVisits::from`, is a dimension of the event.
     pub has_from: bool,
     pub is_late: bool,
     /// The buckets of the visit's beginning, and the key of its partition, where something changed.
@@ -63,7 +63,7 @@ impl PendingVisits {
         self.batch.bytes()
     }
 
-    /// The path before, of the event that was added last.
+    /// The page path before, of the event that was added last.
     pub fn from(&self) -> &[u8] {
         &self.from
     }

@@ -70,7 +70,7 @@ pub fn events(
         request.clock.is_none() && (request.timed || has_no_times())
     };
     if !is_track && outcome.dropped.is_empty() && stays() {
-        let rest = words.after(2).strings().iter();
+        let rest = words.from(2).strings().iter();
         builder.strings.extend(rest.map(|word| word.raw()));
     } else {
         let events = request.sources.iter().zip(&request.batch.events);

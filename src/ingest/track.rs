@@ -90,7 +90,7 @@ fn track_with<'c>(
         }
         false => None,
     };
-    let event = Tracked {
+    let call = TrackCall {
         ctx,
         words,
         key,
@@ -107,8 +107,8 @@ fn track_with<'c>(
             || waiting_partitions::take_handles(ctx, &mut guard, &site, batch, clock)?
                 && directories::accept(site.value(&guard), batch, clock));
     let outcome = match waits {
-        true => event.let_wait_or_apply(&mut guard, &mut site, request, write)?,
-        false => event.apply_now(&mut guard, &mut site, request, write)?,
+        true => call.let_wait_or_apply(&mut guard, &mut site, request, write)?,
+        false => call.apply_now(&mut guard, &mut site, request, write)?,
     };
     if ignored > 0 {
         site.value_mut(&guard).dropped.names += ignored as u64;
@@ -123,7 +123,7 @@ fn track_with<'c>(
         if let Some(stream) = &stream {
             ctx.signal_modified(stream.get());
         }
-        guard.notify(ctx, event_of(request), key);
+        guard.notify(ctx, keyspace_event(request), key);
         if let Some(stream) = &stream {
             ctx.notify_stream(c"xadd", stream.get());
         }
@@ -131,7 +131,7 @@ fn track_with<'c>(
     Ok(counted)
 }
 
-fn event_of(request: &Request) -> &'static CStr {
+fn keyspace_event(request: &Request) -> &'static CStr {
     match (request.is_json, request.replayed_after) {
         (true, _) => c"analytics.trackjson",
         (_, Some(_)) => c"analytics.replay",
@@ -139,9 +139,9 @@ fn event_of(request: &Request) -> &'static CStr {
     }
 }
 
-/// The events of a command, parsed and checked. Changes are replicated before a key is made, so that what
-/// foreign code does then is later, here and on replicas.
-struct Tracked<'c, 'w> {
+/// What a command has beside its events, which are parsed and checked. Changes are replicated before a key is
+/// made, so that what foreign code does then is later, here and on replicas.
+struct TrackCall<'c, 'w> {
     ctx: Ctx<'c>,
     words: Words<'c>,
     key: StringRef<'c>,
@@ -155,7 +155,7 @@ struct Tracked<'c, 'w> {
     log: Option<&'w OpenLog>,
 }
 
-impl<'c> Tracked<'c, '_> {
+impl<'c> TrackCall<'c, '_> {
     /// Adds all events to the pending writes, unless some id is not new.
     fn let_wait_or_apply(
         self,
@@ -253,7 +253,7 @@ impl<'c> Tracked<'c, '_> {
         let (ctx, now) = (self.ctx, self.clock.now);
         let settings = self.settings(guard, site);
         write.find_paths(directory, settings, &request.batch.events, self.clock);
-        self.find_users(guard, directory, site, request, write)?;
+        self.open_partitions(guard, directory, site, request, write)?;
         write.open_buckets(ctx, guard, directory, now)?;
         let settings = self.settings(guard, site);
         if let Some(name) = write.check_buckets(guard, directory, settings)? {
@@ -293,8 +293,9 @@ impl<'c> Tracked<'c, '_> {
         self.learned.unwrap_or(&site.value(guard).site.settings)
     }
 
-    /// Opens the partitions of the users, and finds the buckets in which their visits began.
-    fn find_users(
+    /// Opens the partitions of the users, and finds the buckets in which their visits began. Nothing, on a site
+    /// that keeps no visits, people or funnels.
+    fn open_partitions(
         &self,
         guard: &mut WriteGuard,
         directory: &mut SiteDirectory,

@@ -24,7 +24,7 @@ pub struct DirectVisits<'c> {
     /// Those of them that no event goes to.
     extra: Vec<BucketIndex>,
     batch: VisitBatch,
-    /// The path before that of the last event.
+    /// The page path before that of the last event.
     from: Vec<u8>,
     /// The clock is behind the end of a bucket in which a visit began.
     partly_late: bool,

@@ -12,8 +12,8 @@ use super::ids::OpenIds;
 use super::late::LateCounts;
 use super::lateness::LatenessClock;
 use super::outcome::TrackOutcome;
-use super::path_cache::{differ_in_minute, finest, BucketIndex, Buckets, Split, NO_PATH};
-use super::pending::MOST_AT_ONCE;
+use super::path_cache::{finest, share_all_but_minute, BucketIndex, Buckets, Split, NO_PATH};
+use super::pending::MOST_WAITING;
 use super::people::DirectPeople;
 use super::record_containment::record_containment;
 use super::visits::{DirectVisits, RunningCommand};
@@ -28,7 +28,8 @@ use analytics_core::event::{Batch, Event};
 use analytics_core::schema::{limits, Settings};
 use analytics_core::time::{DayNumber, Range};
 
-/// The buckets of one command, all open and checked.
+/// One command that applies its events at once. Called in this order: `find_paths`, `open_buckets`,
+/// `check_buckets`, `apply`, `publish`.
 #[derive(Default)]
 pub struct DirectWrite<'c> {
     paths: Vec<UsedPath>,
@@ -43,8 +44,8 @@ pub struct DirectWrite<'c> {
     /// Earlier events went to the same buckets.
     had_events: bool,
     pub resolver: RowResolver<'c>,
-    /// The events, when there are several.
-    batch: RowBatch,
+    /// Those of the events, when there are several.
+    rows: RowBatch,
     scratch: ApplyScratch,
     pub visits: DirectVisits<'c>,
     pub people: DirectPeople,
@@ -74,7 +75,7 @@ impl<'c> DirectWrite<'c> {
         self.partly_late = false;
         (self.all_counted, self.had_events) = (false, false);
         self.resolver.clear();
-        self.batch.clear();
+        self.rows.clear();
         self.visits.clear();
         self.people.clear();
         self.funnels.clear();
@@ -299,7 +300,7 @@ impl<'c> DirectWrite<'c> {
                     contained_in: bucket.open.contained_in,
                 };
                 let contents = bucket.bucket_mut(guard);
-                contents.apply(resolved, slot, &terms, &mut known_in);
+                contents.count_event(resolved, slot, &terms, &mut known_in);
             }
         });
         value.site.count(event.time);
@@ -316,7 +317,8 @@ impl<'c> DirectWrite<'c> {
         // The first is compared with none: another command may have recorded that of other paths.
         let mut last: Option<&UsedPath> = None;
         for path in self.paths.iter().filter(|path| path.counts) {
-            let is_next = last.is_some_and(|last| differ_in_minute(&path.buckets, &last.buckets));
+            let is_next =
+                last.is_some_and(|last| share_all_but_minute(&path.buckets, &last.buckets));
             let SiteDirectory {
                 buckets, last_path, ..
             } = directory;
@@ -334,7 +336,7 @@ impl<'c> DirectWrite<'c> {
         &mut self,
         guard: &WriteGuard,
         directory: &mut SiteDirectory,
-        events: &Batch<'c>,
+        batch: &Batch<'c>,
         outcome: &TrackOutcome,
         value: &mut SiteValue,
     ) {
@@ -344,7 +346,7 @@ impl<'c> DirectWrite<'c> {
             used,
             split,
             resolver,
-            batch,
+            rows,
             scratch,
             visits,
             people,
@@ -361,7 +363,7 @@ impl<'c> DirectWrite<'c> {
             buckets_of: |path| Some(&paths.get(path as usize)?.buckets),
             access: guard,
         };
-        for (number, (event, path)) in outcome.retain(events.events.iter().zip(path_of)) {
+        for (number, (event, path)) in outcome.retain(batch.events.iter().zip(path_of)) {
             late.funnels += u64::from({ &mut *funnels }.observe(
                 guard,
                 directory,
@@ -378,15 +380,15 @@ impl<'c> DirectWrite<'c> {
             late.visits += u64::from(is_late);
             late.people += u64::from(observed.is_late);
             let of_user = (from, observed.seen);
-            resolver.resolve_rows(&site.settings, event, events, of_user, |resolved| {
-                batch.add(*path, event.time, resolved);
+            resolver.resolve_rows(&site.settings, event, batch, of_user, |resolved| {
+                rows.add(*path, event.time, resolved);
             });
             site.count(event.time);
-            if batch.is_full() {
-                sink.apply(batch, scratch, &mut directory.buckets, capacity);
+            if rows.is_full() {
+                sink.apply(rows, scratch, &mut directory.buckets, capacity);
             }
         }
-        sink.apply(batch, scratch, &mut directory.buckets, capacity);
+        sink.apply(rows, scratch, &mut directory.buckets, capacity);
         late.count(value);
     }
 
@@ -424,7 +426,7 @@ impl<'c> DirectWrite<'c> {
     pub fn may_wait(&self, directory: &SiteDirectory) -> (bool, bool) {
         let may_wait = self.all_counted
             && !self.partly_late
-            && self.path_of.len() <= MOST_AT_ONCE
+            && self.path_of.len() <= MOST_WAITING
             && self.each_bucket(directory, BucketRef::has_handle)
             && self.visits.has_handles(directory);
         (may_wait, may_wait && self.had_events)

@@ -46,7 +46,8 @@ pub struct Containment {
 
 impl Containment {
     /// Inserts a user or a session into a row of this bucket where the policy demands it. `insert` returns
-    /// whether it was absent. `known_in`: the granularities that are certain to have it there.
+    /// whether the sketch changed: where it did not, those of the buckets that contain this one would not.
+    /// `known_in`: the granularities that are certain to have it there.
     #[inline]
     pub fn insert(
         self,

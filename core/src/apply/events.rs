@@ -23,19 +23,19 @@ pub struct ApplyTerms {
 
 impl Bucket {
     /// Counts an event in a bucket by itself.
-    pub fn apply_alone(&mut self, resolved: &ResolvedEvent, slot: u8, capacity: usize) {
+    pub fn count_alone(&mut self, resolved: &ResolvedEvent, slot: u8, capacity: usize) {
         let terms = ApplyTerms {
             capacity,
             contained_in: Granularities::NONE,
         };
         let mut known_in = [KnownIn::default(); limits::ROWS_PER_EVENT];
-        self.apply(resolved, slot, &terms, &mut known_in);
+        self.count_event(resolved, slot, &terms, &mut known_in);
     }
 
     /// Counts an event in all its rows. `known_in`: for each, the buckets that are certain to have its user
     /// and session.
     #[inline]
-    pub fn apply(
+    pub fn count_event(
         &mut self,
         resolved: &ResolvedEvent,
         slot: u8,
@@ -58,8 +58,8 @@ impl Bucket {
         self.count(&sample, resolved.facets.iter(), terms, known_in);
     }
 
-    /// Counts the event of this position.
-    pub fn apply_one(
+    /// Counts the event of a batch at this position.
+    pub fn count_of_batch(
         &mut self,
         all: &RowBatch,
         index: usize,
@@ -122,11 +122,11 @@ impl Bucket {
 
     /// Counts the events that have a slot here: row by row, unless rows may be evicted. Then events are
     /// counted one by one, in their order.
-    pub fn apply_all(&mut self, all: &RowBatch, scratch: &mut ApplyScratch, terms: &ApplyTerms) {
+    pub fn count_batch(&mut self, all: &RowBatch, scratch: &mut ApplyScratch, terms: &ApplyTerms) {
         if !self.keeps_its_rows(all, terms.capacity) {
             for index in 0..all.events().len() {
                 if let Some(slot) = scratch.slot(index) {
-                    self.apply_one(all, index, slot, terms, scratch);
+                    self.count_of_batch(all, index, slot, terms, scratch);
                 }
             }
             return;

@@ -29,8 +29,8 @@ impl<'a> RowResolver<'a> {
         self.numbers.clear();
     }
 
-    /// Resolves an event of the batch by these settings, and passes it to `take`. `from`: the path before, where
-    /// that is a dimension of the event. `seen`: what is counted of its user.
+    /// Resolves an event of the batch by these settings, and passes it to `take`. `from`: the page path before,
+    /// where that is a dimension of the event. `seen`: what is counted of its user.
     #[inline]
     pub fn resolve_rows(
         &mut self,

@@ -106,7 +106,7 @@ fn bucket_with(events: &[RowEvents], capacity: usize) -> Bucket {
     let mut bucket = empty();
     for event in events {
         occur(event, |occurrence| {
-            bucket.apply_alone(occurrence, event.slot, capacity)
+            bucket.count_alone(occurrence, event.slot, capacity)
         });
     }
     bucket
@@ -209,12 +209,12 @@ proptest! {
         for (bucket, goes_there) in [(&mut elsewhere, false), (&mut together, true)] {
             let each = |event: &BatchEvent| (is_here(event) == goes_there).then(|| slot(event));
             if share.fill_each(&all, each) {
-                bucket.apply_all(&all, &mut share, &terms);
+                bucket.count_batch(&all, &mut share, &terms);
             }
         }
         for (position, event) in all.events().iter().enumerate() {
             if is_here(event) {
-                apart.apply_one(&all, position, slot(event), &terms, &mut share);
+                apart.count_of_batch(&all, position, slot(event), &terms, &mut share);
             }
         }
         let counted: Vec<RowEvents> = events.iter().filter(|it| it.user < here).cloned().collect();
@@ -244,7 +244,7 @@ proptest! {
         // The coarser ones are older.
         for event in &before {
             for bucket in ours[1..].iter_mut().chain(&mut plain[1..]) {
-                occur(event, |it| bucket.apply_alone(it, event.slot, 1_000));
+                occur(event, |it| bucket.count_alone(it, event.slot, 1_000));
             }
         }
         // The same few come again and again.
@@ -276,7 +276,7 @@ proptest! {
                     let mut sure = [KnownIn::default(); limits::ROWS_PER_EVENT];
                     for (position, (bucket, terms)) in ours.iter_mut().zip(&terms).enumerate() {
                         if is_here(position) {
-                            occur(event, |it| bucket.apply(it, event.slot, terms, &mut sure));
+                            occur(event, |it| bucket.count_event(it, event.slot, terms, &mut sure));
                         }
                     }
                 }
@@ -290,17 +290,17 @@ proptest! {
                             Some(slot) => share.fill(&all, slot),
                             None => assert!(share.fill_each(&all, |event| Some(slot(event)))),
                         }
-                        bucket.apply_all(&all, &mut share, terms);
+                        bucket.count_batch(&all, &mut share, terms);
                     } else {
                         for (position, event) in all.events().iter().enumerate() {
-                            bucket.apply_one(&all, position, slot(event), terms, &mut share);
+                            bucket.count_of_batch(&all, position, slot(event), terms, &mut share);
                         }
                     }
                 }
             }
             for (position, (bucket, capacity)) in plain.iter_mut().zip(capacities).enumerate() {
                 for event in call.iter().filter(|_| is_here(position)) {
-                    occur(event, |it| bucket.apply_alone(it, event.slot, capacity));
+                    occur(event, |it| bucket.count_alone(it, event.slot, capacity));
                 }
             }
         }
@@ -450,7 +450,7 @@ fn one_user_costs_bytes() {
         names: &[],
         numbers: &[],
     };
-    bucket.apply_alone(&occurrence, 5, 1_000);
+    bucket.count_alone(&occurrence, 5, 1_000);
     let bytes = allocated(size_of::<Bucket>()) + bucket.heap_bytes();
     assert!(bytes <= 300, "{bytes}");
 }

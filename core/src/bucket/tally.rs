@@ -72,7 +72,7 @@ impl<'e> Sample<'e> {
     }
 }
 
-/// The session and the values of an event.
+/// The session and the values of an event, and how many users are new with it.
 #[derive(Clone, Copy)]
 pub struct More<'e> {
     pub session: Option<Member>,
@@ -122,13 +122,13 @@ impl Tally {
         self.slots.add_all(slots.map(i32::from));
     }
 
-    /// Inserts a user. Returns whether it was absent.
+    /// Inserts a user. Returns whether the sketch changed.
     #[inline]
     pub fn insert_user(&mut self, user: Member) -> bool {
         self.users.add(user)
     }
 
-    /// Inserts a session. Returns whether it was absent.
+    /// Inserts a session. Returns whether the sketch changed.
     pub fn insert_session(&mut self, session: Member) -> bool {
         self.rest.get_or_insert_default().sessions.add(session)
     }

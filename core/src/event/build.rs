@@ -130,10 +130,10 @@ fn check_id(what: &str, id: &[u8]) -> Result<()> {
     if id.is_empty() {
         return Err(Error::new(format!("the {what} is empty")));
     }
-    if id.len() > limits::USER {
+    if id.len() > limits::ID {
         return Err(Error::new(format!(
             "the {what} has more than {} bytes",
-            limits::USER
+            limits::ID
         )));
     }
     Ok(())

@@ -155,7 +155,7 @@ pub fn recycle<A, B>(mut items: Vec<A>) -> Vec<B> {
     items.into_iter().filter_map(|_| None).collect()
 }
 
-/// An event resolved by the settings of its site: the rows that it counts in, and its values.
+/// An event resolved by the settings of its site: the rows that it counts in, and what it counts there.
 #[derive(Clone, Copy)]
 pub struct ResolvedEvent<'e, 'a> {
     pub user: Member,

@@ -78,7 +78,7 @@ pub fn record(bucket: &mut Bucket, kind: &Kind, n: u64) {
         &batch,
         (None, None),
         |resolved| {
-            bucket.apply_alone(resolved, slot, kind.site.settings.capacity);
+            bucket.count_alone(resolved, slot, kind.site.settings.capacity);
         },
     );
 }
@@ -189,7 +189,7 @@ pub fn bucket_of_many_pages() -> Vec<Page> {
         let mut settings = kind.site.settings.clone();
         settings.learn(&batch.dimensions, &[]).unwrap();
         RowResolver::default().resolve_rows(&settings, &event, &batch, (None, None), |resolved| {
-            bucket.apply_alone(resolved, 0, settings.capacity);
+            bucket.count_alone(resolved, 0, settings.capacity);
         });
     }
     bucket.encode()

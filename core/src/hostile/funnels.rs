@@ -98,7 +98,7 @@ impl Made {
             &batch,
             (None, None),
             |resolved| {
-                bucket.apply_alone(resolved, (n % 6) as u8, capacity);
+                bucket.count_alone(resolved, (n % 6) as u8, capacity);
             },
         );
         changes.apply(bucket, capacity, |_, _| Some((n % 6) as u8));

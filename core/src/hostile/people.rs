@@ -76,7 +76,7 @@ impl Made {
         let slot = (n % 6) as u8;
         let mut resolver = RowResolver::default();
         resolver.resolve_rows(&self.settings, &event, &batch, (None, seen), |resolved| {
-            bucket.apply_alone(resolved, slot, 4);
+            bucket.count_alone(resolved, slot, 4);
         });
     }
 }

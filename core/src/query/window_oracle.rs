@@ -67,7 +67,7 @@ impl World {
                 numbers: &[Number::of(event.value)],
             };
             let slot = period.slots(&self.zone).of(event.time);
-            bucket.apply_alone(&resolved, slot, 10);
+            bucket.count_alone(&resolved, slot, 10);
         }
     }
 

@@ -4,7 +4,8 @@ pub const SITE_NAME: usize = 128;
 /// The longest name of an event type, a dimension or a value.
 pub const NAME: usize = 128;
 pub const DIMENSION_VALUE: usize = 512;
-pub const USER: usize = 1_024;
+/// The longest user, session or id of an event.
+pub const ID: usize = 1_024;
 
 pub const DIMENSIONS_PER_EVENT: usize = 16;
 pub const VALUES_PER_EVENT: usize = 16;

@@ -1,4 +1,4 @@
-//! A text of the user's and its hash: hashed once per event, then found by the hash in every bucket.
+//! A text that a client sent, and its hash: hashed once per event, then found by the hash in every bucket.
 
 pub mod index;
 pub mod nearest;

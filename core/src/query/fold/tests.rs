@@ -68,7 +68,7 @@ fn buckets(events: &[Raw], granularity: Granularity) -> Vec<(Period, Bucket)> {
             numbers: latency.as_slice(),
         };
         let slot = period.slots(&Zone::UTC).of(raw.time);
-        buckets[index].1.apply_alone(&occurrence, slot, 100);
+        buckets[index].1.count_alone(&occurrence, slot, 100);
     }
     buckets
 }

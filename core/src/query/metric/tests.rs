@@ -264,7 +264,7 @@ fn the_cell_of_a_cube_is_found_in_any_order_of_its_dimensions() {
     let period = Zone::UTC.period(Granularity::Hour, 0).unwrap();
     let mut bucket = Bucket::new(&period);
     RowResolver::default().resolve_rows(&site.settings, &event, &batch, (None, None), |resolved| {
-        bucket.apply_alone(resolved, 0, 10);
+        bucket.count_alone(resolved, 0, 10);
     });
     for (text, count) in [
         ("events@event=buy&country=FR", 1),

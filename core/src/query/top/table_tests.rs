@@ -103,7 +103,7 @@ fn hours(events: &[Raw], capacity: usize) -> Vec<(Period, Bucket)> {
         };
         let slot = period.slots(&Zone::UTC).of(raw.time);
         RowResolver::default().resolve_rows(&settings, &event, &batch, (None, None), |resolved| {
-            bucket.apply_alone(resolved, slot, capacity);
+            bucket.count_alone(resolved, slot, capacity);
         });
     }
     buckets.into_values().collect()

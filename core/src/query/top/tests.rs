@@ -60,7 +60,7 @@ fn hours(events: &[Raw], capacity: usize) -> Vec<(Period, Bucket)> {
             names: &[Text::new(b"revenue")][..revenue.iter().len()],
             numbers: revenue.as_slice(),
         };
-        bucket.apply_alone(&occurrence, period.slots(&Zone::UTC).of(raw.time), capacity);
+        bucket.count_alone(&occurrence, period.slots(&Zone::UTC).of(raw.time), capacity);
     }
     buckets.into_values().collect()
 }
@@ -223,7 +223,7 @@ fn pages_of_users() -> Vec<(Period, Bucket)> {
             names: &[],
             numbers: &[],
         };
-        bucket.apply_alone(&occurrence, 0, 30);
+        bucket.count_alone(&occurrence, 0, 30);
     }
     buckets.into_values().collect()
 }

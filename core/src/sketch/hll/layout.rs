@@ -9,7 +9,7 @@ pub(super) const MAX_RANK: u8 = 64 - PRECISION as u8 + 1;
 pub(super) const INDEX_BITS: u32 = 25;
 pub(super) const MAX_INDEX: u32 = (1 << INDEX_BITS) - 1;
 
-/// More entries take more memory than registers.
+/// Registers take less memory than more entries.
 pub(super) const MAX_ENTRIES: usize = 2560;
 
 pub(super) const NIBBLE_BYTES: usize = REGISTERS / 2;

@@ -82,7 +82,7 @@ impl Nibbles {
         Ok(raised)
     }
 
-    /// The rank fits in a nibble that is not full.
+    /// The rank is at most `FULL_NIBBLE`.
     #[inline]
     pub(super) fn raise_nibble(&mut self, register: u16, rank: u8) -> bool {
         let (byte, shift) = byte_and_shift(register);

@@ -14,7 +14,7 @@ use super::registers::Registers;
 use crate::hash::mixing_key;
 use std::hint::select_unpredictable;
 
-/// Lie in the sketch itself.
+/// In the sketch itself: slots for four entries.
 pub(super) const INLINE: usize = 5;
 
 /// Sizes that allocators have.
