@@ -1,5 +1,5 @@
-//! `ANALYTICS.DROP site`: the site, every bucket of it, its visits under way, what it remembers of people, the ids of its events and the
-//! streams of its alerts and events. Replies how many buckets there were.
+//! `ANALYTICS.DROP site`: the site, every bucket of it, its visits under way, what it remembers of people, the
+//! ids of its events and the streams of its alerts and events. Replies how many buckets there were.
 
 use std::ptr::NonNull;
 
