@@ -37,16 +37,14 @@ impl<'a> Batch<'a> {
     #[inline]
     pub fn dimension_name(&self, event: &Event, name: &'a [u8]) -> Text<'a> {
         let before = self.events.last().map(|before| self.dimensions_of(before));
-        let before = before.and_then(|names| names.get(event.dimensions.len as usize));
-        Text::like(name, before.map(|(name, _)| *name))
+        next_name(before, event.dimensions, name)
     }
 
     /// The name of the next value of an event.
     #[inline]
     pub fn value_name(&self, event: &Event, name: &'a [u8]) -> Text<'a> {
         let before = self.events.last().map(|before| self.values_of(before));
-        let before = before.and_then(|names| names.get(event.values.len as usize));
-        Text::like(name, before.map(|(name, _)| *name))
+        next_name(before, event.values, name)
     }
 
     pub fn add_dimension(
@@ -124,6 +122,13 @@ impl<'a> Event<'a> {
         self.id = Some(Fingerprint::of(id));
         Ok(())
     }
+}
+
+/// The name after those of a run. `before`: the names of the event before, with what they are of.
+#[inline]
+fn next_name<'a, T>(before: Option<&[(Text, T)]>, given: Run, name: &'a [u8]) -> Text<'a> {
+    let before = before.and_then(|names| names.get(given.len as usize));
+    Text::like(name, before.map(|(name, _)| *name))
 }
 
 fn check_id(what: &str, id: &[u8]) -> Result<()> {

@@ -22,7 +22,7 @@ pub(super) struct Percentiles {
     cuts: Vec<Cut>,
     /// Of whole buckets inside cut ones, by the bits of those.
     finer: Vec<(u32, Quantiles)>,
-    /// All numbers with their weights, as soon as a percentile needs them. Most queries ask for several.
+    /// What `mix` returns, as soon as a percentile needs it. Most queries ask for several.
     mixture: OnceCell<Mixture>,
 }
 
@@ -163,6 +163,7 @@ impl Percentiles {
         }
     }
 
+    /// All numbers with their weights.
     fn mix(&self) -> Mixture {
         let mut order: Vec<&Cut> = self.cuts.iter().collect();
         // What is inside others comes before them.
